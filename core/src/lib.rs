@@ -1,0 +1,6 @@
+//! Variational autoencoders for collaborative filtering, trained with a sampled softmax whose
+//! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
+
+mod error;
+
+pub use error::{Error, Result};

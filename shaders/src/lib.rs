@@ -1,0 +1,1 @@
+//! The WGSL compute shaders, validated and reflected by the build script.

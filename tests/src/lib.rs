@@ -1,0 +1,1 @@
+//! Shared helpers of the tests: fixtures, tolerances, the engines under test.
