@@ -2,5 +2,6 @@
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
 mod error;
+pub mod metrics;
 
 pub use error::{Error, Result};

@@ -1,1 +1,7 @@
 //! Shared helpers of the tests: fixtures, tolerances, the engines under test.
+
+mod close;
+pub mod fixtures;
+
+pub use close::assert_close;
+pub use fixtures::{MultVae, Proposals, Tensor, csr, fixture};

@@ -1,0 +1,287 @@
+//! The truth files of `tests/fixtures`, typed. `generate.py` beside them says how each value came about.
+
+use std::path::Path;
+
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
+
+/// Reads `tests/fixtures/<name>.json`.
+///
+/// # Panics
+/// If the file is not there or does not hold a `T`: a test cannot go on without its truth.
+#[track_caller]
+pub fn fixture<T: DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).with_extension("json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every `mult_vae_*.json`.
+pub const MULT_VAE: [&str; 7] = [
+    "mult_vae_full",
+    "mult_vae_full_bias",
+    "mult_vae_sampled",
+    "mult_vae_sampled_bias_s3",
+    "mult_vae_exact_positives",
+    "mult_vae_shared",
+    "mult_vae_shared_exact",
+];
+
+/// Every `proposals_*.json`.
+pub const PROPOSALS: [&str; 3] = ["proposals_2x4", "proposals_2x16", "proposals_4x3"];
+
+/// A row-major array of any rank; a scalar has the shape `[]`. `null` in a file is log 0, minus infinity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Extents, outermost first.
+    pub shape: Vec<usize>,
+    /// Values, row-major.
+    pub data: Vec<f64>,
+}
+
+impl Tensor {
+    /// The values as an engine takes them.
+    pub fn f32(&self) -> Vec<f32> {
+        self.data.iter().map(|&value| value as f32).collect()
+    }
+
+    /// The part at `index` of the outermost axis: a matrix's row, a stack's matrix.
+    pub fn at(&self, index: usize) -> &[f64] {
+        let size = self.shape[1..].iter().product();
+        &self.data[index * size..][..size]
+    }
+
+    fn push(&mut self, value: &Value, depth: usize) -> Result<(), String> {
+        match value {
+            Value::Array(parts) => {
+                if self.shape.len() == depth && self.data.is_empty() {
+                    self.shape.push(parts.len());
+                } else if self.shape.get(depth) != Some(&parts.len()) {
+                    return Err(format!("{} parts in axis {depth} of {:?}", parts.len(), self.shape));
+                }
+                parts.iter().try_for_each(|part| self.push(part, depth + 1))
+            }
+            _ if depth != self.shape.len() => Err(format!("{value} in axis {depth} of {:?}", self.shape)),
+            Value::Null => {
+                self.data.push(f64::NEG_INFINITY);
+                Ok(())
+            }
+            _ => {
+                self.data.push(value.as_f64().ok_or_else(|| format!("{value} is not a number"))?);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Tensor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut tensor = Self { shape: Vec::new(), data: Vec::new() };
+        tensor.push(&Value::deserialize(deserializer)?, 0).map_err(serde::de::Error::custom)?;
+        Ok(tensor)
+    }
+}
+
+/// Lists as compressed rows: offsets (one more than lists) and their concatenation.
+pub fn csr(lists: &[Vec<u32>]) -> (Vec<u32>, Vec<u32>) {
+    let ends = lists.iter().scan(0, |end, list| {
+        *end += list.len() as u32;
+        Some(*end)
+    });
+    (std::iter::once(0).chain(ends).collect(), lists.concat())
+}
+
+/// One Mult-VAE batch: parameters, frozen noise and draws, loss, gradients. B users, M items, H hidden,
+/// D latent, L latent samples, S negatives a user sees.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MultVae {
+    /// Sizes and settings.
+    pub config: MultVaeConfig,
+    /// Items of each user, ascending.
+    pub histories: Vec<Vec<u32>>,
+    /// 1 where input dropout keeps the item.
+    pub keep_mask: Vec<Vec<u32>>,
+    /// Standard normal noise, L x B x D.
+    pub eps: Tensor,
+    /// L x B x S item ids; repeats count.
+    pub negatives: Option<Vec<Vec<Vec<u32>>>>,
+    /// L x B x M; the proposal of each user.
+    pub log_q: Option<Tensor>,
+    /// L x B x M; that of the user's group, which enters the loss where negatives are shared.
+    pub mixture_log_q: Option<Tensor>,
+    /// The network.
+    pub params: MultVaeParameters,
+    /// B x D.
+    pub mu: Tensor,
+    /// B x D.
+    pub logvar: Tensor,
+    /// L x B x M.
+    pub logits: Tensor,
+    /// By user, mean over the latent samples.
+    pub nll: Tensor,
+    /// By user.
+    pub kl: Tensor,
+    /// Mean over users of `nll + beta * kl`.
+    pub loss: f64,
+    /// d loss / d parameter.
+    pub grads: MultVaeParameters,
+}
+
+impl MultVae {
+    /// The log proposal probabilities that enter the loss, L x B x M.
+    pub fn corrected_log_q(&self) -> Option<&Tensor> {
+        self.mixture_log_q.as_ref().or(self.log_q.as_ref())
+    }
+}
+
+/// The settings of a [`MultVae`].
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MultVaeConfig {
+    /// M.
+    pub items: usize,
+    /// H.
+    pub hidden: usize,
+    /// D.
+    pub latent: usize,
+    /// B.
+    pub users: usize,
+    /// Of the encoder: `tanh`, `relu` or `none`.
+    pub activation: String,
+    /// Of the queries.
+    pub decoder_activation: String,
+    /// Sampled softmax rather than full.
+    pub sampled: bool,
+    /// Whether logits have `c`.
+    pub item_bias: bool,
+    /// Drawn by each user; a user sees `share` times as many.
+    pub negatives: usize,
+    /// Weight of the KL term.
+    pub beta: f64,
+    /// L.
+    pub latent_samples: usize,
+    /// Share of the input dropped; what is kept is scaled by `1 / (1 - dropout)`.
+    pub dropout: f64,
+    /// Positives enter the partition function exactly.
+    pub exact_positives: bool,
+    /// Users that share their negatives.
+    pub share: usize,
+}
+
+/// The network's parameters, or their gradients, under the names of the formulas in `generate.py`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MultVaeParameters {
+    /// Encoder item rows, M x H.
+    #[serde(rename = "E")]
+    pub e: Tensor,
+    /// H.
+    pub b0: Tensor,
+    /// H x 2D: mean, then log-variance.
+    #[serde(rename = "W1")]
+    pub w1: Tensor,
+    /// 2D.
+    pub b1: Tensor,
+    /// D x H.
+    #[serde(rename = "W2")]
+    pub w2: Tensor,
+    /// H.
+    pub b2: Tensor,
+    /// Decoder item rows, M x H.
+    #[serde(rename = "Q")]
+    pub q: Tensor,
+    /// Item bias, M.
+    pub c: Option<Tensor>,
+}
+
+/// Proposal distributions by enumeration. B queries, M items, H wide; `codebooks` of K codewords.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposals {
+    /// M.
+    pub items: usize,
+    /// H.
+    pub hidden: usize,
+    /// K.
+    pub codewords: usize,
+    /// Equal parts that a row is cut into.
+    pub codebooks: usize,
+    /// Item rows, M x H.
+    #[serde(rename = "Q")]
+    pub q: Tensor,
+    /// B x H.
+    pub queries: Tensor,
+    /// Occurrences of each item in training.
+    pub counts: Vec<u32>,
+    /// codebooks x K x H / codebooks.
+    pub centroids: Tensor,
+    /// Codeword of each item in each codebook, M x codebooks.
+    pub codes: Vec<Vec<u32>>,
+    /// Largest norm of an item row less its codewords.
+    pub residual_norm_max: f64,
+    /// B x M each.
+    pub log_q: ProposalLogQ,
+    /// KL(proposal | softmax) by query.
+    pub kl_from_softmax: ProposalKl,
+    /// Bound of the paper's theorem 5.3 on the KL of `midx_uniform`, by query.
+    pub theorem_5_3_bound: Tensor,
+    /// Stage probabilities, where there are two codebooks.
+    pub stages: Option<ProposalStages>,
+}
+
+/// Normalised log probabilities.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProposalLogQ {
+    /// Of the logits themselves, B x M.
+    pub softmax: Tensor,
+    /// Exact MIDX: equals `softmax`.
+    pub midx: Tensor,
+    /// Codewords only, uniform within a cell.
+    pub midx_uniform: Tensor,
+    /// Codewords only, log(1 + count) within a cell.
+    pub midx_popularity: Tensor,
+    /// Quadratic kernel, 100 <z, q>^2 + 1.
+    pub kernel: Tensor,
+    /// One value.
+    pub uniform: f64,
+    /// Proportional to log(1 + count), M.
+    pub popularity: Tensor,
+}
+
+/// KL divergences from the softmax, by query.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProposalKl {
+    /// Of `midx_uniform`.
+    pub midx_uniform: Tensor,
+    /// Of `midx_popularity`.
+    pub midx_popularity: Tensor,
+    /// Of `uniform`.
+    pub uniform: Tensor,
+    /// Of `kernel`.
+    pub kernel: Tensor,
+}
+
+/// The two stages of each variant (theorems 4.1, 5.1, 5.2).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProposalStages {
+    /// Theorem 4.1.
+    pub midx: ProposalStage,
+    /// Theorem 5.1.
+    pub midx_uniform: ProposalStage,
+    /// Theorem 5.2.
+    pub midx_popularity: ProposalStage,
+}
+
+/// Probabilities of the codewords.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProposalStage {
+    /// P(k1), B x K.
+    pub p_k1: Tensor,
+    /// P(k2 given k1), B x K x K; all 0 where a whole row of cells is empty.
+    pub p_k2_given_k1: Tensor,
+}
