@@ -1,0 +1,133 @@
+//! Typed handles to memory of either engine.
+
+use std::{
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
+};
+
+/// What buffers hold: the two scalar types that storage buffers share with Rust.
+pub trait Element: bytemuck::Pod + Send + Sync {}
+impl Element for f32 {}
+impl Element for u32 {}
+
+/// Memory of one of the engines. Clones share it; the last one frees it.
+#[derive(Debug)]
+pub struct Buffer<T> {
+    memory: Memory,
+    len: usize,
+    label: &'static str,
+    element: PhantomData<T>,
+}
+
+#[derive(Clone, Debug)]
+enum Memory {
+    Cpu(Arc<RwLock<Vec<u32>>>),
+    Gpu(wgpu::Buffer),
+}
+
+impl<T> Clone for Buffer<T> {
+    fn clone(&self) -> Self {
+        Self { memory: self.memory.clone(), len: self.len, label: self.label, element: PhantomData }
+    }
+}
+
+impl<T> Buffer<T> {
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The name given at creation, for error messages.
+    pub fn label(&self) -> &'static str {
+        self.label
+    }
+}
+
+impl<T: Element> Buffer<T> {
+    pub(super) fn on_cpu(label: &'static str, len: usize) -> Self {
+        // Zeroed pages come from the system untouched, so a table costs memory only where it is used.
+        let memory = Memory::Cpu(Arc::new(RwLock::new(vec![0; len])));
+        Self { memory, len, label, element: PhantomData }
+    }
+
+    pub(super) fn on_gpu(label: &'static str, len: usize, buffer: wgpu::Buffer) -> Self {
+        Self { memory: Memory::Gpu(buffer), len, label, element: PhantomData }
+    }
+
+    /// The GPU buffer behind the handle.
+    pub(crate) fn gpu(&self) -> &wgpu::Buffer {
+        match &self.memory {
+            Memory::Gpu(buffer) => buffer,
+            Memory::Cpu(_) => unreachable!("`{}` lives on the CPU engine", self.label),
+        }
+    }
+
+    /// Shared access for a CPU twin.
+    ///
+    /// # Panics
+    /// If the same kernel also writes the buffer: a bug that a GPU would report as well.
+    pub fn read(&self) -> Reader<'_, T> {
+        match self.cpu().try_read() {
+            Ok(guard) => Reader { guard, element: PhantomData },
+            Err(TryLockError::Poisoned(poisoned)) => Reader { guard: poisoned.into_inner(), element: PhantomData },
+            Err(TryLockError::WouldBlock) => panic!("buffer `{}` is read and written by one kernel", self.label),
+        }
+    }
+
+    /// Exclusive access for a CPU twin.
+    ///
+    /// # Panics
+    /// If the same kernel has the buffer bound twice.
+    pub fn write(&self) -> Writer<'_, T> {
+        match self.cpu().try_write() {
+            Ok(guard) => Writer { guard, element: PhantomData },
+            Err(TryLockError::Poisoned(poisoned)) => Writer { guard: poisoned.into_inner(), element: PhantomData },
+            Err(TryLockError::WouldBlock) => panic!("buffer `{}` is bound twice by one kernel", self.label),
+        }
+    }
+
+    fn cpu(&self) -> &RwLock<Vec<u32>> {
+        match &self.memory {
+            Memory::Cpu(memory) => memory,
+            Memory::Gpu(_) => unreachable!("`{}` lives on a GPU", self.label),
+        }
+    }
+}
+
+/// A shared view of a buffer of the CPU engine.
+pub struct Reader<'a, T> {
+    guard: RwLockReadGuard<'a, Vec<u32>>,
+    element: PhantomData<T>,
+}
+
+impl<T: Element> Deref for Reader<'_, T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        bytemuck::cast_slice(&self.guard)
+    }
+}
+
+/// An exclusive view of a buffer of the CPU engine.
+pub struct Writer<'a, T> {
+    guard: RwLockWriteGuard<'a, Vec<u32>>,
+    element: PhantomData<T>,
+}
+
+impl<T: Element> Deref for Writer<'_, T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        bytemuck::cast_slice(&self.guard)
+    }
+}
+
+impl<T: Element> DerefMut for Writer<'_, T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        bytemuck::cast_slice_mut(&mut self.guard)
+    }
+}

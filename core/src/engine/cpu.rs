@@ -1,0 +1,58 @@
+//! The CPU engine: runs each kernel's twin on threads.
+
+use std::{
+    collections::BTreeMap,
+    sync::Mutex,
+    time::Duration,
+};
+
+use super::{Recording, parallel};
+
+/// Runs recordings on the threads of this machine.
+///
+/// Work is cut by the data, never by the number of threads, and every sum has a fixed order, so the same
+/// seed gives the same bits on one thread and on sixteen.
+#[derive(Default)]
+pub struct CpuEngine {
+    profile: Option<Mutex<BTreeMap<&'static str, (u64, Duration)>>>,
+}
+
+impl CpuEngine {
+    /// An engine on all threads that rayon offers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An engine that keeps the time spent in each kernel.
+    pub fn profiled() -> Self {
+        Self { profile: Some(Mutex::default()) }
+    }
+
+    /// Calls and time by kernel since the engine was made; empty unless made by [`CpuEngine::profiled`].
+    pub fn profile(&self) -> BTreeMap<&'static str, (u64, Duration)> {
+        self.profile.as_ref().map(|p| p.lock().unwrap_or_else(|e| e.into_inner()).clone()).unwrap_or_default()
+    }
+
+    /// `CPU, 2 threads, avx2+fma`.
+    pub fn describe(&self) -> String {
+        let threads = parallel::threads();
+        let plural = if threads == 1 { "" } else { "s" };
+        format!("CPU, {threads} thread{plural}, {}", crate::simd::describe())
+    }
+
+    pub(super) fn run(&self, recording: &Recording) {
+        for kernel in recording.kernels() {
+            match &self.profile {
+                None => kernel.cpu(),
+                Some(profile) => {
+                    let start = web_time::Instant::now();
+                    kernel.cpu();
+                    let spent = start.elapsed();
+                    let mut profile = profile.lock().unwrap_or_else(|e| e.into_inner());
+                    let entry = profile.entry(kernel.name()).or_default();
+                    *entry = (entry.0 + 1, entry.1 + spent);
+                }
+            }
+        }
+    }
+}

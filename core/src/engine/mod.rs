@@ -1,0 +1,155 @@
+//! Two engines, one program.
+//!
+//! A training step is a flat list of [`Kernel`]s, a [`Recording`]. The GPU engine encodes the list into
+//! one command buffer; the CPU engine runs each kernel's twin on threads. Nothing above this module
+//! knows which of the two is at work.
+
+pub mod buffer;
+pub mod cpu;
+pub mod gpu;
+pub mod parallel;
+
+pub use buffer::{Buffer, Element};
+pub use cpu::CpuEngine;
+pub use gpu::GpuEngine;
+
+use crate::{Error, Result};
+
+/// One operation on named buffers: the arguments, their shape checks, its WGSL call and its CPU twin.
+pub trait Kernel {
+    /// The stem its files share.
+    fn name(&self) -> &'static str;
+
+    /// Whether the buffers have the shapes that the arguments promise.
+    fn check(&self) -> Result<()>;
+
+    /// The twin: the same result from the same inputs, on threads.
+    fn cpu(&self);
+
+    /// The dispatches that do it on a GPU.
+    fn gpu(&self, calls: &mut gpu::Calls);
+}
+
+/// A flat list of kernels, run in order; each sees what the ones before it wrote.
+#[derive(Default)]
+pub struct Recording {
+    kernels: Vec<Box<dyn Kernel>>,
+}
+
+impl Recording {
+    /// An empty list.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a kernel.
+    pub fn push(&mut self, kernel: impl Kernel + 'static) {
+        self.kernels.push(Box::new(kernel));
+    }
+
+    /// The kernels in order.
+    pub fn kernels(&self) -> impl Iterator<Item = &dyn Kernel> {
+        self.kernels.iter().map(|k| k.as_ref())
+    }
+}
+
+/// Where buffers live and recordings run.
+pub enum Engine {
+    /// Threads of this machine.
+    Cpu(CpuEngine),
+    /// An adapter of wgpu: Vulkan, Metal, DX12 or WebGPU.
+    Gpu(GpuEngine),
+}
+
+impl Engine {
+    /// The CPU engine.
+    pub fn cpu() -> Self {
+        Self::Cpu(CpuEngine::new())
+    }
+
+    /// One line for people: `CPU, 2 threads` or the adapter's name and backend.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Cpu(cpu) => cpu.describe(),
+            Self::Gpu(gpu) => gpu.describe(),
+        }
+    }
+
+    /// Whether this is the CPU engine.
+    pub fn is_cpu(&self) -> bool {
+        matches!(self, Self::Cpu(_))
+    }
+
+    /// A buffer of `len` zeros.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where the adapter cannot hold or bind so much.
+    pub fn zeros<T: Element>(&self, label: &'static str, len: usize) -> Result<Buffer<T>> {
+        match self {
+            Self::Cpu(_) => Ok(Buffer::on_cpu(label, len)),
+            Self::Gpu(gpu) => gpu.zeros(label, len),
+        }
+    }
+
+    /// A buffer that holds `data`.
+    ///
+    /// # Errors
+    /// As [`Engine::zeros`].
+    pub fn upload<T: Element>(&self, label: &'static str, data: &[T]) -> Result<Buffer<T>> {
+        let buffer = self.zeros(label, data.len())?;
+        self.write(&buffer, 0, data);
+        Ok(buffer)
+    }
+
+    /// Overwrites `data.len()` elements from `offset`. Takes effect before the next recording runs.
+    pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, data: &[T]) {
+        match self {
+            Self::Cpu(_) => buffer.write()[offset..offset + data.len()].copy_from_slice(data),
+            Self::Gpu(gpu) => gpu.write(buffer, offset, data),
+        }
+    }
+
+    /// Checks and runs a recording. On a GPU this submits and returns; [`Engine::read`] waits.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] before anything has run; [`Error::Device`] if the device was lost.
+    pub fn run(&self, recording: &Recording) -> Result<()> {
+        for kernel in recording.kernels() {
+            kernel.check()?;
+        }
+        match self {
+            Self::Cpu(cpu) => {
+                cpu.run(recording);
+                Ok(())
+            }
+            Self::Gpu(gpu) => gpu.run(recording),
+        }
+    }
+
+    /// Copies elements back, waiting for all work submitted before.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device was lost.
+    pub async fn read_range<T: Element>(&self, buffer: &Buffer<T>, range: std::ops::Range<usize>) -> Result<Vec<T>> {
+        match self {
+            Self::Cpu(_) => Ok(buffer.read()[range].to_vec()),
+            Self::Gpu(gpu) => gpu.read_range(buffer, range).await,
+        }
+    }
+
+    /// Copies a whole buffer back.
+    ///
+    /// # Errors
+    /// As [`Engine::read_range`].
+    pub async fn read<T: Element>(&self, buffer: &Buffer<T>) -> Result<Vec<T>> {
+        self.read_range(buffer, 0..buffer.len()).await
+    }
+}
+
+/// Fails with both shapes named unless `buffer` holds at least `want` elements.
+pub(crate) fn expect_len<T>(kernel: &'static str, buffer: &Buffer<T>, want: usize) -> Result<()> {
+    if buffer.len() >= want {
+        return Ok(());
+    }
+    Err(Error::Shape { kernel, problem: format!("`{}` holds {} elements, {want} needed", buffer.label(), buffer.len()) })
+}

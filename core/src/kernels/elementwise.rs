@@ -1,0 +1,23 @@
+//! Scalar functions that several kernels share.
+
+use super::Activation;
+
+/// The activation's value.
+#[inline(always)]
+pub fn activate(activation: Activation, x: f32) -> f32 {
+    match activation {
+        Activation::None => x,
+        Activation::Tanh => x.tanh(),
+        Activation::Relu => x.max(0.0),
+    }
+}
+
+/// The activation's derivative, from its output.
+#[inline(always)]
+pub fn derivative(activation: Activation, y: f32) -> f32 {
+    match activation {
+        Activation::None => 1.0,
+        Activation::Tanh => 1.0 - y * y,
+        Activation::Relu => f32::from(y > 0.0),
+    }
+}

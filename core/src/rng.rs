@@ -1,0 +1,107 @@
+//! Counter-based random integers: Philox4x32-10 (Salmon et al., 2011).
+//!
+//! A draw is a function of (seed, stream, step, row, draw) alone, so it is the same on every engine, for
+//! any number of threads, and after a resume.
+
+/// What a random number is for; two streams never share a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stream {
+    /// Initial parameters; `step` counts the tensors.
+    Init = 0,
+    /// Which inputs dropout keeps.
+    Dropout = 1,
+    /// The reparameterisation noise.
+    Noise = 2,
+    /// Negative items; one block a draw.
+    Negatives = 3,
+    /// The order of users in an epoch; `step` is the epoch.
+    Shuffle = 4,
+    /// First codewords, and replacements of empty ones.
+    Codewords = 5,
+}
+
+/// The key of a run's random numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rng {
+    key: [u32; 2],
+}
+
+impl Rng {
+    /// The generator of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self { key: [seed as u32, (seed >> 32) as u32] }
+    }
+
+    /// The key as shaders take it: low word, high word.
+    pub fn key(&self) -> [u32; 2] {
+        self.key
+    }
+
+    /// Four random words.
+    #[inline]
+    pub fn block(&self, stream: Stream, step: u32, row: u32, draw: u32) -> [u32; 4] {
+        philox([draw, row, step, stream as u32], self.key)
+    }
+}
+
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+#[inline]
+fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for _ in 0..10 {
+        let a = u64::from(MULTIPLIERS[0]) * u64::from(counter[0]);
+        let b = u64::from(MULTIPLIERS[1]) * u64::from(counter[2]);
+        counter = [
+            (b >> 32) as u32 ^ counter[1] ^ key[0],
+            b as u32,
+            (a >> 32) as u32 ^ counter[3] ^ key[1],
+            a as u32,
+        ];
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+    }
+    counter
+}
+
+/// An integer below `n`, from the high half of a 32 x 32 product: every item can be hit, which a 24-bit
+/// float times n does not give.
+#[inline]
+pub fn below(word: u32, n: u32) -> u32 {
+    ((u64::from(word) * u64::from(n)) >> 32) as u32
+}
+
+/// A float in (0, 1): the top 24 bits, centred so that neither end is reached.
+#[inline]
+pub fn unit(word: u32) -> f32 {
+    ((word >> 8) as f32 + 0.5) * (1.0 / 16_777_216.0)
+}
+
+/// Two independent standard normals from two words (Box and Muller).
+#[inline]
+pub fn normal_pair(a: u32, b: u32) -> [f32; 2] {
+    let radius = (-2.0 * unit(a).ln()).sqrt();
+    let (sin, cos) = (std::f32::consts::TAU * unit(b)).sin_cos();
+    [radius * cos, radius * sin]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Known answers of the reference implementation (Random123, kat_vectors).
+    #[test]
+    fn known_answers() {
+        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        assert_eq!(
+            philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+
+    #[test]
+    fn below_reaches_both_ends() {
+        assert_eq!((below(0, 1_500_000), below(u32::MAX, 1_500_000)), (0, 1_499_999));
+    }
+}

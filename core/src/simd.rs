@@ -1,0 +1,186 @@
+//! Inner loops over slices, written so that the compiler turns them into vector code.
+//!
+//! Wrap the outermost loop of a kernel in [`dispatch`]: a plain build then uses AVX2 where the machine has
+//! it. Products and sums stay separate instructions, so a loop here gives the same bits with SSE2, AVX2
+//! and WebAssembly SIMD.
+
+/// Runs `body` compiled for the best instruction set of this machine. `body` must be a closure, and what
+/// it calls `#[inline(always)]`: only inlined code is compiled anew.
+#[inline(always)]
+pub fn dispatch<R>(body: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(body)
+}
+
+/// The instruction set that [`dispatch`] uses.
+pub fn describe() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    return if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") { "AVX2" } else { "SSE2" };
+    #[cfg(target_arch = "aarch64")]
+    return "NEON";
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    return "SIMD128";
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))))]
+    return "scalar";
+}
+
+const LANES: usize = 32;
+
+/// Sum of `f(i)`-like terms over lanes in a fixed order.
+#[inline(always)]
+fn fold(lanes: &[f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    let mut sums = *lanes;
+    while width > 0 {
+        for i in 0..width {
+            sums[i] += sums[i + width];
+        }
+        width /= 2;
+    }
+    sums[0]
+}
+
+/// Inner product.
+#[inline(always)]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a_body, a_tail) = a.as_chunks::<LANES>();
+    let (b_body, b_tail) = b.as_chunks::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for (a, b) in a_body.iter().zip(b_body) {
+        for i in 0..LANES {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    let (a_eights, a_rest) = a_tail.as_chunks::<8>();
+    let (b_eights, b_rest) = b_tail.as_chunks::<8>();
+    for (a, b) in a_eights.iter().zip(b_eights) {
+        for i in 0..8 {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    fold(&lanes) + rest
+}
+
+/// `y += alpha x`.
+#[inline(always)]
+pub fn axpy(alpha: f32, x: &[f32], y: &mut [f32]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += alpha * x;
+    }
+}
+
+/// Sum in a fixed order.
+#[inline(always)]
+pub fn sum(x: &[f32]) -> f32 {
+    let (body, tail) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for x in body {
+        for i in 0..LANES {
+            lanes[i] += x[i];
+        }
+    }
+    fold(&lanes) + tail.iter().sum::<f32>()
+}
+
+/// Largest element; negative infinity of nothing.
+#[inline(always)]
+pub fn max(x: &[f32]) -> f32 {
+    let (body, tail) = x.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for x in body {
+        for i in 0..LANES {
+            lanes[i] = if x[i] > lanes[i] { x[i] } else { lanes[i] };
+        }
+    }
+    lanes.iter().chain(tail).fold(f32::NEG_INFINITY, |m, &x| if x > m { x } else { m })
+}
+
+/// e^x within 2 units in the last place for -87 <= x <= 88; smaller arguments give 0, larger ones the
+/// largest power. NaN stays NaN.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // 2^n e^r with n the nearest integer to x / ln 2; adding 1.5 x 2^23 rounds and leaves n in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    let clamped = if x > 88.0 { 88.0 } else { x };
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (clamped - n * 0.693_359_4) - n * -2.121_944_4e-4;
+    let p = 1.987_569_1e-4;
+    let p = p * r + 1.398_199_9e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 1.666_666_5e-1;
+    let p = p * r + 5.000_000_1e-1;
+    let p = p * r * r + r + 1.0;
+    let scale = f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    if x < -87.0 { 0.0 } else { p * scale }
+}
+
+/// `ln(sum exp x)` after subtracting the maximum; negative infinity of nothing or of all negative infinity.
+#[inline(always)]
+pub fn log_sum_exp(x: &[f32]) -> f32 {
+    let top = max(x);
+    if top == f32::NEG_INFINITY {
+        return top;
+    }
+    let (body, tail) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for x in body {
+        for i in 0..LANES {
+            lanes[i] += exp(x[i] - top);
+        }
+    }
+    let rest: f32 = tail.iter().map(|&x| exp(x - top)).sum();
+    top + (fold(&lanes) + rest).ln()
+}
+
+/// `ln(e^a + e^b)`.
+#[inline(always)]
+pub fn log_add_exp(a: f32, b: f32) -> f32 {
+    let (top, low) = if a > b { (a, b) } else { (b, a) };
+    if low == f32::NEG_INFINITY { top } else { top + exp(low - top).ln_1p() }
+}
+
+/// Asks the cache for the start of a row that will be read soon.
+#[inline(always)]
+pub fn prefetch(row: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in row.chunks(16) {
+        // SAFETY: a prefetch has no effect on memory or registers, whatever the address.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = row;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_close_everywhere() {
+        for i in -870_000..=880_000 {
+            let x = i as f32 * 1e-4;
+            let want = f64::from(x).exp();
+            let err = (f64::from(exp(x)) - want).abs() / want;
+            assert!(err < 3e-7, "exp({x}) is off by {err}");
+        }
+        assert_eq!((exp(-200.0), exp(f32::NEG_INFINITY)), (0.0, 0.0));
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn reductions_agree_with_f64_at_odd_lengths() {
+        for n in [0, 1, 7, 8, 31, 32, 33, 200, 345] {
+            let a: Vec<f32> = (0..n).map(|i| (i as f32 * 0.37).sin()).collect();
+            let b: Vec<f32> = (0..n).map(|i| (i as f32 * 0.73).cos()).collect();
+            let want: f64 = a.iter().zip(&b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+            assert!((f64::from(dot(&a, &b)) - want).abs() <= 1e-5);
+            assert!((f64::from(sum(&a)) - a.iter().map(|&x| f64::from(x)).sum::<f64>()).abs() <= 1e-5);
+            let want = a.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln();
+            assert!(n == 0 || (f64::from(log_sum_exp(&a)) - want).abs() <= 1e-5);
+        }
+    }
+}
