@@ -2,6 +2,7 @@
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
 pub mod engine;
+pub mod chart;
 mod error;
 pub mod metrics;
 pub mod kernels;
