@@ -69,6 +69,30 @@ pub fn axpy(alpha: f32, x: &[f32], y: &mut [f32]) {
     }
 }
 
+/// `y += sum of alpha x` over pairs (alpha, x), in order; four at a time, so that y is loaded and stored
+/// a quarter as often.
+#[inline(always)]
+pub fn add_rows<'a>(mut rows: impl Iterator<Item = (f32, &'a [f32])>, y: &mut [f32]) {
+    let width = y.len();
+    loop {
+        let Some((a0, x0)) = rows.next() else { return };
+        let Some((a1, x1)) = rows.next() else { return axpy(a0, x0, y) };
+        let Some((a2, x2)) = rows.next() else {
+            axpy(a0, x0, y);
+            return axpy(a1, x1, y);
+        };
+        let Some((a3, x3)) = rows.next() else {
+            axpy(a0, x0, y);
+            axpy(a1, x1, y);
+            return axpy(a2, x2, y);
+        };
+        let (x0, x1, x2, x3) = (&x0[..width], &x1[..width], &x2[..width], &x3[..width]);
+        for i in 0..width {
+            y[i] = (((y[i] + a0 * x0[i]) + a1 * x1[i]) + a2 * x2[i]) + a3 * x3[i];
+        }
+    }
+}
+
 /// Sum in a fixed order.
 #[inline(always)]
 pub fn sum(x: &[f32]) -> f32 {
@@ -116,6 +140,20 @@ pub fn exp(x: f32) -> f32 {
     if x < -87.0 { 0.0 } else { p * scale }
 }
 
+/// `sum of exp(x - shift)`.
+#[inline(always)]
+pub fn sum_exp(x: &[f32], shift: f32) -> f32 {
+    let (body, tail) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for x in body {
+        for i in 0..LANES {
+            lanes[i] += exp(x[i] - shift);
+        }
+    }
+    let rest: f32 = tail.iter().map(|&x| exp(x - shift)).sum();
+    fold(&lanes) + rest
+}
+
 /// `ln(sum exp x)` after subtracting the maximum; negative infinity of nothing or of all negative infinity.
 #[inline(always)]
 pub fn log_sum_exp(x: &[f32]) -> f32 {
@@ -123,15 +161,7 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
     if top == f32::NEG_INFINITY {
         return top;
     }
-    let (body, tail) = x.as_chunks::<LANES>();
-    let mut lanes = [0.0f32; LANES];
-    for x in body {
-        for i in 0..LANES {
-            lanes[i] += exp(x[i] - top);
-        }
-    }
-    let rest: f32 = tail.iter().map(|&x| exp(x - top)).sum();
-    top + (fold(&lanes) + rest).ln()
+    top + sum_exp(x, top).ln()
 }
 
 /// `ln(e^a + e^b)`.

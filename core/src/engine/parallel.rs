@@ -78,6 +78,20 @@ impl<'a, T> Rows<'a, T> {
         Self { start: table.as_mut_ptr(), len: table.len(), width, table: std::marker::PhantomData }
     }
 
+    /// Elements `start..end`, whatever the width.
+    ///
+    /// # Safety
+    /// No other reference to any of them may be alive.
+    ///
+    /// # Panics
+    /// If the range lies outside of the table.
+    #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
+    pub unsafe fn range(&self, start: usize, end: usize) -> &mut [T] {
+        assert!(start <= end && end <= self.len, "elements {start}..{end} outside of the table");
+        // SAFETY: in bounds by the assertion, unaliased by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), end - start) }
+    }
+
     /// Row `index`.
     ///
     /// # Safety
@@ -87,8 +101,7 @@ impl<'a, T> Rows<'a, T> {
     /// If the row lies outside of the table.
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub unsafe fn row(&self, index: usize) -> &mut [T] {
-        assert!((index + 1) * self.width <= self.len, "row {index} outside of the table");
-        // SAFETY: in bounds by the assertion, unaliased by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(index * self.width), self.width) }
+        // SAFETY: handed on.
+        unsafe { self.range(index * self.width, (index + 1) * self.width) }
     }
 }

@@ -1,0 +1,45 @@
+//! The gradient through an activation.
+
+use super::{Activation, elementwise::derivative};
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+};
+
+/// `gradient *= activation'(.)`, the derivative taken from the activation's output.
+pub struct ActivationBackward {
+    /// The activation.
+    pub activation: Activation,
+    /// What it gave, `len` elements.
+    pub output: Buffer<f32>,
+    /// In: d loss / d output. Out: d loss / d input.
+    pub gradient: Buffer<f32>,
+    /// Elements.
+    pub len: usize,
+}
+
+impl Kernel for ActivationBackward {
+    fn name(&self) -> &'static str {
+        "activation_backward"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.output, self.len)?;
+        expect_len(self.name(), &self.gradient, self.len)
+    }
+
+    fn cpu(&self) {
+        const PIECE: usize = 8192;
+        let output = self.output.read();
+        let mut gradient = self.gradient.write();
+        parallel::for_each_chunk(&mut gradient[..self.len], PIECE, |piece, gradient| {
+            for (g, &y) in gradient.iter_mut().zip(&output[piece * PIECE..]) {
+                *g *= derivative(self.activation, y);
+            }
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

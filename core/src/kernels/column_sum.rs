@@ -1,0 +1,44 @@
+//! Sums over rows: the gradient of a bias.
+
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu},
+    simd,
+};
+
+/// `output[c] = sum over rows of values[r, c]`.
+pub struct ColumnSum {
+    /// Rows x columns.
+    pub values: Buffer<f32>,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// Out: columns.
+    pub output: Buffer<f32>,
+}
+
+impl Kernel for ColumnSum {
+    fn name(&self) -> &'static str {
+        "column_sum"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.values, self.rows * self.columns)?;
+        expect_len(self.name(), &self.output, self.columns)
+    }
+
+    fn cpu(&self) {
+        let values = self.values.read();
+        let mut output = self.output.write();
+        let output = &mut output[..self.columns];
+        output.fill(0.0);
+        simd::dispatch(|| {
+            simd::add_rows(values.chunks_exact(self.columns).take(self.rows).map(|row| (1.0, row)), output);
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

@@ -1,0 +1,113 @@
+//! Dropout: of the inputs, or of the bag of item rows.
+
+use super::{Activation, elementwise::activate};
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    rng::{Rng, Stream},
+};
+
+/// The probability as an integer threshold: a word below it drops.
+pub(super) fn threshold(probability: f32) -> u32 {
+    (f64::from(probability) * 4_294_967_296.0) as u32
+}
+
+/// `weights[e] = keep / ((1 - p) sqrt(n_b))`: the inputs x_u of the encoder, L2-normalised, with dropout.
+pub struct DropoutInput {
+    /// Where each batch row's entries start, B + 1.
+    pub batch_offsets: Buffer<u32>,
+    /// B.
+    pub batch: usize,
+    /// E.
+    pub entries: usize,
+    /// Probability of dropping an entry; 0 keeps all.
+    pub probability: f32,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// Step of the run.
+    pub step: u32,
+    /// Out: weight of each entry, E.
+    pub weights: Buffer<f32>,
+}
+
+impl Kernel for DropoutInput {
+    fn name(&self) -> &'static str {
+        "dropout_input"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.batch_offsets, self.batch + 1)?;
+        expect_len(self.name(), &self.weights, self.entries)
+    }
+
+    fn cpu(&self) {
+        let offsets = self.batch_offsets.read();
+        let mut weights = self.weights.write();
+        let weights = Rows::new(&mut weights, 1);
+        let drop_below = threshold(self.probability);
+        parallel::for_each(self.batch, |b| {
+            let (start, end) = (offsets[b] as usize, offsets[b + 1] as usize);
+            // SAFETY: the entries of different batch rows do not overlap.
+            let weights = unsafe { weights.range(start, end) };
+            let kept = 1.0 / ((1.0 - self.probability) * ((end - start) as f32).sqrt());
+            for (block, weights) in weights.chunks_mut(4).enumerate() {
+                let words = self.rng.block(Stream::Dropout, self.step, b as u32, block as u32);
+                for (weight, word) in weights.iter_mut().zip(words) {
+                    *weight = if word < drop_below { 0.0 } else { kept };
+                }
+            }
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+/// `x = activation(keep x / (1 - p))` in place, elementwise: dropout after the bag of item rows, as the
+/// authors' code has it. On gradients, with the same step and no activation, it is its own backward pass.
+pub struct DropoutDense {
+    /// In and out, rows x width.
+    pub values: Buffer<f32>,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub width: usize,
+    /// Probability of dropping an element.
+    pub probability: f32,
+    /// Applied to what was kept or dropped.
+    pub activation: Activation,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// Step of the run.
+    pub step: u32,
+}
+
+impl Kernel for DropoutDense {
+    fn name(&self) -> &'static str {
+        "dropout_dense"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.values, self.rows * self.width)
+    }
+
+    fn cpu(&self) {
+        let mut values = self.values.write();
+        let drop_below = threshold(self.probability);
+        let kept = 1.0 / (1.0 - self.probability);
+        parallel::for_each_chunk(&mut values[..self.rows * self.width], self.width, |row, values| {
+            for (block, values) in values.chunks_mut(4).enumerate() {
+                let words = self.rng.block(Stream::Dropout, self.step, row as u32, block as u32);
+                for (value, word) in values.iter_mut().zip(words) {
+                    let scaled = if word < drop_below { 0.0 } else { *value * kept };
+                    *value = activate(self.activation, scaled);
+                }
+            }
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

@@ -1,0 +1,65 @@
+//! The first layer of the encoder: a weighted bag of item rows.
+
+use super::{Activation, elementwise::activate};
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    simd,
+};
+
+/// `hidden[b] = activation(sum over entries e of b: weights[e] table[items[e]] + bias)`.
+pub struct EncodeRows {
+    /// Where each batch row's entries start, B + 1.
+    pub batch_offsets: Buffer<u32>,
+    /// Item of each entry, E.
+    pub items: Buffer<u32>,
+    /// Weight of each entry, E.
+    pub weights: Buffer<f32>,
+    /// Encoder rows, M x H.
+    pub table: Buffer<f32>,
+    /// H.
+    pub bias: Buffer<f32>,
+    /// B.
+    pub batch: usize,
+    /// H.
+    pub hidden: usize,
+    /// Applied last.
+    pub activation: Activation,
+    /// Out: B x H.
+    pub output: Buffer<f32>,
+}
+
+impl Kernel for EncodeRows {
+    fn name(&self) -> &'static str {
+        "encode_rows"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.batch_offsets, self.batch + 1)?;
+        expect_len(self.name(), &self.bias, self.hidden)?;
+        expect_len(self.name(), &self.output, self.batch * self.hidden)
+    }
+
+    fn cpu(&self) {
+        let (offsets, items, weights) = (self.batch_offsets.read(), self.items.read(), self.weights.read());
+        let (table, bias) = (self.table.read(), self.bias.read());
+        let mut output = self.output.write();
+        let width = self.hidden;
+        let row_of = |e: usize| &table[items[e] as usize * width..][..width];
+        parallel::for_each_chunk(&mut output[..self.batch * width], width, |b, out| {
+            simd::dispatch(|| {
+                let (start, end) = (offsets[b] as usize, offsets[b + 1] as usize);
+                out.copy_from_slice(&bias[..width]);
+                let kept = (start..end).filter(|&e| weights[e] != 0.0);
+                simd::add_rows(kept.map(|e| (weights[e], row_of(e))), out);
+                for value in out.iter_mut() {
+                    *value = activate(self.activation, *value);
+                }
+            });
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

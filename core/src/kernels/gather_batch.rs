@@ -1,0 +1,58 @@
+//! Copies the histories of a batch's users side by side.
+
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel::Rows, parallel},
+};
+
+/// `items[batch_offsets[b] ..] = history of users[b]`, and `rows[e] = b` for each copied entry.
+pub struct GatherBatch {
+    /// B user rows of the history.
+    pub users: Buffer<u32>,
+    /// Where each user's history starts, N + 1.
+    pub history_offsets: Buffer<u32>,
+    /// All histories, one after the other.
+    pub history_items: Buffer<u32>,
+    /// Where each batch row's entries start, B + 1.
+    pub batch_offsets: Buffer<u32>,
+    /// B.
+    pub batch: usize,
+    /// E, the sum of the batch's history lengths.
+    pub entries: usize,
+    /// Out: item of each entry, E.
+    pub items: Buffer<u32>,
+    /// Out: batch row of each entry, E.
+    pub rows: Buffer<u32>,
+}
+
+impl Kernel for GatherBatch {
+    fn name(&self) -> &'static str {
+        "gather_batch"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.users, self.batch)?;
+        expect_len(self.name(), &self.batch_offsets, self.batch + 1)?;
+        expect_len(self.name(), &self.items, self.entries)?;
+        expect_len(self.name(), &self.rows, self.entries)
+    }
+
+    fn cpu(&self) {
+        let (users, offsets) = (self.users.read(), self.batch_offsets.read());
+        let (starts, history) = (self.history_offsets.read(), self.history_items.read());
+        let (mut items, mut rows) = (self.items.write(), self.rows.write());
+        let (items, rows) = (Rows::new(&mut items, 1), Rows::new(&mut rows, 1));
+        parallel::for_each(self.batch, |b| {
+            let (start, end) = (offsets[b] as usize, offsets[b + 1] as usize);
+            let source = &history[starts[users[b] as usize] as usize..][..end - start];
+            // SAFETY: the entries of different batch rows do not overlap.
+            let (items, rows) = unsafe { (items.range(start, end), rows.range(start, end)) };
+            items.copy_from_slice(source);
+            rows.fill(b as u32);
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

@@ -1,0 +1,89 @@
+//! Who sees which negatives.
+
+use std::ops::Range;
+
+/// The candidates of a step: L samples of B users; `share` consecutive users see the same ones.
+///
+/// Query row `s * batch + b` is sample s of user b. With `share = 1` every row has candidates of its own,
+/// as in the paper; the last group of a batch may have fewer users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// B, users.
+    pub batch: usize,
+    /// L, latent samples a user.
+    pub samples: usize,
+    /// G, users that share candidates.
+    pub share: usize,
+    /// C, candidates that a row sees.
+    pub candidates: usize,
+}
+
+impl Groups {
+    /// R = L B.
+    pub fn rows(&self) -> usize {
+        self.samples * self.batch
+    }
+
+    /// Groups of one sample.
+    pub fn per_sample(&self) -> usize {
+        self.batch.div_ceil(self.share)
+    }
+
+    /// All groups.
+    pub fn count(&self) -> usize {
+        self.samples * self.per_sample()
+    }
+
+    /// Candidates of all groups.
+    pub fn total(&self) -> usize {
+        self.count() * self.candidates
+    }
+
+    /// The group of a query row.
+    #[inline]
+    pub fn of_row(&self, row: usize) -> usize {
+        let (sample, user) = (row / self.batch, row % self.batch);
+        sample * self.per_sample() + user / self.share
+    }
+
+    /// The query rows of a group.
+    #[inline]
+    pub fn rows_of(&self, group: usize) -> Range<usize> {
+        if self.share == 1 {
+            return group..group + 1;
+        }
+        let (sample, within) = (group / self.per_sample(), group % self.per_sample());
+        let first = within * self.share;
+        let start = sample * self.batch + first;
+        start..start + self.share.min(self.batch - first)
+    }
+
+    /// How many of a group's candidates its `member`-th row draws; slot c belongs to member `c % size`.
+    #[inline]
+    pub fn drawn_by(&self, member: usize, size: usize) -> usize {
+        (self.candidates + size - 1 - member) / size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_one_group_and_every_slot_one_drawer() {
+        for (batch, samples, share, candidates) in [(5, 1, 1, 7), (6, 3, 4, 10), (7, 2, 3, 5), (4, 1, 4, 3)] {
+            let groups = Groups { batch, samples, share, candidates };
+            let mut seen = vec![0; groups.rows()];
+            for group in 0..groups.count() {
+                let rows = groups.rows_of(group);
+                let size = rows.len();
+                assert_eq!((0..size).map(|m| groups.drawn_by(m, size)).sum::<usize>(), candidates);
+                for row in rows {
+                    assert_eq!(groups.of_row(row), group);
+                    seen[row] += 1;
+                }
+            }
+            assert!(seen.iter().all(|&n| n == 1));
+        }
+    }
+}

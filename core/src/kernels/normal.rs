@@ -1,0 +1,52 @@
+//! Standard normal noise, and initial parameters.
+
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    rng::{Rng, Stream, normal_pair},
+};
+
+/// `output[r, c] = scale x`, x standard normal and a function of (seed, stream, step, r, c) alone.
+pub struct Normal {
+    /// Out: rows x width.
+    pub output: Buffer<f32>,
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub width: usize,
+    /// Standard deviation.
+    pub scale: f32,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// What the noise is for.
+    pub stream: Stream,
+    /// Step of the run.
+    pub step: u32,
+}
+
+impl Kernel for Normal {
+    fn name(&self) -> &'static str {
+        "normal"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.output, self.rows * self.width)
+    }
+
+    fn cpu(&self) {
+        let mut output = self.output.write();
+        parallel::for_each_chunk(&mut output[..self.rows * self.width], self.width, |row, values| {
+            for (block, values) in values.chunks_mut(4).enumerate() {
+                let [a, b, c, d] = self.rng.block(self.stream, self.step, row as u32, block as u32);
+                let ([w, x], [y, z]) = (normal_pair(a, b), normal_pair(c, d));
+                for (value, noise) in values.iter_mut().zip([w, x, y, z]) {
+                    *value = self.scale * noise;
+                }
+            }
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

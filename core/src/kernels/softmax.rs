@@ -1,0 +1,134 @@
+//! The full softmax, streamed over blocks of items so that no B x M matrix ever exists.
+//!
+//! First sweep: the logits of each block update a running maximum and sum. Second sweep: the logits are
+//! computed again and turned into their gradient in place.
+
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    simd,
+};
+
+/// `maximum`, `sum` <- those of all logits seen so far: `sum = sum of exp(o - maximum)`.
+pub struct SoftmaxAccumulate {
+    /// R x block.
+    pub logits: Buffer<f32>,
+    /// R.
+    pub rows: usize,
+    /// Items of this block.
+    pub block: usize,
+    /// Whether this is the first block, before which nothing was seen.
+    pub first: bool,
+    /// In and out, R.
+    pub maximum: Buffer<f32>,
+    /// In and out, R.
+    pub sum: Buffer<f32>,
+}
+
+impl Kernel for SoftmaxAccumulate {
+    fn name(&self) -> &'static str {
+        "softmax_accumulate"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.logits, self.rows * self.block)?;
+        expect_len(self.name(), &self.maximum, self.rows)?;
+        expect_len(self.name(), &self.sum, self.rows)
+    }
+
+    fn cpu(&self) {
+        let logits = self.logits.read();
+        let (mut maximum, mut sum) = (self.maximum.write(), self.sum.write());
+        let sum = Rows::new(&mut sum, 1);
+        parallel::for_each_chunk(&mut maximum[..self.rows], 1, |row, maximum| {
+            // SAFETY: one row a call.
+            let sum = unsafe { &mut sum.row(row)[0] };
+            simd::dispatch(|| {
+                let logits = &logits[row * self.block..][..self.block];
+                let top = simd::max(logits);
+                let (old_top, old_sum) = if self.first { (f32::NEG_INFINITY, 0.0) } else { (maximum[0], *sum) };
+                let new_top = if top > old_top { top } else { old_top };
+                let carried = if old_sum == 0.0 { 0.0 } else { old_sum * (old_top - new_top).exp() };
+                *sum = carried + simd::sum_exp(logits, new_top);
+                maximum[0] = new_top;
+            });
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+/// In place, for a user with history I of n items:
+/// `g_i = scale (n exp(o_i - lse) - [i in I])`, `nll = sum over i in I of (lse - o_i)` (paper, eq. 1).
+pub struct SoftmaxGradient {
+    /// In: logits. Out: d loss / d logits. R x block.
+    pub logits: Buffer<f32>,
+    /// B; query row r belongs to batch row r % B.
+    pub batch: usize,
+    /// L; R = L B.
+    pub samples: usize,
+    /// Items of this block.
+    pub block: usize,
+    /// First item of this block.
+    pub block_start: usize,
+    /// R.
+    pub maximum: Buffer<f32>,
+    /// R.
+    pub sum: Buffer<f32>,
+    /// Where each batch row's entries start, B + 1.
+    pub batch_offsets: Buffer<u32>,
+    /// Item of each entry, ascending for each batch row.
+    pub batch_items: Buffer<u32>,
+    /// 1 / (L B).
+    pub scale: f32,
+    /// In and out, R: the first block overwrites, later ones add.
+    pub nll: Buffer<f32>,
+}
+
+impl Kernel for SoftmaxGradient {
+    fn name(&self) -> &'static str {
+        "softmax_gradient"
+    }
+
+    fn check(&self) -> Result<()> {
+        let rows = self.samples * self.batch;
+        expect_len(self.name(), &self.logits, rows * self.block)?;
+        expect_len(self.name(), &self.maximum, rows)?;
+        expect_len(self.name(), &self.sum, rows)?;
+        expect_len(self.name(), &self.nll, rows)?;
+        expect_len(self.name(), &self.batch_offsets, self.batch + 1)
+    }
+
+    fn cpu(&self) {
+        let rows = self.samples * self.batch;
+        let (maximum, sum) = (self.maximum.read(), self.sum.read());
+        let (offsets, items) = (self.batch_offsets.read(), self.batch_items.read());
+        let (mut logits, mut nll) = (self.logits.write(), self.nll.write());
+        let nll = Rows::new(&mut nll, 1);
+        parallel::for_each_chunk(&mut logits[..rows * self.block], self.block, |row, logits| {
+            let user = row % self.batch;
+            let history = &items[offsets[user] as usize..offsets[user + 1] as usize];
+            let log_partition = maximum[row] + sum[row].ln();
+            let from = history.partition_point(|&i| (i as usize) < self.block_start);
+            let until = history.partition_point(|&i| (i as usize) < self.block_start + self.block);
+            let inside = history[from..until].iter().map(|&i| i as usize - self.block_start);
+            let loss: f32 = inside.clone().map(|i| log_partition - logits[i]).sum();
+            simd::dispatch(|| {
+                let weight = self.scale * history.len() as f32;
+                for o in logits.iter_mut() {
+                    *o = weight * simd::exp(*o - log_partition);
+                }
+            });
+            inside.for_each(|i| logits[i] -= self.scale);
+            // SAFETY: one row a call.
+            let nll = unsafe { &mut nll.row(row)[0] };
+            *nll = if self.block_start == 0 { loss } else { *nll + loss };
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

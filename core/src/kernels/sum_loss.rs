@@ -1,0 +1,45 @@
+//! Means of a step's losses, kept on the device until somebody looks.
+
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu},
+    simd,
+};
+
+/// `losses[2 slot] = sum(nll) / R`, `losses[2 slot + 1] = sum(kl) / B`.
+pub struct SumLoss {
+    /// R: loss of each latent sample of each user.
+    pub nll: Buffer<f32>,
+    /// R.
+    pub rows: usize,
+    /// B: divergence of each user.
+    pub kl: Buffer<f32>,
+    /// B.
+    pub batch: usize,
+    /// Which pair of `losses` to write.
+    pub slot: usize,
+    /// Out.
+    pub losses: Buffer<f32>,
+}
+
+impl Kernel for SumLoss {
+    fn name(&self) -> &'static str {
+        "sum_loss"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.nll, self.rows)?;
+        expect_len(self.name(), &self.kl, self.batch)?;
+        expect_len(self.name(), &self.losses, 2 * self.slot + 2)
+    }
+
+    fn cpu(&self) {
+        let mut losses = self.losses.write();
+        losses[2 * self.slot] = simd::sum(&self.nll.read()[..self.rows]) / self.rows as f32;
+        losses[2 * self.slot + 1] = simd::sum(&self.kl.read()[..self.batch]) / self.batch as f32;
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

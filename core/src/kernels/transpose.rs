@@ -1,0 +1,134 @@
+//! From users' lists of items to items' lists of users.
+//!
+//! The gradient of an item row is a sum over the users that met the item. Entry ids number everything a
+//! step met: the positives of all samples first, then all candidates (see [`super::update_rows`]).
+
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu},
+};
+
+/// The rows of a table that a step touches, and for each the entries that touch it.
+#[derive(Clone, Debug)]
+pub struct ItemLists {
+    /// How many rows are touched; 1 element.
+    pub count: Buffer<u32>,
+    /// Item of each list, in no promised order.
+    pub touched: Buffer<u32>,
+    /// Where each list starts in `entries`.
+    pub starts: Buffer<u32>,
+    /// Length of each list.
+    pub lengths: Buffer<u32>,
+    /// Entry ids, ascending inside each list.
+    pub entries: Buffer<u32>,
+    /// For each of the M items: 0, or 1 + the index of its list. All zero outside of a step.
+    pub list_of: Buffer<u32>,
+}
+
+impl ItemLists {
+    /// Room for `entries` entries over `items` rows.
+    ///
+    /// # Errors
+    /// If the engine cannot hold it.
+    pub fn new(engine: &crate::engine::Engine, entries: usize, items: usize) -> Result<Self> {
+        let lists = entries.min(items).max(1);
+        Ok(Self {
+            count: engine.zeros("list count", 1)?,
+            touched: engine.zeros("touched items", lists)?,
+            starts: engine.zeros("list starts", lists)?,
+            lengths: engine.zeros("list lengths", lists)?,
+            entries: engine.zeros("list entries", entries.max(1))?,
+            list_of: engine.zeros("list of item", items)?,
+        })
+    }
+}
+
+/// Builds the lists of `positives[0..entries]`, repeated for every sample, and of `negatives`.
+pub struct Transpose {
+    /// Item of each entry of the batch, E.
+    pub positives: Buffer<u32>,
+    /// E.
+    pub entries: usize,
+    /// L: ids `s E + e` for s < L are entries of sample s.
+    pub samples: usize,
+    /// Candidates, `candidates` elements; ids go on from L E.
+    pub negatives: Option<Buffer<u32>>,
+    /// Number of candidates; 0 without `negatives`.
+    pub candidates: usize,
+    /// M.
+    pub items: usize,
+    /// Out.
+    pub lists: ItemLists,
+}
+
+impl Transpose {
+    /// Entry ids in use.
+    pub fn total(&self) -> usize {
+        self.samples * self.entries + self.candidates
+    }
+}
+
+impl Kernel for Transpose {
+    fn name(&self) -> &'static str {
+        "transpose"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.positives, self.entries)?;
+        if let Some(negatives) = &self.negatives {
+            expect_len(self.name(), negatives, self.candidates)?;
+        }
+        expect_len(self.name(), &self.lists.touched, self.total().min(self.items))?;
+        expect_len(self.name(), &self.lists.entries, self.total())?;
+        expect_len(self.name(), &self.lists.list_of, self.items)
+    }
+
+    fn cpu(&self) {
+        let positives = self.positives.read();
+        let positives = &positives[..self.entries];
+        let negatives = self.negatives.as_ref().map(Buffer::read);
+        let negatives = negatives.as_deref().map_or(&[][..], |n| &n[..self.candidates]);
+        let (mut touched, mut starts) = (self.lists.touched.write(), self.lists.starts.write());
+        let (mut lengths, mut entries) = (self.lists.lengths.write(), self.lists.entries.write());
+        let mut list_of = self.lists.list_of.write();
+        let mut count = 0;
+        let each = |weight: u32, items: &[u32], list_of: &mut [u32], lengths: &mut [u32], touched: &mut [u32], count: &mut usize| {
+            for &item in items {
+                let list = &mut list_of[item as usize];
+                if *list == 0 {
+                    touched[*count] = item;
+                    lengths[*count] = 0;
+                    *count += 1;
+                    *list = *count as u32;
+                }
+                lengths[*list as usize - 1] += weight;
+            }
+        };
+        each(self.samples as u32, positives, &mut list_of, &mut lengths, &mut touched, &mut count);
+        each(1, negatives, &mut list_of, &mut lengths, &mut touched, &mut count);
+        let mut end = 0;
+        for (start, length) in starts[..count].iter_mut().zip(&lengths[..count]) {
+            *start = end;
+            end += length;
+        }
+        // `starts` serve as cursors while entries are placed, then step back.
+        let mut id = 0;
+        let mut place = |item: u32, id: u32| {
+            let cursor = &mut starts[list_of[item as usize] as usize - 1];
+            entries[*cursor as usize] = id;
+            *cursor += 1;
+        };
+        for &item in (0..self.samples).flat_map(|_| positives).chain(negatives) {
+            place(item, id);
+            id += 1;
+        }
+        for (start, length) in starts[..count].iter_mut().zip(&lengths[..count]) {
+            *start -= length;
+        }
+        self.lists.count.write()[0] = count as u32;
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

@@ -1,0 +1,183 @@
+//! The gradient of table rows, accumulated and applied in one pass.
+
+use super::{adam::AdamStep, groups::Groups, replay_rows::Table, transpose::ItemLists};
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    simd,
+};
+
+/// A gradient that is rank one an entry: `coefficient x vectors[query row]`.
+///
+/// Entry `s E + e` (s < L) belongs to query row `s B + rows[e]` and has coefficient `positive[s E + e]`.
+/// Entry `L E + g C + c` is candidate c of group g; it belongs to every query row r of the group, with
+/// coefficient `negative[r C + c]`.
+#[derive(Clone)]
+pub struct RankOne {
+    /// R x width.
+    pub vectors: Buffer<f32>,
+    /// Batch row of each entry, E.
+    pub rows: Buffer<u32>,
+    /// E.
+    pub entries: usize,
+    /// L E.
+    pub positive: Buffer<f32>,
+    /// R x C, where there are candidates.
+    pub negative: Option<Buffer<f32>>,
+    /// How rows and candidates belong together; `candidates = 0` without `negative`.
+    pub groups: Groups,
+}
+
+/// Which rows Adam moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every row of the table, with a zero gradient where nothing touched it.
+    All,
+    /// The touched rows alone.
+    Touched,
+}
+
+/// One step of Adam on the rows of a table.
+pub struct UpdateRows {
+    /// Which rows were touched, and by which entries.
+    pub lists: ItemLists,
+    /// What the entries contribute.
+    pub gradient: RankOne,
+    /// What is updated.
+    pub table: Table,
+    /// The numbers of this step.
+    pub adam: AdamStep,
+    /// Which rows move.
+    pub reach: Reach,
+    /// The step's number, kept for each row that moved.
+    pub step: u32,
+    /// Empties the lists afterwards: set by the last user of the lists in a step.
+    pub clear: bool,
+}
+
+/// What a twin reads to sum a row's gradient.
+struct Source<'a> {
+    vectors: &'a [f32],
+    rows: &'a [u32],
+    positive: &'a [f32],
+    negative: &'a [f32],
+    entries: usize,
+    groups: Groups,
+    width: usize,
+}
+
+impl Source<'_> {
+    #[inline(always)]
+    fn vector(&self, row: usize) -> &[f32] {
+        &self.vectors[row * self.width..][..self.width]
+    }
+
+    #[inline(always)]
+    fn sum(&self, entries: &[u32], gradient: &mut [f32]) {
+        let positives = self.groups.samples * self.entries;
+        let split = entries.partition_point(|&id| (id as usize) < positives);
+        let (early, late) = entries.split_at(split);
+        let terms = early.iter().map(|&id| {
+            let id = id as usize;
+            let row = (id / self.entries) * self.groups.batch + self.rows[id % self.entries] as usize;
+            (self.positive[id], self.vector(row))
+        });
+        simd::add_rows(terms.filter(|(coefficient, _)| *coefficient != 0.0), gradient);
+        let candidates = self.groups.candidates;
+        if self.groups.share == 1 {
+            let terms = late.iter().map(|&id| {
+                let id = id as usize - positives;
+                (self.negative[id], self.vector(id / candidates))
+            });
+            return simd::add_rows(terms, gradient);
+        }
+        let terms = late.iter().flat_map(|&id| {
+            let id = id as usize - positives;
+            let (group, slot) = (id / candidates, id % candidates);
+            self.groups.rows_of(group).map(move |row| (self.negative[row * candidates + slot], self.vector(row)))
+        });
+        simd::add_rows(terms, gradient);
+    }
+}
+
+impl Kernel for UpdateRows {
+    fn name(&self) -> &'static str {
+        "update_rows"
+    }
+
+    fn check(&self) -> Result<()> {
+        let (source, groups) = (&self.gradient, &self.gradient.groups);
+        expect_len(self.name(), &source.vectors, groups.rows() * self.table.width)?;
+        expect_len(self.name(), &source.positive, groups.samples * source.entries)?;
+        if let Some(negative) = &source.negative {
+            expect_len(self.name(), negative, groups.rows() * groups.candidates)?;
+        }
+        expect_len(self.name(), &self.table.parameter.value, self.table.rows * self.table.width)?;
+        expect_len(self.name(), &self.lists.list_of, self.table.rows)
+    }
+
+    fn cpu(&self) {
+        let (vectors, rows, positive) =
+            (self.gradient.vectors.read(), self.gradient.rows.read(), self.gradient.positive.read());
+        let negative = self.gradient.negative.as_ref().map(Buffer::read);
+        let width = self.table.width;
+        let source = Source {
+            vectors: &vectors,
+            rows: &rows,
+            positive: &positive,
+            negative: negative.as_deref().unwrap_or(&[]),
+            entries: self.gradient.entries.max(1),
+            groups: self.gradient.groups,
+            width,
+        };
+        let count = self.lists.count.read()[0] as usize;
+        let (touched, starts, lengths) =
+            (self.lists.touched.read(), self.lists.starts.read(), self.lists.lengths.read());
+        let (entries, mut list_of) = (self.lists.entries.read(), self.lists.list_of.write());
+        let mut last_step = self.table.last_step.write();
+        let (mut value, mut first, mut second) = (
+            self.table.parameter.value.write(),
+            self.table.parameter.first.write(),
+            self.table.parameter.second.write(),
+        );
+        let (value, first, second) =
+            (Rows::new(&mut value, width), Rows::new(&mut first, width), Rows::new(&mut second, width));
+        let last_step = Rows::new(&mut last_step, 1);
+        let update = |row: usize, list: Option<usize>, gradient: &mut [f32]| {
+            gradient.fill(0.0);
+            if let Some(list) = list {
+                source.sum(&entries[starts[list] as usize..][..lengths[list] as usize], gradient);
+            }
+            // SAFETY: rows are distinct: every row once, or touched rows, which are distinct.
+            let (value, first, second) = unsafe { (value.row(row), first.row(row), second.row(row)) };
+            self.adam.apply_slice(gradient, value, first, second);
+            // SAFETY: as above.
+            unsafe { last_step.row(row)[0] = self.step };
+        };
+        let rows = match self.reach {
+            Reach::All => self.table.rows,
+            Reach::Touched => count,
+        };
+        let piece = (4096 / width).clamp(1, 256);
+        parallel::for_each(rows.div_ceil(piece), |index| {
+            simd::dispatch(|| {
+                let mut gradient = vec![0.0; width];
+                for i in index * piece..rows.min((index + 1) * piece) {
+                    match self.reach {
+                        Reach::All => update(i, (list_of[i] as usize).checked_sub(1), &mut gradient),
+                        Reach::Touched => update(touched[i] as usize, Some(i), &mut gradient),
+                    }
+                }
+            });
+        });
+        if self.clear {
+            for &item in &touched[..count] {
+                list_of[item as usize] = 0;
+            }
+        }
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
