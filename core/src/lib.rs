@@ -1,11 +1,11 @@
 //! Variational autoencoders for collaborative filtering, trained with a sampled softmax whose
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
-pub mod engine;
 pub mod chart;
+pub mod engine;
 mod error;
-pub mod metrics;
 pub mod kernels;
+pub mod metrics;
 pub mod rng;
 pub mod simd;
 

@@ -14,12 +14,20 @@ pub fn dispatch<R>(body: impl FnOnce() -> R) -> R {
 /// The instruction set that [`dispatch`] uses.
 pub fn describe() -> &'static str {
     #[cfg(target_arch = "x86_64")]
-    return if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") { "AVX2" } else { "SSE2" };
+    return if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+        "AVX2"
+    } else {
+        "SSE2"
+    };
     #[cfg(target_arch = "aarch64")]
     return "NEON";
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     return "SIMD128";
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))))]
+    #[cfg(not(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        all(target_arch = "wasm32", target_feature = "simd128")
+    )))]
     return "scalar";
 }
 

@@ -75,8 +75,12 @@ impl<T: Element> Buffer<T> {
     pub fn read(&self) -> Reader<'_, T> {
         match self.cpu().try_read() {
             Ok(guard) => Reader { guard, element: PhantomData },
-            Err(TryLockError::Poisoned(poisoned)) => Reader { guard: poisoned.into_inner(), element: PhantomData },
-            Err(TryLockError::WouldBlock) => panic!("buffer `{}` is read and written by one kernel", self.label),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                Reader { guard: poisoned.into_inner(), element: PhantomData }
+            }
+            Err(TryLockError::WouldBlock) => {
+                panic!("buffer `{}` is read and written by one kernel", self.label)
+            }
         }
     }
 
@@ -87,7 +91,9 @@ impl<T: Element> Buffer<T> {
     pub fn write(&self) -> Writer<'_, T> {
         match self.cpu().try_write() {
             Ok(guard) => Writer { guard, element: PhantomData },
-            Err(TryLockError::Poisoned(poisoned)) => Writer { guard: poisoned.into_inner(), element: PhantomData },
+            Err(TryLockError::Poisoned(poisoned)) => {
+                Writer { guard: poisoned.into_inner(), element: PhantomData }
+            }
             Err(TryLockError::WouldBlock) => panic!("buffer `{}` is bound twice by one kernel", self.label),
         }
     }

@@ -1,10 +1,6 @@
 //! The CPU engine: runs each kernel's twin on threads.
 
-use std::{
-    collections::BTreeMap,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use super::{Recording, parallel};
 

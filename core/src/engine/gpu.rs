@@ -20,7 +20,11 @@ impl GpuEngine {
     pub(super) fn run(&self, _recording: &Recording) -> Result<()> {
         unreachable!()
     }
-    pub(super) async fn read_range<T: Element>(&self, _b: &Buffer<T>, _r: std::ops::Range<usize>) -> Result<Vec<T>> {
+    pub(super) async fn read_range<T: Element>(
+        &self,
+        _b: &Buffer<T>,
+        _r: std::ops::Range<usize>,
+    ) -> Result<Vec<T>> {
         unreachable!()
     }
 }

@@ -130,7 +130,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Device`] if the device was lost.
-    pub async fn read_range<T: Element>(&self, buffer: &Buffer<T>, range: std::ops::Range<usize>) -> Result<Vec<T>> {
+    pub async fn read_range<T: Element>(
+        &self,
+        buffer: &Buffer<T>,
+        range: std::ops::Range<usize>,
+    ) -> Result<Vec<T>> {
         match self {
             Self::Cpu(_) => Ok(buffer.read()[range].to_vec()),
             Self::Gpu(gpu) => gpu.read_range(buffer, range).await,
@@ -151,5 +155,8 @@ pub(crate) fn expect_len<T>(kernel: &'static str, buffer: &Buffer<T>, want: usiz
     if buffer.len() >= want {
         return Ok(());
     }
-    Err(Error::Shape { kernel, problem: format!("`{}` holds {} elements, {want} needed", buffer.label(), buffer.len()) })
+    Err(Error::Shape {
+        kernel,
+        problem: format!("`{}` holds {} elements, {want} needed", buffer.label(), buffer.len()),
+    })
 }

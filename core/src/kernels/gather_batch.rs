@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel::Rows, parallel},
+    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
 };
 
 /// `items[batch_offsets[b] ..] = history of users[b]`, and `rows[e] = b` for each copied entry.

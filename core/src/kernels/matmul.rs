@@ -59,7 +59,11 @@ impl View {
     }
 
     fn extent(&self, rows: usize, columns: usize) -> usize {
-        if rows == 0 || columns == 0 { 0 } else { self.offset + (rows - 1) * self.row + (columns - 1) * self.column + 1 }
+        if rows == 0 || columns == 0 {
+            0
+        } else {
+            self.offset + (rows - 1) * self.row + (columns - 1) * self.column + 1
+        }
     }
 }
 

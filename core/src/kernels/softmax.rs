@@ -46,7 +46,8 @@ impl Kernel for SoftmaxAccumulate {
             simd::dispatch(|| {
                 let logits = &logits[row * self.block..][..self.block];
                 let top = simd::max(logits);
-                let (old_top, old_sum) = if self.first { (f32::NEG_INFINITY, 0.0) } else { (maximum[0], *sum) };
+                let (old_top, old_sum) =
+                    if self.first { (f32::NEG_INFINITY, 0.0) } else { (maximum[0], *sum) };
                 let new_top = if top > old_top { top } else { old_top };
                 let carried = if old_sum == 0.0 { 0.0 } else { old_sum * (old_top - new_top).exp() };
                 *sum = carried + simd::sum_exp(logits, new_top);

@@ -92,7 +92,12 @@ impl Kernel for Transpose {
         let (mut lengths, mut entries) = (self.lists.lengths.write(), self.lists.entries.write());
         let mut list_of = self.lists.list_of.write();
         let mut count = 0;
-        let each = |weight: u32, items: &[u32], list_of: &mut [u32], lengths: &mut [u32], touched: &mut [u32], count: &mut usize| {
+        let each = |weight: u32,
+                    items: &[u32],
+                    list_of: &mut [u32],
+                    lengths: &mut [u32],
+                    touched: &mut [u32],
+                    count: &mut usize| {
             for &item in items {
                 let list = &mut list_of[item as usize];
                 if *list == 0 {

@@ -94,7 +94,9 @@ impl Source<'_> {
         let terms = late.iter().flat_map(|&id| {
             let id = id as usize - positives;
             let (group, slot) = (id / candidates, id % candidates);
-            self.groups.rows_of(group).map(move |row| (self.negative[row * candidates + slot], self.vector(row)))
+            self.groups
+                .rows_of(group)
+                .map(move |row| (self.negative[row * candidates + slot], self.vector(row)))
         });
         simd::add_rows(terms, gradient);
     }

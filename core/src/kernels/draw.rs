@@ -1,0 +1,112 @@
+//! Draws from proposals that do not look at the user: uniform, and any fixed distribution.
+
+use super::groups::Groups;
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    rng::{Rng, Stream, below},
+};
+
+/// An alias table (Walker, 1977; Vose, 1991) with integer thresholds: column j gives j with probability
+/// `threshold[j] / 2^32`, else `alias[j]`. Floats over millions of items would be too coarse.
+#[derive(Clone, Debug)]
+pub struct AliasTable {
+    /// One threshold a column.
+    pub thresholds: Buffer<u32>,
+    /// Where the rest of a column goes.
+    pub aliases: Buffer<u32>,
+}
+
+/// Fills every group's candidates; slot c of a group is drawn by its member `c % size`.
+pub struct DrawStatic {
+    /// Who sees which candidates.
+    pub groups: Groups,
+    /// M.
+    pub items: usize,
+    /// The distribution; uniform without it.
+    pub table: Option<AliasTable>,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// Step of the run.
+    pub step: u32,
+    /// Out: groups x C.
+    pub negatives: Buffer<u32>,
+}
+
+impl Kernel for DrawStatic {
+    fn name(&self) -> &'static str {
+        "draw_static"
+    }
+
+    fn check(&self) -> Result<()> {
+        if let Some(table) = &self.table {
+            expect_len(self.name(), &table.thresholds, self.items)?;
+            expect_len(self.name(), &table.aliases, self.items)?;
+        }
+        expect_len(self.name(), &self.negatives, self.groups.total())
+    }
+
+    fn cpu(&self) {
+        let table = self.table.as_ref().map(|t| (t.thresholds.read(), t.aliases.read()));
+        let mut negatives = self.negatives.write();
+        let (groups, items) = (self.groups, self.items as u32);
+        parallel::for_each_chunk(&mut negatives[..groups.total()], groups.candidates, |group, slots| {
+            let rows = groups.rows_of(group);
+            for (slot, item) in slots.iter_mut().enumerate() {
+                let row = rows.start + slot % rows.len();
+                let words = self.rng.block(Stream::Negatives, self.step, row as u32, slot as u32);
+                let column = below(words[0], items);
+                *item = match &table {
+                    Some((thresholds, aliases)) if words[1] >= thresholds[column as usize] => {
+                        aliases[column as usize]
+                    }
+                    _ => column,
+                };
+            }
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+/// `output[i] = table[items[i]]`, repeated `repeats` times: log q of fixed proposals.
+pub struct Lookup {
+    /// M.
+    pub table: Buffer<f32>,
+    /// Which elements, `len`.
+    pub items: Buffer<u32>,
+    /// How many.
+    pub len: usize,
+    /// Copies of the whole result, one after the other.
+    pub repeats: usize,
+    /// Out: repeats x len.
+    pub output: Buffer<f32>,
+}
+
+impl Kernel for Lookup {
+    fn name(&self) -> &'static str {
+        "lookup"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.items, self.len)?;
+        expect_len(self.name(), &self.output, self.repeats * self.len)
+    }
+
+    fn cpu(&self) {
+        let (table, items) = (self.table.read(), self.items.read());
+        let mut output = self.output.write();
+        let items = &items[..self.len];
+        for output in output[..self.repeats * self.len].chunks_exact_mut(self.len.max(1)) {
+            for (output, &item) in output.iter_mut().zip(items) {
+                *output = table[item as usize];
+            }
+        }
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

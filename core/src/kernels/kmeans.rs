@@ -1,0 +1,179 @@
+//! Lloyd's k-means, one iteration at a time: what turns item vectors into codewords.
+
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    rng::{Rng, Stream, below},
+    simd,
+};
+
+/// Some columns of a matrix of points.
+#[derive(Clone, Debug)]
+pub struct Points {
+    /// Row-major values.
+    pub values: Buffer<f32>,
+    /// Points, M.
+    pub count: usize,
+    /// Elements between points.
+    pub stride: usize,
+    /// First column in use.
+    pub column: usize,
+    /// Columns in use, d.
+    pub dimensions: usize,
+}
+
+impl Points {
+    fn extent(&self) -> usize {
+        if self.count == 0 { 0 } else { (self.count - 1) * self.stride + self.column + self.dimensions }
+    }
+}
+
+/// `codes[i] = argmin over k of |x_i - c_k|^2`, the smaller index winning ties.
+pub struct KmeansAssign {
+    /// M x d.
+    pub points: Points,
+    /// K x d.
+    pub codewords: Buffer<f32>,
+    /// K.
+    pub k: usize,
+    /// Out: M.
+    pub codes: Buffer<u32>,
+}
+
+/// Points scored at a time: their products with the codewords stay in a first-level cache.
+const BLOCK: usize = 64;
+
+impl Kernel for KmeansAssign {
+    fn name(&self) -> &'static str {
+        "kmeans_assign"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.points.values, self.points.extent())?;
+        expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
+        expect_len(self.name(), &self.codes, self.points.count)
+    }
+
+    fn cpu(&self) {
+        let (values, codewords) = (self.points.values.read(), self.codewords.read());
+        let (k, d, stride) = (self.k, self.points.dimensions, self.points.stride);
+        let codewords = &codewords[..k * d];
+        let halves: Vec<f32> = codewords.chunks_exact(d).map(|c| 0.5 * simd::dot(c, c)).collect();
+        let mut codes = self.codes.write();
+        parallel::for_each_chunk_with(
+            &mut codes[..self.points.count],
+            BLOCK,
+            || vec![0.0f32; BLOCK * k],
+            |scores, block, codes| {
+                let n = codes.len();
+                let start = block * BLOCK * stride + self.points.column;
+                let points = &values[start..start + (n - 1) * stride + d];
+                // SAFETY: points hold n strided rows of d, codewords k rows of d, scores BLOCK rows of k.
+                unsafe {
+                    gemm::gemm(
+                        n,
+                        k,
+                        d,
+                        scores.as_mut_ptr(),
+                        1,
+                        k as isize,
+                        false,
+                        points.as_ptr(),
+                        1,
+                        stride as isize,
+                        codewords.as_ptr(),
+                        d as isize,
+                        1,
+                        0.0,
+                        1.0,
+                        false,
+                        false,
+                        false,
+                        gemm::Parallelism::None,
+                    );
+                }
+                for (code, scores) in codes.iter_mut().zip(scores.chunks_exact(k)) {
+                    let mut best = (f32::NEG_INFINITY, 0);
+                    for (k, (score, half)) in scores.iter().zip(&halves).enumerate() {
+                        let closeness = score - half;
+                        if closeness > best.0 {
+                            best = (closeness, k);
+                        }
+                    }
+                    *code = best.1 as u32;
+                }
+            },
+        );
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+/// `c_k = mean of the points with code k`; a codeword without points becomes a random point.
+pub struct KmeansUpdate {
+    /// M x d.
+    pub points: Points,
+    /// M.
+    pub codes: Buffer<u32>,
+    /// K.
+    pub k: usize,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// Tells this iteration's random numbers from others'.
+    pub step: u32,
+    /// Out: K x d.
+    pub codewords: Buffer<f32>,
+}
+
+/// Points summed by one task; partial sums are added in order.
+const PART: usize = 4096;
+
+impl Kernel for KmeansUpdate {
+    fn name(&self) -> &'static str {
+        "kmeans_update"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.points.values, self.points.extent())?;
+        expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
+        expect_len(self.name(), &self.codes, self.points.count)
+    }
+
+    fn cpu(&self) {
+        let (values, codes) = (self.points.values.read(), self.codes.read());
+        let (k, d, stride, count) = (self.k, self.points.dimensions, self.points.stride, self.points.count);
+        let point = |i: usize| &values[i * stride + self.points.column..][..d];
+        let mut partial = vec![(Vec::new(), Vec::new()); count.div_ceil(PART)];
+        parallel::for_each_chunk(&mut partial, 1, |part, out| {
+            let (mut sums, mut counts) = (vec![0.0f32; k * d], vec![0u32; k]);
+            simd::dispatch(|| {
+                for i in part * PART..count.min((part + 1) * PART) {
+                    let code = codes[i] as usize;
+                    counts[code] += 1;
+                    simd::axpy(1.0, point(i), &mut sums[code * d..][..d]);
+                }
+            });
+            out[0] = (sums, counts);
+        });
+        let mut codewords = self.codewords.write();
+        for (code, codeword) in codewords[..k * d].chunks_exact_mut(d).enumerate() {
+            let members: u32 = partial.iter().map(|(_, counts)| counts[code]).sum();
+            if members == 0 {
+                let word = self.rng.block(Stream::Codewords, self.step, code as u32, 0)[0];
+                codeword.copy_from_slice(point(below(word, count as u32) as usize));
+                continue;
+            }
+            codeword.fill(0.0);
+            for (sums, _) in &partial {
+                simd::axpy(1.0, &sums[code * d..][..d], codeword);
+            }
+            codeword.iter_mut().for_each(|x| *x /= members as f32);
+        }
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

@@ -1,0 +1,384 @@
+//! Sampling through the inverted multi-index (paper, theorems 4.1, 5.1, 5.2).
+//!
+//! An item i in cell (k1, k2) has weight w_i (1 for MIDX_Uni, its popularity for MIDX_Pop, times the
+//! exponent of its bias). With r1 = q . c1[k1] and r2 = q . c2[k2], and omega(k1, k2) the sum of the
+//! cell's weights,
+//! ```text
+//! P(k1) ~ exp(r1 + ln psi),  psi(k1) = sum over k2 of omega(k1, k2) exp r2
+//! P(k2 | k1) = omega(k1, k2) exp r2 / psi(k1)
+//! P(i | k1, k2) = w_i / omega(k1, k2),   so   log q_i = r1 + r2 + ln w_i - ln Z.
+//! ```
+
+use super::{draw::AliasTable, groups::Groups};
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    rng::{Rng, Stream, below, unit},
+    simd,
+};
+
+/// The index as the kernels see it.
+#[derive(Clone, Debug)]
+pub struct Cells {
+    /// Codewords of each of the two codebooks, K.
+    pub codewords: usize,
+    /// M.
+    pub items: usize,
+    /// Cell `k1 K + k2` of each item, M.
+    pub cell_of: Buffer<u32>,
+    /// Where each cell's items start, K K + 1.
+    pub starts: Buffer<u32>,
+    /// Items by cell, M.
+    pub members: Buffer<u32>,
+    /// Draws a member of a cell; columns lie as `members`, aliases count from the cell's start.
+    pub table: AliasTable,
+    /// ln omega of each cell, K K; negative infinity where a cell is empty.
+    pub log_weights: Buffer<f32>,
+    /// ln w of each item, M.
+    pub item_log_weights: Buffer<f32>,
+}
+
+/// `log_psi[r, k1] = ln psi(k1)` and `log_z[r] = ln Z` for every query row.
+pub struct MidxNormalise {
+    /// r1, then r2: R x 2K.
+    pub scores: Buffer<f32>,
+    /// R.
+    pub rows: usize,
+    /// The index.
+    pub cells: Cells,
+    /// Out: R x K.
+    pub log_psi: Buffer<f32>,
+    /// Out: R.
+    pub log_z: Buffer<f32>,
+}
+
+/// Where a sum of scaled weights is so small that terms may have vanished, it is taken again in logarithms.
+const VANISHING: f32 = 1e-20;
+
+impl Kernel for MidxNormalise {
+    fn name(&self) -> &'static str {
+        "midx_normalise"
+    }
+
+    fn check(&self) -> Result<()> {
+        let k = self.cells.codewords;
+        expect_len(self.name(), &self.scores, self.rows * 2 * k)?;
+        expect_len(self.name(), &self.cells.log_weights, k * k)?;
+        expect_len(self.name(), &self.log_psi, self.rows * k)?;
+        expect_len(self.name(), &self.log_z, self.rows)
+    }
+
+    fn cpu(&self) {
+        let k = self.cells.codewords;
+        let (scores, log_weights) = (self.scores.read(), self.cells.log_weights.read());
+        let (mut log_psi, mut log_z) = (self.log_psi.write(), self.log_z.write());
+        let log_z = Rows::new(&mut log_z, 1);
+        let weights = ScaledWeights::new(&log_weights, k);
+        parallel::for_each_chunk_with(
+            &mut log_psi[..self.rows * k],
+            k,
+            || (vec![0.0; k], vec![0.0; k]),
+            |(powers, terms), row, log_psi| {
+                simd::dispatch(|| {
+                    let (r1, r2) = scores[row * 2 * k..][..2 * k].split_at(k);
+                    let top = simd::max(r2);
+                    for (power, r2) in powers.iter_mut().zip(r2) {
+                        *power = simd::exp(r2 - top);
+                    }
+                    for (k1, log_psi) in log_psi.iter_mut().enumerate() {
+                        *log_psi = weights.log_psi(k1, powers, r2, top, terms);
+                    }
+                    for ((term, r1), log_psi) in terms.iter_mut().zip(r1).zip(log_psi.iter()) {
+                        *term = r1 + log_psi;
+                    }
+                    // SAFETY: one row a call.
+                    unsafe { log_z.row(row)[0] = simd::log_sum_exp(terms) };
+                });
+            },
+        );
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+/// `omega(k1, k2) exp(-max over k2 of ln omega)`: lets a row's sum be K products instead of K exponents.
+struct ScaledWeights<'a> {
+    k: usize,
+    log_weights: &'a [f32],
+    maxima: Vec<f32>,
+    scaled: Vec<f32>,
+}
+
+impl<'a> ScaledWeights<'a> {
+    fn new(log_weights: &'a [f32], k: usize) -> Self {
+        let log_weights = &log_weights[..k * k];
+        let maxima: Vec<f32> = log_weights.chunks_exact(k).map(simd::max).collect();
+        let scaled = log_weights
+            .chunks_exact(k)
+            .zip(&maxima)
+            .flat_map(|(row, &top)| {
+                row.iter().map(move |&w| if w == f32::NEG_INFINITY { 0.0 } else { (w - top).exp() })
+            })
+            .collect();
+        Self { k, log_weights, maxima, scaled }
+    }
+
+    #[inline(always)]
+    fn row(&self, k1: usize) -> &[f32] {
+        &self.scaled[k1 * self.k..][..self.k]
+    }
+
+    #[inline(always)]
+    fn log_psi(&self, k1: usize, powers: &[f32], r2: &[f32], top: f32, terms: &mut [f32]) -> f32 {
+        let sum = simd::dot(self.row(k1), powers);
+        if sum > VANISHING {
+            return self.maxima[k1] + top + sum.ln();
+        }
+        if self.maxima[k1] == f32::NEG_INFINITY {
+            return f32::NEG_INFINITY;
+        }
+        for ((term, w), r2) in terms.iter_mut().zip(&self.log_weights[k1 * self.k..]).zip(r2) {
+            *term = w + r2;
+        }
+        simd::log_sum_exp(terms)
+    }
+
+    /// Running sums of P(k2 | k1), up to a factor.
+    #[inline(always)]
+    fn cumulate(&self, k1: usize, powers: &[f32], r2: &[f32], log_psi: f32, out: &mut [f32]) {
+        let mut sum = 0.0;
+        for (k2, out) in out.iter_mut().enumerate() {
+            sum += self.row(k1)[k2] * powers[k2];
+            *out = sum;
+        }
+        if sum > VANISHING {
+            return;
+        }
+        sum = 0.0;
+        for (k2, out) in out.iter_mut().enumerate() {
+            sum += simd::exp(self.log_weights[k1 * self.k + k2] + r2[k2] - log_psi);
+            *out = sum;
+        }
+    }
+}
+
+/// The first index whose running sum exceeds `u`. Rounding can leave none; then the last that has any
+/// weight is taken, never an empty one.
+#[inline(always)]
+fn search(cumulative: &[f32], u: f32) -> usize {
+    let found: usize = cumulative.iter().map(|&c| usize::from(c <= u)).sum();
+    if found < cumulative.len() {
+        return found;
+    }
+    let total = cumulative[cumulative.len() - 1];
+    cumulative.iter().position(|&c| c == total).unwrap_or(0)
+}
+
+/// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
+pub struct MidxDraw {
+    /// Who sees which candidates.
+    pub groups: Groups,
+    /// r1, then r2: R x 2K.
+    pub scores: Buffer<f32>,
+    /// From [`MidxNormalise`].
+    pub log_psi: Buffer<f32>,
+    /// From [`MidxNormalise`].
+    pub log_z: Buffer<f32>,
+    /// The index.
+    pub cells: Cells,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// Step of the run.
+    pub step: u32,
+    /// Out: groups x C.
+    pub negatives: Buffer<u32>,
+}
+
+impl Kernel for MidxDraw {
+    fn name(&self) -> &'static str {
+        "midx_draw"
+    }
+
+    fn check(&self) -> Result<()> {
+        let (k, rows) = (self.cells.codewords, self.groups.rows());
+        expect_len(self.name(), &self.scores, rows * 2 * k)?;
+        expect_len(self.name(), &self.log_psi, rows * k)?;
+        expect_len(self.name(), &self.log_z, rows)?;
+        expect_len(self.name(), &self.cells.starts, k * k + 1)?;
+        expect_len(self.name(), &self.cells.members, self.cells.items)?;
+        expect_len(self.name(), &self.negatives, self.groups.total())
+    }
+
+    fn cpu(&self) {
+        let (k, groups) = (self.cells.codewords, self.groups);
+        let (scores, log_psi, log_z) = (self.scores.read(), self.log_psi.read(), self.log_z.read());
+        let log_weights = self.cells.log_weights.read();
+        let (starts, members) = (self.cells.starts.read(), self.cells.members.read());
+        let (thresholds, aliases) = (self.cells.table.thresholds.read(), self.cells.table.aliases.read());
+        let weights = ScaledWeights::new(&log_weights, k);
+        let last = self.cells.items as u32 - 1;
+        let mut negatives = self.negatives.write();
+        // Running sums over k1, then for each k1 met so far its running sums over k2.
+        let scratch = || (vec![0.0; k], vec![0.0; k], vec![0.0; k * k], vec![false; k]);
+        parallel::for_each_chunk_with(
+            &mut negatives[..groups.total()],
+            groups.candidates,
+            scratch,
+            |(powers, first, second, known), group, slots| {
+                simd::dispatch(|| {
+                    let rows = groups.rows_of(group);
+                    let size = rows.len();
+                    for (member, row) in rows.enumerate() {
+                        let (r1, r2) = scores[row * 2 * k..][..2 * k].split_at(k);
+                        let log_psi = &log_psi[row * k..][..k];
+                        let top = simd::max(r2);
+                        for (power, r2) in powers.iter_mut().zip(r2) {
+                            *power = simd::exp(r2 - top);
+                        }
+                        let mut sum = 0.0;
+                        for k1 in 0..k {
+                            sum += simd::exp(r1[k1] + log_psi[k1] - log_z[row]);
+                            first[k1] = sum;
+                        }
+                        known.fill(false);
+                        for (slot, item) in slots.iter_mut().enumerate().skip(member).step_by(size) {
+                            let words = self.rng.block(Stream::Negatives, self.step, row as u32, slot as u32);
+                            let k1 = search(first, unit(words[0]) * first[k - 1]);
+                            let second = &mut second[k1 * k..][..k];
+                            if !known[k1] {
+                                weights.cumulate(k1, powers, r2, log_psi[k1], second);
+                                known[k1] = true;
+                            }
+                            let k2 = search(second, unit(words[1]) * second[k - 1]);
+                            let cell = k1 * k + k2;
+                            let start = starts[cell];
+                            // A diverged model may point at an empty cell; the loss reports it, not a crash here.
+                            let column = (start + below(words[2], starts[cell + 1] - start)).min(last);
+                            let taken = if words[3] < thresholds[column as usize] {
+                                column
+                            } else {
+                                start + aliases[column as usize]
+                            };
+                            *item = members[taken as usize];
+                        }
+                    }
+                });
+            },
+        );
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+/// log q of items under their group's mixture: `ln sum over rows g of (drawn_g / C) exp(log q_g)`; with
+/// one row a group this is the row's own log q.
+pub struct MidxLogQ {
+    /// Who sees which candidates.
+    pub groups: Groups,
+    /// r1, then r2: R x 2K.
+    pub scores: Buffer<f32>,
+    /// From [`MidxNormalise`].
+    pub log_z: Buffer<f32>,
+    /// The index.
+    pub cells: Cells,
+    /// Items to look up.
+    pub items: ItemsOf,
+    /// Out: one value an item (for entries, L x E).
+    pub output: Buffer<f32>,
+}
+
+/// Which items, and whose.
+#[derive(Clone, Debug)]
+pub enum ItemsOf {
+    /// Every group's candidates, groups x C.
+    Candidates(Buffer<u32>),
+    /// The batch's entries, for each of the L samples.
+    Entries {
+        /// Item of each entry, E.
+        items: Buffer<u32>,
+        /// Batch row of each entry, E.
+        rows: Buffer<u32>,
+        /// E.
+        entries: usize,
+    },
+}
+
+impl Kernel for MidxLogQ {
+    fn name(&self) -> &'static str {
+        "midx_log_q"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.scores, self.groups.rows() * 2 * self.cells.codewords)?;
+        expect_len(self.name(), &self.cells.cell_of, self.cells.items)?;
+        match &self.items {
+            ItemsOf::Candidates(items) => {
+                expect_len(self.name(), items, self.groups.total())?;
+                expect_len(self.name(), &self.output, self.groups.total())
+            }
+            ItemsOf::Entries { items, rows, entries } => {
+                expect_len(self.name(), items, *entries)?;
+                expect_len(self.name(), rows, *entries)?;
+                expect_len(self.name(), &self.output, self.groups.samples * entries)
+            }
+        }
+    }
+
+    fn cpu(&self) {
+        let (k, groups) = (self.cells.codewords, self.groups);
+        let (scores, log_z) = (self.scores.read(), self.log_z.read());
+        let (cell_of, item_log_weights) = (self.cells.cell_of.read(), self.cells.item_log_weights.read());
+        let log_q = |row: usize, cell: usize| {
+            scores[row * 2 * k + cell / k] + scores[row * 2 * k + k + cell % k] - log_z[row]
+        };
+        let mixture = |group: usize, item: u32| {
+            let (rows, cell) = (groups.rows_of(group), cell_of[item as usize] as usize);
+            let weight = item_log_weights[item as usize];
+            if rows.len() == 1 {
+                return weight + log_q(rows.start, cell);
+            }
+            let size = rows.len();
+            let top = rows.clone().fold(f32::NEG_INFINITY, |top, row| top.max(log_q(row, cell)));
+            let share = |member| groups.drawn_by(member, size) as f32 / groups.candidates as f32;
+            let sum: f32 =
+                rows.enumerate().map(|(member, row)| share(member) * simd::exp(log_q(row, cell) - top)).sum();
+            weight + top + sum.ln()
+        };
+        let mut output = self.output.write();
+        match &self.items {
+            ItemsOf::Candidates(items) => {
+                let items = items.read();
+                let candidates = groups.candidates;
+                parallel::for_each_chunk(&mut output[..groups.total()], candidates, |group, output| {
+                    simd::dispatch(|| {
+                        for (output, &item) in output.iter_mut().zip(&items[group * candidates..]) {
+                            *output = mixture(group, item);
+                        }
+                    });
+                });
+            }
+            ItemsOf::Entries { items, rows, entries } => {
+                const PIECE: usize = 512;
+                let (items, rows) = (items.read(), rows.read());
+                parallel::for_each_chunk(&mut output[..groups.samples * entries], PIECE, |piece, output| {
+                    simd::dispatch(|| {
+                        for (i, output) in output.iter_mut().enumerate() {
+                            let at = piece * PIECE + i;
+                            let (sample, entry) = (at / entries, at % entries);
+                            let row = sample * groups.batch + rows[entry] as usize;
+                            *output = mixture(groups.of_row(row), items[entry]);
+                        }
+                    });
+                });
+            }
+        }
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}

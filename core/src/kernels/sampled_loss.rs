@@ -1,0 +1,387 @@
+//! The sampled softmax (paper, sections 3.2 and 6): loss, gradient by logit, and gradient by query.
+
+use super::groups::Groups;
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    simd,
+};
+
+/// How the negatives stand for the sum over all items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Partition {
+    /// A denominator for each positive, of itself and the negatives, all corrected by their proposal
+    /// probabilities (paper, section 6): `nll = - sum_i (o'_i - ln(exp o'_i + sum_j exp o'_j))`.
+    #[default]
+    Paper,
+    /// One denominator, in which the positives count exactly and the negatives estimate the rest:
+    /// `Z = sum_{i in I} exp o_i + 1/C sum_{j not in I} exp(o_j - log q_j)`.
+    ExactPositives,
+}
+
+/// For every query row: the loss over its user's history and its group's candidates.
+pub struct SampledLoss {
+    /// R x H.
+    pub queries: Buffer<f32>,
+    /// Item rows, M x H.
+    pub table: Buffer<f32>,
+    /// M, added to the logits where given.
+    pub item_bias: Option<Buffer<f32>>,
+    /// H.
+    pub width: usize,
+    /// Rows, groups and candidates.
+    pub groups: Groups,
+    /// Where each batch row's entries start, B + 1.
+    pub batch_offsets: Buffer<u32>,
+    /// Item of each entry, E, ascending for each batch row.
+    pub batch_items: Buffer<u32>,
+    /// E.
+    pub entries: usize,
+    /// Candidates, groups x C.
+    pub negatives: Buffer<u32>,
+    /// log q of each candidate, groups x C.
+    pub negative_log_q: Buffer<f32>,
+    /// log q of each entry for each sample, L x E.
+    pub positive_log_q: Buffer<f32>,
+    /// The denominator.
+    pub partition: Partition,
+    /// Out: loss of each row, R.
+    pub nll: Buffer<f32>,
+    /// Out: d loss / d logit of each entry, L x E; the loss being the mean over rows.
+    pub positive: Buffer<f32>,
+    /// Out: d loss / d logit of each candidate for each row, R x C.
+    pub negative: Buffer<f32>,
+    /// Out: d loss / d query, R x H.
+    pub query_gradient: Buffer<f32>,
+}
+
+impl Kernel for SampledLoss {
+    fn name(&self) -> &'static str {
+        "sampled_loss"
+    }
+
+    fn check(&self) -> Result<()> {
+        let (rows, groups) = (self.groups.rows(), &self.groups);
+        expect_len(self.name(), &self.queries, rows * self.width)?;
+        expect_len(self.name(), &self.batch_items, self.entries)?;
+        expect_len(self.name(), &self.negatives, groups.total())?;
+        expect_len(self.name(), &self.negative_log_q, groups.total())?;
+        expect_len(self.name(), &self.positive_log_q, groups.samples * self.entries)?;
+        expect_len(self.name(), &self.nll, rows)?;
+        expect_len(self.name(), &self.positive, groups.samples * self.entries)?;
+        expect_len(self.name(), &self.negative, rows * groups.candidates)?;
+        expect_len(self.name(), &self.query_gradient, rows * self.width)
+    }
+
+    fn cpu(&self) {
+        let groups = self.groups;
+        let bias = self.item_bias.as_ref().map(Buffer::read);
+        let input = Input {
+            queries: &self.queries.read(),
+            table: &self.table.read(),
+            bias: bias.as_deref(),
+            width: self.width,
+            groups,
+            offsets: &self.batch_offsets.read(),
+            items: &self.batch_items.read(),
+            entries: self.entries,
+            negatives: &self.negatives.read(),
+            negative_log_q: &self.negative_log_q.read(),
+            positive_log_q: &self.positive_log_q.read(),
+            partition: self.partition,
+            scale: 1.0 / groups.rows() as f32,
+        };
+        let (mut nll, mut positive) = (self.nll.write(), self.positive.write());
+        let (mut negative, mut gradient) = (self.negative.write(), self.query_gradient.write());
+        let (nll, positive) = (Rows::new(&mut nll, 1), Rows::new(&mut positive, 1));
+        let negative = Rows::new(&mut negative, groups.candidates);
+        let gradient = Rows::new(&mut gradient, self.width);
+        parallel::for_each(groups.count(), |group| {
+            simd::dispatch(|| {
+                let rows = groups.rows_of(group);
+                // SAFETY: a query row, and with it its entries, belongs to one group.
+                let (logits, gradients) = unsafe {
+                    (
+                        negative.range(rows.start * groups.candidates, rows.end * groups.candidates),
+                        gradient.range(rows.start * self.width, rows.end * self.width),
+                    )
+                };
+                input.candidate_logits(group, logits);
+                for (row, logits) in rows.clone().zip(logits.chunks_exact_mut(groups.candidates)) {
+                    let span = input.entries_of(row);
+                    // SAFETY: as above.
+                    let (positive, nll) = unsafe { (positive.range(span.start, span.end), nll.row(row)) };
+                    let gradient = &mut gradients[(row - rows.start) * self.width..][..self.width];
+                    nll[0] = input.row(row, group, positive, logits, gradient);
+                }
+                input.candidate_gradients(group, logits, gradients);
+            });
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+struct Input<'a> {
+    queries: &'a [f32],
+    table: &'a [f32],
+    bias: Option<&'a [f32]>,
+    width: usize,
+    groups: Groups,
+    offsets: &'a [u32],
+    items: &'a [u32],
+    entries: usize,
+    negatives: &'a [u32],
+    negative_log_q: &'a [f32],
+    positive_log_q: &'a [f32],
+    partition: Partition,
+    scale: f32,
+}
+
+/// Candidate rows gathered at a time where a group shares them: 128 x 200 floats fit a second-level cache.
+const TILE: usize = 128;
+
+/// How many rows ahead the cache is asked for.
+const AHEAD: usize = 4;
+
+impl Input<'_> {
+    #[inline(always)]
+    fn item_row(&self, item: u32) -> &[f32] {
+        &self.table[item as usize * self.width..][..self.width]
+    }
+
+    #[inline(always)]
+    fn query(&self, row: usize) -> &[f32] {
+        &self.queries[row * self.width..][..self.width]
+    }
+
+    #[inline(always)]
+    fn candidates(&self, group: usize) -> &[u32] {
+        &self.negatives[group * self.groups.candidates..][..self.groups.candidates]
+    }
+
+    #[inline(always)]
+    fn history(&self, row: usize) -> &[u32] {
+        let user = row % self.groups.batch;
+        &self.items[self.offsets[user] as usize..self.offsets[user + 1] as usize]
+    }
+
+    /// Where a row's entries lie in arrays of L x E.
+    #[inline(always)]
+    fn entries_of(&self, row: usize) -> std::ops::Range<usize> {
+        let (sample, user) = (row / self.groups.batch, row % self.groups.batch);
+        let start = sample * self.entries;
+        start + self.offsets[user] as usize..start + self.offsets[user + 1] as usize
+    }
+
+    #[inline(always)]
+    fn dots(&self, query: &[f32], items: &[u32], logits: &mut [f32]) {
+        for (i, (&item, logit)) in items.iter().zip(logits.iter_mut()).enumerate() {
+            if let Some(&next) = items.get(i + AHEAD) {
+                simd::prefetch(self.item_row(next));
+            }
+            *logit =
+                simd::dot(query, self.item_row(item)) + self.bias.map_or(0.0, |bias| bias[item as usize]);
+        }
+    }
+
+    /// `logits[member, c] = q . row_c (+ bias)` for the rows of a group.
+    #[inline(always)]
+    fn candidate_logits(&self, group: usize, logits: &mut [f32]) {
+        let (rows, candidates) = (self.groups.rows_of(group), self.candidates(group));
+        if rows.len() == 1 {
+            return self.dots(self.query(rows.start), candidates, logits);
+        }
+        let mut tile = vec![0.0; TILE * self.width];
+        for (index, ids) in candidates.chunks(TILE).enumerate() {
+            self.gather(ids, &mut tile);
+            let start = index * TILE;
+            // C = Q T': members x tile.
+            product(
+                rows.len(),
+                ids.len(),
+                self.width,
+                &self.queries[rows.start * self.width..],
+                (self.width, 1),
+                &tile,
+                (1, self.width),
+                &mut logits[start..],
+                candidates.len(),
+                false,
+            );
+        }
+        if let Some(bias) = self.bias {
+            for logits in logits.chunks_exact_mut(candidates.len()) {
+                for (logit, &item) in logits.iter_mut().zip(candidates) {
+                    *logit += bias[item as usize];
+                }
+            }
+        }
+    }
+
+    /// Adds `sum over c: coefficient[member, c] row_c` to the members' gradients.
+    #[inline(always)]
+    fn candidate_gradients(&self, group: usize, coefficients: &[f32], gradients: &mut [f32]) {
+        let (rows, candidates) = (self.groups.rows_of(group), self.candidates(group));
+        if rows.len() == 1 {
+            let terms = candidates.iter().zip(coefficients).map(|(&item, &c)| (c, self.item_row(item)));
+            return simd::add_rows(terms, gradients);
+        }
+        let mut tile = vec![0.0; TILE * self.width];
+        for (index, ids) in candidates.chunks(TILE).enumerate() {
+            self.gather(ids, &mut tile);
+            let start = index * TILE;
+            product(
+                rows.len(),
+                self.width,
+                ids.len(),
+                &coefficients[start..],
+                (candidates.len(), 1),
+                &tile,
+                (self.width, 1),
+                gradients,
+                self.width,
+                true,
+            );
+        }
+    }
+
+    #[inline(always)]
+    fn gather(&self, ids: &[u32], tile: &mut [f32]) {
+        for (i, (&item, slot)) in ids.iter().zip(tile.chunks_exact_mut(self.width)).enumerate() {
+            if let Some(&next) = ids.get(i + AHEAD) {
+                simd::prefetch(self.item_row(next));
+            }
+            slot.copy_from_slice(self.item_row(item));
+        }
+    }
+
+    /// Turns a row's candidate logits into coefficients, writes those of its positives and their share of
+    /// the query gradient, and returns the loss.
+    #[inline(always)]
+    fn row(
+        &self,
+        row: usize,
+        group: usize,
+        positive: &mut [f32],
+        logits: &mut [f32],
+        gradient: &mut [f32],
+    ) -> f32 {
+        let history = self.history(row);
+        self.dots(self.query(row), history, positive);
+        let log_q = &self.negative_log_q[group * self.groups.candidates..][..self.groups.candidates];
+        for (logit, log_q) in logits.iter_mut().zip(log_q) {
+            *logit -= log_q;
+        }
+        let loss = match self.partition {
+            Partition::Paper => self.paper(row, positive, logits),
+            Partition::ExactPositives => {
+                self.exact_positives(history, self.candidates(group), positive, logits)
+            }
+        };
+        gradient.fill(0.0);
+        let terms = history.iter().zip(positive.iter()).map(|(&item, &c)| (c, self.item_row(item)));
+        simd::add_rows(terms, gradient);
+        loss
+    }
+
+    #[inline(always)]
+    fn paper(&self, row: usize, positive: &mut [f32], logits: &mut [f32]) -> f32 {
+        let log_sum = simd::log_sum_exp(logits);
+        let log_q = &self.positive_log_q[self.entries_of(row)];
+        let (mut loss, mut rest) = (0.0, 0.0);
+        for (logit, log_q) in positive.iter_mut().zip(log_q) {
+            // 1 - p of the positive among itself and the negatives, and -ln p, without overflow.
+            let gap = log_sum - (*logit - log_q);
+            let decay = simd::exp(-gap.abs());
+            let complement = if gap > 0.0 { 1.0 } else { decay } / (1.0 + decay);
+            loss += gap.max(0.0) + decay.ln_1p();
+            rest += complement;
+            *logit = -self.scale * complement;
+        }
+        let weight = self.scale * rest;
+        for logit in logits.iter_mut() {
+            *logit = weight * simd::exp(*logit - log_sum);
+        }
+        loss
+    }
+
+    #[inline(always)]
+    fn exact_positives(
+        &self,
+        history: &[u32],
+        candidates: &[u32],
+        positive: &mut [f32],
+        logits: &mut [f32],
+    ) -> f32 {
+        if history.is_empty() {
+            logits.fill(0.0);
+            return 0.0;
+        }
+        for (logit, item) in logits.iter_mut().zip(candidates) {
+            if history.binary_search(item).is_ok() {
+                *logit = f32::NEG_INFINITY;
+            }
+        }
+        let log_count = (candidates.len() as f32).ln();
+        let outside = simd::log_sum_exp(logits) - log_count;
+        let log_partition = simd::log_add_exp(simd::log_sum_exp(positive), outside);
+        let count = history.len() as f32;
+        let loss = count * log_partition - simd::sum(positive);
+        for logit in positive.iter_mut() {
+            *logit = self.scale * (count * simd::exp(*logit - log_partition) - 1.0);
+        }
+        let weight = self.scale * count;
+        for logit in logits.iter_mut() {
+            *logit = weight * simd::exp(*logit - log_count - log_partition);
+        }
+        loss
+    }
+}
+
+/// `C[m x n] (+)= A[m x k] B[k x n]` with strides (row, column), on this thread.
+#[inline(always)]
+fn product(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &[f32],
+    (a_row, a_column): (usize, usize),
+    b: &[f32],
+    (b_row, b_column): (usize, usize),
+    c: &mut [f32],
+    c_row: usize,
+    add: bool,
+) {
+    debug_assert!(
+        a.len() > (m - 1) * a_row + (k - 1) * a_column && b.len() > (k - 1) * b_row + (n - 1) * b_column
+    );
+    assert!(c.len() >= (m - 1) * c_row + n);
+    // SAFETY: the views lie inside their slices, as asserted, and C is borrowed exclusively.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            c_row as isize,
+            add,
+            a.as_ptr(),
+            a_column as isize,
+            a_row as isize,
+            b.as_ptr(),
+            b_column as isize,
+            b_row as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! The k best items of each user, exactly.
+
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+};
+
+/// Takes a user's own items, and those that nobody may get, out of the ranking.
+pub struct MaskSeen {
+    /// In and out: rows x M; masked scores become negative infinity.
+    pub scores: Buffer<f32>,
+    /// Users scored.
+    pub rows: usize,
+    /// M.
+    pub items: usize,
+    /// Where each row's own items start, rows + 1.
+    pub offsets: Buffer<u32>,
+    /// The items to mask.
+    pub seen: Buffer<u32>,
+    /// M: 0 masks the item for everybody; no such rule without it.
+    pub allowed: Option<Buffer<u32>>,
+}
+
+impl Kernel for MaskSeen {
+    fn name(&self) -> &'static str {
+        "mask_seen"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.scores, self.rows * self.items)?;
+        expect_len(self.name(), &self.offsets, self.rows + 1)?;
+        self.allowed.as_ref().map_or(Ok(()), |allowed| expect_len(self.name(), allowed, self.items))
+    }
+
+    fn cpu(&self) {
+        let (offsets, seen) = (self.offsets.read(), self.seen.read());
+        let allowed = self.allowed.as_ref().map(Buffer::read);
+        let mut scores = self.scores.write();
+        parallel::for_each_chunk(&mut scores[..self.rows * self.items], self.items, |row, scores| {
+            for &item in &seen[offsets[row] as usize..offsets[row + 1] as usize] {
+                scores[item as usize] = f32::NEG_INFINITY;
+            }
+            if let Some(allowed) = &allowed {
+                for (score, &allowed) in scores.iter_mut().zip(allowed.iter()) {
+                    if allowed == 0 {
+                        *score = f32::NEG_INFINITY;
+                    }
+                }
+            }
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+/// The `k` largest scores of each row, best first; equal scores by item id. Masked items never appear:
+/// missing places hold `u32::MAX` and negative infinity.
+pub struct TopK {
+    /// Rows x M; NaN ranks as negative infinity.
+    pub scores: Buffer<f32>,
+    /// Users scored.
+    pub rows: usize,
+    /// M.
+    pub items: usize,
+    /// Places a row.
+    pub k: usize,
+    /// Out: rows x k.
+    pub ids: Buffer<u32>,
+    /// Out: rows x k.
+    pub values: Buffer<f32>,
+}
+
+/// Scores looked at together: a piece whose largest does not reach the threshold is passed over whole.
+const PIECE: usize = 64;
+
+impl Kernel for TopK {
+    fn name(&self) -> &'static str {
+        "topk"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.scores, self.rows * self.items)?;
+        expect_len(self.name(), &self.ids, self.rows * self.k)?;
+        expect_len(self.name(), &self.values, self.rows * self.k)
+    }
+
+    fn cpu(&self) {
+        if self.k == 0 {
+            return;
+        }
+        let scores = self.scores.read();
+        let (mut ids, mut values) = (self.ids.write(), self.values.write());
+        let values = Rows::new(&mut values, self.k);
+        parallel::for_each_chunk(&mut ids[..self.rows * self.k], self.k, |row, ids| {
+            // SAFETY: one row a call.
+            let values = unsafe { values.row(row) };
+            let scores = &scores[row * self.items..][..self.items];
+            let best = crate::simd::dispatch(|| best(scores, self.k));
+            ids.fill(u32::MAX);
+            values.fill(f32::NEG_INFINITY);
+            for ((id, value), (score, item)) in ids.iter_mut().zip(values).zip(best) {
+                (*id, *value) = (item, score);
+            }
+        });
+    }
+
+    fn gpu(&self, _calls: &mut gpu::Calls) {
+        unreachable!()
+    }
+}
+
+/// Best first, ties by id.
+#[inline(always)]
+fn order(a: &(f32, u32), b: &(f32, u32)) -> std::cmp::Ordering {
+    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+}
+
+/// Candidates above a rising threshold; whenever 2k have gathered, the better k stay and raise it.
+#[inline(always)]
+fn best(scores: &[f32], k: usize) -> Vec<(f32, u32)> {
+    let mut kept: Vec<(f32, u32)> = Vec::with_capacity(2 * k + PIECE);
+    let mut threshold = f32::NEG_INFINITY;
+    for (piece, scores) in scores.chunks(PIECE).enumerate() {
+        let any = scores.iter().fold(false, |any, &score| any | (score > threshold));
+        if !any {
+            continue;
+        }
+        for (i, &score) in scores.iter().enumerate() {
+            if score > threshold {
+                // Adding zero turns -0 into 0, which `total_cmp` would tell apart.
+                kept.push((score + 0.0, (piece * PIECE + i) as u32));
+            }
+        }
+        if kept.len() >= 2 * k {
+            kept.select_nth_unstable_by(k - 1, order);
+            kept.truncate(k);
+            threshold = kept[k - 1].0;
+        }
+    }
+    kept.sort_unstable_by(order);
+    kept.truncate(k);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_a_full_sort() {
+        for (n, k) in [(1, 1), (7, 3), (345, 50), (1000, 1), (3, 10)] {
+            // Coarse values, so that ties are common.
+            let scores: Vec<f32> = (0..n).map(|i| ((i * 7919 + 13) % 41) as f32 - 20.0).collect();
+            let mut want: Vec<(f32, u32)> = scores.iter().copied().zip(0..).collect();
+            want.sort_by(order);
+            want.truncate(k);
+            assert_eq!(best(&scores, k), want);
+        }
+        assert!(best(&[f32::NEG_INFINITY, f32::NAN], 2).is_empty());
+    }
+}
