@@ -3,6 +3,7 @@
 
 pub mod chart;
 pub mod engine;
+pub mod data;
 mod error;
 pub mod kernels;
 pub mod metrics;

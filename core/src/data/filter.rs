@@ -1,0 +1,53 @@
+//! The k-core: the largest part of a set in which every user and every item has k interactions.
+
+use super::Csr;
+
+/// What a k-core keeps, as ascending numbers of the set it was taken from.
+pub(super) struct Core {
+    pub(super) users: Vec<u32>,
+    pub(super) items: Vec<u32>,
+    /// Passes over all users and items until nothing more had to go, at least 1.
+    pub(super) rounds: u32,
+}
+
+impl Core {
+    /// The new number of each of the old `count` items, `u32::MAX` for those that go.
+    pub(super) fn columns(&self, count: usize) -> Vec<u32> {
+        let mut columns = vec![u32::MAX; count];
+        for (new, &old) in self.items.iter().enumerate() {
+            columns[old as usize] = new as u32;
+        }
+        columns
+    }
+}
+
+/// Drops users and items with fewer than `k` interactions until none is left; the result does not depend on
+/// the order.
+pub(super) fn core(interactions: &Csr, k: u32) -> Core {
+    let mut item_counts = interactions.column_counts();
+    let mut users: Vec<u32> = (0..interactions.rows() as u32).collect();
+    let mut rounds = 0;
+    loop {
+        rounds += 1;
+        let mut changed = false;
+        // An item whose count is below k is gone; a user who goes takes one from each item he still has.
+        let alive: Vec<bool> = item_counts.iter().map(|&count| count >= k).collect();
+        users.retain(|&user| {
+            let row = interactions.row(user as usize);
+            let left = row.iter().filter(|&&item| alive[item as usize]).count();
+            if left >= k as usize {
+                return true;
+            }
+            changed = true;
+            for &item in row {
+                item_counts[item as usize] -= 1;
+            }
+            false
+        });
+        if !changed {
+            let items = (0..item_counts.len() as u32).filter(|&item| alive[item as usize]).collect();
+            let items = if users.is_empty() { Vec::new() } else { items };
+            return Core { users, items, rounds };
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! External ids to dense numbers.
+
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+
+use rustc_hash::FxBuildHasher;
+
+use super::parallel;
+
+/// An external id. Plain decimal integers are kept as numbers until the end, because nearly all sets use them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Id {
+    Number(u64),
+    Text(Arc<str>),
+}
+
+/// Integers below this find their code in a plain table.
+const DENSE: u64 = 1 << 22;
+const ABSENT: u32 = u32::MAX;
+
+/// Numbers ids in the order in which they first appear. [`merge`] brings several of these together.
+#[derive(Default)]
+pub(super) struct Interner {
+    dense: Vec<u32>,
+    numbers: HashMap<u64, u32, FxBuildHasher>,
+    texts: HashMap<Arc<str>, u32, FxBuildHasher>,
+    ids: Vec<Id>,
+}
+
+impl Interner {
+    /// The code of an id.
+    pub(super) fn code(&mut self, id: &[u8]) -> Result<u32, String> {
+        let next = self.ids.len() as u32;
+        if next == ABSENT {
+            return Err("more than 2^32 - 2 different ids".into());
+        }
+        let Some(number) = canonical(id) else {
+            let text = std::str::from_utf8(id).map_err(|_| {
+                format!("the id {:?} is not UTF-8; save the file as UTF-8", String::from_utf8_lossy(id))
+            })?;
+            if let Some(&code) = self.texts.get(text) {
+                return Ok(code);
+            }
+            let text: Arc<str> = text.into();
+            self.texts.insert(Arc::clone(&text), next);
+            self.ids.push(Id::Text(text));
+            return Ok(next);
+        };
+        let code = if number < DENSE {
+            let at = number as usize;
+            if at >= self.dense.len() {
+                self.dense.resize((at + 1).next_power_of_two(), ABSENT);
+            }
+            &mut self.dense[at]
+        } else {
+            self.numbers.entry(number).or_insert(ABSENT)
+        };
+        if *code == ABSENT {
+            *code = next;
+            self.ids.push(Id::Number(number));
+        }
+        Ok(*code)
+    }
+}
+
+/// The value of an integer that prints back as the same text: no sign, no leading zero, at most 19 digits.
+fn canonical(id: &[u8]) -> Option<u64> {
+    if id.is_empty() || id.len() > 19 || (id[0] == b'0' && id.len() > 1) {
+        return None;
+    }
+    id.iter().try_fold(0u64, |value, &byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| value * 10 + u64::from(digit))
+    })
+}
+
+/// The common order of ids: integers of any length by value, then all other texts by their bytes.
+///
+/// So the numbering of a set depends on neither the order of its rows nor the number of threads.
+pub fn compare_ids(a: &str, b: &str) -> Ordering {
+    /// Texts after numbers; numbers by their length without leading zeros, then by their digits.
+    fn key(id: &str) -> (bool, usize, &str) {
+        if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
+            let digits = id.trim_start_matches('0');
+            (false, digits.len(), digits)
+        } else {
+            (true, 0, id)
+        }
+    }
+    key(a).cmp(&key(b)).then_with(|| a.cmp(b))
+}
+
+fn compare(a: &Id, b: &Id) -> Ordering {
+    match (a, b) {
+        (Id::Number(a), Id::Number(b)) => a.cmp(b),
+        (Id::Text(a), Id::Text(b)) => compare_ids(a, b),
+        (Id::Number(a), Id::Text(b)) => compare_ids(&a.to_string(), b),
+        (Id::Text(a), Id::Number(b)) => compare_ids(a, &b.to_string()),
+    }
+}
+
+/// The union of several interners in the order of [`compare_ids`], and for each interner the place of each of
+/// its codes in that union.
+pub(super) fn merge(interners: Vec<Interner>) -> (Vec<String>, Vec<Vec<u32>>) {
+    let mut places: Vec<Vec<u32>> = interners.iter().map(|interner| vec![0; interner.ids.len()]).collect();
+    let mut all: Vec<(Id, u32, u32)> = Vec::with_capacity(places.iter().map(Vec::len).sum());
+    for (source, interner) in interners.into_iter().enumerate() {
+        let ids = interner.ids.into_iter().enumerate();
+        all.extend(ids.map(|(code, id)| (id, source as u32, code as u32)));
+    }
+    parallel::sort_by(&mut all, |a, b| compare(&a.0, &b.0));
+    let mut names: Vec<String> = Vec::new();
+    let mut last: Option<Id> = None;
+    for (id, source, code) in all {
+        if last.as_ref() != Some(&id) {
+            names.push(match &id {
+                Id::Number(number) => number.to_string(),
+                Id::Text(text) => text.to_string(),
+            });
+            last = Some(id);
+        }
+        places[source as usize][code as usize] = names.len() as u32 - 1;
+    }
+    (names, places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_order_by_value_then_by_text() {
+        let mut ids =
+            ["b", "10", "9", "a", "007", "7", "99999999999999999999999", "18446744073709551615", "0", ""];
+        ids.sort_by(|a, b| compare_ids(a, b));
+        let expected =
+            ["0", "007", "7", "9", "10", "18446744073709551615", "99999999999999999999999", "", "a", "b"];
+        assert_eq!(ids, expected);
+    }
+
+    #[test]
+    fn merged_interners_agree_on_places() {
+        let (mut left, mut right) = (Interner::default(), Interner::default());
+        let ids = ["20", "x", "3", "07", "7", "123456789012", "99999999999999999999"];
+        let left_codes: Vec<u32> = ids.iter().map(|id| left.code(id.as_bytes()).unwrap()).collect();
+        let right_codes: Vec<u32> = ids.iter().rev().map(|id| right.code(id.as_bytes()).unwrap()).collect();
+        let (names, places) = merge(vec![left, right]);
+        assert_eq!(names, ["3", "07", "7", "20", "123456789012", "99999999999999999999", "x"]);
+        for (at, id) in ids.iter().enumerate() {
+            assert_eq!(names[places[0][left_codes[at] as usize] as usize], *id);
+            assert_eq!(names[places[1][right_codes[ids.len() - 1 - at] as usize] as usize], *id);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Threads where there are some: rayon natively, one thread in the browser.
+
+use std::cmp::Ordering;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod imp {
+    use super::Ordering;
+    use rayon::prelude::*;
+
+    /// How many pieces are worth making.
+    pub fn threads() -> usize {
+        rayon::current_num_threads().min(16)
+    }
+
+    pub fn sort_by<T: Send>(values: &mut [T], compare: impl Fn(&T, &T) -> Ordering + Sync) {
+        values.par_sort_unstable_by(compare);
+    }
+
+    /// `work(index)` for all indexes, results in order.
+    pub fn map<R: Send>(count: usize, work: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+        (0..count).into_par_iter().map(work).collect()
+    }
+
+    /// Each task with `work` on the pool, while this thread does `meanwhile`.
+    pub fn spread<T: Send, R: Send, M>(
+        tasks: Vec<T>,
+        work: impl Fn(T) -> R + Sync,
+        meanwhile: impl FnOnce() -> M,
+    ) -> (Vec<R>, M) {
+        let mut results: Vec<Option<R>> = tasks.iter().map(|_| None).collect();
+        let work = &work;
+        let other = rayon::in_place_scope(|scope| {
+            for (task, result) in tasks.into_iter().zip(&mut results) {
+                scope.spawn(move |_| *result = Some(work(task)));
+            }
+            meanwhile()
+        });
+        (results.into_iter().flatten().collect(), other)
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod imp {
+    use super::Ordering;
+
+    pub fn threads() -> usize {
+        1
+    }
+
+    pub fn sort_by<T: Send>(values: &mut [T], compare: impl Fn(&T, &T) -> Ordering + Sync) {
+        values.sort_unstable_by(compare);
+    }
+
+    pub fn map<R: Send>(count: usize, work: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+        (0..count).map(work).collect()
+    }
+
+    pub fn spread<T: Send, R: Send, M>(
+        tasks: Vec<T>,
+        work: impl Fn(T) -> R + Sync,
+        meanwhile: impl FnOnce() -> M,
+    ) -> (Vec<R>, M) {
+        (tasks.into_iter().map(work).collect(), meanwhile())
+    }
+}
+
+pub(super) use imp::{map, sort_by, spread, threads};

@@ -1,0 +1,407 @@
+//! Recognises the form of a file from its first lines.
+
+use super::{
+    Column, Columns,
+    lines::Text,
+    source::base_name,
+    table::{Delimiter, Table},
+};
+use crate::{Error, Result};
+
+/// Bytes looked at.
+const HEAD: usize = 64 << 10;
+/// Lines looked at.
+const LINES: usize = 100;
+
+/// The form of a file of interactions.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One interaction a line.
+    Table(Table),
+    /// `user item item ...` a line.
+    Adjacency,
+    /// `MovieID:`, then `CustomerID,Rating,Date` lines.
+    Netflix,
+    /// One JSON object a line.
+    Json,
+    /// Columns of a Parquet file.
+    Parquet,
+}
+
+/// The form, and how a report calls it. The byte order mark, leading comments and the header are skipped.
+pub(super) fn sniff(
+    text: &mut Text,
+    columns: Option<&Columns>,
+    needs_rating: bool,
+) -> Result<(Form, String)> {
+    let name = text.stream.name.clone();
+    let head = text.peek(HEAD)?;
+    if head.is_empty() {
+        return Err(Error::format(name, "the file is empty"));
+    }
+    if head.starts_with(b"PAR1") {
+        return Ok((Form::Parquet, "Parquet".into()));
+    }
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        return Err(Error::format(name, "the text is UTF-16; save it as UTF-8"));
+    }
+    if head.contains(&0) {
+        return Err(Error::format(
+            name,
+            "binary, not text; csv, tsv, JSON lines, Parquet, .gz and .zip are read",
+        ));
+    }
+    skip_preamble(text);
+    let ended = text.is_at_end() && text.peek(0)?.len() <= HEAD;
+    let head = text.peek(0)?;
+    let lines = whole_lines(head, ended);
+    let Some(&first) = lines.first() else {
+        let problem =
+            if ended { "nothing in it but blank lines" } else { "the first line is longer than 64 KiB" };
+        return Err(Error::format(name, problem));
+    };
+    if first.starts_with(b"{") {
+        return Ok((Form::Json, "JSON lines".into()));
+    }
+    if first.starts_with(b"[") {
+        return Err(Error::format(name, "a JSON array; write one object a line (JSON lines)"));
+    }
+    if let Some(id) = first.strip_suffix(b":")
+        && !id.is_empty()
+        && id.iter().all(u8::is_ascii_digit)
+    {
+        return Ok((Form::Netflix, "Netflix prize".into()));
+    }
+    let delimiter = delimiter(&name, first)?;
+    let adjacency_name = ["train.txt", "test.txt", "val.txt", "valid.txt"]
+        .iter()
+        .any(|known| base_name(&name).starts_with(known));
+    if delimiter == Delimiter::Blanks && columns.is_none() {
+        let mut widths = lines.iter().map(|line| delimiter.fields(line).len());
+        let width = widths.next();
+        if adjacency_name || widths.any(|other| Some(other) != width) {
+            return Ok((Form::Adjacency, "user item item ... (LightGCN)".into()));
+        }
+    }
+    let quoted = match delimiter {
+        Delimiter::Byte(b',' | b';') => true,
+        Delimiter::Byte(_) => first.starts_with(b"\""),
+        _ => false,
+    };
+    let place = format!("{name}:{}", text_line(text));
+    let head = text.peek(0)?;
+    let records = records(head, ended, delimiter, quoted);
+    let width = records.first().map_or(0, Vec::len);
+    let (header, roles) = roles(&records, columns, &place)?;
+    if needs_rating && roles.2.is_none() {
+        return Err(Error::setting(
+            "min-rating",
+            format!(
+                "{name} has no column of ratings; leave the setting out, or name one: --columns user=..,item=..,rating=.."
+            ),
+        ));
+    }
+    let mut form = format!("{}-separated", delimiter.name());
+    if header {
+        form += &format!(", header {}", records[0].join(","));
+        skip_record(text, quoted)?;
+    } else {
+        form += ", no header";
+    }
+    let table = Table { delimiter, quoted, width, user: roles.0, item: roles.1, rating: roles.2 };
+    Ok((Form::Table(table), form))
+}
+
+fn text_line(text: &Text) -> u64 {
+    text.lines + 1
+}
+
+/// The byte order mark, blank lines, and comments as in SNAP and KONECT files.
+fn skip_preamble(text: &mut Text) {
+    loop {
+        let Ok(head) = text.peek(0) else { return };
+        if head.starts_with(b"\xef\xbb\xbf") {
+            text.skip(3, 0);
+            continue;
+        }
+        let Some(end) = memchr::memchr(b'\n', head) else { return };
+        let line = head[..end].trim_ascii();
+        if !(line.is_empty() || line.starts_with(b"#") || line.starts_with(b"%")) {
+            return;
+        }
+        text.skip(end + 1, 1);
+    }
+}
+
+/// The first lines that are not blank; the last one counts only if the file ends there.
+fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
+    let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
+    let lines = head[..whole].split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.filter(|line| !line.is_empty()).take(LINES).collect()
+}
+
+fn delimiter(name: &str, first: &[u8]) -> Result<Delimiter> {
+    if base_name(name).contains(".inter") || first.contains(&b'\t') {
+        return Ok(Delimiter::Byte(b'\t'));
+    }
+    if first.windows(2).any(|pair| pair == b"::") {
+        return Ok(Delimiter::DoubleColon);
+    }
+    if let Some(&byte) = b",;|".iter().find(|byte| first.contains(byte)) {
+        return Ok(Delimiter::Byte(byte));
+    }
+    if first.contains(&b' ') || first.iter().all(u8::is_ascii_digit) {
+        return Ok(Delimiter::Blanks);
+    }
+    Err(Error::format(
+        name,
+        format!(
+            "the first line, {:?}, is one column; a user and an item are expected, between them a comma, a TAB, a \
+             semicolon, a bar, :: or a blank",
+            shorten(&String::from_utf8_lossy(first))
+        ),
+    ))
+}
+
+pub(super) fn shorten(text: &str) -> String {
+    if text.chars().count() <= 60 { text.into() } else { text.chars().take(60).chain(['…']).collect() }
+}
+
+/// The fields of the first lines.
+fn records(head: &[u8], ended: bool, delimiter: Delimiter, quoted: bool) -> Vec<Vec<String>> {
+    let text = |field: &[u8]| String::from_utf8_lossy(field.trim_ascii()).into_owned();
+    match delimiter {
+        Delimiter::Byte(byte) if quoted => {
+            let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
+            let mut reader = csv::ReaderBuilder::new()
+                .delimiter(byte)
+                .has_headers(false)
+                .flexible(true)
+                .from_reader(&head[..whole]);
+            let records = reader.byte_records().flatten().take(LINES);
+            records.map(|record| record.iter().map(text).collect()).collect()
+        }
+        _ => {
+            let lines = whole_lines(head, ended).into_iter();
+            lines.map(|line| delimiter.fields(line).into_iter().map(text).collect()).collect()
+        }
+    }
+}
+
+/// Drops the header line.
+fn skip_record(text: &mut Text, quoted: bool) -> Result<()> {
+    let head = text.peek(0)?;
+    let mut inside = false;
+    let end = head.iter().position(|&byte| {
+        inside ^= quoted && byte == b'"';
+        byte == b'\n' && !inside
+    });
+    let length = end.map_or(head.len(), |end| end + 1);
+    let lines = memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
+    text.skip(length, lines);
+    Ok(())
+}
+
+/// User, item and rating column.
+type Roles = (usize, usize, Option<usize>);
+
+/// Names of columns as sets use them, best first, in lower case without `_`, `-` and blanks.
+const USER: &[&str] = &[
+    "userid",
+    "user",
+    "uid",
+    "reviewerid",
+    "customerid",
+    "customer",
+    "profileid",
+    "visitorid",
+    "accountid",
+    "memberid",
+    "member",
+    "reader",
+    "listener",
+    "sessionid",
+    "author",
+    "username",
+];
+const ITEM: &[&str] = &[
+    "itemid",
+    "item",
+    "iid",
+    "sid",
+    "movieid",
+    "movie",
+    "parentasin",
+    "asin",
+    "productid",
+    "product",
+    "isbn",
+    "bookid",
+    "book",
+    "artistid",
+    "artist",
+    "trackid",
+    "track",
+    "songid",
+    "song",
+    "animeid",
+    "gameid",
+    "game",
+    "appid",
+    "businessid",
+    "gmapid",
+    "locationid",
+    "location",
+    "venueid",
+    "poi",
+    "poiid",
+    "newsid",
+    "articleid",
+    "contentid",
+    "videoid",
+    "recipeid",
+    "jobid",
+    "courseid",
+];
+const RATING: &[&str] =
+    &["rating", "ratings", "overall", "score", "stars", "userrating", "bookrating", "reviewscore"];
+
+/// A column name as [`USER`], [`ITEM`] and [`RATING`] write it; RecBole's `:token` goes.
+fn plain(name: &str) -> String {
+    let name = name.split(':').next().unwrap_or(name);
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The place of the first of `known` among `names`.
+pub(super) fn find<S: AsRef<str>>(names: &[S], known: &[&str]) -> Option<usize> {
+    let names: Vec<String> = names.iter().map(|name| plain(name.as_ref())).collect();
+    known.iter().find_map(|known| names.iter().position(|name| name == known))
+}
+
+/// User, item and rating by the names in a header.
+pub(super) fn named_roles<S: AsRef<str>>(names: &[S]) -> (Option<usize>, Option<usize>, Option<usize>) {
+    (find(names, USER), find(names, ITEM), find(names, RATING))
+}
+
+/// The columns that were asked for.
+pub(super) fn asked_roles<S: AsRef<str>>(
+    columns: &Columns,
+    names: &[S],
+    header: bool,
+    place: &str,
+) -> Result<Roles> {
+    let shown = || names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+    let at = |column: &Column| match column {
+        Column::Index(index) if *index < names.len() => Ok(*index),
+        Column::Index(index) => Err(Error::setting(
+            "columns",
+            format!(
+                "there is no column {index} (counted from 0) in {place}, which has {}: {}",
+                names.len(),
+                shown()
+            ),
+        )),
+        Column::Name(name) => {
+            let exact = names.iter().position(|other| other.as_ref() == name);
+            let found = exact.or_else(|| names.iter().position(|other| plain(other.as_ref()) == plain(name)));
+            found.filter(|_| header).ok_or_else(|| {
+                Error::setting(
+                    "columns",
+                    format!("there is no column {name:?} in {place}; its first line is: {}", shown()),
+                )
+            })
+        }
+    };
+    if let Some(time) = &columns.time {
+        at(time)?;
+    }
+    let roles = (at(&columns.user)?, at(&columns.item)?, columns.rating.as_ref().map(at).transpose()?);
+    if roles.0 == roles.1 {
+        return Err(Error::setting(
+            "columns",
+            format!("user and item are the same column, {}", columns.user),
+        ));
+    }
+    Ok(roles)
+}
+
+/// Whether the first record is a header, and where user, item and rating stand.
+fn roles(records: &[Vec<String>], columns: Option<&Columns>, place: &str) -> Result<(bool, Roles)> {
+    let Some((first, rest)) = records.split_first() else {
+        return Err(Error::format(place, "no line that can be split into fields"));
+    };
+    let number = |text: &String| text.parse::<f64>().is_ok();
+    let (user, item, rating) = named_roles(first);
+    if let Some(columns) = columns {
+        let by_name =
+            [Some(&columns.user), Some(&columns.item), columns.rating.as_ref(), columns.time.as_ref()];
+        let by_name = by_name.into_iter().flatten().any(|column| matches!(column, Column::Name(_)));
+        let roles = asked_roles(columns, first, true, place)?;
+        let numeric = |row: &Vec<String>| {
+            [Some(roles.0), Some(roles.1), roles.2]
+                .into_iter()
+                .flatten()
+                .any(|at| row.get(at).is_some_and(number))
+        };
+        let header = by_name
+            || user.is_some()
+            || item.is_some()
+            || (!numeric(first) && rest.iter().all(numeric) && !rest.is_empty());
+        return Ok((header, roles));
+    }
+    if let (Some(user), Some(item)) = (user, item) {
+        return Ok((true, (user, item, rating)));
+    }
+    let header = user.is_some()
+        || item.is_some()
+        || (!first.iter().any(number) && rest.iter().any(|row| row.iter().any(number)));
+    if header {
+        return Err(Error::format(
+            place,
+            format!(
+                "the header names no {}: {}; say which columns to read with --columns user=NAME,item=NAME",
+                if user.is_none() { "user" } else { "item" },
+                shorten(&first.join(", "))
+            ),
+        ));
+    }
+    unnamed_roles(records, place).map(|roles| (false, roles))
+}
+
+/// Without a header, by the width and look of the rows.
+fn unnamed_roles(records: &[Vec<String>], place: &str) -> Result<Roles> {
+    let width = records[0].len();
+    let every = |at: usize, test: &dyn Fn(&str) -> bool| {
+        records.iter().all(|row| row.get(at).is_some_and(|field| test(field)))
+    };
+    let upper = |text: &str| text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let asin = |text: &str| {
+        text.len() == 10
+            && upper(text)
+            && (text.starts_with('B') || text.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let reviewer = |text: &str| text.len() >= 10 && upper(text) && text.starts_with('A');
+    let number = |text: &str| text.parse::<f64>().is_ok();
+    let time = |text: &str| text.parse::<f64>().is_ok_and(|seconds| seconds >= 1e8);
+    let iso_time = |text: &str| {
+        text.len() >= 19 && text.as_bytes()[10] == b'T' && text[..4].bytes().all(|b| b.is_ascii_digit())
+    };
+    match width {
+        // Gowalla: user, time, latitude, longitude, location.
+        5 if every(1, &iso_time) => Ok((0, 4, None)),
+        2 => Ok((0, 1, None)),
+        3 if every(2, &number) => Ok((0, 1, (!every(2, &time)).then_some(2))),
+        3 => Ok((0, 1, None)),
+        // Amazon 2018 puts the item first.
+        4 if every(0, &asin) && every(1, &reviewer) && every(2, &number) => Ok((1, 0, Some(2))),
+        4 if every(2, &number) && !every(2, &time) => Ok((0, 1, Some(2))),
+        1 => Err(Error::format(place, "one field only; a user and an item are expected")),
+        _ => Err(Error::format(
+            place,
+            format!(
+                "{width} columns and no header that tells what they are ({}); say so with --columns user=0,item=1,rating=2",
+                shorten(&records[0].join(", "))
+            ),
+        )),
+    }
+}

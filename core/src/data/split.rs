@@ -1,0 +1,242 @@
+//! Who is trained on what, and who is measured on what.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Csr, Dataset, parallel, random::Stream};
+use crate::{Error, Result};
+
+/// Users to score: each user's representation comes from `fold_in`, whose items are masked; the ranking of all
+/// other items is measured on `held_out`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvaluationSet {
+    /// Rows of the [`Dataset`], ascending. All of them have held-out items.
+    pub users: Vec<u32>,
+    /// Row `n`: what is known of user `users[n]`.
+    pub fold_in: Csr,
+    /// Row `n`: what is to be found for user `users[n]`; never empty, never in `fold_in`.
+    pub held_out: Csr,
+    /// Users who belong here but have too few items to hold any out; averages are over the others.
+    pub skipped: u32,
+}
+
+/// Training rows and two sets to measure on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Row `n`: the training items of user `train_users[n]`; never empty. Columns are those of the set.
+    pub train: Csr,
+    /// Rows of the [`Dataset`], ascending.
+    pub train_users: Vec<u32>,
+    /// For choosing a model; its held-out items are neither in `train` nor in `test.held_out`.
+    pub validation: EvaluationSet,
+    /// For the result. Under `weak` its `fold_in` is all the user has but the test items, so it holds the
+    /// validation items too.
+    pub test: EvaluationSet,
+}
+
+/// How to divide a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// The paper's: every user is trained on part of his items and tested on the rest (weak generalisation).
+    #[default]
+    Weak,
+    /// Users are held out whole; part of their items is folded in (strong generalisation: Liang et al. 2018).
+    Strong,
+    /// The parts in which the set was published.
+    Given,
+}
+
+/// The settings of a split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitOptions {
+    /// Which protocol.
+    pub protocol: Protocol,
+    /// Share of a user's items to find: `round((1 - test_share) n)` remain.
+    pub test_share: f64,
+    /// Under `weak` and `given`: how many users give up items for validation; 0: no validation.
+    pub validation_users: u32,
+    /// Share of these users' training items that validate; 0: no validation.
+    pub validation_share: f64,
+    /// Under `strong`: share of users held out for validation, and as many for the test.
+    pub held_out_users: f64,
+    /// Which of all such splits.
+    pub seed: u64,
+}
+
+impl Default for SplitOptions {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Weak,
+            test_share: 0.2,
+            validation_users: 5000,
+            validation_share: 0.2,
+            held_out_users: 0.1,
+            seed: 0,
+        }
+    }
+}
+
+/// What a stream of random numbers is for.
+const TEST: u64 = 1;
+const VALIDATION: u64 = 2;
+const USERS: u64 = 3;
+
+/// Divides a set. The same set, options and seed give the same split everywhere.
+///
+/// # Errors
+/// [`Error::Setting`] for shares outside of their range, or `given` for a set that comes in one piece;
+/// [`Error::Data`] if no user is left to train or to test on.
+pub fn split(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
+    check(options)?;
+    let split = match options.protocol {
+        Protocol::Weak => weak(dataset, options)?,
+        Protocol::Strong => strong(dataset, options)?,
+        Protocol::Given => given(dataset, options)?,
+    };
+    if split.train.nnz() == 0 {
+        return Err(Error::Data(format!("{}: no user is left to train on; use a larger set", dataset.name)));
+    }
+    if split.test.users.is_empty() {
+        return Err(Error::Data(format!(
+            "{}: no user has enough items to hold {}% of them out; raise the share, or use a set with longer histories",
+            dataset.name,
+            options.test_share * 100.0
+        )));
+    }
+    Ok(split)
+}
+
+fn check(options: &SplitOptions) -> Result<()> {
+    let share = |field: &str, value: f64, open: bool, most: f64| {
+        if value.is_finite() && value <= most && (value > 0.0 || (!open && value == 0.0)) {
+            return Ok(());
+        }
+        let least = if open { "more than 0" } else { "at least 0" };
+        Err(Error::setting(field, format!("{value} is no share; it must be {least} and at most {most}")))
+    };
+    share("test-share", options.test_share, true, 0.95)?;
+    share("validation-share", options.validation_share, false, 0.95)?;
+    share("held-out-users", options.held_out_users, true, 0.45)
+}
+
+/// The first `round((1 - share) n)` items of the user's own permutation, ascending, and the others.
+fn divide(row: &[u32], share: f64, mut random: Stream) -> (Vec<u32>, Vec<u32>) {
+    let kept = ((1.0 - share) * row.len() as f64).round() as usize;
+    let mut row = row.to_vec();
+    random.shuffle(&mut row, kept);
+    let mut rest = row.split_off(kept);
+    row.sort_unstable();
+    rest.sort_unstable();
+    (row, rest)
+}
+
+/// Collects rows of users who have something to find.
+fn evaluation(rows: Vec<(u32, Vec<u32>, Vec<u32>)>, columns: u32) -> Result<EvaluationSet> {
+    let all = rows.len();
+    let rows: Vec<_> =
+        rows.into_iter().filter(|(_, seen, rest)| !seen.is_empty() && !rest.is_empty()).collect();
+    Ok(EvaluationSet {
+        users: rows.iter().map(|row| row.0).collect(),
+        fold_in: Csr::from_sorted(rows.iter().map(|row| &row.1), columns)?,
+        held_out: Csr::from_sorted(rows.iter().map(|row| &row.2), columns)?,
+        skipped: (all - rows.len()) as u32,
+    })
+}
+
+fn weak(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
+    let all = &dataset.interactions;
+    let columns = all.columns() as u32;
+    let parts = parallel::map(all.rows(), |user| {
+        divide(all.row(user), options.test_share, Stream::new(options.seed, TEST, user as u64))
+    });
+    let training = Csr::from_sorted(parts.iter().map(|part| &part.0), columns)?;
+    let rows = parts.into_iter().enumerate().map(|(user, (seen, rest))| (user as u32, seen, rest)).collect();
+    let test = evaluation(rows, columns)?;
+    let (train, train_users, validation) = cut_validation(&training, options)?;
+    Ok(Split { train, train_users, validation, test })
+}
+
+/// Takes validation items from the training items of a sample of users.
+fn cut_validation(training: &Csr, options: &SplitOptions) -> Result<(Csr, Vec<u32>, EvaluationSet)> {
+    let columns = training.columns() as u32;
+    let train_users: Vec<u32> =
+        (0..training.rows() as u32).filter(|&u| !training.row(u as usize).is_empty()).collect();
+    let mut sample: Vec<u32> =
+        train_users.iter().copied().filter(|&user| training.row(user as usize).len() >= 2).collect();
+    let count = if options.validation_share > 0.0 { options.validation_users as usize } else { 0 };
+    Stream::new(options.seed, USERS, 0).shuffle(&mut sample, count);
+    sample.truncate(count);
+    sample.sort_unstable();
+    let rows = parallel::map(sample.len(), |at| {
+        let user = sample[at];
+        let row = training.row(user as usize);
+        // At least one item validates and at least one stays, whatever the share of a short history.
+        let share = options.validation_share.max(1.0 / row.len() as f64).min(1.0 - 1.0 / row.len() as f64);
+        let (seen, rest) = divide(row, share, Stream::new(options.seed, VALIDATION, u64::from(user)));
+        (user, seen, rest)
+    });
+    let mut cut = rows.iter().peekable();
+    let train = train_users.iter().map(|&user| match cut.next_if(|row| row.0 == user) {
+        Some((_, seen, _)) => seen.as_slice(),
+        None => training.row(user as usize),
+    });
+    let train = Csr::from_sorted(train, columns)?;
+    Ok((train, train_users, evaluation(rows, columns)?))
+}
+
+/// Held-out users are measured on items that occur in training only, as in Liang et al. 2018.
+fn strong(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
+    let all = &dataset.interactions;
+    let columns = all.columns() as u32;
+    let mut users: Vec<u32> = (0..all.rows() as u32).collect();
+    let count = (options.held_out_users * users.len() as f64).round() as usize;
+    if count == 0 || users.len() <= 2 * count {
+        return Err(Error::Data(format!(
+            "{}: {} users are too few to hold {count} out for validation and {count} for the test; change held-out-users",
+            dataset.name,
+            users.len()
+        )));
+    }
+    Stream::new(options.seed, USERS, 0).shuffle(&mut users, 2 * count);
+    let mut train_users = users.split_off(2 * count);
+    let mut test_users = users.split_off(count);
+    let mut validation_users = users;
+    for users in [&mut train_users, &mut test_users, &mut validation_users] {
+        users.sort_unstable();
+    }
+    let train = all.select(&train_users)?;
+    let known: Vec<bool> = train.column_counts().iter().map(|&count| count > 0).collect();
+    let held_out = |users: &[u32]| {
+        let rows = parallel::map(users.len(), |at| {
+            let user = users[at];
+            let row = all.row(user as usize).iter().copied().filter(|&item| known[item as usize]);
+            let row: Vec<u32> = row.collect();
+            let (seen, rest) =
+                divide(&row, options.test_share, Stream::new(options.seed, TEST, u64::from(user)));
+            (user, seen, rest)
+        });
+        evaluation(rows, columns)
+    };
+    Ok(Split { validation: held_out(&validation_users)?, test: held_out(&test_users)?, train, train_users })
+}
+
+/// The published parts; a set without a validation part gives up training items as under `weak`.
+fn given(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
+    let Some(given) = &dataset.given else {
+        return Err(Error::setting(
+            "split",
+            format!("{} does not come in parts, so it has no given split; use weak or strong", dataset.name),
+        ));
+    };
+    let test = given.test.clone();
+    if let Some(validation) = &given.validation {
+        let train_users: Vec<u32> = (0..given.train.rows() as u32)
+            .filter(|&user| !given.train.row(user as usize).is_empty())
+            .collect();
+        let train = given.train.select(&train_users)?;
+        return Ok(Split { train, train_users, validation: validation.clone(), test });
+    }
+    let (train, train_users, validation) = cut_validation(&given.train, options)?;
+    Ok(Split { train, train_users, validation, test })
+}
