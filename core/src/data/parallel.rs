@@ -1,8 +1,8 @@
-//! Threads where there are some: rayon natively, one thread in the browser.
+//! Threads where there are some; without the feature `threads` (in the browser) all is done by one.
 
 use std::cmp::Ordering;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "threads")]
 mod imp {
     use super::Ordering;
     use rayon::prelude::*;
@@ -39,7 +39,7 @@ mod imp {
     }
 }
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(not(feature = "threads"))]
 mod imp {
     use super::Ordering;
 
