@@ -2,12 +2,15 @@
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
 pub mod chart;
+pub mod config;
 pub mod engine;
 pub mod data;
 mod error;
+pub mod event;
 pub mod kernels;
 pub mod metrics;
 pub mod rng;
 pub mod simd;
+pub mod state;
 
 pub use error::{Error, Result};

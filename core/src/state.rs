@@ -1,0 +1,60 @@
+//! A run, frozen: what a checkpoint holds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Numbers with a shape, on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    /// Sizes, outermost first.
+    pub shape: Vec<usize>,
+    /// Row-major values.
+    pub data: TensorData,
+}
+
+/// The values of a [`Tensor`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum TensorData {
+    /// Parameters, moments, codewords.
+    F32(Vec<f32>),
+    /// Codes, step counts.
+    U32(Vec<u32>),
+}
+
+/// How far a run has come. With the seed, the configuration and the tensors it fixes everything that
+/// follows: random numbers are functions of the step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done in the whole run.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: u32,
+    /// Steps done of the epoch under way.
+    pub step_in_epoch: u32,
+    /// Time spent on the epoch under way, in seconds.
+    pub epoch_seconds: f64,
+    /// Sum over the epoch's steps of `nll + beta kl`.
+    pub loss_sum: f64,
+    /// Sum over the epoch's steps of kl.
+    pub kl_sum: f64,
+    /// The best epoch and its validation metric.
+    pub best: Option<(u32, f64)>,
+    /// Evaluations since the best one.
+    pub evaluations_since_best: u32,
+    /// Whether the run is over.
+    pub finished: bool,
+}
+
+/// A run, frozen.
+///
+/// Tensors: `encoder`, `encoder_bias`, `to_latent`, `to_latent_bias`, `to_hidden`, `to_hidden_bias` (dense
+/// decoder), `items`, `item_bias` (where trained); each with `.first` and `.second` for Adam's moments
+/// and, for the item tables, `.last_step`; the index in use as `index.*`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// By name.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// How far.
+    pub progress: Progress,
+}
