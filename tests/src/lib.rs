@@ -1,5 +1,6 @@
-//! Shared helpers of the tests: fixtures, tolerances, the engines under test.
+//! Shared helpers of the tests: fixtures, tolerances, the engines under test, a browser.
 
+pub mod browser;
 mod close;
 pub mod fixtures;
 

