@@ -82,12 +82,18 @@ setup_machine() {
         apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# Installs a Rust program unless its --version already says VERSION. Half-optimised: it runs for seconds, not hours.
+# Installs a Rust program unless its --version already says VERSION. Barely optimised: it runs for seconds, and
+# building it is what takes the time.
 cargo_tool() { # PROGRAM CRATE VERSION [CARGO ARGUMENTS]
     if have "$1" && "$1" --version 2>/dev/null | grep -qwF "$3"; then return; fi
-    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        CARGO_PROFILE_RELEASE_DEBUG=false CARGO_TARGET_DIR="$tools/build" \
-        cargo install --locked --root "$tools" "${@:4}" "$2@$3"
+    local install=(
+        env CARGO_TARGET_DIR="$tools/build"
+        CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+        CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=false
+        cargo install --root "$tools" "${@:4}" "$2@$3"
+    )
+    # A lock file may name a version that the registry no longer offers.
+    "${install[@]}" --locked || "${install[@]}"
 }
 
 setup_tools() {
@@ -100,7 +106,7 @@ setup_tools() {
     bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
     [ -n "$bindgen" ] || fail "Cargo.lock names no wasm-bindgen"
     grep -q "wasm_bindgen = \"$bindgen\"" Trunk.toml || fail "Trunk.toml does not name wasm-bindgen $bindgen"
-    cargo_tool wasm-bindgen wasm-bindgen-cli "$bindgen"
+    cargo_tool wasm-bindgen wasm-bindgen-cli "$bindgen" --no-default-features --bin wasm-bindgen
     cargo_tool trunk trunk $TRUNK --no-default-features --features rustls
     rm -rf "$tools/build"
 

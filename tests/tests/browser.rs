@@ -42,12 +42,9 @@ fn the_page_becomes_ready_below_any_path() {
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
 fn a_wrong_address_is_explained() {
     let page = Page::open(Browser::SoftwareGpu, "/", "engine=abacus");
-    // `wait` would take the error for a failure.
-    let shown =
-        page.run("return [document.body.dataset.state, document.querySelector('#status').textContent]");
-    assert_eq!(shown[0], "error");
-    let message = shown[1].as_str().unwrap();
+    let message = page.wait("error", LOAD, |message| !message.is_empty());
     assert!(message.contains("engine=abacus") && message.contains("auto, gpu or cpu"), "{message}");
+    assert_eq!(page.run("return document.querySelector('#status').textContent"), message.as_str());
 }
 
 #[test]

@@ -89,7 +89,8 @@ impl Page {
     /// Waits until the body's `data-{name}` satisfies `done`, and gives it.
     ///
     /// # Panics
-    /// When `limit` passes first, or when the page reports an error meanwhile; with the page's state and console.
+    /// When `limit` passes first, or when the page reports an error (unless that is waited for); with the page's
+    /// state and console.
     pub fn wait(&self, name: &str, limit: Duration, done: impl Fn(&str) -> bool) -> String {
         let started = Instant::now();
         loop {
@@ -97,7 +98,7 @@ impl Page {
             if let Some(value) = value.as_deref().filter(|value| done(value)) {
                 return value.to_owned();
             }
-            let failed = self.data("state").as_deref() == Some("error");
+            let failed = name != "error" && self.data("state").as_deref() == Some("error");
             assert!(!failed, "the page reports an error while waiting for data-{name}\n{}", self.told());
             assert!(started.elapsed() < limit, "data-{name} is {value:?} after {limit:?}\n{}", self.told());
             std::thread::sleep(Duration::from_millis(100));
