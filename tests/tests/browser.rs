@@ -8,6 +8,21 @@ use std::time::Duration;
 use tests::browser::{Browser, Page};
 
 const LOAD: Duration = Duration::from_secs(60);
+/// A run of a few epochs in wasm, or on a software GPU.
+const RUN: Duration = Duration::from_secs(300);
+
+/// What a page shows after a run: engine, loss of the last epoch, NDCG@50.
+fn train(browser: Browser, engine: &str, epochs: u32) -> (String, f64, f64) {
+    let page = Page::open(browser, "/", &format!("engine={engine}&seed=1&epochs={epochs}&autostart=1"));
+    page.wait("state", RUN, |state| state == "done");
+    let number = |name: &str| -> f64 { page.data(name).unwrap().parse().unwrap() };
+    assert_eq!(number("epoch"), f64::from(epochs));
+    let errors = page.console_errors();
+    assert!(errors.is_empty(), "{errors:#?}");
+    let shown = (page.data("engine").unwrap(), number("loss"), number("ndcg"));
+    println!("engine={engine}, {epochs} epochs: {shown:?}, {}", page.data("reason").unwrap_or_default());
+    shown
+}
 
 #[test]
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
@@ -55,4 +70,52 @@ fn the_page_works_without_webgpu() {
         page.run("return (async () => (await navigator.gpu?.requestAdapter()) ? 'adapter' : 'none')()");
     assert_eq!(adapter, "none");
     page.wait("state", LOAD, |state| state == "ready");
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn kernels_agree_with_their_twins_on_webgpu() {
+    let page = Page::open(Browser::SoftwareGpu, "/", "selftest=1");
+    let result = page.wait("selftest", RUN, |result| result != "running");
+    println!("self-test on {}: {result}", page.data("adapter").unwrap_or_default());
+    let passed: u32 = result.strip_prefix("passed ").and_then(|n| n.parse().ok()).unwrap_or(0);
+    assert!(passed > 0, "{result}");
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn the_page_trains_alike_on_both_engines() {
+    let (engine, first, _) = train(Browser::SoftwareGpu, "cpu", 1);
+    assert_eq!(engine, "cpu");
+    let (_, cpu, cpu_ndcg) = train(Browser::SoftwareGpu, "cpu", 4);
+    assert!(cpu < first, "the loss went from {first} to {cpu}");
+    assert!(cpu_ndcg > 0.0 && cpu_ndcg <= 1.0, "NDCG@50 {cpu_ndcg}");
+    let (engine, gpu, gpu_ndcg) = train(Browser::SoftwareGpu, "gpu", 4);
+    assert_eq!(engine, "gpu");
+    // The same batches, masks and draws; only the order of sums differs.
+    assert!((gpu - cpu).abs() <= 0.01 * cpu.abs(), "loss {gpu} on WebGPU, {cpu} on the CPU engine");
+    assert!(
+        (gpu_ndcg - cpu_ndcg).abs() <= 0.01,
+        "NDCG@50 {gpu_ndcg} on WebGPU, {cpu_ndcg} on the CPU engine"
+    );
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn auto_takes_the_cpu_engine_where_the_gpu_is_software_or_missing() {
+    for browser in [Browser::SoftwareGpu, Browser::NoGpu] {
+        let page = Page::open(browser, "/", "engine=auto&epochs=1&autostart=1");
+        page.wait("state", RUN, |state| state == "done");
+        assert_eq!(page.data("engine").as_deref(), Some("cpu"), "{browser:?}");
+        let reason = page.data("reason").unwrap_or_default();
+        assert!(!reason.is_empty(), "{browser:?}: the page does not say why");
+    }
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn webgpu_that_is_not_there_is_explained() {
+    let page = Page::open(Browser::NoGpu, "/", "engine=gpu&autostart=1");
+    let message = page.wait("error", LOAD, |message| !message.is_empty());
+    assert!(message.contains("WebGPU"), "{message}");
 }

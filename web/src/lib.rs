@@ -10,6 +10,7 @@
 //! | `data-state` | `loading`, `ready`, `training`, `done`, `error` |
 //! | `data-engine` | `cpu` or `gpu`, once an engine is chosen |
 //! | `data-adapter` | the GPU adapter's name, when `data-engine` is `gpu` |
+//! | `data-reason` | why this engine, in a sentence; also shown |
 //! | `data-epoch` | epochs finished |
 //! | `data-loss` | training loss of the last epoch |
 //! | `data-ndcg` | NDCG@50 of the last evaluation |
