@@ -156,7 +156,7 @@ for line in sys.stdin:
     # The folder may still hold what an earlier version expanded.
     for shader in shaders/*.wgsl; do
         shader=$(basename "$shader")
-        tint --format none "$folder/$shader" >"$tools/tint.log" 2>&1 || {
+        tint --format wgsl -o /dev/null "$folder/$shader" >"$tools/tint.log" 2>&1 || {
             cat "$tools/tint.log"
             fail "tint refuses $shader"
         }
