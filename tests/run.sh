@@ -142,7 +142,8 @@ check_lints() {
 # does not check (uniform control flow around barriers).
 check_shaders() {
     local folder shader count=0
-    folder=$(cargo check --locked --quiet --message-format=json -p fastvae-shaders | python3 -c '
+    # The same command as in check_lints, so nothing is built again.
+    folder=$(cargo clippy --locked --quiet --message-format=json --workspace --all-targets -- -D warnings | python3 -c '
 import json, sys
 for line in sys.stdin:
     message = json.loads(line)
@@ -166,9 +167,10 @@ for line in sys.stdin:
     printf 'tint accepts %d shaders\n' "$count"
 }
 
+# Always the whole workspace: another choice of packages means other features, and building all of it again.
 run_tests() {
-    printf 'Vulkan adapters:\n'
-    cargo run --locked --quiet -p native -- engines
+    cargo build --locked --workspace
+    target/debug/fastvae engines
     cargo test --locked --workspace
 }
 
@@ -191,7 +193,7 @@ within_budget() { # MODULE KILOBYTES
 }
 
 run_browser_tests() {
-    cargo test --locked -p tests --test browser -- --ignored --nocapture
+    cargo test --locked --workspace --test browser -- --ignored --nocapture
 }
 
 # ------------------------------------------------------------------------------------------------------------- main
