@@ -107,7 +107,7 @@ setup_tools() {
     [ -n "$bindgen" ] || fail "Cargo.lock names no wasm-bindgen"
     grep -q "wasm_bindgen = \"$bindgen\"" Trunk.toml || fail "Trunk.toml does not name wasm-bindgen $bindgen"
     cargo_tool wasm-bindgen wasm-bindgen-cli "$bindgen" --no-default-features --bin wasm-bindgen
-    cargo_tool trunk trunk $TRUNK --no-default-features --features rustls
+    cargo_tool trunk trunk $TRUNK
     rm -rf "$tools/build"
 
     if ! wasm-opt --version 2>/dev/null | grep -qw "${BINARYEN%%.*}"; then
