@@ -8,10 +8,12 @@ pub mod buffer;
 pub mod cpu;
 pub mod gpu;
 pub mod parallel;
+mod select;
 
 pub use buffer::{Buffer, Element};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
+pub use select::EngineKind;
 
 use crate::{Error, Result};
 

@@ -6,8 +6,13 @@
 use super::elementwise::activate;
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{
+        Buffer, Kernel, expect_len,
+        gpu::{self, Groups},
+        parallel,
+    },
 };
+use fastvae_shaders::matmul;
 
 /// An activation function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -161,7 +166,35 @@ impl Kernel for MatMul {
         }
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let (a, b, c) = (&self.a, &self.b, &self.c);
+        calls.dispatch(
+            matmul::Params {
+                m: self.m as u32,
+                n: self.n as u32,
+                k: self.k as u32,
+                a_offset: a.offset as u32,
+                a_row: a.row as u32,
+                a_column: a.column as u32,
+                b_offset: b.offset as u32,
+                b_row: b.row as u32,
+                b_column: b.column as u32,
+                c_offset: c.offset as u32,
+                c_row: c.row as u32,
+                c_column: c.column as u32,
+                alpha: self.alpha,
+                beta: self.beta,
+                has_bias: self.bias.is_some().into(),
+                bias_offset: self.bias_offset as u32,
+                activation: self.activation as u32,
+            },
+            matmul::Bindings {
+                a: &a.buffer,
+                b: &b.buffer,
+                bias: self.bias.as_ref().unwrap_or(&a.buffer),
+                c: &c.buffer,
+            },
+            Groups::Threads(self.m.div_ceil(4) * self.n.div_ceil(4)),
+        );
     }
 }

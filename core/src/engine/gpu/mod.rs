@@ -1,0 +1,283 @@
+//! The GPU engine: encodes a recording into one command buffer of wgpu.
+
+mod adapters;
+mod calls;
+mod signal;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+pub use adapters::{AdapterInfo, adapters};
+pub use calls::{Calls, Groups};
+use fastvae_shaders::Shader;
+use signal::Signal;
+
+use super::{Buffer, Element, Recording};
+use crate::{Error, Result};
+
+/// Uploads and read-backs go in pieces of this size: each piece lies in host memory a second time.
+const PIECE_BYTES: usize = 64 << 20;
+
+/// A device of wgpu with the pipelines compiled so far.
+pub struct GpuEngine {
+    info: AdapterInfo,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pipelines: Mutex<HashMap<&'static str, Pipeline>>,
+    /// The parameters of all dispatches of a recording, side by side; grows as needed.
+    uniforms: Mutex<Option<wgpu::Buffer>>,
+    failure: Arc<Mutex<Failure>>,
+}
+
+#[derive(Clone)]
+struct Pipeline {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+/// What the device reported since it was last asked.
+#[derive(Default)]
+struct Failure {
+    /// The first error; taken by the call that returns it.
+    error: Option<String>,
+    /// Why the device is gone, for good.
+    lost: Option<String>,
+}
+
+impl GpuEngine {
+    /// The device of the adapter whose name contains `name` (in any case), else of the best hardware
+    /// adapter. A software adapter is opened by name only.
+    ///
+    /// # Errors
+    /// [`Error::Device`] without such an adapter, with the ones that there are.
+    pub async fn new(name: Option<&str>) -> Result<Self> {
+        let (adapter, info) = adapters::choose(name).await?;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("fastvae"),
+            // The defaults stop at tables of 128 MiB, whatever the hardware can do.
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|error| Error::Device(format!("cannot open {}: {error}", info.name)))?;
+
+        let failure = Arc::new(Mutex::new(Failure::default()));
+        let seen = failure.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            lock(&seen).error.get_or_insert_with(|| error.to_string());
+        }));
+        let seen = failure.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                lock(&seen).lost = Some(message);
+            }
+        });
+        Ok(Self { info, device, queue, pipelines: Mutex::default(), uniforms: Mutex::default(), failure })
+    }
+
+    /// The adapter behind the device.
+    pub fn adapter(&self) -> &AdapterInfo {
+        &self.info
+    }
+
+    pub(super) fn describe(&self) -> String {
+        self.info.to_string()
+    }
+
+    pub(super) fn zeros<T: Element>(&self, label: &'static str, len: usize) -> Result<Buffer<T>> {
+        self.status()?;
+        let bytes = len as u64 * size_of::<T>() as u64;
+        let limit = self.info.max_binding_bytes.min(self.info.max_buffer_bytes);
+        if bytes > limit {
+            return Err(Error::Device(format!(
+                "`{label}` needs {len} values of {} bytes = {bytes} bytes; {} holds at most {limit} bytes, {} \
+                 values, in one table: choose fewer dimensions, drop rare items, or run with --engine cpu",
+                size_of::<T>(),
+                self.info.name,
+                limit / size_of::<T>() as u64,
+            )));
+        }
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            // A binding may not be empty, and arrays of vec4 want whole elements.
+            size: bytes.max(1).next_multiple_of(16),
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        self.status().map_err(|error| {
+            Error::Device(format!("no room for `{label}`, {bytes} bytes, on {}: {error}", self.info.name))
+        })?;
+        Ok(Buffer::on_gpu(label, len, buffer))
+    }
+
+    pub(super) fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, data: &[T]) {
+        assert!(offset + data.len() <= buffer.len(), "write past the end of `{}`", buffer.label());
+        for (index, piece) in data.chunks(PIECE_BYTES / size_of::<T>()).enumerate() {
+            let start = offset * size_of::<T>() + index * PIECE_BYTES;
+            self.queue.write_buffer(buffer.gpu(), start as u64, bytemuck::cast_slice(piece));
+            if data.len() * size_of::<T>() > PIECE_BYTES {
+                // Sends the piece off, so that the next one does not pile up beside it.
+                self.queue.submit([]);
+            }
+        }
+    }
+
+    pub(super) fn run(&self, recording: &Recording) -> Result<()> {
+        self.status()?;
+        let slot = self.device.limits().min_uniform_buffer_offset_alignment;
+        let mut calls = Calls::new(slot);
+        for kernel in recording.kernels() {
+            kernel.gpu(&mut calls);
+        }
+        let uniforms = self.upload_uniforms(calls.uniforms());
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for call in calls.list() {
+            let Pipeline { pipeline, layout } = self.pipeline(call.shader);
+            let parameters = wgpu::BufferBinding {
+                buffer: &uniforms,
+                offset: 0,
+                size: wgpu::BufferSize::new(call.shader.params_size.into()),
+            };
+            let resources = std::iter::once(wgpu::BindingResource::Buffer(parameters))
+                .chain(call.buffers.iter().map(wgpu::Buffer::as_entire_binding));
+            let entries: Vec<_> = (0..)
+                .zip(resources)
+                .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+                .collect();
+            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(call.shader.name),
+                layout: &layout,
+                entries: &entries,
+            });
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &group, &[call.uniform_offset]);
+            let [x, y] = call.groups;
+            pass.dispatch_workgroups(x, y, 1);
+        }
+        drop(pass);
+        self.queue.submit([encoder.finish()]);
+        self.status()
+    }
+
+    pub(super) async fn read_range<T: Element>(
+        &self,
+        buffer: &Buffer<T>,
+        range: std::ops::Range<usize>,
+    ) -> Result<Vec<T>> {
+        assert!(range.end <= buffer.len(), "read past the end of `{}`", buffer.label());
+        let mut values = Vec::with_capacity(range.len());
+        for start in range.clone().step_by(PIECE_BYTES / size_of::<T>()) {
+            let end = range.end.min(start + PIECE_BYTES / size_of::<T>());
+            let bytes = ((end - start) * size_of::<T>()) as u64;
+            let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("read-back"),
+                size: bytes,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(buffer.gpu(), (start * size_of::<T>()) as u64, &staging, 0, bytes);
+            self.queue.submit([encoder.finish()]);
+
+            let (signal, done) = Signal::new();
+            staging.map_async(wgpu::MapMode::Read, .., move |result| done.set(result));
+            // Natively this waits; in a browser it returns at once and the signal comes from its event loop.
+            self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| self.gone(&error))?;
+            signal.await.map_err(|error| self.gone(&error))?;
+            self.status()?;
+            let view = staging.get_mapped_range(..).map_err(|error| self.gone(&error))?;
+            // The view may be less aligned than T.
+            let first = values.len();
+            values.resize(first + end - start, T::zeroed());
+            bytemuck::cast_slice_mut(&mut values[first..]).copy_from_slice(&view);
+        }
+        Ok(values)
+    }
+
+    fn upload_uniforms(&self, bytes: &[u8]) -> wgpu::Buffer {
+        let mut current = lock(&self.uniforms);
+        let size = bytes.len() as u64;
+        if current.as_ref().is_none_or(|buffer| buffer.size() < size) {
+            *current = Some(self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("parameters"),
+                size: size.next_power_of_two().max(4096),
+                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            }));
+        }
+        let buffer = current.clone().expect("made above");
+        if !bytes.is_empty() {
+            // Takes its turn in the queue: recordings submitted before still see their own parameters.
+            self.queue.write_buffer(&buffer, 0, bytes);
+        }
+        buffer
+    }
+
+    fn pipeline(&self, shader: &'static Shader) -> Pipeline {
+        lock(&self.pipelines).entry(shader.name).or_insert_with(|| self.compile(shader)).clone()
+    }
+
+    fn compile(&self, shader: &'static Shader) -> Pipeline {
+        let label = Some(shader.name);
+        let entry = |binding, ty, has_dynamic_offset, size: u32| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty,
+                has_dynamic_offset,
+                min_binding_size: wgpu::BufferSize::new(size.into()),
+            },
+            count: None,
+        };
+        let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform, true, shader.params_size)];
+        for (index, binding) in (1..).zip(shader.bindings) {
+            let ty = wgpu::BufferBindingType::Storage { read_only: binding.read_only };
+            entries.push(entry(index, ty, false, 0));
+        }
+        let layout =
+            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl(shader.source.into()),
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
+        Pipeline { pipeline, layout }
+    }
+
+    /// What went wrong since it was last asked.
+    fn status(&self) -> Result<()> {
+        let mut failure = lock(&self.failure);
+        if let Some(reason) = &failure.lost {
+            return Err(self.gone(reason));
+        }
+        failure.error.take().map_or(Ok(()), |error| Err(Error::Device(format!("{}: {error}", self.info.name))))
+    }
+
+    fn gone(&self, reason: &dyn std::fmt::Display) -> Error {
+        Error::Device(format!(
+            "{} stopped working: {reason}; run with --resume to go on from the last checkpoint",
+            self.info.name
+        ))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
