@@ -339,7 +339,7 @@ fn three_digits(value: f64) -> String {
 }
 
 /// Text for element content and attribute values.
-struct Escaped<'a>(&'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,9 +7,12 @@ pub mod engine;
 pub mod data;
 mod error;
 pub mod event;
+mod file;
 pub mod kernels;
 pub mod metrics;
+pub mod report;
 pub mod rng;
+pub mod run_metrics;
 pub mod simd;
 pub mod state;
 
