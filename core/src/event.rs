@@ -31,8 +31,6 @@ pub enum Event {
         epoch: u32,
         /// What it took.
         seconds: f64,
-        /// Mean squared distance of item vectors from their codewords.
-        distortion: f64,
         /// Cells that hold at least one item.
         occupied_cells: usize,
         /// Items of the fullest cell.

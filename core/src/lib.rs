@@ -3,8 +3,8 @@
 
 pub mod chart;
 pub mod config;
-pub mod engine;
 pub mod data;
+pub mod engine;
 mod error;
 pub mod event;
 mod file;
@@ -13,6 +13,9 @@ pub mod metrics;
 pub mod report;
 pub mod rng;
 pub mod run_metrics;
+pub mod model;
+pub mod rng;
+pub mod sampler;
 pub mod simd;
 pub mod state;
 

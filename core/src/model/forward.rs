@@ -1,0 +1,184 @@
+//! From histories to queries.
+
+use super::Values;
+use crate::{
+    Result,
+    config::{DropoutOn, ModelConfig},
+    engine::{Buffer, Engine, Recording},
+    kernels::{Activation, DropoutDense, DropoutInput, EncodeRows, MatMul, Normal, Reparameterise, View},
+    rng::{Rng, Stream},
+};
+
+/// The entries of a batch of users, side by side.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Where each row's entries start, B + 1.
+    pub offsets: Buffer<u32>,
+    /// Item of each entry.
+    pub items: Buffer<u32>,
+    /// Batch row of each entry.
+    pub rows: Buffer<u32>,
+    /// B of this batch.
+    pub users: usize,
+    /// E of this batch.
+    pub entries: usize,
+}
+
+/// Everything between the history and the queries, for up to B users and L samples.
+pub struct Activations {
+    /// Input weights, E.
+    pub weights: Buffer<f32>,
+    /// Encoder output, B x H.
+    pub hidden: Buffer<f32>,
+    /// mu and log variance, B x 2D.
+    pub posterior: Buffer<f32>,
+    /// R x D.
+    pub noise: Buffer<f32>,
+    /// R x D.
+    pub codes: Buffer<f32>,
+    /// B.
+    pub kl: Buffer<f32>,
+    /// R x H, with a dense decoder.
+    pub decoded: Option<Buffer<f32>>,
+}
+
+/// Training adds noise; ranking takes the mean.
+pub enum Mode {
+    /// Dropout and sampled codes.
+    Train {
+        /// The run's random numbers.
+        rng: Rng,
+        /// Step of the run.
+        step: u32,
+    },
+    /// No dropout; the code is the posterior's mean.
+    Rank,
+}
+
+impl Activations {
+    /// Room for batches of `users` users with `entries` entries.
+    ///
+    /// # Errors
+    /// If the engine cannot hold it.
+    pub fn new(
+        engine: &Engine,
+        config: &ModelConfig,
+        users: usize,
+        entries: usize,
+        samples: usize,
+    ) -> Result<Self> {
+        let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
+        let dense = config.item_width() == hidden && config.decoder == crate::config::Decoder::Dense;
+        Ok(Self {
+            weights: engine.zeros("input weights", entries.max(1))?,
+            hidden: engine.zeros("hidden", users * hidden)?,
+            posterior: engine.zeros("posterior", users * 2 * latent)?,
+            noise: engine.zeros("noise", rows * latent)?,
+            codes: engine.zeros("codes", rows * latent)?,
+            kl: engine.zeros("divergences", users)?,
+            decoded: if dense { Some(engine.zeros("decoded", rows * hidden)?) } else { None },
+        })
+    }
+
+    /// The queries: what meets the item rows.
+    pub fn queries(&self) -> &Buffer<f32> {
+        self.decoded.as_ref().unwrap_or(&self.codes)
+    }
+
+    /// Appends the way from the batch's entries to its queries (paper, section 3.1).
+    pub fn record(
+        &self,
+        recording: &mut Recording,
+        config: &ModelConfig,
+        values: &Values,
+        batch: &Batch,
+        samples: usize,
+        mode: &Mode,
+    ) {
+        let (users, rows) = (batch.users, batch.users * samples);
+        let (hidden, latent) = (config.hidden, config.latent);
+        let (on_input, on_bag) = match (mode, config.dropout_on) {
+            (Mode::Train { .. }, DropoutOn::Input) => (config.dropout, 0.0),
+            (Mode::Train { .. }, DropoutOn::Bag) => (0.0, config.dropout),
+            (Mode::Rank, _) => (0.0, 0.0),
+        };
+        let (rng, step) = match mode {
+            Mode::Train { rng, step } => (*rng, *step),
+            Mode::Rank => (Rng::new(0), 0),
+        };
+        recording.push(DropoutInput {
+            batch_offsets: batch.offsets.clone(),
+            batch: users,
+            entries: batch.entries,
+            probability: on_input,
+            rng,
+            step,
+            weights: self.weights.clone(),
+        });
+        recording.push(EncodeRows {
+            batch_offsets: batch.offsets.clone(),
+            items: batch.items.clone(),
+            weights: self.weights.clone(),
+            table: values.encoder.clone(),
+            bias: values.encoder_bias.clone(),
+            batch: users,
+            hidden,
+            activation: if on_bag > 0.0 { Activation::None } else { config.activation },
+            output: self.hidden.clone(),
+        });
+        if on_bag > 0.0 {
+            recording.push(DropoutDense {
+                values: self.hidden.clone(),
+                rows: users,
+                width: hidden,
+                probability: on_bag,
+                activation: config.activation,
+                rng,
+                step,
+            });
+        }
+        let mut to_latent = MatMul::new(
+            users,
+            2 * latent,
+            hidden,
+            View::rows(&self.hidden, hidden),
+            View::rows(&values.to_latent, 2 * latent),
+            View::rows(&self.posterior, 2 * latent),
+        );
+        to_latent.bias = Some(values.to_latent_bias.clone());
+        recording.push(to_latent);
+        if let Mode::Train { .. } = mode {
+            recording.push(Normal {
+                output: self.noise.clone(),
+                rows,
+                width: latent,
+                scale: 1.0,
+                rng,
+                stream: Stream::Noise,
+                step,
+            });
+        }
+        recording.push(Reparameterise {
+            posterior: self.posterior.clone(),
+            noise: self.noise.clone(),
+            batch: users,
+            latent,
+            samples,
+            codes: self.codes.clone(),
+            kl: self.kl.clone(),
+        });
+        if let (Some(decoded), Some((weight, bias))) = (&self.decoded, &values.to_hidden) {
+            let mut to_hidden = MatMul::new(
+                rows,
+                hidden,
+                latent,
+                View::rows(&self.codes, latent),
+                View::rows(weight, hidden),
+                View::rows(decoded, hidden),
+            );
+            to_hidden.bias = Some(bias.clone());
+            to_hidden.activation = config.decoder_activation;
+            recording.push(to_hidden);
+        }
+    }
+}

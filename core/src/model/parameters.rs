@@ -1,0 +1,212 @@
+//! Parameters with their moments: made, kept, put back.
+
+use super::Values;
+use crate::{
+    Error, Result,
+    config::{Decoder, ModelConfig},
+    engine::{Engine, Recording},
+    kernels::{Normal, Parameter, Table},
+    rng::{Rng, Stream},
+    state::{State, Tensor, TensorData},
+};
+
+/// A dense layer: `y = x weight + bias`, weight inputs x outputs.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// Inputs x outputs.
+    pub weight: Parameter,
+    /// Outputs.
+    pub bias: Parameter,
+    /// Width of x.
+    pub inputs: usize,
+    /// Width of y.
+    pub outputs: usize,
+}
+
+/// Everything that is trained.
+pub struct Parameters {
+    /// Encoder rows, M x H.
+    pub encoder: Table,
+    /// H.
+    pub encoder_bias: Parameter,
+    /// H -> 2D.
+    pub to_latent: Layer,
+    /// D -> H, for the dense decoder.
+    pub to_hidden: Option<Layer>,
+    /// Item rows, M x width.
+    pub items: Table,
+    /// M x 1.
+    pub item_bias: Option<Table>,
+}
+
+/// Names and shapes of all trained tensors, in the order in which they are initialised.
+pub(super) fn shapes(config: &ModelConfig, items: usize) -> Vec<(&'static str, Vec<usize>)> {
+    let (hidden, latent) = (config.hidden, config.latent);
+    let mut shapes = vec![
+        ("encoder", vec![items, hidden]),
+        ("encoder_bias", vec![hidden]),
+        ("to_latent", vec![hidden, 2 * latent]),
+        ("to_latent_bias", vec![2 * latent]),
+    ];
+    if config.decoder == Decoder::Dense {
+        shapes.push(("to_hidden", vec![latent, hidden]));
+        shapes.push(("to_hidden_bias", vec![hidden]));
+    }
+    shapes.push(("items", vec![items, config.item_width()]));
+    if config.item_bias {
+        shapes.push(("item_bias", vec![items]));
+    }
+    shapes
+}
+
+/// The values of a tensor of a state, once its shape has been checked.
+pub(super) fn values<'a>(state: &'a State, name: &str, shape: &[usize]) -> Result<&'a [f32]> {
+    match state.tensors.get(name) {
+        Some(Tensor { shape: found, data: TensorData::F32(values) }) if found == shape => Ok(values),
+        Some(Tensor { shape: found, .. }) => {
+            Err(Error::Data(format!("tensor `{name}` has shape {found:?}, the settings ask for {shape:?}")))
+        }
+        None => Err(Error::Data(format!("tensor `{name}` is missing"))),
+    }
+}
+
+fn parameter(engine: &Engine, label: &'static str, len: usize) -> Result<Parameter> {
+    Ok(Parameter {
+        value: engine.zeros(label, len)?,
+        first: engine.zeros("first moments", len)?,
+        second: engine.zeros("second moments", len)?,
+    })
+}
+
+fn table(engine: &Engine, label: &'static str, rows: usize, width: usize) -> Result<Table> {
+    let parameter = parameter(engine, label, rows * width)?;
+    Ok(Table { parameter, last_step: engine.zeros("last steps", rows)?, rows, width })
+}
+
+fn layer(engine: &Engine, label: &'static str, inputs: usize, outputs: usize) -> Result<Layer> {
+    let (weight, bias) =
+        (parameter(engine, label, inputs * outputs)?, parameter(engine, "layer bias", outputs)?);
+    Ok(Layer { weight, bias, inputs, outputs })
+}
+
+impl Parameters {
+    /// Zeros everywhere.
+    fn zeros(engine: &Engine, config: &ModelConfig, items: usize) -> Result<Self> {
+        let (hidden, latent) = (config.hidden, config.latent);
+        Ok(Self {
+            encoder: table(engine, "encoder", items, hidden)?,
+            encoder_bias: parameter(engine, "encoder bias", hidden)?,
+            to_latent: layer(engine, "to latent", hidden, 2 * latent)?,
+            to_hidden: match config.decoder {
+                Decoder::Dense => Some(layer(engine, "to hidden", latent, hidden)?),
+                Decoder::Direct => None,
+            },
+            items: table(engine, "items", items, config.item_width())?,
+            item_bias: if config.item_bias { Some(table(engine, "item bias", items, 1)?) } else { None },
+        })
+    }
+
+    /// Fresh parameters: matrices are normal with variance `2 / (inputs + outputs)` (Glorot and Bengio,
+    /// 2010), biases zero.
+    ///
+    /// # Errors
+    /// If the engine cannot hold them.
+    pub fn initialise(engine: &Engine, config: &ModelConfig, items: usize, rng: Rng) -> Result<Self> {
+        let parameters = Self::zeros(engine, config, items)?;
+        let mut recording = Recording::new();
+        for (step, (name, shape)) in shapes(config, items).into_iter().enumerate() {
+            let [rows, width] = shape[..] else { continue };
+            recording.push(Normal {
+                output: parameters.named(name).value.clone(),
+                rows,
+                width,
+                scale: (2.0 / (rows + width) as f32).sqrt(),
+                rng,
+                stream: Stream::Init,
+                step: step as u32,
+            });
+        }
+        engine.run(&recording)?;
+        Ok(parameters)
+    }
+
+    /// The parameters and moments of a state.
+    ///
+    /// # Errors
+    /// [`Error::Data`] names a tensor that is missing or has another shape.
+    pub fn restore(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
+        let parameters = Self::zeros(engine, config, items)?;
+        for (name, shape) in shapes(config, items) {
+            let parameter = parameters.named(name);
+            engine.write(&parameter.value, 0, values(state, name, &shape)?);
+            engine.write(&parameter.first, 0, values(state, &format!("{name}.first"), &shape)?);
+            engine.write(&parameter.second, 0, values(state, &format!("{name}.second"), &shape)?);
+        }
+        for (name, table) in parameters.tables() {
+            let name = format!("{name}.last_step");
+            match state.tensors.get(&name) {
+                Some(Tensor { data: TensorData::U32(steps), .. }) if steps.len() == items => {
+                    engine.write(&table.last_step, 0, steps);
+                }
+                _ => return Err(Error::Data(format!("tensor `{name}` is missing or of another size"))),
+            }
+        }
+        Ok(parameters)
+    }
+
+    /// Copies everything into `state`.
+    ///
+    /// # Errors
+    /// If the device is lost.
+    pub async fn keep(&self, engine: &Engine, config: &ModelConfig, state: &mut State) -> Result<()> {
+        for (name, shape) in shapes(config, self.encoder.rows) {
+            let parameter = self.named(name);
+            for (suffix, buffer) in
+                [("", &parameter.value), (".first", &parameter.first), (".second", &parameter.second)]
+            {
+                let data = TensorData::F32(engine.read(buffer).await?);
+                state.tensors.insert(format!("{name}{suffix}"), Tensor { shape: shape.clone(), data });
+            }
+        }
+        for (name, table) in self.tables() {
+            let data = TensorData::U32(engine.read(&table.last_step).await?);
+            state.tensors.insert(format!("{name}.last_step"), Tensor { shape: vec![table.rows], data });
+        }
+        Ok(())
+    }
+
+    /// The tables whose rows are updated by touch.
+    pub fn tables(&self) -> Vec<(&'static str, &Table)> {
+        let mut tables = vec![("encoder", &self.encoder), ("items", &self.items)];
+        tables.extend(self.item_bias.iter().map(|bias| ("item_bias", bias)));
+        tables
+    }
+
+    /// The value buffers, shared with the parameters: later steps show.
+    pub fn values(&self) -> Values {
+        Values {
+            encoder: self.encoder.parameter.value.clone(),
+            encoder_bias: self.encoder_bias.value.clone(),
+            to_latent: self.to_latent.weight.value.clone(),
+            to_latent_bias: self.to_latent.bias.value.clone(),
+            to_hidden: self.to_hidden.as_ref().map(|l| (l.weight.value.clone(), l.bias.value.clone())),
+            items: self.items.parameter.value.clone(),
+            item_bias: self.item_bias.as_ref().map(|b| b.parameter.value.clone()),
+        }
+    }
+
+    fn named(&self, name: &str) -> &Parameter {
+        let hidden = |part: fn(&Layer) -> &Parameter| self.to_hidden.as_ref().map(part);
+        let found = match name {
+            "encoder" => Some(&self.encoder.parameter),
+            "encoder_bias" => Some(&self.encoder_bias),
+            "to_latent" => Some(&self.to_latent.weight),
+            "to_latent_bias" => Some(&self.to_latent.bias),
+            "to_hidden" => hidden(|l| &l.weight),
+            "to_hidden_bias" => hidden(|l| &l.bias),
+            "items" => Some(&self.items.parameter),
+            _ => self.item_bias.as_ref().map(|b| &b.parameter),
+        };
+        found.expect("names come from `shapes`, which lists what the configuration has")
+    }
+}

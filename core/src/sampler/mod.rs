@@ -1,0 +1,121 @@
+//! Proposals: where the negatives of the sampled softmax come from, and with what probability.
+//!
+//! A new proposal is one file here and one line in [`build`].
+
+pub mod alias;
+pub mod index;
+mod midx;
+mod popularity;
+mod uniform;
+
+use std::{future::Future, pin::Pin};
+
+use crate::{
+    Result,
+    config::{Loss, LossConfig},
+    engine::{Buffer, Engine, Recording},
+    kernels::Groups,
+    rng::Rng,
+};
+pub use index::{IndexReport, MidxIndex};
+pub use midx::Midx;
+pub use popularity::{Popularity, item_weights};
+pub use uniform::Uniform;
+
+/// The item vectors as they stand, which adaptive proposals look at.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    /// M x width.
+    pub table: Buffer<f32>,
+    /// M, where the model has item biases.
+    pub bias: Option<Buffer<f32>>,
+    /// M.
+    pub items: usize,
+    /// Width of an item vector and of a query.
+    pub width: usize,
+}
+
+/// What a step asks of its proposal.
+pub struct Draw<'a> {
+    /// Query of each row, R x width.
+    pub queries: &'a Buffer<f32>,
+    /// Rows, groups, candidates.
+    pub groups: Groups,
+    /// Item of each entry of the batch, E.
+    pub batch_items: &'a Buffer<u32>,
+    /// Batch row of each entry, E.
+    pub batch_rows: &'a Buffer<u32>,
+    /// E.
+    pub entries: usize,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// Step of the run.
+    pub step: u32,
+}
+
+/// What it gets.
+#[derive(Clone, Debug)]
+pub struct Samples {
+    /// Candidates, groups x C.
+    pub negatives: Buffer<u32>,
+    /// log q of each candidate, normalised, under its group's mixture: groups x C.
+    pub negative_log_q: Buffer<f32>,
+    /// log q of each entry under the mixture of its row's group: L x E.
+    pub positive_log_q: Buffer<f32>,
+}
+
+/// A future that a trait object can return; engines are not shared between threads in a browser.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A distribution over items for each query row, that can be drawn from and whose probabilities are known.
+pub trait Proposal {
+    /// Appends the kernels that fill `samples`.
+    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples);
+
+    /// Looks at the item vectors again; `None` where there is nothing to look at. `step` tells the random
+    /// numbers of this refresh from others'.
+    fn refresh<'a>(
+        &'a mut self,
+        engine: &'a Engine,
+        catalogue: &'a Catalogue,
+        rng: Rng,
+        step: u32,
+    ) -> LocalFuture<'a, Result<Option<IndexReport>>>;
+
+    /// The index, for those that have one: checkpoints keep it.
+    fn index(&self) -> Option<&MidxIndex> {
+        None
+    }
+
+    /// Puts a kept index back.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    fn restore(&mut self, _engine: &Engine, _kept: index::Kept) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The proposal of a configuration; `None` for the full softmax. `counts` are the training interactions
+/// of each item, `rows` the most query rows of a step.
+///
+/// # Errors
+/// If the engine cannot hold its tables.
+pub fn build(
+    engine: &Engine,
+    config: &LossConfig,
+    counts: &[u32],
+    rows: usize,
+) -> Result<Option<Box<dyn Proposal>>> {
+    let popular = || item_weights(counts, config.popularity);
+    Ok(Some(match config.loss {
+        Loss::Full => return Ok(None),
+        Loss::Uniform => Box::new(Uniform::new(engine, counts.len())?),
+        Loss::Popularity => Box::new(Popularity::new(engine, &popular())?),
+        Loss::MidxUniform => Box::new(Midx::new(engine, config, vec![1.0; counts.len()], rows)?),
+        Loss::MidxPopularity => Box::new(Midx::new(engine, config, popular(), rows)?),
+        Loss::Midx => {
+            return Err(crate::Error::setting("loss", "midx needs the exact sampler, which is not built"));
+        }
+    }))
+}
