@@ -82,6 +82,14 @@ impl Engine {
         matches!(self, Self::Cpu(_))
     }
 
+    /// The most bytes that one buffer may have, where there is such a limit.
+    pub fn max_buffer_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Cpu(_) => None,
+            Self::Gpu(gpu) => Some(gpu.max_buffer_bytes()),
+        }
+    }
+
     /// A buffer of `len` zeros.
     ///
     /// # Errors
@@ -161,4 +169,10 @@ pub(crate) fn expect_len<T>(kernel: &'static str, buffer: &Buffer<T>, want: usiz
         kernel,
         problem: format!("`{}` holds {} elements, {want} needed", buffer.label(), buffer.len()),
     })
+}
+
+impl GpuEngine {
+    fn max_buffer_bytes(&self) -> u64 {
+        u64::MAX
+    }
 }

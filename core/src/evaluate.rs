@@ -1,0 +1,151 @@
+//! Ranking every item for many users, exactly, in pieces that fit in memory.
+
+use crate::{
+    Result,
+    data::{Csr, EvaluationSet},
+    engine::{Buffer, Engine, Recording},
+    kernels::{MaskSeen, MatMul, TopK, View},
+    metrics::Metrics,
+    model::{Activations, Batch, Mode, Model},
+};
+
+/// The best items of each user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    /// Users x k, best first; `u32::MAX` where fewer than k items were left.
+    pub ids: Vec<u32>,
+    /// The logits, in step with `ids`.
+    pub scores: Vec<f32>,
+    /// Places a user.
+    pub k: usize,
+}
+
+impl Ranking {
+    /// The items of one user, without empty places.
+    pub fn row(&self, user: usize) -> &[u32] {
+        let row = &self.ids[user * self.k..][..self.k];
+        &row[..row.iter().position(|&id| id == u32::MAX).unwrap_or(self.k)]
+    }
+}
+
+/// What may be ranked.
+#[derive(Clone, Debug)]
+pub struct RankOptions {
+    /// Leave out the items of a user's own history.
+    pub mask_seen: bool,
+    /// One flag an item; all items without it.
+    pub allowed: Option<Vec<bool>>,
+}
+
+impl Default for RankOptions {
+    fn default() -> Self {
+        Self { mask_seen: true, allowed: None }
+    }
+}
+
+/// Scores held at once: 64 MiB.
+const SCORES: usize = 1 << 24;
+/// Users at once, however small the catalogue.
+const USERS: usize = 1024;
+
+/// The `k` best items for each history.
+///
+/// # Errors
+/// If the engine cannot hold a piece of the scores, or is lost.
+pub async fn rank(
+    engine: &Engine,
+    model: &Model,
+    histories: &Csr,
+    k: usize,
+    options: &RankOptions,
+) -> Result<Ranking> {
+    let (items, users) = (model.items, histories.rows());
+    let k = k.min(items);
+    let piece = (SCORES / items.max(1)).clamp(1, USERS).min(users.max(1));
+    let starts: Vec<usize> = (0..users).step_by(piece).collect();
+    let entries_of = |start: usize| {
+        let offsets = histories.offsets();
+        (offsets[(start + piece).min(users)] - offsets[start]) as usize
+    };
+    let entries = starts.iter().map(|&start| entries_of(start)).max().unwrap_or(0);
+    let forward = Activations::new(engine, &model.config, piece, entries, 1)?;
+    let offsets: Buffer<u32> = engine.zeros("rank offsets", piece + 1)?;
+    let seen: Buffer<u32> = engine.zeros("rank items", entries.max(1))?;
+    let nothing: Buffer<u32> = engine.zeros("nothing seen", piece + 1)?;
+    let scores: Buffer<f32> = engine.zeros("scores", piece * items)?;
+    let ids: Buffer<u32> = engine.zeros("best items", piece * k)?;
+    let values: Buffer<f32> = engine.zeros("best scores", piece * k)?;
+    let allowed = match &options.allowed {
+        Some(flags) => {
+            Some(engine.upload("allowed items", &flags.iter().map(|&f| u32::from(f)).collect::<Vec<_>>())?)
+        }
+        None => None,
+    };
+    let width = model.config.item_width();
+    let mut ranking =
+        Ranking { ids: Vec::with_capacity(users * k), scores: Vec::with_capacity(users * k), k };
+    for start in starts {
+        let count = piece.min(users - start);
+        let first = histories.offsets()[start];
+        let local: Vec<u32> = histories.offsets()[start..=start + count].iter().map(|o| o - first).collect();
+        let end = local[count] as usize;
+        engine.write(&offsets, 0, &local);
+        engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end]);
+        let batch = Batch {
+            offsets: offsets.clone(),
+            items: seen.clone(),
+            // Training alone asks which row an entry belongs to.
+            rows: seen.clone(),
+            users: count,
+            entries: end,
+        };
+        let mut recording = Recording::new();
+        forward.record(&mut recording, &model.config, &model.values, &batch, 1, &Mode::Rank);
+        let mut product = MatMul::new(
+            count,
+            items,
+            width,
+            View::rows(forward.queries(), width),
+            View::rows(&model.values.items, width).transposed(),
+            View::rows(&scores, items),
+        );
+        product.bias = model.values.item_bias.clone();
+        recording.push(product);
+        if options.mask_seen || allowed.is_some() {
+            recording.push(MaskSeen {
+                scores: scores.clone(),
+                rows: count,
+                items,
+                offsets: if options.mask_seen { offsets.clone() } else { nothing.clone() },
+                seen: seen.clone(),
+                allowed: allowed.clone(),
+            });
+        }
+        recording.push(TopK {
+            scores: scores.clone(),
+            rows: count,
+            items,
+            k,
+            ids: ids.clone(),
+            values: values.clone(),
+        });
+        engine.run(&recording)?;
+        ranking.ids.extend(engine.read_range(&ids, 0..count * k).await?);
+        ranking.scores.extend(engine.read_range(&values, 0..count * k).await?);
+    }
+    Ok(ranking)
+}
+
+/// Ranks all items for every user of the set, the folded-in ones masked, and compares with the held-out.
+///
+/// # Errors
+/// As [`rank`]; [`crate::Error::Setting`] for cut-offs that are none.
+pub async fn evaluate(engine: &Engine, model: &Model, set: &EvaluationSet, at: &[usize]) -> Result<Metrics> {
+    let mut metrics = Metrics::new(at, model.items)?;
+    let k = at.iter().copied().max().unwrap_or(1);
+    let ranking = rank(engine, model, &set.fold_in, k, &RankOptions::default()).await?;
+    for user in 0..set.fold_in.rows() {
+        metrics.add(ranking.row(user), set.held_out.row(user))?;
+    }
+    Ok(metrics)
+}

@@ -1,0 +1,93 @@
+//! Adam's numbers for every step of a run, known before the run starts.
+
+use crate::{
+    config::{OptimizerConfig, Schedule},
+    kernels::{AdamStep, FLOATS_PER_STEP},
+};
+
+/// The rates of a run of known length. Steps count from 1.
+#[derive(Clone, Debug)]
+pub struct Optimizer {
+    config: OptimizerConfig,
+    steps_per_epoch: u64,
+    steps: u64,
+}
+
+/// What the falling schedules end at, as a share of the full rate.
+const FLOOR: f64 = 0.01;
+
+impl Optimizer {
+    /// For `epochs` epochs of `steps_per_epoch` steps.
+    pub fn new(config: &OptimizerConfig, epochs: u32, steps_per_epoch: u32) -> Self {
+        let steps_per_epoch = u64::from(steps_per_epoch);
+        Self { config: config.clone(), steps_per_epoch, steps: steps_per_epoch * u64::from(epochs) }
+    }
+
+    /// The learning rate of a step.
+    pub fn rate(&self, step: u64) -> f64 {
+        let done = (step - 1) as f64 / self.steps.max(1) as f64;
+        let share = match self.config.schedule {
+            Schedule::Constant => 1.0,
+            Schedule::Cosine => FLOOR + (1.0 - FLOOR) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
+            Schedule::Linear => 1.0 - (1.0 - FLOOR) * done,
+            Schedule::Step => 0.95f64.powi(((step - 1) / self.steps_per_epoch.max(1) / 5) as i32),
+        };
+        f64::from(self.config.learning_rate) * share
+    }
+
+    /// The numbers of a step.
+    pub fn step(&self, step: u64) -> AdamStep {
+        let (rate, config) = (self.rate(step), &self.config);
+        let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
+        AdamStep {
+            rate: (rate / correction(config.beta1)) as f32,
+            beta1: config.beta1,
+            beta2: config.beta2,
+            root: (1.0 / correction(config.beta2).sqrt()) as f32,
+            epsilon: config.epsilon,
+            keep: (1.0 - rate * f64::from(config.weight_decay)) as f32,
+            l2: config.l2,
+        }
+    }
+
+    /// What [`crate::kernels::ReplayRows`] reads: steps 0 (all zero) to the last.
+    pub fn schedule(&self) -> Vec<f32> {
+        let config = &self.config;
+        let mut table = Vec::with_capacity((self.steps as usize + 1) * FLOATS_PER_STEP);
+        table.extend([0.0; FLOATS_PER_STEP]);
+        let mut kept = 0.0;
+        for step in 1..=self.steps {
+            let rate = self.rate(step);
+            let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
+            let root = correction(config.beta2).sqrt();
+            kept += (-rate * f64::from(config.weight_decay)).ln_1p();
+            table.extend([
+                (rate * root / correction(config.beta1)) as f32,
+                (f64::from(config.epsilon) * root) as f32,
+                kept as f32,
+            ]);
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_start_full_and_end_low() {
+        for (schedule, last) in [
+            (Schedule::Constant, 1.0),
+            (Schedule::Cosine, 0.0101),
+            (Schedule::Linear, 0.0110),
+            (Schedule::Step, 0.9025),
+        ] {
+            let config = OptimizerConfig { schedule, learning_rate: 1.0, ..Default::default() };
+            let optimizer = Optimizer::new(&config, 11, 100);
+            assert_eq!(optimizer.rate(1), 1.0);
+            assert!((optimizer.rate(1100) - last).abs() < 1e-3, "{schedule:?}: {}", optimizer.rate(1100));
+            assert_eq!(optimizer.schedule().len(), 1101 * FLOATS_PER_STEP);
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! The training loop: batches in, events out.
+
+mod step;
+
+use std::collections::VecDeque;
+
+use web_time::Instant;
+
+use self::step::StepPlan;
+use crate::{
+    Error, Result,
+    config::{Config, RowUpdates},
+    data::{Csr, EvaluationSet},
+    engine::{Buffer, Engine, Recording},
+    evaluate::evaluate,
+    event::Event,
+    kernels::{ReplayRows, Table},
+    model::{Model, Parameters},
+    optimizer::Optimizer,
+    rng::{Rng, Stream, below},
+    sampler::{self, Catalogue, Proposal, index::Kept},
+    state::{Progress, State, Tensor, TensorData},
+};
+
+/// Losses are brought back from the device after so many steps, and at the end of an epoch.
+const LOSSES_EVERY: u32 = 50;
+
+/// Trains one model. [`Trainer::next`] does a piece of work and tells what it was; the caller owns the loop,
+/// so it can draw, save, or stop between any two steps.
+///
+/// ```
+/// use fastvae::{config::Config, data, engine::Engine, event::Event, train::Trainer};
+/// # fn main() -> fastvae::Result<()> {
+/// let set = data::synthetic(&Default::default());
+/// let split = data::split(&set, &Default::default())?;
+/// let mut config = Config::default();
+/// (config.model.hidden, config.model.latent, config.training.epochs) = (16, 8, 1);
+/// config.loss.negatives = 20;
+/// pollster::block_on(async {
+///     let mut trainer = Trainer::new(Engine::cpu(), &config, &split.train, Some(&split.validation)).await?;
+///     while let Some(event) = trainer.next().await? {
+///         if let Event::Epoch { epoch, loss, .. } = event {
+///             println!("epoch {epoch}: loss {loss:.2}");
+///         }
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub struct Trainer {
+    engine: Engine,
+    config: Config,
+    train: Csr,
+    /// Rows of `train` that hold anything, in the order of this epoch.
+    order: Vec<u32>,
+    validation: Option<EvaluationSet>,
+    rng: Rng,
+    optimizer: Optimizer,
+    schedule: Buffer<f32>,
+    parameters: Parameters,
+    proposal: Option<Box<dyn Proposal>>,
+    plan: StepPlan,
+    progress: Progress,
+    /// Steps of this epoch whose losses have been read.
+    losses_read: u32,
+    index_ready: bool,
+    events: VecDeque<Event>,
+}
+
+impl Trainer {
+    /// A run from its first step. Users without training items are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the settings do not work together or with this catalogue, [`Error::Data`]
+    /// without anything to train on, [`Error::Device`] if the engine cannot hold the model.
+    pub async fn new(
+        engine: Engine,
+        config: &Config,
+        train: &Csr,
+        validation: Option<&EvaluationSet>,
+    ) -> Result<Self> {
+        config.validate(train.columns())?;
+        capacity(&engine, config, train.columns())?;
+        let rng = Rng::new(config.training.seed);
+        let parameters = Parameters::initialise(&engine, &config.model, train.columns(), rng)?;
+        Self::assemble(engine, config, train, validation, parameters, Progress::default())
+    }
+
+    /// A run from where `state` was taken: the same steps follow as if it had never stopped.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], and [`Error::Data`] if the state does not fit the settings or the catalogue.
+    pub async fn resume(
+        engine: Engine,
+        config: &Config,
+        train: &Csr,
+        validation: Option<&EvaluationSet>,
+        state: &State,
+    ) -> Result<Self> {
+        config.validate(train.columns())?;
+        capacity(&engine, config, train.columns())?;
+        let parameters = Parameters::restore(&engine, &config.model, train.columns(), state)?;
+        let mut trainer =
+            Self::assemble(engine, config, train, validation, parameters, state.progress.clone())?;
+        if let (Some(proposal), Some(kept)) = (&mut trainer.proposal, kept_index(state)?) {
+            proposal.restore(&trainer.engine, kept)?;
+            // An index is built before an epoch's first step; a run frozen between epochs builds the next.
+            trainer.index_ready = trainer.progress.step_in_epoch > 0;
+        }
+        trainer.losses_read = trainer.progress.step_in_epoch;
+        Ok(trainer)
+    }
+
+    fn assemble(
+        engine: Engine,
+        config: &Config,
+        train: &Csr,
+        validation: Option<&EvaluationSet>,
+        parameters: Parameters,
+        progress: Progress,
+    ) -> Result<Self> {
+        let users: Vec<u32> =
+            (0..train.rows()).filter(|&u| !train.row(u).is_empty()).map(|u| u as u32).collect();
+        if users.is_empty() {
+            return Err(Error::Data("no user has a training item".into()));
+        }
+        let batch = config.training.batch.min(users.len());
+        let steps_per_epoch = users.len().div_ceil(batch) as u32;
+        let total = u64::from(steps_per_epoch) * u64::from(config.training.epochs);
+        if total >= u64::from(u32::MAX) {
+            return Err(Error::setting("epochs", format!("{total} steps are more than a run can count")));
+        }
+        let optimizer = Optimizer::new(&config.optimizer, config.training.epochs, steps_per_epoch);
+        let schedule = engine.upload("schedule", &optimizer.schedule())?;
+        let rows = batch * config.model.latent_samples;
+        let proposal = sampler::build(&engine, &config.loss, &train.column_counts(), rows)?;
+        let plan = StepPlan::new(&engine, config, train, &users, batch, steps_per_epoch)?;
+        let mut trainer = Self {
+            rng: Rng::new(config.training.seed),
+            config: config.clone(),
+            train: train.clone(),
+            order: users,
+            validation: validation.filter(|set| !set.users.is_empty()).cloned(),
+            optimizer,
+            schedule,
+            parameters,
+            proposal,
+            plan,
+            progress,
+            losses_read: 0,
+            index_ready: false,
+            events: VecDeque::new(),
+            engine,
+        };
+        trainer.shuffle();
+        trainer.events.push_back(Event::Started {
+            engine: trainer.engine.describe(),
+            users: trainer.order.len(),
+            items: train.columns(),
+            interactions: train.nnz(),
+            parameters: config.model.parameter_count(train.columns()),
+            steps_per_epoch,
+            steps_done: trainer.progress.step,
+        });
+        Ok(trainer)
+    }
+
+    /// Where the run stands.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What it runs on.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Steps of an epoch.
+    pub fn steps_per_epoch(&self) -> u32 {
+        self.plan.steps_per_epoch()
+    }
+
+    /// Does the next piece of work, about a step, and tells what it was; `None` when the run is over.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when a loss is no longer finite; [`Error::Device`] if the device is lost.
+    pub async fn next(&mut self) -> Result<Option<Event>> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.progress.finished {
+                return Ok(None);
+            }
+            let start = Instant::now();
+            if !self.index_ready {
+                self.refresh_index().await?;
+            } else {
+                self.step().await?;
+            }
+            self.progress.epoch_seconds += start.elapsed().as_secs_f64();
+            if self.progress.step_in_epoch == self.steps_per_epoch() {
+                self.finish_epoch().await?;
+            }
+        }
+    }
+
+    /// Everything that determines the steps to come.
+    ///
+    /// # Errors
+    /// As [`Trainer::next`].
+    pub async fn state(&mut self) -> Result<State> {
+        self.read_losses().await?;
+        let mut state = State { progress: self.progress.clone(), ..State::default() };
+        self.parameters.keep(&self.engine, &self.config.model, &mut state).await?;
+        if let Some(index) = self.proposal.as_ref().and_then(|p| p.index()) {
+            let kept = index.kept();
+            let mut keep = |name: &str, data| {
+                let len = match &data {
+                    TensorData::F32(values) => values.len(),
+                    TensorData::U32(values) => values.len(),
+                };
+                state.tensors.insert(format!("index.{name}"), Tensor { shape: vec![len], data });
+            };
+            keep("codewords", TensorData::F32(kept.codewords.clone()));
+            keep("cells", TensorData::U32(kept.cells.clone()));
+            keep("log_weights", TensorData::F32(kept.log_weights.clone()));
+        }
+        Ok(state)
+    }
+
+    /// The network as it stands; shares its numbers with the run, so later steps show.
+    ///
+    /// Rows are up to date after an epoch; in the middle of one, those that wait for their skipped steps
+    /// are taken as they are.
+    pub fn model(&self) -> Model {
+        Model {
+            config: self.config.model.clone(),
+            items: self.train.columns(),
+            values: self.parameters.values(),
+        }
+    }
+
+    fn shuffle(&mut self) {
+        self.order.sort_unstable();
+        let epoch = self.progress.epoch;
+        for i in (1..self.order.len()).rev() {
+            let word = self.rng.block(Stream::Shuffle, epoch, 0, i as u32)[0];
+            self.order.swap(i, below(word, i as u32 + 1) as usize);
+        }
+    }
+
+    async fn refresh_index(&mut self) -> Result<()> {
+        self.index_ready = true;
+        let Some(proposal) = &mut self.proposal else { return Ok(()) };
+        let due = self.progress.epoch.is_multiple_of(self.config.loss.refresh_every);
+        if !due && proposal.index().is_some() {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let catalogue = Catalogue {
+            table: self.parameters.items.parameter.value.clone(),
+            bias: self.parameters.item_bias.as_ref().map(|bias| bias.parameter.value.clone()),
+            items: self.parameters.items.rows,
+            width: self.parameters.items.width,
+        };
+        let report = proposal.refresh(&self.engine, &catalogue, self.rng, self.progress.epoch).await?;
+        if let Some(report) = report {
+            self.events.push_back(Event::Indexed {
+                epoch: self.progress.epoch + 1,
+                seconds: start.elapsed().as_secs_f64(),
+                occupied_cells: report.occupied_cells,
+                largest_cell: report.largest_cell,
+            });
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        let batch = self.config.training.batch.min(self.order.len());
+        let first = self.progress.step_in_epoch as usize * batch;
+        let users = &self.order[first..self.order.len().min(first + batch)];
+        let number = self.progress.step + 1;
+        let annealed = if self.config.training.anneal_steps == 0 {
+            1.0
+        } else {
+            (self.progress.step as f32 / self.config.training.anneal_steps as f32).min(1.0)
+        };
+        let recording = self.plan.record(
+            &self.engine,
+            &self.config,
+            &self.parameters,
+            self.proposal.as_deref(),
+            &self.train,
+            users,
+            step::Numbers {
+                step: number as u32,
+                slot: self.progress.step_in_epoch as usize,
+                adam: self.optimizer.step(number),
+                beta: self.config.training.beta * annealed,
+                rng: self.rng,
+            },
+            &self.schedule,
+        );
+        self.engine.run(&recording)?;
+        self.progress.step = number;
+        self.progress.step_in_epoch += 1;
+        self.events.push_back(Event::Step {
+            epoch: self.progress.epoch + 1,
+            step: self.progress.step_in_epoch,
+            users: first + users.len(),
+        });
+        if self.progress.step_in_epoch.is_multiple_of(LOSSES_EVERY) {
+            self.read_losses().await?;
+        }
+        Ok(())
+    }
+
+    /// Brings the losses of the steps since the last call.
+    async fn read_losses(&mut self) -> Result<()> {
+        let (from, to) = (self.losses_read, self.progress.step_in_epoch);
+        if from == to {
+            return Ok(());
+        }
+        let pairs = self.engine.read_range(self.plan.losses(), 2 * from as usize..2 * to as usize).await?;
+        let first_step = self.progress.step - u64::from(to - from) + 1;
+        let (mut nll, mut kl) = (Vec::new(), Vec::new());
+        for (i, pair) in pairs.chunks_exact(2).enumerate() {
+            let step = first_step + i as u64;
+            let anneal = self.config.training.anneal_steps;
+            let annealed = if anneal == 0 { 1.0 } else { ((step - 1) as f32 / anneal as f32).min(1.0) };
+            let loss = pair[0] + self.config.training.beta * annealed * pair[1];
+            if !loss.is_finite() {
+                let learning_rate = self.optimizer.rate(step) as f32;
+                return Err(Error::Diverged { epoch: self.progress.epoch + 1, step, loss, learning_rate });
+            }
+            self.progress.loss_sum += f64::from(loss);
+            self.progress.kl_sum += f64::from(pair[1]);
+            nll.push(pair[0]);
+            kl.push(pair[1]);
+        }
+        self.losses_read = to;
+        self.events.push_back(Event::Losses { first_step, nll, kl });
+        Ok(())
+    }
+
+    async fn finish_epoch(&mut self) -> Result<()> {
+        let start = Instant::now();
+        self.read_losses().await?;
+        self.flush_rows()?;
+        let steps = f64::from(self.steps_per_epoch());
+        let progress = &mut self.progress;
+        progress.epoch += 1;
+        let epoch = progress.epoch;
+        self.events.push_back(Event::Epoch {
+            epoch,
+            seconds: progress.epoch_seconds + start.elapsed().as_secs_f64(),
+            loss: progress.loss_sum / steps,
+            kl: progress.kl_sum / steps,
+        });
+        (progress.step_in_epoch, progress.epoch_seconds, progress.loss_sum, progress.kl_sum) =
+            (0, 0.0, 0.0, 0.0);
+        (self.losses_read, self.index_ready) = (0, false);
+        let last = epoch == self.config.training.epochs;
+        if epoch.is_multiple_of(self.config.training.evaluate_every) || last {
+            self.validate(epoch).await?;
+        }
+        let patience = self.config.training.patience;
+        let stopped_early = patience > 0 && self.progress.evaluations_since_best >= patience && !last;
+        if last || stopped_early {
+            self.progress.finished = true;
+            let best_epoch = self.progress.best.map(|(epoch, _)| epoch);
+            self.events.push_back(Event::Done { epochs: epoch, best_epoch, stopped_early });
+        } else {
+            self.shuffle();
+        }
+        Ok(())
+    }
+
+    async fn validate(&mut self, epoch: u32) -> Result<()> {
+        let Some(validation) = &self.validation else { return Ok(()) };
+        let start = Instant::now();
+        let name = &self.config.training.metric;
+        let at = cutoff(name)?;
+        let metrics = evaluate(&self.engine, &self.model(), validation, &[at]).await?.means()?;
+        let value = *metrics.get(name).ok_or_else(|| {
+            let known: Vec<&str> = metrics.keys().map(String::as_str).collect();
+            Error::setting("metric", format!("`{name}` is not one of {}", known.join(", ")))
+        })?;
+        let best = self.progress.best.is_none_or(|(_, before)| value > before);
+        if best {
+            self.progress.best = Some((epoch, value));
+            self.progress.evaluations_since_best = 0;
+        } else {
+            self.progress.evaluations_since_best += 1;
+        }
+        self.events.push_back(Event::Evaluated {
+            epoch,
+            metrics,
+            best,
+            seconds: start.elapsed().as_secs_f64(),
+        });
+        Ok(())
+    }
+
+    /// Applies the steps that rows have skipped, so that every row is what dense updates would have made it.
+    fn flush_rows(&self) -> Result<()> {
+        if self.config.optimizer.rows != RowUpdates::Replay {
+            return Ok(());
+        }
+        let mut recording = Recording::new();
+        for (_, table) in self.parameters.tables() {
+            recording.push(self.replay(table));
+        }
+        self.engine.run(&recording)
+    }
+
+    fn replay(&self, table: &Table) -> ReplayRows {
+        ReplayRows {
+            lists: None,
+            table: table.clone(),
+            schedule: self.schedule.clone(),
+            beta1: self.config.optimizer.beta1,
+            beta2: self.config.optimizer.beta2,
+            l2: self.config.optimizer.l2,
+            step: self.progress.step as u32,
+        }
+    }
+}
+
+/// The cut-off in a metric's name.
+fn cutoff(metric: &str) -> Result<usize> {
+    metric
+        .split_once('@')
+        .and_then(|(_, at)| at.parse().ok())
+        .filter(|&at| at > 0)
+        .ok_or_else(|| Error::setting("metric", format!("`{metric}` is not of the form ndcg@50")))
+}
+
+fn kept_index(state: &State) -> Result<Option<Kept>> {
+    let tensor = |name: &str| state.tensors.get(&format!("index.{name}")).map(|t| &t.data);
+    match (tensor("codewords"), tensor("cells"), tensor("log_weights")) {
+        (None, None, None) => Ok(None),
+        (
+            Some(TensorData::F32(codewords)),
+            Some(TensorData::U32(cells)),
+            Some(TensorData::F32(log_weights)),
+        ) => Ok(Some(Kept {
+            codewords: codewords.clone(),
+            cells: cells.clone(),
+            log_weights: log_weights.clone(),
+        })),
+        _ => Err(Error::Data("the kept index is incomplete".into())),
+    }
+}
+
+/// Refuses a catalogue that the device cannot bind, with the arithmetic.
+fn capacity(engine: &Engine, config: &Config, items: usize) -> Result<()> {
+    let Some(limit) = engine.max_buffer_bytes() else { return Ok(()) };
+    for (what, width) in [("hidden", config.model.hidden), ("item row", config.model.item_width())] {
+        let bytes = items as u64 * width as u64 * 4;
+        if bytes > limit {
+            return Err(Error::Device(format!(
+                "{items} items x {width} numbers ({what} width) x 4 bytes = {bytes} bytes, and this adapter binds at most {limit} \
+                 bytes at once: {} items would fit, or a width of {}; --engine cpu has no such limit",
+                limit / (width as u64 * 4),
+                limit / (items as u64 * 4),
+            )));
+        }
+    }
+    Ok(())
+}
