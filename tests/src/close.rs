@@ -33,9 +33,25 @@ where
     );
 }
 
+/// Panics unless both are the same, with the first ten places where they are not.
+#[track_caller]
+pub fn assert_equal<T: PartialEq + std::fmt::Debug>(name: &str, got: &[T], want: &[T]) {
+    assert_eq!(got.len(), want.len(), "{name}: number of values (left: got, right: want)");
+    let wrong: Vec<usize> = (0..got.len()).filter(|&i| got[i] != want[i]).collect();
+    let listed: String =
+        wrong.iter().take(10).map(|&i| format!("\n  [{i}] got {:?}, want {:?}", got[i], want[i])).collect();
+    assert!(wrong.is_empty(), "{name}: {} of {} values differ:{listed}", wrong.len(), got.len());
+}
+
 #[cfg(test)]
 mod tests {
-    use super::assert_close;
+    use super::{assert_close, assert_equal};
+
+    #[test]
+    #[should_panic(expected = "1 of 2 values differ:\n  [1] got 3, want 2")]
+    fn names_what_is_not_equal() {
+        assert_equal("integers", &[1, 3], &[1, 2]);
+    }
 
     #[test]
     fn accepts_what_is_within_tolerance() {

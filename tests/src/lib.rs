@@ -1,10 +1,12 @@
-//! Shared helpers of the tests: fixtures, tolerances, the engines under test, a browser.
+//! Shared helpers of the tests: fixtures, tolerances, statistics, the engines under test, a browser.
 
 pub mod browser;
 mod close;
+pub mod device;
 mod engines;
 pub mod fixtures;
+pub mod statistics;
 
-pub use close::assert_close;
+pub use close::{assert_close, assert_equal};
 pub use engines::engines;
 pub use fixtures::{MultVae, Proposals, Tensor, csr, fixture};

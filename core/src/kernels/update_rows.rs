@@ -128,7 +128,7 @@ impl Kernel for UpdateRows {
             rows: &rows,
             positive: &positive,
             negative: negative.as_deref().unwrap_or(&[]),
-            entries: self.gradient.entries.max(1),
+            entries: self.gradient.entries,
             groups: self.gradient.groups,
             width,
         };

@@ -1,0 +1,475 @@
+//! Dense layers, the latent code and Adam on tensors against f64.
+
+use fastvae::{
+    engine::Engine,
+    kernels::{
+        Activation, ActivationBackward, Adam, AdamStep, ColumnSum, MatMul, Parameter, Reparameterise,
+        ReparameteriseBackward, SumLoss, View,
+    },
+};
+use proptest::{prelude::*, test_runner::TestRunner};
+use tests::{
+    assert_close,
+    device::{numbers, read, run, unwritten, upload, wide},
+    engines,
+};
+
+const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Tanh, Activation::Relu];
+
+/// More elements than one axis of workgroups of 64 threads holds.
+const PAST_A_GRID_AXIS: usize = 65_536 * 64 + 1;
+
+fn activate(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::None => x,
+        Activation::Tanh => x.tanh(),
+        Activation::Relu => x.max(0.0),
+    }
+}
+
+/// Where a matrix lies in memory, and how large that is.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    rows: usize,
+    columns: usize,
+    offset: usize,
+    row: usize,
+    column: usize,
+}
+
+impl Layout {
+    /// Row-major or its transpose, after `offset` elements, with `padding` elements after each line.
+    fn new(rows: usize, columns: usize, transposed: bool, offset: usize, padding: usize) -> Self {
+        let (row, column) = if transposed { (1, rows + padding) } else { (columns + padding, 1) };
+        Self { rows, columns, offset, row, column }
+    }
+
+    fn at(&self, row: usize, column: usize) -> usize {
+        self.offset + row * self.row + column * self.column
+    }
+
+    fn len(&self) -> usize {
+        self.offset + (self.rows + 1) * self.row.max(1) + (self.columns + 1) * self.column.max(1)
+    }
+
+    fn view(&self, engine: &Engine, values: &[f32]) -> View {
+        View { buffer: upload(engine, values), offset: self.offset, row: self.row, column: self.column }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Product {
+    a: Layout,
+    b: Layout,
+    c: Layout,
+    alpha: f32,
+    beta: f32,
+    bias: Option<usize>,
+    activation: Activation,
+}
+
+impl Product {
+    fn plain(m: usize, n: usize, k: usize) -> Self {
+        Self {
+            a: Layout::new(m, k, false, 0, 0),
+            b: Layout::new(k, n, false, 0, 0),
+            c: Layout::new(m, n, false, 0, 0),
+            alpha: 1.0,
+            beta: 0.0,
+            bias: None,
+            activation: Activation::None,
+        }
+    }
+
+    fn check(&self, engine: &Engine) {
+        let Self { a, b, c, alpha, beta, bias, activation } = *self;
+        let (m, n, k) = (c.rows, c.columns, a.columns);
+        let (left, right) = (numbers(0, a.len()), numbers(1, b.len()));
+        let bias_values = numbers(2, bias.unwrap_or(0) + n);
+        // With beta = 0 what C held must not matter, not even NaN.
+        let before = numbers(3, c.len());
+        let mut start = before.clone();
+        let mut want = wide(&before);
+        for row in 0..m {
+            for column in 0..n {
+                let products =
+                    (0..k).map(|i| f64::from(left[a.at(row, i)]) * f64::from(right[b.at(i, column)]));
+                let mut sum = f64::from(alpha) * products.sum::<f64>();
+                if beta == 0.0 {
+                    start[c.at(row, column)] = f32::NAN;
+                } else {
+                    sum += f64::from(beta) * f64::from(before[c.at(row, column)]);
+                }
+                sum += bias.map_or(0.0, |offset| f64::from(bias_values[offset + column]));
+                want[c.at(row, column)] = activate(activation, sum);
+            }
+        }
+        let result = c.view(engine, &start);
+        let output = result.buffer.clone();
+        run(
+            engine,
+            MatMul {
+                alpha,
+                beta,
+                bias: bias.map(|_| upload(engine, &bias_values)),
+                bias_offset: bias.unwrap_or(0),
+                activation,
+                ..MatMul::new(m, n, k, a.view(engine, &left), b.view(engine, &right), result)
+            },
+        );
+        let tolerance = 1e-6 * (1.0 + f64::from(alpha.abs())) * (4 + k) as f64;
+        assert_close(&format!("{self:?}"), &read(engine, &output), &want, tolerance, 1e-5);
+    }
+}
+
+#[test]
+fn matmul_at_odd_sizes() {
+    for engine in engines() {
+        for (m, n, k) in [
+            (1, 1, 1),
+            (7, 1, 7),
+            (1, 7, 345),
+            (7, 345, 7),
+            (345, 7, 1),
+            (65, 67, 129),
+            (3, 5, 0),
+            (256, 64, 200),
+        ] {
+            Product::plain(m, n, k).check(engine);
+        }
+    }
+}
+
+#[test]
+fn matmul_of_nothing_leaves_the_result() {
+    for engine in engines() {
+        for (m, n) in [(0, 3), (3, 0)] {
+            Product::plain(m, n, 4).check(engine);
+        }
+    }
+}
+
+#[test]
+fn matmul_with_strides_factors_bias_and_activation() {
+    let layouts = (any::<bool>(), 0usize..5, 0usize..4);
+    let case = (
+        (1usize..24, 1usize..24, 0usize..40),
+        (layouts.clone(), layouts.clone(), layouts),
+        prop_oneof![Just(1.0f32), Just(-0.5), Just(0.0)],
+        prop_oneof![Just(0.0f32), Just(1.0), Just(0.25)],
+        prop::option::of(0usize..6),
+        0usize..3,
+    );
+    let config = ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() };
+    for engine in engines() {
+        let mut runner = TestRunner::new_with_rng(config.clone(), fixed_rng());
+        runner
+            .run(&case, |((m, n, k), (a, b, c), alpha, beta, bias, activation)| {
+                let product = Product {
+                    a: Layout::new(m, k, a.0, a.1, a.2),
+                    b: Layout::new(k, n, b.0, b.1, b.2),
+                    c: Layout::new(m, n, c.0, c.1, c.2),
+                    alpha,
+                    beta,
+                    bias,
+                    activation: ACTIVATIONS[activation],
+                };
+                product.check(engine);
+                Ok(())
+            })
+            .unwrap();
+    }
+}
+
+fn fixed_rng() -> proptest::test_runner::TestRng {
+    proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha)
+}
+
+/// A saturated tanh is 1, never the quotient of two infinities.
+#[test]
+fn matmul_saturates() {
+    for engine in engines() {
+        let inputs = [-1e30f32, -500.0, -44.5, 0.0, 44.5, 89.0, 500.0, 1e30];
+        let output = unwritten(engine, inputs.len());
+        let one = View::rows(&upload(engine, &[1.0]), 1);
+        let columns = View::rows(&upload(engine, &inputs), inputs.len());
+        let matmul = MatMul::new(1, inputs.len(), 1, one, columns, View::rows(&output, inputs.len()));
+        run(engine, MatMul { activation: Activation::Tanh, ..matmul });
+        let want = inputs.map(|x| f64::from(x).tanh());
+        assert_close("tanh", &read(engine, &output), &want, 1e-6, 1e-6);
+    }
+}
+
+#[test]
+fn column_sums() {
+    for engine in engines() {
+        for (rows, columns) in [(1, 1), (7, 345), (345, 7), (256, 200), (0, 3), (4099, 5), (2, 65_537)] {
+            let values = numbers(0, rows * columns);
+            let output = unwritten(engine, columns);
+            let values_in = upload(engine, &values);
+            run(engine, ColumnSum { values: values_in, rows, columns, output: output.clone() });
+            let want: Vec<f64> =
+                (0..columns).map(|c| (0..rows).map(|r| f64::from(values[r * columns + c])).sum()).collect();
+            let tolerance = 1e-6 * (1.0 + rows as f64);
+            assert_close(&format!("{rows} x {columns}"), &read(engine, &output), &want, tolerance, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn gradients_through_activations() {
+    for engine in engines() {
+        for activation in ACTIVATIONS {
+            for len in [1, 7, 345, PAST_A_GRID_AXIS] {
+                let output: Vec<f32> =
+                    numbers(0, len).iter().map(|&x| activate(activation, f64::from(x)) as f32).collect();
+                let before = numbers(1, len + 1);
+                let want = output.iter().zip(&before).map(|(&y, &g)| {
+                    let (y, g) = (f64::from(y), f64::from(g));
+                    match activation {
+                        Activation::None => g,
+                        Activation::Tanh => g * (1.0 - y * y),
+                        Activation::Relu => {
+                            if y > 0.0 {
+                                g
+                            } else {
+                                0.0
+                            }
+                        }
+                    }
+                });
+                let want: Vec<f64> = want.chain([f64::from(before[len])]).collect();
+                let gradient = upload(engine, &before);
+                let output = upload(engine, &output);
+                run(engine, ActivationBackward { activation, output, gradient: gradient.clone(), len });
+                assert_close(&format!("{activation:?}, {len}"), &read(engine, &gradient), &want, 1e-6, 1e-5);
+            }
+        }
+    }
+}
+
+/// Settings of Adam in f64, and what they are at step t.
+struct Settings {
+    rate: f64,
+    betas: (f64, f64),
+    epsilon: f64,
+    decay: f64,
+    l2: f64,
+}
+
+impl Settings {
+    fn at(&self, t: i32) -> AdamStep {
+        AdamStep {
+            rate: (self.rate / (1.0 - self.betas.0.powi(t))) as f32,
+            beta1: self.betas.0 as f32,
+            beta2: self.betas.1 as f32,
+            root: (1.0 / (1.0 - self.betas.1.powi(t)).sqrt()) as f32,
+            epsilon: self.epsilon as f32,
+            keep: (1.0 - self.rate * self.decay) as f32,
+            l2: self.l2 as f32,
+        }
+    }
+
+    /// Kingma and Ba's algorithm 1, with decay as in Loshchilov and Hutter's AdamW.
+    fn apply(&self, t: i32, gradient: f64, value: &mut f64, first: &mut f64, second: &mut f64) {
+        let gradient = gradient + self.l2 * *value;
+        *first = self.betas.0 * *first + (1.0 - self.betas.0) * gradient;
+        *second = self.betas.1 * *second + (1.0 - self.betas.1) * gradient * gradient;
+        let corrected = (*first / (1.0 - self.betas.0.powi(t)), *second / (1.0 - self.betas.1.powi(t)));
+        *value -= self.rate * self.decay * *value;
+        *value -= self.rate * corrected.0 / (corrected.1.sqrt() + self.epsilon);
+    }
+}
+
+/// As a kernel takes them: 1 - .999 is 1.3e-5 off once .999 has been rounded to f32.
+fn betas(first: f32, second: f32) -> (f64, f64) {
+    (first.into(), second.into())
+}
+
+#[test]
+fn adam_over_several_steps() {
+    let plain = || Settings { rate: 1e-2, betas: betas(0.9, 0.999), epsilon: 1e-8, decay: 0.0, l2: 0.0 };
+    for (name, settings) in [
+        ("plain", plain()),
+        ("decoupled", Settings { decay: 0.1, ..plain() }),
+        ("coupled", Settings { l2: 0.05, betas: betas(0.8, 0.95), ..plain() }),
+        ("both, large epsilon", Settings { decay: 0.2, l2: 0.01, epsilon: 1e-2, ..plain() }),
+    ] {
+        for engine in engines() {
+            for (offset, len) in [(0, 1), (3, 7), (11, 345), (5, 8192 * 2 + 3)] {
+                let total = offset + len + 2;
+                let start = numbers(9, total);
+                let parameter = Parameter {
+                    value: upload(engine, &start),
+                    first: upload(engine, &vec![0.0; total]),
+                    second: upload(engine, &vec![0.0; total]),
+                };
+                let (mut value, mut first, mut second) = (wide(&start), vec![0.0; total], vec![0.0; total]);
+                for t in 1..=20 {
+                    let gradient = numbers(t as u32 + 20, len);
+                    for i in 0..len {
+                        let at = offset + i;
+                        let gradient = f64::from(gradient[i]);
+                        settings.apply(t, gradient, &mut value[at], &mut first[at], &mut second[at]);
+                    }
+                    let (gradient, parameter) = (upload(engine, &gradient), parameter.clone());
+                    run(engine, Adam { gradient, parameter, offset, len, step: settings.at(t) });
+                }
+                let name = |what: &str| format!("{name}, {len} from {offset}: {what}");
+                assert_close(&name("value"), &read(engine, &parameter.value), &value, 2e-5, 1e-5);
+                assert_close(&name("first"), &read(engine, &parameter.first), &first, 1e-6, 1e-5);
+                assert_close(&name("second"), &read(engine, &parameter.second), &second, 1e-7, 1e-5);
+            }
+        }
+    }
+}
+
+/// A weight without gradient or momentum stays: 0 / (0 + epsilon) is 0.
+#[test]
+fn adam_leaves_what_has_no_gradient() {
+    for engine in engines() {
+        let len = PAST_A_GRID_AXIS;
+        let settings = Settings { rate: 1e-3, betas: betas(0.9, 0.999), epsilon: 1e-8, decay: 0.0, l2: 0.0 };
+        let zeros = vec![0.0; len];
+        let start = numbers(0, len);
+        let parameter = Parameter {
+            value: upload(engine, &start),
+            first: upload(engine, &zeros),
+            second: upload(engine, &zeros),
+        };
+        let value = parameter.value.clone();
+        let mut gradient = zeros;
+        gradient[len - 1] = 1.0;
+        let gradient = upload(engine, &gradient);
+        run(engine, Adam { gradient, parameter, offset: 0, len, step: settings.at(1) });
+        let mut want = wide(&start);
+        want[len - 1] -= 1e-3;
+        assert_close("values", &read(engine, &value), &want, 1e-6, 0.0);
+    }
+}
+
+/// `z` and `kl` in f64 (paper, section 6).
+fn reparameterise(posterior: &[f64], noise: &[f32], batch: usize, latent: usize) -> (Vec<f64>, Vec<f64>) {
+    let mean = |b: usize, d: usize| posterior[b * 2 * latent + d];
+    let log_variance = |b: usize, d: usize| posterior[b * 2 * latent + latent + d];
+    let codes = noise.iter().enumerate().map(|(at, &eps)| {
+        let (b, d) = (at / latent % batch, at % latent);
+        mean(b, d) + f64::from(eps) * (log_variance(b, d) / 2.0).exp()
+    });
+    let kl = (0..batch).map(|b| {
+        let term = |d| 1.0 + log_variance(b, d) - mean(b, d).powi(2) - log_variance(b, d).exp();
+        -0.5 * (0..latent).map(term).sum::<f64>()
+    });
+    (codes.collect(), kl.collect())
+}
+
+const POSTERIORS: [(usize, usize, usize); 5] = [(1, 1, 1), (7, 5, 3), (345, 7, 1), (6, 345, 2), (256, 32, 1)];
+
+#[test]
+fn codes_and_divergence() {
+    for engine in engines() {
+        for (batch, latent, samples) in POSTERIORS.into_iter().chain([(65_537, 1, 1)]) {
+            let posterior = numbers(0, batch * 2 * latent);
+            let noise = numbers(1, samples * batch * latent);
+            let (codes, kl) = (unwritten(engine, noise.len()), unwritten(engine, batch));
+            let kernel = Reparameterise {
+                posterior: upload(engine, &posterior),
+                noise: upload(engine, &noise),
+                batch,
+                latent,
+                samples,
+                codes: codes.clone(),
+                kl: kl.clone(),
+            };
+            run(engine, kernel);
+            let want = reparameterise(&wide(&posterior), &noise, batch, latent);
+            let name = format!("batch {batch}, latent {latent}, samples {samples}");
+            assert_close(&name, &read(engine, &codes), &want.0, 1e-5, 1e-5);
+            assert_close(&name, &read(engine, &kl), &want.1, 1e-5 * latent as f64, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn posterior_gradient_by_central_differences() {
+    for engine in engines() {
+        for (batch, latent, samples) in POSTERIORS {
+            let posterior = numbers(0, batch * 2 * latent);
+            let noise = numbers(1, samples * batch * latent);
+            let code_gradient = numbers(2, noise.len());
+            for beta in [0.0, 0.2] {
+                let gradient = unwritten(engine, posterior.len());
+                let kernel = ReparameteriseBackward {
+                    posterior: upload(engine, &posterior),
+                    noise: upload(engine, &noise),
+                    code_gradient: upload(engine, &code_gradient),
+                    batch,
+                    latent,
+                    samples,
+                    beta,
+                    posterior_gradient: gradient.clone(),
+                };
+                run(engine, kernel);
+                let want = differences(&posterior, &noise, &code_gradient, f64::from(beta), (batch, latent));
+                let name = format!("batch {batch}, latent {latent}, samples {samples}, beta {beta}");
+                assert_close(&name, &read(engine, &gradient), &want, 2e-5, 1e-5);
+            }
+        }
+    }
+}
+
+/// Central differences of `code_gradient . z + beta / B sum kl`. An element of the posterior reaches the
+/// codes and the divergence of its own column alone, so that column is all that is computed.
+fn differences(
+    posterior: &[f32],
+    noise: &[f32],
+    code_gradient: &[f32],
+    beta: f64,
+    (batch, latent): (usize, usize),
+) -> Vec<f64> {
+    let objective = |mean: f64, log_variance: f64, b: usize, d: usize| {
+        let at = |s: usize| (s * batch + b) * latent + d;
+        let samples = 0..noise.len() / (batch * latent);
+        let (noise, weight): (Vec<f32>, Vec<f32>) =
+            samples.map(|s| (noise[at(s)], code_gradient[at(s)])).unzip();
+        let (codes, kl) = reparameterise(&[mean, log_variance], &noise, 1, 1);
+        let linear: f64 = codes.iter().zip(&weight).map(|(z, &g)| z * f64::from(g)).sum();
+        linear + beta / batch as f64 * kl[0]
+    };
+    let h = 1e-5;
+    (0..posterior.len())
+        .map(|at| {
+            let (b, column) = (at / (2 * latent), at % (2 * latent));
+            let d = column % latent;
+            let mean = f64::from(posterior[b * 2 * latent + d]);
+            let log_variance = f64::from(posterior[b * 2 * latent + latent + d]);
+            let (dm, dv) = if column < latent { (h, 0.0) } else { (0.0, h) };
+            let above = objective(mean + dm, log_variance + dv, b, d);
+            (above - objective(mean - dm, log_variance - dv, b, d)) / (2.0 * h)
+        })
+        .collect()
+}
+
+#[test]
+fn mean_losses_land_in_their_slot() {
+    for engine in engines() {
+        for (rows, batch, slot) in [(1, 1, 0), (7, 7, 2), (345, 115, 1), (70_001, 70_001, 3)] {
+            let (nll, kl) = (numbers(0, rows), numbers(1, batch));
+            let before = [7.0f32; 10];
+            let losses = upload(engine, &before);
+            let kernel = SumLoss {
+                nll: upload(engine, &nll),
+                rows,
+                kl: upload(engine, &kl),
+                batch,
+                slot,
+                losses: losses.clone(),
+            };
+            run(engine, kernel);
+            let mut want = wide(&before);
+            want[2 * slot] = wide(&nll).iter().sum::<f64>() / rows as f64;
+            want[2 * slot + 1] = wide(&kl).iter().sum::<f64>() / batch as f64;
+            assert_close(&format!("{rows} rows"), &read(engine, &losses), &want, 1e-6, 1e-5);
+        }
+    }
+}

@@ -1,0 +1,589 @@
+//! Proposals: their log q against enumeration in f64, and their draws against their own log q.
+
+use fastvae::{
+    engine::{Buffer, Engine},
+    kernels::{AliasTable, Cells, DrawStatic, Groups, ItemsOf, Lookup, MidxDraw, MidxLogQ, MidxNormalise},
+    rng::Rng,
+};
+use tests::{
+    Proposals, assert_close, assert_equal,
+    device::{integers, narrow, numbers, read, run, unset, unwritten, upload},
+    engines, fixture,
+    fixtures::ProposalStage,
+    statistics::{assert_drawn_from, histogram},
+};
+
+/// Thresholds and aliases of one distribution (Vose, 1991); an item of weight 0 is never drawn.
+fn alias_table(weights: &[f64]) -> (Vec<u32>, Vec<u32>) {
+    let (n, total) = (weights.len(), weights.iter().sum::<f64>());
+    if total == 0.0 {
+        return (vec![u32::MAX; n], (0..n as u32).collect());
+    }
+    let mut rest: Vec<f64> = weights.iter().map(|w| w / total * n as f64).collect();
+    let (mut thresholds, mut aliases) = (vec![u32::MAX; n], (0..n as u32).collect::<Vec<u32>>());
+    let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..n).partition(|&i| rest[i] < 1.0);
+    while let (Some(&low), Some(&high)) = (small.last(), large.last()) {
+        small.pop();
+        thresholds[low] = (rest[low] * 4_294_967_296.0) as u32;
+        aliases[low] = high as u32;
+        rest[high] -= 1.0 - rest[low];
+        if rest[high] < 1.0 {
+            large.pop();
+            small.push(high);
+        }
+    }
+    (thresholds, aliases)
+}
+
+/// Items in cells, with their weights.
+struct Index {
+    k: usize,
+    cell_of: Vec<u32>,
+    weights: Vec<f64>,
+}
+
+impl Index {
+    fn of_fixture(truth: &Proposals, weights: Vec<f64>) -> Self {
+        let k = truth.codewords;
+        Self { k, cell_of: truth.codes.iter().map(|code| code[0] * k as u32 + code[1]).collect(), weights }
+    }
+
+    fn random(stream: u32, k: usize, items: usize) -> Self {
+        let weights = numbers(stream, items).iter().map(|&x| f64::from(x).exp()).collect();
+        Self { k, cell_of: integers(stream, items, (k * k) as u32), weights }
+    }
+
+    fn members(&self, cell: usize) -> Vec<usize> {
+        (0..self.cell_of.len()).filter(|&i| self.cell_of[i] as usize == cell).collect()
+    }
+
+    fn cells(&self, engine: &Engine) -> Cells {
+        let (mut starts, mut members, mut log_weights) = (vec![0], Vec::new(), Vec::new());
+        let (mut thresholds, mut aliases) = (Vec::new(), Vec::new());
+        for cell in 0..self.k * self.k {
+            let inside = self.members(cell);
+            let weights: Vec<f64> = inside.iter().map(|&i| self.weights[i]).collect();
+            let table = alias_table(&weights);
+            thresholds.extend(table.0);
+            aliases.extend(table.1);
+            members.extend(inside.iter().map(|&i| i as u32));
+            starts.push(members.len() as u32);
+            log_weights.push(weights.iter().sum::<f64>().ln());
+        }
+        let log_each: Vec<f64> = self.weights.iter().map(|w| w.ln()).collect();
+        Cells {
+            codewords: self.k,
+            items: self.cell_of.len(),
+            cell_of: upload(engine, &self.cell_of),
+            starts: upload(engine, &starts),
+            members: upload(engine, &members),
+            table: AliasTable { thresholds: upload(engine, &thresholds), aliases: upload(engine, &aliases) },
+            log_weights: upload(engine, &narrow(&log_weights)),
+            item_log_weights: upload(engine, &narrow(&log_each)),
+        }
+    }
+
+    /// log q of every item for one row of scores, by enumeration.
+    fn log_q(&self, scores: &[f32]) -> Vec<f64> {
+        let logits: Vec<f64> = self
+            .cell_of
+            .iter()
+            .zip(&self.weights)
+            .map(|(&cell, weight)| {
+                let (k1, k2) = (cell as usize / self.k, cell as usize % self.k);
+                f64::from(scores[k1]) + f64::from(scores[self.k + k2]) + weight.ln()
+            })
+            .collect();
+        let log_z = log_sum_exp(&logits);
+        logits.iter().map(|logit| logit - log_z).collect()
+    }
+}
+
+fn log_sum_exp(values: &[f64]) -> f64 {
+    let top = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        top
+    } else {
+        top + values.iter().map(|v| (v - top).exp()).sum::<f64>().ln()
+    }
+}
+
+/// An index, scores for some rows, and what the engine made of them.
+struct Midx<'a> {
+    engine: &'a Engine,
+    index: &'a Index,
+    scores: Vec<f32>,
+    rows: usize,
+    scores_in: Buffer<f32>,
+    cells: Cells,
+    log_psi: Buffer<f32>,
+    log_z: Buffer<f32>,
+}
+
+impl<'a> Midx<'a> {
+    fn new(engine: &'a Engine, index: &'a Index, scores: Vec<f32>) -> Self {
+        let rows = scores.len() / (2 * index.k);
+        let (log_psi, log_z) = (unwritten(engine, rows * index.k), unwritten(engine, rows));
+        let (scores_in, cells) = (upload(engine, &scores), index.cells(engine));
+        run(
+            engine,
+            MidxNormalise {
+                scores: scores_in.clone(),
+                rows,
+                cells: cells.clone(),
+                log_psi: log_psi.clone(),
+                log_z: log_z.clone(),
+            },
+        );
+        Self { engine, index, scores, rows, scores_in, cells, log_psi, log_z }
+    }
+
+    fn row(&self, row: usize) -> &[f32] {
+        &self.scores[row * 2 * self.index.k..][..2 * self.index.k]
+    }
+
+    /// log q of a row by enumeration.
+    fn truth(&self, row: usize) -> Vec<f64> {
+        self.index.log_q(self.row(row))
+    }
+
+    fn alone(&self, candidates: usize) -> Groups {
+        Groups { batch: self.rows, samples: 1, share: 1, candidates }
+    }
+
+    fn draw(&self, groups: Groups, seed: u64, step: u32) -> Vec<u32> {
+        let negatives = unset(self.engine, groups.total());
+        run(
+            self.engine,
+            MidxDraw {
+                groups,
+                scores: self.scores_in.clone(),
+                log_psi: self.log_psi.clone(),
+                log_z: self.log_z.clone(),
+                cells: self.cells.clone(),
+                rng: Rng::new(seed),
+                step,
+                negatives: negatives.clone(),
+            },
+        );
+        read(self.engine, &negatives)
+    }
+
+    fn log_q(&self, groups: Groups, items: ItemsOf, len: usize) -> Vec<f32> {
+        let output = unwritten(self.engine, len);
+        run(
+            self.engine,
+            MidxLogQ {
+                groups,
+                scores: self.scores_in.clone(),
+                log_z: self.log_z.clone(),
+                cells: self.cells.clone(),
+                items,
+                output: output.clone(),
+            },
+        );
+        read(self.engine, &output)
+    }
+
+    /// log q of every item, for every batch row of every sample: L x B x M.
+    fn log_q_of_all(&self, groups: Groups) -> Vec<f32> {
+        let items = self.cells.items;
+        let entries = groups.batch * items;
+        let each: Vec<u32> = (0..entries).map(|e| (e % items) as u32).collect();
+        let rows: Vec<u32> = (0..entries).map(|e| (e / items) as u32).collect();
+        let of =
+            ItemsOf::Entries { items: upload(self.engine, &each), rows: upload(self.engine, &rows), entries };
+        self.log_q(groups, of, groups.samples * entries)
+    }
+
+    /// The probabilities of the second codeword given the first, as the kernel's outputs give them.
+    fn check_stages(&self, name: &str, want: &ProposalStage) {
+        let (k, log_psi, log_z) =
+            (self.index.k, read(self.engine, &self.log_psi), read(self.engine, &self.log_z));
+        let log_weights = read(self.engine, &self.cells.log_weights);
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for row in 0..self.rows {
+            let (r1, r2) = self.row(row).split_at(k);
+            for k1 in 0..k {
+                let log_psi = log_psi[row * k + k1];
+                first.push((r1[k1] + log_psi - log_z[row]).exp());
+                let empty = log_psi == f32::NEG_INFINITY;
+                let weights = &log_weights[k1 * k..][..k];
+                second.extend(
+                    weights.iter().zip(r2).map(|(w, r2)| if empty { 0.0 } else { (w + r2 - log_psi).exp() }),
+                );
+            }
+        }
+        assert_close(&format!("{name}: P(k1)"), &first, &want.p_k1.data, 1e-7, 1e-5);
+        assert_close(&format!("{name}: P(k2 | k1)"), &second, &want.p_k2_given_k1.data, 1e-7, 1e-5);
+    }
+
+    /// Chi-square of many draws of every row against enumeration.
+    fn check_draws(&self, name: &str, seed: u64) {
+        let groups = self.alone(4001);
+        let draws: Vec<u32> = (0..3).flat_map(|step| self.draw(groups, seed, step)).collect();
+        for row in 0..self.rows {
+            let of_row = draws.chunks(4001).skip(row).step_by(self.rows).flatten().copied();
+            let counts = histogram(of_row, self.cells.items);
+            let name = format!("{}: {name}, row {row}", self.engine.describe());
+            assert_drawn_from(&name, &counts, &exp(&self.truth(row)));
+        }
+    }
+}
+
+fn exp(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|value| value.exp()).collect()
+}
+
+const TWO_BOOKS: [&str; 2] = ["proposals_2x4", "proposals_2x16"];
+
+/// Inner products of queries and codewords, in f64: r1, then r2.
+fn scores(truth: &Proposals) -> Vec<f32> {
+    let (half, k) = (truth.hidden / 2, truth.codewords);
+    let mut scores = Vec::new();
+    for query in truth.queries.data.chunks(truth.hidden) {
+        for (book, part) in query.chunks(half).enumerate() {
+            for codeword in truth.centroids.at(book).chunks(half).take(k) {
+                scores.push(part.iter().zip(codeword).map(|(a, b)| a * b).sum::<f64>() as f32);
+            }
+        }
+    }
+    scores
+}
+
+fn popularity(truth: &Proposals) -> Vec<f64> {
+    truth.counts.iter().map(|&count| f64::from(count).ln_1p()).collect()
+}
+
+#[test]
+fn midx_follows_the_fixtures() {
+    for engine in engines() {
+        for name in TWO_BOOKS {
+            let truth: Proposals = fixture(name);
+            let stages = truth.stages.as_ref().unwrap();
+            for (variant, weights, log_q, stage) in [
+                ("uniform", vec![1.0; truth.items], &truth.log_q.midx_uniform, &stages.midx_uniform),
+                ("popularity", popularity(&truth), &truth.log_q.midx_popularity, &stages.midx_popularity),
+            ] {
+                let index = Index::of_fixture(&truth, weights);
+                let midx = Midx::new(engine, &index, scores(&truth));
+                let name = format!("{}: {name}, {variant}", engine.describe());
+                midx.check_stages(&name, stage);
+                // Each item as entry of the batch, and as candidate of every row.
+                let groups = midx.alone(truth.items);
+                assert_close(&name, &midx.log_q_of_all(groups), &log_q.data, 1e-5, 1e-6);
+                let all: Vec<u32> = (0..midx.rows).flat_map(|_| 0..truth.items as u32).collect();
+                let candidates = ItemsOf::Candidates(upload(engine, &all));
+                assert_close(&name, &midx.log_q(groups, candidates, all.len()), &log_q.data, 1e-5, 1e-6);
+                midx.check_draws(&name, 11);
+            }
+        }
+    }
+}
+
+/// One codeword, one item, odd numbers, more cells than items.
+#[test]
+fn midx_at_odd_sizes() {
+    for engine in engines() {
+        for (stream, (k, items, rows)) in
+            [(1, 1, 1), (1, 345, 7), (7, 1, 3), (7, 345, 5), (16, 29, 7), (128, 345, 3), (3, 5, 65_537)]
+                .into_iter()
+                .enumerate()
+        {
+            let index = Index::random(stream as u32, k, items);
+            let midx = Midx::new(engine, &index, numbers(40, rows * 2 * k));
+            let name = format!("{}: K {k}, M {items}", engine.describe());
+            let want: Vec<f64> = (0..rows).flat_map(|row| midx.truth(row)).collect();
+            assert_close(&name, &midx.log_q_of_all(midx.alone(1)), &want, 2e-5, 1e-5);
+            if items == 1 {
+                assert!(midx.draw(midx.alone(17), 1, 0).iter().all(|&item| item == 0), "{name}");
+            } else if rows < 10 {
+                midx.check_draws(&name, 12);
+            }
+        }
+    }
+}
+
+/// Scores of 80 either way: nothing overflows, and the best pair of codewords being empty loses nothing.
+#[test]
+fn midx_with_huge_scores() {
+    for engine in engines() {
+        let (k, items) = (7, 60);
+        let mut index = Index::random(3, k, items);
+        index.weights[0] = 0.0;
+        let far = |row: usize| {
+            let sign = integers(70 + row as u32, 2 * k, 2);
+            let near = numbers(80 + row as u32, 2 * k);
+            sign.iter()
+                .zip(near)
+                .map(|(&sign, x)| if sign == 0 { 79.0 + x } else { x - 79.0 })
+                .collect::<Vec<_>>()
+        };
+        let midx = Midx::new(engine, &index, (0..5).flat_map(far).collect());
+        let name = format!("{}: huge scores", engine.describe());
+        let want: Vec<f64> = (0..5).flat_map(|row| midx.truth(row)).collect();
+        assert_close(&name, &midx.log_q_of_all(midx.alone(1)), &want, 1e-4, 1e-6);
+        midx.check_draws(&name, 13);
+
+        // Row 0 of cells holds k2 = 1 alone, row 1 holds 2 and 3, row 2 nothing; the pair of best scores is
+        // in an empty cell 160 above every other.
+        let index =
+            Index { k: 4, cell_of: vec![1, 1, 4 + 2, 4 + 3, 12 + 1], weights: vec![1.0, 2.0, 1.0, 3.0, 0.5] };
+        let midx = Midx::new(engine, &index, vec![0.5, 0.0, 80.0, -1.0, 80.0, -80.0, -79.0, -80.5]);
+        assert_close("empty best", &midx.log_q_of_all(midx.alone(1)), &midx.truth(0), 1e-4, 1e-6);
+        let log_psi = read(engine, &midx.log_psi);
+        assert_eq!(log_psi[2], f32::NEG_INFINITY, "a row of empty cells weighs nothing");
+        midx.check_draws("empty best", 14);
+    }
+}
+
+/// All items in one cell: what is drawn inside it follows the weights.
+#[test]
+fn midx_with_one_giant_cell() {
+    for engine in engines() {
+        let items = 5000;
+        let weights = integers(5, items, 40).iter().map(|&count| f64::from(count).ln_1p()).collect();
+        let index = Index { k: 4, cell_of: vec![2 * 4 + 3; items], weights };
+        let midx = Midx::new(engine, &index, numbers(6, 2 * 8));
+        midx.check_draws("one cell", 15);
+        let want: Vec<f64> = (0..2).flat_map(|row| midx.truth(row)).collect();
+        assert_close("one cell", &midx.log_q_of_all(midx.alone(1)), &want, 2e-5, 1e-5);
+    }
+}
+
+/// `mean over draws of exp(o_j - log q_j) = sum over items of exp(o_i)`, within five standard errors.
+#[test]
+fn draws_and_log_q_give_the_partition_function() {
+    for engine in engines() {
+        for name in TWO_BOOKS {
+            let truth: Proposals = fixture(name);
+            for weights in [vec![1.0; truth.items], popularity(&truth)] {
+                let index = Index::of_fixture(&truth, weights);
+                let midx = Midx::new(engine, &index, scores(&truth));
+                let groups = midx.alone(20_000);
+                let draws = midx.draw(groups, 5, 3);
+                let log_q = midx.log_q(groups, ItemsOf::Candidates(upload(engine, &draws)), draws.len());
+                for row in 0..midx.rows {
+                    let query = truth.queries.at(row);
+                    let logit =
+                        |item: usize| query.iter().zip(truth.q.at(item)).map(|(a, b)| a * b).sum::<f64>();
+                    let span = row * groups.candidates..(row + 1) * groups.candidates;
+                    let drawn = draws[span.clone()].iter().zip(&log_q[span]);
+                    let estimates: Vec<f64> =
+                        drawn.map(|(&j, &log_q)| (logit(j as usize) - f64::from(log_q)).exp()).collect();
+                    // Items of weight 0 are out of the proposal's reach.
+                    let reachable = (0..truth.items).filter(|&i| index.weights[i] > 0.0);
+                    let partition: f64 = reachable.map(|i| logit(i).exp()).sum();
+                    assert_mean(&format!("{name}, row {row}"), &estimates, partition);
+                }
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_mean(name: &str, values: &[f64], want: f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let error = (variance / n).sqrt();
+    let off = (mean - want).abs();
+    assert!(
+        off <= 5.0 * error + 1e-5 * want,
+        "{name}: mean {mean}, want {want}: {} standard errors",
+        off / error
+    );
+    assert!(error < 0.05 * want, "{name}: {want} +- {error} shows nothing");
+}
+
+/// Users that share candidates: log q is the mixture's, it sums to one, and the pool follows it; also where
+/// the batch and the candidates do not divide, and where there are fewer candidates than users.
+#[test]
+fn shared_candidates_follow_their_mixture() {
+    for engine in engines() {
+        let index = Index::random(8, 5, 41);
+        for (batch, samples, share, candidates, spread) in [
+            (7, 2, 3, 10, 1.0f32),
+            (6, 1, 6, 4, 1.0),
+            (5, 1, 2, 7, 1.0),
+            (4, 1, 4, 1, 60.0),
+            (8, 1, 8, 2, 40.0),
+        ] {
+            let scores = numbers(90, samples * batch * 10).iter().map(|x| x * spread).collect();
+            let midx = Midx::new(engine, &index, scores);
+            let groups = Groups { batch, samples, share, candidates };
+            let name = format!("{}: {groups:?}", engine.describe());
+            let mixture = |group: usize| -> Vec<f64> {
+                let rows = groups.rows_of(group);
+                let size = rows.len();
+                let members: Vec<(f64, Vec<f64>)> = rows
+                    .enumerate()
+                    .map(|(member, row)| ((member..candidates).step_by(size).count() as f64, midx.truth(row)))
+                    .filter(|(drawn, _)| *drawn > 0.0)
+                    .collect();
+                let of = |item: usize| -> Vec<f64> {
+                    members
+                        .iter()
+                        .map(|(drawn, log_q)| (drawn / candidates as f64).ln() + log_q[item])
+                        .collect()
+                };
+                (0..41).map(|item| log_sum_exp(&of(item))).collect()
+            };
+            let want: Vec<f64> = (0..groups.rows()).flat_map(|row| mixture(groups.of_row(row))).collect();
+            let got = midx.log_q_of_all(groups);
+            assert_close(&name, &got, &want, 1e-5 + 2e-6 * f64::from(spread), 1e-5);
+            for of_row in got.chunks(41) {
+                let total: f64 = of_row.iter().map(|&log_q| f64::from(log_q).exp()).sum();
+                assert_close(&name, &[total], &[1.0], 3e-5 * f64::from(spread), 0.0);
+            }
+            let draws: Vec<Vec<u32>> = (0..400).map(|step| midx.draw(groups, 21, step)).collect();
+            for group in 0..groups.count() {
+                let pooled =
+                    draws.iter().flat_map(|draws| draws[group * candidates..][..candidates].to_vec());
+                let counts = histogram(pooled, 41);
+                if spread == 1.0 {
+                    assert_drawn_from(&format!("{name}, group {group}"), &counts, &exp(&mixture(group)));
+                }
+                for (item, &count) in counts.iter().enumerate() {
+                    assert!(
+                        count == 0 || mixture(group)[item] > -25.0,
+                        "{name}: item {item} of group {group}"
+                    );
+                }
+            }
+            // Candidates get the same log q as entries do.
+            let log_q = midx.log_q(groups, ItemsOf::Candidates(upload(engine, &draws[0])), groups.total());
+            let want: Vec<f64> = (draws[0].iter().enumerate())
+                .map(|(at, &item)| mixture(at / candidates)[item as usize])
+                .collect();
+            assert_close(&name, &log_q, &want, 1e-5 + 2e-6 * f64::from(spread), 1e-5);
+        }
+    }
+}
+
+/// Draws at different slots, users and steps have nothing to do with one another; at the same, the same.
+#[test]
+fn draws_are_independent_and_reproducible() {
+    const SLOTS: usize = 6000;
+    for engine in engines() {
+        let items = 29;
+        let index = Index::random(2, 4, items);
+        let midx = Midx::new(engine, &index, numbers(31, 2 * 8));
+        let midx_draw = |step: u32| midx.draw(midx.alone(SLOTS), 77, step);
+        let uniform = vec![1.0 / items as f64; items];
+        let static_draw = |step: u32| draw_static(engine, midx.alone(SLOTS), items, None, 77, step);
+        let midx_q = [exp(&midx.truth(0)), exp(&midx.truth(1))];
+        let static_q = [uniform.clone(), uniform];
+        type Draw<'a> = &'a dyn Fn(u32) -> Vec<u32>;
+        for (name, draw, q) in
+            [("midx", &midx_draw as Draw<'_>, &midx_q), ("static", &static_draw as Draw<'_>, &static_q)]
+        {
+            let (now, later) = (draw(4), draw(5));
+            assert_equal(name, &draw(4), &now);
+            let (first, second) = now.split_at(SLOTS);
+            let pairs = |what: &str, a: &[u32], b: &[u32], p: &[f64], q: &[f64]| {
+                let joint: Vec<u32> = a.iter().zip(b).map(|(&a, &b)| a * items as u32 + b).collect();
+                let expected: Vec<f64> = p.iter().flat_map(|p| q.iter().map(move |q| p * q)).collect();
+                assert_drawn_from(&format!("{name}: {what}"), &histogram(joint, items * items), &expected);
+            };
+            pairs("next slots", &first[..SLOTS - 1], &first[1..], &q[0], &q[0]);
+            pairs("slots one block of threads apart", &first[..SLOTS - 64], &first[64..], &q[0], &q[0]);
+            pairs("users", first, second, &q[0], &q[1]);
+            pairs("steps", first, &later[..SLOTS], &q[0], &q[0]);
+        }
+    }
+}
+
+fn draw_static(
+    engine: &Engine,
+    groups: Groups,
+    items: usize,
+    table: Option<&(Vec<u32>, Vec<u32>)>,
+    seed: u64,
+    step: u32,
+) -> Vec<u32> {
+    let negatives = unset(engine, groups.total());
+    let table = table.map(|(t, a)| AliasTable { thresholds: upload(engine, t), aliases: upload(engine, a) });
+    let rng = Rng::new(seed);
+    run(engine, DrawStatic { groups, items, table, rng, step, negatives: negatives.clone() });
+    read(engine, &negatives)
+}
+
+#[test]
+fn static_draws_follow_their_distribution() {
+    let truth: Proposals = fixture("proposals_2x16");
+    let popular = popularity(&truth);
+    let total: f64 = popular.iter().sum();
+    for engine in engines() {
+        for (share, candidates) in [(1, 5001), (3, 9001)] {
+            let groups = Groups { batch: 4, samples: 1, share, candidates };
+            let draws = draw_static(engine, groups, truth.items, None, 3, 9);
+            let flat = vec![truth.log_q.uniform.exp(); truth.items];
+            assert_drawn_from("uniform", &histogram(draws, truth.items), &flat);
+            let draws = draw_static(engine, groups, truth.items, Some(&alias_table(&popular)), 3, 9);
+            let want: Vec<f64> = popular.iter().map(|w| w / total).collect();
+            assert_close(
+                "log q",
+                &want.iter().map(|p| p.ln()).collect::<Vec<_>>(),
+                &truth.log_q.popularity.data,
+                1e-12,
+                1e-12,
+            );
+            assert_drawn_from("popularity", &histogram(draws, truth.items), &want);
+        }
+        assert_eq!(
+            draw_static(engine, Groups { batch: 1, samples: 1, share: 1, candidates: 3 }, 1, None, 0, 0),
+            [0; 3]
+        );
+    }
+}
+
+/// Over a million and a half items every residue comes up: 24 bits of a float would leave most items out.
+#[test]
+fn static_draws_reach_every_item_of_a_large_catalogue() {
+    let items = 1_500_000;
+    for engine in engines() {
+        let groups = Groups { batch: 65, samples: 1, share: 1, candidates: 4096 };
+        let draws = draw_static(engine, groups, items, None, 1, 0);
+        assert!(draws.iter().all(|&item| (item as usize) < items));
+        let residues = histogram(draws.iter().map(|item| item % 11), 11);
+        assert_drawn_from("residues", &residues, &[1.0 / 11.0; 11]);
+        let ranges = histogram(draws.iter().map(|item| item / 1500), 1000);
+        assert_drawn_from("ranges", &ranges, &[1e-3; 1000]);
+    }
+}
+
+/// Integers, so the same on every engine.
+#[test]
+fn static_draws_are_the_same_on_every_engine() {
+    let weights: Vec<f64> = numbers(1, 345).iter().map(|&x| f64::from(x).exp()).collect();
+    let table = alias_table(&weights);
+    for groups in [
+        Groups { batch: 7, samples: 3, share: 1, candidates: 345 },
+        Groups { batch: 7, samples: 2, share: 3, candidates: 65 },
+        Groups { batch: 65_537, samples: 1, share: 1, candidates: 1 },
+    ] {
+        for table in [None, Some(&table)] {
+            let draw = |engine: &Engine| draw_static(engine, groups, 345, table, u64::MAX - 5, 17);
+            let want = draw(&Engine::cpu());
+            for engine in engines() {
+                assert_equal(&format!("{}: {groups:?}", engine.describe()), &draw(engine), &want);
+            }
+        }
+    }
+}
+
+#[test]
+fn lookup_repeats_the_table() {
+    for engine in engines() {
+        for (len, repeats) in [(1, 1), (7, 3), (345, 2), (65_537, 1)] {
+            let table = numbers(0, 29);
+            let items = integers(1, len, 29);
+            let output = unwritten(engine, repeats * len);
+            let (table_in, items_in) = (upload(engine, &table), upload(engine, &items));
+            run(engine, Lookup { table: table_in, items: items_in, len, repeats, output: output.clone() });
+            let once: Vec<f32> = items.iter().map(|&item| table[item as usize]).collect();
+            assert_equal("looked up", &read(engine, &output), &once.repeat(repeats));
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! Lists of touched rows, and Adam on table rows: dense, lazy and replayed, against f64.
+
+use fastvae::{
+    engine::{Buffer, Engine},
+    kernels::{
+        AdamStep, FLOATS_PER_STEP, Groups, ItemLists, Parameter, RankOne, Reach, ReplayRows, Table,
+        Transpose, UpdateRows,
+    },
+};
+use tests::{
+    assert_close, assert_equal,
+    device::{integers, numbers, read, run, upload, wide},
+    engines,
+};
+
+/// A step's entries: who met which item, as positive or as candidate.
+struct Met {
+    groups: Groups,
+    items: usize,
+    positives: Vec<u32>,
+    rows: Vec<u32>,
+    negatives: Vec<u32>,
+}
+
+impl Met {
+    fn new(stream: u32, groups: Groups, entries: usize, items: usize) -> Self {
+        let mut rows = integers(3 * stream, entries, groups.batch as u32);
+        rows.sort_unstable();
+        Self {
+            groups,
+            items,
+            positives: integers(3 * stream + 1, entries, items as u32),
+            rows,
+            negatives: integers(3 * stream + 2, groups.total(), items as u32),
+        }
+    }
+
+    /// Entry ids of each item, ascending.
+    fn lists(&self) -> Vec<Vec<u32>> {
+        let mut lists = vec![Vec::new(); self.items];
+        let positives = (0..self.groups.samples).flat_map(|_| &self.positives);
+        for (id, &item) in positives.chain(&self.negatives).enumerate() {
+            lists[item as usize].push(id as u32);
+        }
+        lists
+    }
+
+    fn total(&self) -> usize {
+        self.groups.samples * self.positives.len() + self.negatives.len()
+    }
+
+    fn transpose(&self, engine: &Engine, lists: &ItemLists) {
+        run(
+            engine,
+            Transpose {
+                positives: self.upload(engine, &self.positives),
+                entries: self.positives.len(),
+                samples: self.groups.samples,
+                negatives: (!self.negatives.is_empty()).then(|| upload(engine, &self.negatives)),
+                candidates: self.negatives.len(),
+                items: self.items,
+                lists: lists.clone(),
+            },
+        );
+    }
+
+    /// No buffer is empty: a batch without entries has room for one.
+    fn upload(&self, engine: &Engine, values: &[u32]) -> Buffer<u32> {
+        if values.is_empty() { upload(engine, &[u32::MAX]) } else { upload(engine, values) }
+    }
+}
+
+/// What every entry contributes.
+struct Gradient {
+    vectors: Vec<f32>,
+    positive: Vec<f32>,
+    negative: Vec<f32>,
+    width: usize,
+}
+
+impl Gradient {
+    fn new(stream: u32, met: &Met, width: usize) -> Self {
+        Self {
+            vectors: numbers(3 * stream, met.groups.rows() * width),
+            positive: numbers(3 * stream + 1, met.groups.samples * met.positives.len()),
+            negative: numbers(3 * stream + 2, met.groups.rows() * met.groups.candidates),
+            width,
+        }
+    }
+
+    fn upload(&self, engine: &Engine, met: &Met) -> RankOne {
+        let or_one = |values: &[f32]| upload(engine, if values.is_empty() { &[f32::NAN] } else { values });
+        RankOne {
+            vectors: upload(engine, &self.vectors),
+            rows: met.upload(engine, &met.rows),
+            entries: met.positives.len(),
+            positive: or_one(&self.positive),
+            negative: (met.groups.candidates > 0).then(|| upload(engine, &self.negative)),
+            groups: met.groups,
+        }
+    }
+
+    /// Items x width in f64.
+    fn dense(&self, met: &Met) -> Vec<f64> {
+        let groups = met.groups;
+        let mut gradient = vec![0.0; met.items * self.width];
+        let mut add = |item: u32, coefficient: f32, row: usize| {
+            for column in 0..self.width {
+                gradient[item as usize * self.width + column] +=
+                    f64::from(coefficient) * f64::from(self.vectors[row * self.width + column]);
+            }
+        };
+        for sample in 0..groups.samples {
+            for (entry, (&item, &row)) in met.positives.iter().zip(&met.rows).enumerate() {
+                let coefficient = self.positive[sample * met.positives.len() + entry];
+                add(item, coefficient, sample * groups.batch + row as usize);
+            }
+        }
+        for row in 0..groups.rows() {
+            for slot in 0..groups.candidates {
+                let item = met.negatives[groups.of_row(row) * groups.candidates + slot];
+                add(item, self.negative[row * groups.candidates + slot], row);
+            }
+        }
+        gradient
+    }
+}
+
+fn groups(batch: usize, samples: usize, share: usize, candidates: usize) -> Groups {
+    Groups { batch, samples, share, candidates }
+}
+
+/// Groups, entries, items: single, odd, shared unevenly, without positives, without negatives, many
+/// entries on few items, few entries on many items.
+fn batches() -> Vec<Met> {
+    [
+        (groups(1, 1, 1, 1), 1, 1),
+        (groups(7, 1, 1, 7), 23, 345),
+        (groups(7, 3, 3, 5), 31, 19),
+        (groups(4, 2, 1, 9), 0, 11),
+        (groups(5, 1, 1, 0), 40, 17),
+        (groups(65, 1, 8, 345), 1999, 3),
+        (groups(256, 1, 1, 20), 2500, 70_001),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(stream, (groups, entries, items))| Met::new(stream as u32, groups, entries, items))
+    .collect()
+}
+
+#[test]
+fn lists_hold_every_entry_in_order() {
+    for engine in engines() {
+        for met in batches() {
+            let lists = ItemLists::new(engine, met.total(), met.items).unwrap();
+            // Twice: the second time finds what the first, cleared, left behind.
+            for round in 0..2 {
+                met.transpose(engine, &lists);
+                let name = format!("{:?}, round {round}", met.groups);
+                let want = met.lists();
+                let count = read(engine, &lists.count)[0] as usize;
+                assert_eq!(
+                    count,
+                    want.iter().filter(|list| !list.is_empty()).count(),
+                    "{name}: rows touched"
+                );
+                let (starts, lengths) = (read(engine, &lists.starts), read(engine, &lists.lengths));
+                let entries = read(engine, &lists.entries);
+                let list_of = read(engine, &lists.list_of);
+                let touched = read(engine, &lists.touched);
+                for (item, want) in want.iter().enumerate() {
+                    if want.is_empty() {
+                        assert_eq!(list_of[item], 0, "{name}: item {item} was not met");
+                        continue;
+                    }
+                    let list = list_of[item] as usize - 1;
+                    assert!(
+                        list < count && touched[list] as usize == item,
+                        "{name}: list {list} of item {item}"
+                    );
+                    let got = &entries[starts[list] as usize..][..lengths[list] as usize];
+                    assert_equal(&format!("{name}: item {item}"), got, want);
+                }
+                let reach = [Reach::All, Reach::Touched][round];
+                let (update, _) = update(engine, &met, &lists, reach);
+                run(engine, update);
+                let list_of = read(engine, &lists.list_of);
+                assert!(list_of.iter().all(|&list| list == 0), "{name}: lists are cleared");
+            }
+        }
+    }
+}
+
+/// A clearing update of a table of width 1, and the table.
+fn update(engine: &Engine, met: &Met, lists: &ItemLists, reach: Reach) -> (UpdateRows, Table) {
+    let table = table(engine, &vec![0.0; met.items], 1);
+    let gradient = Gradient::new(40, met, 1).upload(engine, met);
+    let adam = Settings::PLAIN.at(1);
+    let update = UpdateRows {
+        lists: lists.clone(),
+        gradient,
+        table: table.clone(),
+        adam,
+        reach,
+        step: 1,
+        clear: true,
+    };
+    (update, table)
+}
+
+/// A table with the given values, no momentum, up to date with step 0.
+fn table(engine: &Engine, values: &[f32], width: usize) -> Table {
+    let zeros = || upload(engine, &vec![0.0; values.len()]);
+    let parameter = Parameter { value: upload(engine, values), first: zeros(), second: zeros() };
+    let rows = values.len() / width;
+    Table { parameter, last_step: upload(engine, &vec![0u32; rows]), rows, width }
+}
+
+/// Adam with a learning rate that changes from step to step.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    rate: fn(u32) -> f64,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f64,
+    decay: f64,
+    l2: f64,
+}
+
+impl Settings {
+    const PLAIN: Self = Self { rate: |_| 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0, l2: 0.0 };
+    const DECAYED: Self = Self { rate: wavy, decay: 0.3, ..Self::PLAIN };
+    const COUPLED: Self = Self { rate: wavy, l2: 0.02, epsilon: 1e-6, ..Self::PLAIN };
+
+    fn corrections(&self, t: u32) -> (f64, f64) {
+        (1.0 - f64::from(self.beta1).powi(t as i32), 1.0 - f64::from(self.beta2).powi(t as i32))
+    }
+
+    fn at(&self, t: u32) -> AdamStep {
+        let (first, second) = self.corrections(t);
+        AdamStep {
+            rate: ((self.rate)(t) / first) as f32,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            root: (1.0 / second.sqrt()) as f32,
+            epsilon: self.epsilon as f32,
+            keep: (1.0 - (self.rate)(t) * self.decay) as f32,
+            l2: self.l2 as f32,
+        }
+    }
+
+    /// What [`ReplayRows`] takes, for steps 0 to `last`.
+    fn schedule(&self, last: u32) -> Vec<f32> {
+        let mut schedule = vec![0.0; FLOATS_PER_STEP];
+        let mut log_keep = 0.0;
+        for t in 1..=last {
+            let (first, second) = self.corrections(t);
+            log_keep += (1.0 - (self.rate)(t) * self.decay).ln();
+            schedule.extend([
+                ((self.rate)(t) * second.sqrt() / first) as f32,
+                (self.epsilon * second.sqrt()) as f32,
+                log_keep as f32,
+            ]);
+        }
+        schedule
+    }
+
+    fn replay(&self, engine: &Engine, table: &Table, lists: Option<&ItemLists>, step: u32) -> ReplayRows {
+        ReplayRows {
+            lists: lists.cloned(),
+            table: table.clone(),
+            schedule: upload(engine, &self.schedule(step)),
+            beta1: self.beta1,
+            beta2: self.beta2,
+            l2: self.l2 as f32,
+            step,
+        }
+    }
+}
+
+fn wavy(t: u32) -> f64 {
+    1e-2 * (1.2 + f64::from(t).sin())
+}
+
+/// A table in f64.
+#[derive(Clone)]
+struct Truth {
+    value: Vec<f64>,
+    first: Vec<f64>,
+    second: Vec<f64>,
+}
+
+impl Truth {
+    fn new(values: &[f32]) -> Self {
+        Self { value: wide(values), first: vec![0.0; values.len()], second: vec![0.0; values.len()] }
+    }
+
+    /// Kingma and Ba's algorithm 1 on one element, with either decay.
+    fn step(&mut self, settings: &Settings, t: u32, at: usize, gradient: f64) {
+        let (b1, b2) = (f64::from(settings.beta1), f64::from(settings.beta2));
+        let gradient = gradient + settings.l2 * self.value[at];
+        self.first[at] = b1 * self.first[at] + (1.0 - b1) * gradient;
+        self.second[at] = b2 * self.second[at] + (1.0 - b2) * gradient * gradient;
+        let (first, second) = settings.corrections(t);
+        let move_by = (self.first[at] / first) / ((self.second[at] / second).sqrt() + settings.epsilon);
+        self.value[at] -= (settings.rate)(t) * settings.decay * self.value[at];
+        self.value[at] -= (settings.rate)(t) * move_by;
+    }
+
+    fn check(&self, name: &str, engine: &Engine, table: &Table, rtol: f64) {
+        let name = |what: &str| format!("{}: {name}: {what}", engine.describe());
+        assert_close(&name("value"), &read(engine, &table.parameter.value), &self.value, rtol, rtol);
+        assert_close(&name("first"), &read(engine, &table.parameter.first), &self.first, rtol * 0.1, rtol);
+        assert_close(
+            &name("second"),
+            &read(engine, &table.parameter.second),
+            &self.second,
+            rtol * 0.01,
+            rtol,
+        );
+    }
+}
+
+#[test]
+fn one_update_of_all_or_of_touched_rows() {
+    for engine in engines() {
+        for met in batches() {
+            for width in [1, 7, 345] {
+                if met.items * width > 1 << 20 {
+                    continue;
+                }
+                for reach in [Reach::All, Reach::Touched] {
+                    let settings = Settings::DECAYED;
+                    let start = numbers(7, met.items * width);
+                    let table = table(engine, &start, width);
+                    let lists = ItemLists::new(engine, met.total(), met.items).unwrap();
+                    met.transpose(engine, &lists);
+                    let gradient = Gradient::new(50, &met, width);
+                    let step = 3;
+                    let kernel = UpdateRows {
+                        lists,
+                        gradient: gradient.upload(engine, &met),
+                        table: table.clone(),
+                        adam: settings.at(step),
+                        reach,
+                        step,
+                        clear: true,
+                    };
+                    run(engine, kernel);
+                    let dense = gradient.dense(&met);
+                    let moved: Vec<bool> =
+                        met.lists().iter().map(|list| reach == Reach::All || !list.is_empty()).collect();
+                    let mut truth = Truth::new(&start);
+                    for at in (0..start.len()).filter(|at| moved[at / width]) {
+                        truth.step(&settings, step, at, dense[at]);
+                    }
+                    let name = format!("{:?}, width {width}, {reach:?}", met.groups);
+                    // The first moment is a tenth of the gradient, a sum of up to thousands of terms.
+                    truth.check(&name, engine, &table, 1e-4);
+                    let want: Vec<u32> = moved.iter().map(|&moved| if moved { step } else { 0 }).collect();
+                    assert_equal(&name, &read(engine, &table.last_step), &want);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn replay_makes_up_for_skipped_steps() {
+    for engine in engines() {
+        for settings in [Settings::PLAIN, Settings::DECAYED, Settings::COUPLED] {
+            for last in [1, 5, 1000] {
+                for skipped in [0, 1, 2, 7, 150] {
+                    for (rows, width) in [(1, 1), (37, 9), (3, 345)] {
+                        let start = numbers(0, rows * width);
+                        let mut truth = Truth::new(&start);
+                        let first: Vec<f32> = numbers(1, start.len()).iter().map(|x| 0.1 * x).collect();
+                        let second: Vec<f32> =
+                            numbers(2, start.len()).iter().map(|x| 0.01 * x * x + 1e-6).collect();
+                        (truth.first, truth.second) = (wide(&first), wide(&second));
+                        let table = table(engine, &start, width);
+                        engine.write(&table.parameter.first, 0, &first);
+                        engine.write(&table.parameter.second, 0, &second);
+                        engine.write(&table.last_step, 0, &vec![last; rows]);
+                        for t in last + 1..=last + skipped {
+                            (0..start.len()).for_each(|at| truth.step(&settings, t, at, 0.0));
+                        }
+                        run(engine, settings.replay(engine, &table, None, last + skipped));
+                        let name = format!("{settings:?}, {skipped} after {last}, {rows} x {width}");
+                        truth.check(&name, engine, &table, 1e-5);
+                        let want = vec![last + skipped; rows];
+                        assert_equal(&name, &read(engine, &table.last_step), &want);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where the second moment is as small as epsilon squared, one epsilon stands for all of a tail's: what
+/// remains is second order in its drift, which is larger at the start of training.
+#[test]
+fn replay_is_close_where_epsilon_rules() {
+    let settings = Settings { epsilon: 1e-4, ..Settings::PLAIN };
+    for engine in engines() {
+        for (last, rtol) in [(20, 3e-2), (1000, 3e-3), (20_000, 3e-3)] {
+            for skipped in [1, 7, 150] {
+                let scales = [1e-12f32, 1e-10, 1e-9, 1e-8, 1e-7];
+                let table = table(engine, &[0.0; 5], 1);
+                engine.write(&table.parameter.first, 0, &[1e-5; 5]);
+                engine.write(&table.parameter.second, 0, &scales);
+                engine.write(&table.last_step, 0, &[last; 5]);
+                let mut truth = Truth { value: vec![0.0; 5], first: vec![1e-5; 5], second: wide(&scales) };
+                for t in last + 1..=last + skipped {
+                    (0..5).for_each(|at| truth.step(&settings, t, at, 0.0));
+                }
+                run(engine, settings.replay(engine, &table, None, last + skipped));
+                let name = format!("{skipped} after {last}");
+                assert_close(&name, &read(engine, &table.parameter.value), &truth.value, 0.0, rtol);
+            }
+        }
+    }
+}
+
+/// Rows that nothing ever touched, or that are ahead of the step asked for, stay as they are.
+#[test]
+fn replay_leaves_what_is_up_to_date() {
+    for engine in engines() {
+        let (rows, width) = (65_537, 1);
+        let start = numbers(0, rows * width);
+        let table = table(engine, &start, width);
+        run(engine, Settings::PLAIN.replay(engine, &table, None, 9));
+        Truth::new(&start).check("no momentum", engine, &table, 0.0);
+        run(engine, Settings::DECAYED.replay(engine, &table, None, 9));
+        Truth::new(&start).check("twice", engine, &table, 0.0);
+        run(engine, Settings::DECAYED.replay(engine, &table, None, 4));
+        assert_equal("step", &read(engine, &table.last_step), &vec![9; rows]);
+    }
+}
+
+/// 300 steps that touch few of the rows: replay ends where dense Adam does, lazy where it should.
+#[test]
+fn a_schedule_of_300_steps() {
+    const STEPS: u32 = 300;
+    let (items, width) = (61, 5);
+    let start = numbers(0, items * width);
+    for settings in [Settings::DECAYED, Settings::COUPLED] {
+        for engine in engines() {
+            let [dense, replayed, lazy] = [0; 3].map(|_| table(engine, &start, width));
+            let (mut dense_truth, mut lazy_truth) = (Truth::new(&start), Truth::new(&start));
+            for t in 1..=STEPS {
+                let groups = groups(3, 1, 1 + t as usize % 2, 2);
+                // Item 60 comes up at the start alone, so that a tail of nearly 300 steps is replayed.
+                let met = Met::new(1000 + t, groups, 4, if t < 5 { items } else { items - 1 });
+                let met = Met { items, ..met };
+                let gradient = Gradient::new(1000 + t, &met, width);
+                let lists = ItemLists::new(engine, met.total(), items).unwrap();
+                met.transpose(engine, &lists);
+                run(engine, settings.replay(engine, &replayed, Some(&lists), t - 1));
+                for (table, reach, clear) in [
+                    (&dense, Reach::All, false),
+                    (&replayed, Reach::Touched, false),
+                    (&lazy, Reach::Touched, true),
+                ] {
+                    let (lists, table) = (lists.clone(), table.clone());
+                    let (gradient, adam) = (gradient.upload(engine, &met), settings.at(t));
+                    run(engine, UpdateRows { lists, gradient, table, adam, reach, step: t, clear });
+                }
+                let (rows, touched) = (gradient.dense(&met), met.lists());
+                for at in 0..rows.len() {
+                    dense_truth.step(&settings, t, at, rows[at]);
+                    if !touched[at / width].is_empty() {
+                        lazy_truth.step(&settings, t, at, rows[at]);
+                    }
+                }
+            }
+            run(engine, settings.replay(engine, &replayed, None, STEPS));
+            dense_truth.check("dense", engine, &dense, 3e-5);
+            dense_truth.check("replayed", engine, &replayed, 3e-5);
+            lazy_truth.check("lazy", engine, &lazy, 3e-5);
+            assert_equal("step", &read(engine, &replayed.last_step), &vec![STEPS; items]);
+        }
+    }
+}
