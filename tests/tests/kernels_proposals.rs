@@ -356,7 +356,10 @@ fn midx_with_one_giant_cell() {
 fn draws_and_log_q_give_the_partition_function() {
     for engine in engines() {
         for name in TWO_BOOKS {
-            let truth: Proposals = fixture(name);
+            let mut truth: Proposals = fixture(name);
+            // Logits of trained models rather than of wide normals, whose partition few items make up: the
+            // estimate would be right, but show nothing.
+            truth.queries.data.iter_mut().for_each(|x| *x *= 0.4);
             for weights in [vec![1.0; truth.items], popularity(&truth)] {
                 let index = Index::of_fixture(&truth, weights);
                 let midx = Midx::new(engine, &index, scores(&truth));

@@ -342,6 +342,8 @@ impl Kernel for MidxLogQ {
                 return weight + log_q(rows.start, cell);
             }
             let size = rows.len();
+            // Of more rows than candidates the last draw nothing, and must not set the scale either.
+            let rows = rows.take(groups.candidates);
             let top = rows.clone().fold(f32::NEG_INFINITY, |top, row| top.max(log_q(row, cell)));
             let share = |member| groups.drawn_by(member, size) as f32 / groups.candidates as f32;
             let sum: f32 =
