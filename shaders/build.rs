@@ -114,7 +114,9 @@ fn reflect(name: &str, source: &str) -> Result<Shader> {
         return Err(format!("{} entry points, one wanted", module.entry_points.len()).into());
     };
     if entry.name != "main" || entry.workgroup_size.iter().product::<u32>() > MAX_INVOCATIONS {
-        return Err(format!("the entry point is to be `main`, with at most {MAX_INVOCATIONS} invocations").into());
+        return Err(
+            format!("the entry point is to be `main`, with at most {MAX_INVOCATIONS} invocations").into()
+        );
     }
 
     let mut bindings = Vec::new();
@@ -134,8 +136,9 @@ fn reflect(name: &str, source: &str) -> Result<Shader> {
                 if binding.group != 0 {
                     return Err(context("storage belongs to group 0").into());
                 }
-                let element = element(&module, variable.ty)
-                    .ok_or_else(|| context("storage holds arrays of f32, u32, i32, their vectors or atomics"))?;
+                let element = element(&module, variable.ty).ok_or_else(|| {
+                    context("storage holds arrays of f32, u32, i32, their vectors or atomics")
+                })?;
                 let read_only = !access.contains(StorageAccess::STORE);
                 bindings.push((binding.binding, Binding { name: variable_name, element, read_only }));
             }
@@ -147,11 +150,17 @@ fn reflect(name: &str, source: &str) -> Result<Shader> {
         }
     }
     if workgroup_bytes > MAX_WORKGROUP_BYTES {
-        return Err(format!("{workgroup_bytes} bytes of workgroup memory, limit {MAX_WORKGROUP_BYTES}").into());
+        return Err(
+            format!("{workgroup_bytes} bytes of workgroup memory, limit {MAX_WORKGROUP_BYTES}").into()
+        );
     }
     bindings.sort_by_key(|(index, _)| *index);
-    if bindings.len() > MAX_STORAGE_BUFFERS || bindings.iter().enumerate().any(|(i, (index, _))| *index != i as u32 + 1) {
-        return Err(format!("storage bindings count from 1 without gaps, to {MAX_STORAGE_BUFFERS} at most").into());
+    if bindings.len() > MAX_STORAGE_BUFFERS
+        || bindings.iter().enumerate().any(|(i, (index, _))| *index != i as u32 + 1)
+    {
+        return Err(
+            format!("storage bindings count from 1 without gaps, to {MAX_STORAGE_BUFFERS} at most").into()
+        );
     }
     let (params, params_size) = params.ok_or("no uniform `params`")?;
     Ok(Shader {
@@ -205,11 +214,13 @@ fn scalar_name(kind: ScalarKind) -> Option<&'static str> {
 fn element(module: &Module, ty: naga::Handle<naga::Type>) -> Option<Element> {
     let TypeInner::Array { base, .. } = module.types[ty].inner else { return None };
     match module.types[base].inner {
-        TypeInner::Scalar(scalar) | TypeInner::Atomic(scalar) | TypeInner::Vector { scalar, .. } => match scalar.kind {
-            ScalarKind::Float => Some(Element::F32),
-            ScalarKind::Uint | ScalarKind::Sint => Some(Element::U32),
-            _ => None,
-        },
+        TypeInner::Scalar(scalar) | TypeInner::Atomic(scalar) | TypeInner::Vector { scalar, .. } => {
+            match scalar.kind {
+                ScalarKind::Float => Some(Element::F32),
+                ScalarKind::Uint | ScalarKind::Sint => Some(Element::U32),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -221,7 +232,10 @@ impl Shader {
         writeln!(code, "#[allow(missing_docs, reason = \"described in the shader\")]")?;
         writeln!(code, "pub mod {name} {{")?;
         writeln!(code, "    use super::{{Binding, Memory, Parameters, Shader}};\n")?;
-        writeln!(code, "    #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]\n    #[repr(C)]")?;
+        writeln!(
+            code,
+            "    #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]\n    #[repr(C)]"
+        )?;
         writeln!(code, "    pub struct Params {{")?;
         for field in params {
             writeln!(code, "        pub {}: {},", field.name, field.rust)?;
@@ -238,7 +252,10 @@ impl Shader {
         writeln!(code, "    }}\n\n    impl Parameters for Params {{")?;
         writeln!(code, "        type Bindings<M: Memory> = Bindings<M>;")?;
         writeln!(code, "        const SHADER: &'static Shader = &SHADER;")?;
-        writeln!(code, "        fn in_order<M: Memory>(bindings: Bindings<M>) -> Vec<M::Any> {{\n            vec![")?;
+        writeln!(
+            code,
+            "        fn in_order<M: Memory>(bindings: Bindings<M>) -> Vec<M::Any> {{\n            vec!["
+        )?;
         for Binding { name, .. } in bindings {
             writeln!(code, "                bindings.{name}.into(),")?;
         }

@@ -15,7 +15,8 @@ fn tint_accepts_every_shader() {
     for shader in fastvae_shaders::ALL {
         let path = folder.join(shader.name).with_extension("wgsl");
         fs::write(&path, shader.source).unwrap();
-        let output = Command::new("tint").args(["--format", "wgsl", "-o", "/dev/null"]).arg(&path).output().unwrap();
+        let output =
+            Command::new("tint").args(["--format", "wgsl", "-o", "/dev/null"]).arg(&path).output().unwrap();
         if !output.status.success() {
             problems += &String::from_utf8_lossy(&output.stderr);
         }

@@ -170,9 +170,3 @@ pub(crate) fn expect_len<T>(kernel: &'static str, buffer: &Buffer<T>, want: usiz
         problem: format!("`{}` holds {} elements, {want} needed", buffer.label(), buffer.len()),
     })
 }
-
-impl GpuEngine {
-    fn max_buffer_bytes(&self) -> u64 {
-        u64::MAX
-    }
-}

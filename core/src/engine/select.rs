@@ -25,9 +25,10 @@ impl Engine {
     /// there is none.
     pub async fn select(kind: EngineKind, adapter: Option<&str>) -> Result<(Self, String)> {
         match (kind, adapter) {
-            (EngineKind::Cpu, Some(_)) => {
-                Err(Error::setting("adapter", "the CPU engine has no adapters: drop it, or choose --engine gpu"))
-            }
+            (EngineKind::Cpu, Some(_)) => Err(Error::setting(
+                "adapter",
+                "the CPU engine has no adapters: drop it, or choose --engine gpu",
+            )),
             (EngineKind::Cpu, None) => Ok((Self::cpu(), "asked for".to_owned())),
             (EngineKind::Gpu, name) => Ok((Self::gpu(name).await?, "asked for".to_owned())),
             (EngineKind::Auto, Some(name)) => {

@@ -117,15 +117,10 @@ impl Kernel for Transpose {
             end += length;
         }
         // `starts` serve as cursors while entries are placed, then step back.
-        let mut id = 0;
-        let mut place = |item: u32, id: u32| {
+        for (id, &item) in (0..self.samples).flat_map(|_| positives).chain(negatives).enumerate() {
             let cursor = &mut starts[list_of[item as usize] as usize - 1];
-            entries[*cursor as usize] = id;
+            entries[*cursor as usize] = id as u32;
             *cursor += 1;
-        };
-        for &item in (0..self.samples).flat_map(|_| positives).chain(negatives) {
-            place(item, id);
-            id += 1;
         }
         for (start, length) in starts[..count].iter_mut().zip(&lengths[..count]) {
             *start -= length;

@@ -32,6 +32,7 @@ pub struct StepPlan {
 }
 
 /// The buffers of the last layer and its loss.
+#[allow(clippy::large_enum_variant, reason = "one a run")]
 enum Head {
     Full {
         logits: Buffer<f32>,

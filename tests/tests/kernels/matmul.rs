@@ -11,7 +11,13 @@ fn view(engine: &Engine, values: &[f32], width: usize) -> View {
 }
 
 /// A B in f64, row-major.
-fn product(m: usize, n: usize, k: usize, a: impl Fn(usize, usize) -> f32, b: impl Fn(usize, usize) -> f32) -> Vec<f64> {
+fn product(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: impl Fn(usize, usize) -> f32,
+    b: impl Fn(usize, usize) -> f32,
+) -> Vec<f64> {
     let cell = |r, c| (0..k).map(|i| f64::from(a(r, i)) * f64::from(b(i, c))).sum();
     (0..m * n).map(|index| cell(index / n, index % n)).collect()
 }
@@ -19,7 +25,9 @@ fn product(m: usize, n: usize, k: usize, a: impl Fn(usize, usize) -> f32, b: imp
 #[test]
 fn matches_f64_at_every_edge() {
     for engine in engines() {
-        for (m, n, k) in [(1, 1, 1), (7, 1, 7), (1, 7, 345), (7, 345, 7), (345, 7, 1), (13, 66, 200), (2, 3, 0)] {
+        for (m, n, k) in
+            [(1, 1, 1), (7, 1, 7), (1, 7, 345), (7, 345, 7), (345, 7, 1), (13, 66, 200), (2, 3, 0)]
+        {
             let (a, b) = (numbers(0, m * k), numbers(1, k * n));
             let c = unwritten(engine, m * n);
             run(engine, MatMul::new(m, n, k, view(engine, &a, k), view(engine, &b, n), View::rows(&c, n)));
@@ -54,7 +62,8 @@ fn transposes_parts_and_sums() {
         let product = product(m, n, k, |r, i| a[(3 + i) * 12 + 2 + r], |i, c| b[(1 + i) * 13 + 4 + c]);
         let matmul = MatMul { alpha: 0.5, beta: 2.0, ..MatMul::new(m, n, k, left, right, View::rows(&c, n)) };
         run(engine, matmul);
-        let want: Vec<f64> = product.iter().zip(&before).map(|(p, b)| 0.5 * p + 2.0 * f64::from(*b)).collect();
+        let want: Vec<f64> =
+            product.iter().zip(&before).map(|(p, b)| 0.5 * p + 2.0 * f64::from(*b)).collect();
         assert_close("alpha, beta", &read(engine, &c), &want, 1e-5, 1e-5);
     }
 }
@@ -91,7 +100,8 @@ fn adds_the_bias_then_activates() {
 fn tanh_saturates() {
     for engine in engines() {
         let c = unwritten(engine, 2);
-        let mut matmul = MatMul::new(2, 1, 1, view(engine, &[1e4, -1e4], 1), view(engine, &[1.0], 1), View::rows(&c, 1));
+        let mut matmul =
+            MatMul::new(2, 1, 1, view(engine, &[1e4, -1e4], 1), view(engine, &[1.0], 1), View::rows(&c, 1));
         matmul.activation = Activation::Tanh;
         run(engine, matmul);
         assert_close("tanh", &read(engine, &c), &[1.0, -1.0], 1e-6, 0.0);

@@ -102,7 +102,9 @@ pub(super) async fn choose(name: Option<&str>) -> Result<(wgpu::Adapter, Adapter
         (true, _) => "no GPU adapter: no driver for Vulkan, Metal, DirectX 12 or WebGPU was found".to_owned(),
         (false, Some(name)) => format!("no adapter is called \"{name}\"; there are: {list}"),
         (false, None) => {
-            format!("no GPU: only {list}, which is slower than the CPU engine and is used when --adapter names it")
+            format!(
+                "no GPU: only {list}, which is slower than the CPU engine and is used when --adapter names it"
+            )
         }
     }))
 }

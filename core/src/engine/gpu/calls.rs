@@ -34,7 +34,9 @@ pub enum Groups {
 impl Groups {
     fn grid(self, shader: &Shader) -> [u32; 2] {
         let count = match self {
-            Self::Threads(threads) => threads.div_ceil(shader.workgroup_size.iter().product::<u32>() as usize),
+            Self::Threads(threads) => {
+                threads.div_ceil(shader.workgroup_size.iter().product::<u32>() as usize)
+            }
             Self::Linear(groups) => groups,
         };
         let rows = count.div_ceil(MAX_GROUPS).max(1);
@@ -65,7 +67,12 @@ impl Calls {
     }
 
     /// Appends a dispatch of the shader that `params` belong to; no work is no dispatch.
-    pub fn dispatch<'a, P: Parameters>(&mut self, params: P, bindings: P::Bindings<Handles<'a>>, groups: Groups) {
+    pub fn dispatch<'a, P: Parameters>(
+        &mut self,
+        params: P,
+        bindings: P::Bindings<Handles<'a>>,
+        groups: Groups,
+    ) {
         let shader = P::SHADER;
         let groups = groups.grid(shader);
         if groups.contains(&0) {

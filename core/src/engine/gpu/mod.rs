@@ -84,6 +84,11 @@ impl GpuEngine {
         &self.info
     }
 
+    /// The most bytes of one buffer that a kernel can reach.
+    pub fn max_buffer_bytes(&self) -> u64 {
+        self.info.max_binding_bytes.min(self.info.max_buffer_bytes)
+    }
+
     pub(super) fn describe(&self) -> String {
         self.info.to_string()
     }
@@ -91,7 +96,7 @@ impl GpuEngine {
     pub(super) fn zeros<T: Element>(&self, label: &'static str, len: usize) -> Result<Buffer<T>> {
         self.status()?;
         let bytes = len as u64 * size_of::<T>() as u64;
-        let limit = self.info.max_binding_bytes.min(self.info.max_buffer_bytes);
+        let limit = self.max_buffer_bytes();
         if bytes > limit {
             return Err(Error::Device(format!(
                 "`{label}` needs {len} values of {} bytes = {bytes} bytes; {} holds at most {limit} bytes, {} \
@@ -239,8 +244,9 @@ impl GpuEngine {
             let ty = wgpu::BufferBindingType::Storage { read_only: binding.read_only };
             entries.push(entry(index, ty, false, 0));
         }
-        let layout =
-            self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let layout = self
+            .device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
         let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label,
             bind_group_layouts: &[Some(&layout)],
@@ -267,7 +273,10 @@ impl GpuEngine {
         if let Some(reason) = &failure.lost {
             return Err(self.gone(reason));
         }
-        failure.error.take().map_or(Ok(()), |error| Err(Error::Device(format!("{}: {error}", self.info.name))))
+        failure
+            .error
+            .take()
+            .map_or(Ok(()), |error| Err(Error::Device(format!("{}: {error}", self.info.name))))
     }
 
     fn gone(&self, reason: &dyn std::fmt::Display) -> Error {
