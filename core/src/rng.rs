@@ -19,6 +19,8 @@ pub enum Stream {
     Shuffle = 4,
     /// First codewords, and replacements of empty ones.
     Codewords = 5,
+    /// Splits and the built-in set; `step` is the purpose.
+    Data = 6,
 }
 
 /// The key of a run's random numbers.

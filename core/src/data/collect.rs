@@ -25,6 +25,8 @@ pub(super) struct Shard {
     items: Interner,
     pairs: [Vec<(u32, u32)>; PARTS],
     part: Part,
+    /// The item that the following lines are about, where a form says it once for many.
+    pub(super) item: Vec<u8>,
     min_rating: Option<f32>,
     rows: u64,
     below_min_rating: u64,
@@ -92,6 +94,7 @@ impl Collector {
             items: Interner::default(),
             pairs: Default::default(),
             part: Part::Train,
+            item: Vec::new(),
             min_rating: options.min_rating,
             rows: 0,
             below_min_rating: 0,
@@ -107,7 +110,10 @@ impl Collector {
     /// What follows comes from this file and belongs to this part.
     pub(super) fn begin(&mut self, file: &str, part: Part) {
         self.report.files.push(file.to_owned());
-        self.shards.iter_mut().for_each(|shard| shard.part = part);
+        for shard in &mut self.shards {
+            shard.part = part;
+            shard.item.clear();
+        }
     }
 
     /// The form the rows came in, for the report.

@@ -3,10 +3,15 @@
 use super::{
     Dataset, LoadOptions,
     collect::{Collector, Part},
-    lines::Text,
+    forms::{Adjacency, JsonLines, Netflix},
+    layout::Layout,
+    lines::{self, Text},
     sniff::{Form, sniff},
-    source::{Source, base_name},
+    source::Source,
+    titles,
 };
+#[cfg(feature = "parquet")]
+use super::parquet;
 use crate::{Error, Result};
 
 /// Reads a set from a folder, a zip, or a single file (gzipped or not); the form is recognised.
@@ -29,10 +34,21 @@ pub fn load_bytes(name: &str, bytes: &[u8], options: &LoadOptions) -> Result<Dat
 
 fn load_source(mut source: Source, options: &LoadOptions) -> Result<Dataset> {
     check(options)?;
+    let layout = Layout::of(&source)?;
     let mut collector = Collector::new(options);
-    let file = source.asked.clone().unwrap_or_default();
-    read(&mut source, &file, Part::Train, options, &mut collector)?;
-    collector.finish(&source.name)
+    for (file, part) in &layout.interactions {
+        read(&mut source, file, *part, options, &mut collector)?;
+    }
+    let mut dataset = collector.finish(&source.name)?;
+    if let Some((file, form)) = layout.titles {
+        titles::attach(&mut dataset, &mut source, &file, form)?;
+    }
+    for (file, ids) in layout.lists.iter().zip([&mut dataset.users, &mut dataset.items]) {
+        if let Some(file) = file {
+            titles::relabel(ids, &mut source, file)?;
+        }
+    }
+    Ok(dataset)
 }
 
 fn check(options: &LoadOptions) -> Result<()> {
@@ -56,8 +72,18 @@ fn read(
     let mut text = Text::new(source.open(file)?);
     let (form, shown) = sniff(&mut text, options.columns.as_ref(), options.min_rating.is_some())?;
     collector.form(&shown);
+    let rated = options.min_rating.is_some();
+    let shards = &mut collector.shards;
     match form {
-        Form::Table(table) => table.read(text, collector),
-        other => Err(Error::format(base_name(file), format!("{other:?}"))),
+        Form::Table(table) => table.read(text, shards),
+        Form::Adjacency => lines::read(&mut text, &Adjacency, shards).map(drop),
+        Form::Netflix => lines::read(&mut text, &Netflix, shards).map(drop),
+        Form::Json => lines::read(&mut text, &JsonLines::new(options.columns.as_ref(), rated), shards).map(drop),
+        #[cfg(feature = "parquet")]
+        Form::Parquet => parquet::read(text, options, &mut shards[0]),
+        #[cfg(not(feature = "parquet"))]
+        Form::Parquet => {
+            Err(Error::format(text.stream.name, "Parquet is not read by this build; convert it to csv first"))
+        }
     }
 }

@@ -8,17 +8,23 @@
 mod collect;
 mod csr;
 mod filter;
+mod forms;
 mod intern;
+mod layout;
 mod lines;
 mod load;
 mod options;
 mod parallel;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod random;
 mod sniff;
 mod source;
 mod split;
 mod statistics;
+mod synthetic;
 mod table;
+mod titles;
 
 pub use csr::Csr;
 pub use intern::compare_ids;
@@ -28,6 +34,7 @@ pub use load::load_bytes;
 pub use options::{Column, Columns, LoadOptions};
 pub use split::{EvaluationSet, Protocol, Split, SplitOptions, split};
 pub use statistics::{Counts, Histories, LoadReport, Statistics};
+pub use synthetic::{MIN_ITEMS, SyntheticOptions, synthetic};
 
 /// A set of interactions with the ids, titles and genres behind the numbers.
 #[derive(Clone, Debug)]

@@ -1,34 +1,51 @@
-//! A counter generator: the n-th number of a stream is a function of (seed, stream, row, n) alone, so results
-//! depend on neither threads nor platform.
+//! Random numbers for splits and the built-in set: streams of [`crate::rng`], one for each purpose and row, so
+//! results depend on neither threads nor platform.
 
-/// One stream of numbers; cheap enough to make one for every user.
-pub(super) struct Stream {
-    key: u64,
-    count: u64,
+use crate::rng::{self, Rng};
+
+/// What a stream is for; two purposes never share a number.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub(super) enum Purpose {
+    /// Which items of a user are for the test.
+    Test,
+    /// Which training items of a user validate.
+    Validation,
+    /// Which users are held out.
+    Users,
+    /// The built-in set: what an item is like.
+    Item,
+    /// The built-in set: what a user likes and has seen.
+    Taste,
+    /// The built-in set: which item is how popular.
+    Popularity,
 }
 
-/// Weyl increment and finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-fn mix(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
+/// One stream; cheap enough to make one for every user.
+pub(super) struct Stream {
+    rng: Rng,
+    purpose: Purpose,
+    row: u32,
+    draw: u32,
+    rest: Option<u64>,
 }
 
 impl Stream {
     /// The stream of one row (a user, an item) for one purpose.
-    pub(super) fn new(seed: u64, purpose: u64, row: u64) -> Self {
-        let key = mix(
-            mix(mix(seed.wrapping_add(GOLDEN)) ^ purpose.wrapping_mul(GOLDEN)) ^ row.wrapping_mul(GOLDEN)
-        );
-        Self { key, count: 0 }
+    pub(super) fn new(seed: u64, purpose: Purpose, row: u32) -> Self {
+        Self { rng: Rng::new(seed), purpose, row, draw: 0, rest: None }
     }
 
     /// The next 64 random bits.
     pub(super) fn next(&mut self) -> u64 {
-        self.count += 1;
-        mix(self.key.wrapping_add(self.count.wrapping_mul(GOLDEN)))
+        if let Some(bits) = self.rest.take() {
+            return bits;
+        }
+        let words = self.rng.block(rng::Stream::Data, self.purpose as u32, self.row, self.draw);
+        self.draw += 1;
+        let join = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        self.rest = Some(join(words[2], words[3]));
+        join(words[0], words[1])
     }
 
     /// An integer below `bound`, from the high half of the product.

@@ -80,6 +80,9 @@ pub(super) fn sniff(
         let mut widths = lines.iter().map(|line| delimiter.fields(line).len());
         let width = widths.next();
         if adjacency_name || widths.any(|other| Some(other) != width) {
+            if needs_rating {
+                return Err(no_ratings(&name));
+            }
             return Ok((Form::Adjacency, "user item item ... (LightGCN)".into()));
         }
     }
@@ -110,6 +113,13 @@ pub(super) fn sniff(
     }
     let table = Table { delimiter, quoted, width, user: roles.0, item: roles.1, rating: roles.2 };
     Ok((Form::Table(table), form))
+}
+
+pub(super) fn no_ratings(name: &str) -> Error {
+    Error::setting(
+        "min-rating",
+        format!("{name} has no ratings; leave the setting out, or name their column: --columns user=..,item=..,rating=.."),
+    )
 }
 
 fn text_line(text: &Text) -> u64 {
@@ -203,7 +213,7 @@ fn skip_record(text: &mut Text, quoted: bool) -> Result<()> {
 }
 
 /// User, item and rating column.
-type Roles = (usize, usize, Option<usize>);
+pub(super) type Roles = (usize, usize, Option<usize>);
 
 /// Names of columns as sets use them, best first, in lower case without `_`, `-` and blanks.
 const USER: &[&str] = &[

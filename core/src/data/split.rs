@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Csr, Dataset, parallel, random::Stream};
+use super::{Csr, Dataset, parallel, random::{Purpose, Stream}};
 use crate::{Error, Result};
 
 /// Users to score: each user's representation comes from `fold_in`, whose items are masked; the ranking of all
@@ -77,11 +77,6 @@ impl Default for SplitOptions {
     }
 }
 
-/// What a stream of random numbers is for.
-const TEST: u64 = 1;
-const VALIDATION: u64 = 2;
-const USERS: u64 = 3;
-
 /// Divides a set. The same set, options and seed give the same split everywhere.
 ///
 /// # Errors
@@ -148,7 +143,7 @@ fn weak(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     let all = &dataset.interactions;
     let columns = all.columns() as u32;
     let parts = parallel::map(all.rows(), |user| {
-        divide(all.row(user), options.test_share, Stream::new(options.seed, TEST, user as u64))
+        divide(all.row(user), options.test_share, Stream::new(options.seed, Purpose::Test, user as u32))
     });
     let training = Csr::from_sorted(parts.iter().map(|part| &part.0), columns)?;
     let rows = parts.into_iter().enumerate().map(|(user, (seen, rest))| (user as u32, seen, rest)).collect();
@@ -165,7 +160,7 @@ fn cut_validation(training: &Csr, options: &SplitOptions) -> Result<(Csr, Vec<u3
     let mut sample: Vec<u32> =
         train_users.iter().copied().filter(|&user| training.row(user as usize).len() >= 2).collect();
     let count = if options.validation_share > 0.0 { options.validation_users as usize } else { 0 };
-    Stream::new(options.seed, USERS, 0).shuffle(&mut sample, count);
+    Stream::new(options.seed, Purpose::Users, 0).shuffle(&mut sample, count);
     sample.truncate(count);
     sample.sort_unstable();
     let rows = parallel::map(sample.len(), |at| {
@@ -173,7 +168,7 @@ fn cut_validation(training: &Csr, options: &SplitOptions) -> Result<(Csr, Vec<u3
         let row = training.row(user as usize);
         // At least one item validates and at least one stays, whatever the share of a short history.
         let share = options.validation_share.max(1.0 / row.len() as f64).min(1.0 - 1.0 / row.len() as f64);
-        let (seen, rest) = divide(row, share, Stream::new(options.seed, VALIDATION, u64::from(user)));
+        let (seen, rest) = divide(row, share, Stream::new(options.seed, Purpose::Validation, user));
         (user, seen, rest)
     });
     let mut cut = rows.iter().peekable();
@@ -198,7 +193,7 @@ fn strong(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
             users.len()
         )));
     }
-    Stream::new(options.seed, USERS, 0).shuffle(&mut users, 2 * count);
+    Stream::new(options.seed, Purpose::Users, 0).shuffle(&mut users, 2 * count);
     let mut train_users = users.split_off(2 * count);
     let mut test_users = users.split_off(count);
     let mut validation_users = users;
@@ -213,7 +208,7 @@ fn strong(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
             let row = all.row(user as usize).iter().copied().filter(|&item| known[item as usize]);
             let row: Vec<u32> = row.collect();
             let (seen, rest) =
-                divide(&row, options.test_share, Stream::new(options.seed, TEST, u64::from(user)));
+                divide(&row, options.test_share, Stream::new(options.seed, Purpose::Test, user));
             (user, seen, rest)
         });
         evaluation(rows, columns)

@@ -1,7 +1,7 @@
 //! One interaction a line: csv, tsv, `::` and blank-separated tables, with and without quotes.
 
 use super::{
-    collect::{Collector, Shard},
+    collect::Shard,
     lines::{self, LineFormat, Text},
 };
 use crate::{Error, Result};
@@ -99,11 +99,11 @@ impl Table {
     }
 
     /// Reads the rest of a text.
-    pub(super) fn read(&self, mut text: Text, collector: &mut Collector) -> Result<()> {
-        let Some(block) = lines::read(&mut text, self, &mut collector.shards)? else {
+    pub(super) fn read(&self, mut text: Text, shards: &mut [Shard]) -> Result<()> {
+        let Some(block) = lines::read(&mut text, self, shards)? else {
             return Ok(());
         };
-        self.read_quoted(text, block, &mut collector.shards[0])
+        self.read_quoted(text, block, &mut shards[0])
     }
 
     /// From the first quote on: fields may hold delimiters and line breaks.

@@ -1,0 +1,176 @@
+//! Titles and genres of items.
+
+use std::{collections::HashMap, io::Read};
+
+use super::{
+    Dataset,
+    layout::TitleForm,
+    sniff,
+    source::Source,
+    table::Delimiter,
+};
+use crate::{Error, Result};
+
+/// Title and genres by item id.
+type Titles = HashMap<String, (String, Vec<String>)>;
+
+/// The genres of ml-100k in the order of their flags; its `u.genre` says the same.
+const ML_100K: [&str; 19] = [
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
+    "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+];
+
+/// Reads the file and gives each item of the set its title; one without keeps its id.
+pub(super) fn attach(dataset: &mut Dataset, source: &mut Source, file: &str, form: TitleForm) -> Result<()> {
+    let mut stream = source.open(file)?;
+    let name = stream.name.clone();
+    let mut bytes = Vec::new();
+    stream.reader.read_to_end(&mut bytes).map_err(|error| stream.error(error))?;
+    let titles = read(&name, bytes, form)?;
+    let found = |item: &String| titles.get(item);
+    dataset.titles = Some(
+        dataset.items.iter().map(|item| found(item).map_or_else(|| item.clone(), |entry| entry.0.clone())).collect(),
+    );
+    if titles.values().any(|entry| !entry.1.is_empty()) {
+        let genres = dataset.items.iter().map(|item| found(item).map_or_else(Vec::new, |entry| entry.1.clone()));
+        dataset.genres = Some(genres.collect());
+    }
+    dataset.report.files.push(file.to_owned());
+    Ok(())
+}
+
+/// UTF-8; where a form is known to come in Latin-1 too, that is the other choice.
+fn decode(name: &str, bytes: Vec<u8>, latin1: bool) -> Result<String> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)),
+        // Latin-1 is the first 256 code points.
+        Err(error) if latin1 => Ok(error.as_bytes().iter().map(|&byte| char::from(byte)).collect()),
+        Err(error) => {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = memchr::memchr_iter(b'\n', before).count() + 1;
+            Err(Error::format(format!("{name}:{line}"), "not UTF-8; save the file as UTF-8"))
+        }
+    }
+}
+
+fn genres(text: &str) -> Vec<String> {
+    let names = text.split('|').map(str::trim);
+    names.filter(|name| !name.is_empty() && *name != "(no genres listed)").map(str::to_owned).collect()
+}
+
+fn read(name: &str, bytes: Vec<u8>, form: TitleForm) -> Result<Titles> {
+    let latin1 = matches!(form, TitleForm::MoviesDat | TitleForm::UItem | TitleForm::Netflix);
+    let text = decode(name, bytes, latin1)?;
+    match form {
+        TitleForm::Csv => table(name, &text),
+        TitleForm::RecBole => recbole(name, &text),
+        TitleForm::MoviesDat | TitleForm::UItem | TitleForm::Netflix => {
+            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+            let entry = |(number, line): (usize, &str)| {
+                let entry = match form {
+                    TitleForm::MoviesDat => movies_dat(line),
+                    TitleForm::UItem => u_item(line),
+                    _ => netflix(line),
+                };
+                entry.ok_or_else(|| {
+                    let problem = format!("no item with a title: {:?}", sniff::shorten(line));
+                    Error::format(format!("{name}:{}", number + 1), problem)
+                })
+            };
+            lines.map(entry).collect()
+        }
+    }
+}
+
+fn movies_dat(line: &str) -> Option<(String, (String, Vec<String>))> {
+    let (id, rest) = line.split_once("::")?;
+    let (title, names) = rest.rsplit_once("::")?;
+    Some((id.trim().into(), (title.trim().into(), genres(names))))
+}
+
+fn u_item(line: &str) -> Option<(String, (String, Vec<String>))> {
+    let fields: Vec<&str> = line.split('|').collect();
+    let title = fields.get(1)?.trim().to_owned();
+    let flags = fields.get(5..).unwrap_or_default().iter().zip(ML_100K);
+    let names = flags.filter(|(flag, name)| flag.trim() == "1" && *name != "unknown").map(|(_, name)| name.to_owned());
+    Some((fields[0].trim().into(), (title, names.collect())))
+}
+
+fn netflix(line: &str) -> Option<(String, (String, Vec<String>))> {
+    let mut fields = line.splitn(3, ',');
+    let (id, year, title) = (fields.next()?, fields.next()?, fields.next()?.trim());
+    let title = if year == "NULL" { title.into() } else { format!("{title} ({year})") };
+    Some((id.trim().into(), (title, Vec::new())))
+}
+
+fn table(name: &str, text: &str) -> Result<Titles> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let wrong = |error: csv::Error| {
+        let line = error.position().map_or(1, csv::Position::line);
+        Error::format(format!("{name}:{line}"), format!("{error}; is the line cut short?"))
+    };
+    let header: Vec<String> = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
+    let place = |known: &[&str]| sniff::find(&header, known);
+    let (Some(id), Some(title)) = (place(&["movieid", "item"]), place(&["title"])) else {
+        let problem = format!("the header must name movieId (or item) and title, but is {}", header.join(","));
+        return Err(Error::format(format!("{name}:1"), problem));
+    };
+    let names = place(&["genres"]);
+    let rows = reader.records().map(|record| {
+        let record = record.map_err(wrong)?;
+        let names = names.map_or_else(Vec::new, |at| genres(&record[at]));
+        Ok((record[id].trim().to_owned(), (record[title].trim().to_owned(), names)))
+    });
+    rows.collect()
+}
+
+/// RecBole's `.item`: any column whose name speaks of a title or name, and of genres or categories.
+fn recbole(name: &str, text: &str) -> Result<Titles> {
+    let tab = Delimiter::Byte(b'\t');
+    let field = |line: &str, at: usize| line.split('\t').nth(at).unwrap_or("").trim().to_owned();
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or("");
+    let names: Vec<String> =
+        tab.fields(header.as_bytes()).into_iter().map(|name| String::from_utf8_lossy(name).to_lowercase()).collect();
+    let speaks = |of: &[&str]| names.iter().position(|name| of.iter().any(|word| name.contains(word)));
+    let (Some(id), title) = (speaks(&["item_id"]), speaks(&["title", "name"])) else {
+        return Err(Error::format(format!("{name}:1"), format!("the header names no item_id: {}", sniff::shorten(header))));
+    };
+    let classes = speaks(&["genre", "class", "categor"]);
+    let lines = lines.filter(|line| !line.trim().is_empty());
+    Ok(lines
+        .map(|line| {
+            let id = field(line, id);
+            let title = title.map_or_else(|| id.clone(), |at| field(line, at));
+            let classes = classes.map_or_else(String::new, |at| field(line, at));
+            // A sequence of tokens is separated by blanks; ml-100k and others write commas or bars.
+            let classes = classes.split([' ', '|', ',']).map(str::trim).filter(|class| !class.is_empty());
+            (id, (title, classes.map(str::to_owned).collect()))
+        })
+        .collect())
+}
+
+/// LightGCN's lists: a header, then `org_id remap_id` a line. Gives each number of the set back its id.
+pub(super) fn relabel(ids: &mut [String], source: &mut Source, file: &str) -> Result<()> {
+    let mut stream = source.open(file)?;
+    let name = stream.name.clone();
+    let mut bytes = Vec::new();
+    stream.reader.read_to_end(&mut bytes).map_err(|error| stream.error(error))?;
+    let text = decode(&name, bytes, false)?;
+    let mut originals: HashMap<&str, &str> = HashMap::new();
+    for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
+        // Some lists carry further columns; ids hold no blanks.
+        let mut fields = line.split_whitespace();
+        let (Some(original), Some(number_of_it)) = (fields.next(), fields.next()) else {
+            let problem = format!("expected `org_id remap_id`, found {:?}", sniff::shorten(line));
+            return Err(Error::format(format!("{name}:{}", number + 1), problem));
+        };
+        originals.insert(number_of_it, original);
+    }
+    for id in ids {
+        if let Some(original) = originals.get(id.as_str()) {
+            *id = (*original).to_owned();
+        }
+    }
+    Ok(())
+}
