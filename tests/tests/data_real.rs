@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use fastvae::data::{Counts, Dataset, LoadOptions, load};
+use fastvae::data::{Counts, Dataset, LoadOptions, load, load_bytes};
 
 /// The file or folder, if the machine has it.
 fn real(name: &str) -> Option<PathBuf> {
@@ -47,4 +47,42 @@ fn gowalla_is_its_own_core() {
     for core in [0, 10] {
         assert_eq!(read(&path, core).statistics().counts, counts(29_858, 40_988, 1_027_464));
     }
+}
+
+#[test]
+fn movielens_100k_with_latin1_titles() {
+    let Some(path) = real("ml-100k") else { return };
+    let set = read(&path, 0);
+    assert_eq!(set.statistics().counts, counts(943, 1_682, 100_000));
+    assert_eq!(set.users[..3], ["1", "2", "3"]);
+    let titles = set.titles.as_ref().unwrap();
+    let genres = set.genres.as_ref().unwrap();
+    assert_eq!(titles[0], "Toy Story (1995)");
+    assert_eq!(genres[0], ["Animation", "Children's", "Comedy"]);
+    let accented = titles.iter().position(|title| title.starts_with("Visitors, The (Visiteurs")).unwrap();
+    assert_eq!(titles[accented], "Visitors, The (Visiteurs, Les) (1993)");
+    assert!(titles.iter().any(|title| title.contains('é')), "Latin-1 became UTF-8");
+    // The same file alone finds its neighbour, and the same bytes without a neighbour have no titles.
+    let alone = load(&path.join("u.data"), &LoadOptions::default()).unwrap();
+    assert_eq!(alone.titles, set.titles);
+    assert_eq!(alone.interactions, set.interactions);
+    let bytes = std::fs::read(path.join("u.data")).unwrap();
+    let bytes = load_bytes("u.data", &bytes, &LoadOptions::default()).unwrap();
+    assert_eq!((bytes.titles, &bytes.interactions), (None, &set.interactions));
+    // As counted with grep and sort: 82,520 ratings of at least 3.
+    let liked = load(&path, &LoadOptions { min_rating: Some(3.0), ..LoadOptions::default() }).unwrap();
+    assert_eq!(liked.interactions.nnz(), 82_520);
+    assert_eq!(liked.report.below_min_rating, 17_480);
+}
+
+#[test]
+fn movielens_latest_small_with_quoted_titles() {
+    let Some(path) = real("ml-latest-small") else { return };
+    let set = read(&path, 0);
+    assert_eq!(set.statistics().counts, counts(610, 9_724, 100_836));
+    let titles = set.titles.as_ref().unwrap();
+    let at = set.items.iter().position(|item| item == "11").unwrap();
+    assert_eq!(titles[at], "American President, The (1995)");
+    assert_eq!(set.genres.as_ref().unwrap()[at], ["Comedy", "Drama", "Romance"]);
+    assert_eq!(set.items[..4], ["1", "2", "3", "4"]);
 }

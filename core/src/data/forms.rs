@@ -71,7 +71,10 @@ impl JsonLines {
         }
         let (user, item, rating) = sniff::named_roles(keys);
         let missing = |role: &str| {
-            format!("no {role} among the keys ({}); say which with --columns user=KEY,item=KEY,rating=KEY", shown())
+            format!(
+                "no {role} among the keys ({}); say which with --columns user=KEY,item=KEY,rating=KEY",
+                shown()
+            )
         };
         Ok((user.ok_or_else(|| missing("user"))?, item.ok_or_else(|| missing("item"))?, rating))
     }
@@ -80,7 +83,11 @@ impl JsonLines {
 impl LineFormat for JsonLines {
     fn line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String> {
         let object: Object = serde_json::from_slice(line).map_err(|error| {
-            let hint = if line.starts_with(b"{'") { "; single quotes are Python, not JSON: write it as JSON" } else { "" };
+            let hint = if line.starts_with(b"{'") {
+                "; single quotes are Python, not JSON: write it as JSON"
+            } else {
+                ""
+            };
             format!("not a JSON object ({error}){hint}")
         })?;
         let keys: Vec<&str> = object.0.iter().map(|(key, _)| key.as_ref()).collect();

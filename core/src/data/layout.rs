@@ -1,6 +1,9 @@
 //! Recognises a set by the names of its files: which hold interactions, which hold titles.
 
-use super::{collect::Part, source::{Source, base_name}};
+use super::{
+    collect::Part,
+    source::{Source, base_name},
+};
 use crate::{Error, Result};
 
 /// The form of a file of titles.
@@ -43,7 +46,11 @@ const GIVEN: [(&str, &[(&str, Part)]); 3] = [
     ),
     (
         "train.txt",
-        &[("val.txt", Part::ValidationHeldOut), ("valid.txt", Part::ValidationHeldOut), ("test.txt", Part::TestHeldOut)],
+        &[
+            ("val.txt", Part::ValidationHeldOut),
+            ("valid.txt", Part::ValidationHeldOut),
+            ("test.txt", Part::TestHeldOut),
+        ],
     ),
     ("train.inter", &[("valid.inter", Part::ValidationHeldOut), ("test.inter", Part::TestHeldOut)]),
 ];
@@ -75,14 +82,19 @@ impl Layout {
         let find = |name: &str| files.iter().find(|file| file.0 == name).map(|file| file.1.clone());
         if let Some(asked) = &source.asked {
             let titles = titles_for(&plain(asked), &files);
-            return Ok(Self { interactions: vec![(asked.clone(), Part::Train)], titles, lists: [None, None] });
+            return Ok(Self {
+                interactions: vec![(asked.clone(), Part::Train)],
+                titles,
+                lists: [None, None],
+            });
         }
         for (train, others) in GIVEN {
             // RecBole puts the name of the set before its parts.
             let find = |name: &str| {
                 let ending = format!(".{name}");
                 find(name).or_else(|| {
-                    let file = files.iter().find(|file| name.ends_with(".inter") && file.0.ends_with(&ending));
+                    let file =
+                        files.iter().find(|file| name.ends_with(".inter") && file.0.ends_with(&ending));
                     file.map(|file| file.1.clone())
                 })
             };
@@ -91,8 +103,16 @@ impl Layout {
                 && parts.iter().any(|(_, part)| *part == Part::TestHeldOut)
             {
                 let titles = titles_for(&plain(&train), &files);
-                let lists = if train.ends_with(".txt") { ["user_list.txt", "item_list.txt"].map(&find) } else { [None, None] };
-                return Ok(Self { interactions: [vec![(train, Part::Train)], parts].concat(), titles, lists });
+                let lists = if train.ends_with(".txt") {
+                    ["user_list.txt", "item_list.txt"].map(&find)
+                } else {
+                    [None, None]
+                };
+                return Ok(Self {
+                    interactions: [vec![(train, Part::Train)], parts].concat(),
+                    titles,
+                    lists,
+                });
             }
         }
         let known = ["ratings.csv", "ratings.dat", "u.data"].iter().find_map(|name| find(name));
@@ -104,13 +124,17 @@ impl Layout {
             chosen = files.iter().filter(|file| netflix(&file.0)).map(|file| file.1.clone()).collect();
         }
         if chosen.is_empty() {
-            let one = files.iter().find(|file| file.0.ends_with("totalcheckins.txt") || file.0.ends_with(".inter"));
+            let one =
+                files.iter().find(|file| file.0.ends_with("totalcheckins.txt") || file.0.ends_with(".inter"));
             chosen.extend(one.map(|file| file.1.clone()));
         }
         if chosen.is_empty() {
             let endings =
                 [".csv", ".tsv", ".txt", ".dat", ".data", ".json", ".jsonl", ".ndjson", ".parquet", ".pq"];
-            let readme = |name: &str| has_ending(name, &["readme.txt", "license.txt", ".items.csv"]) || TITLES.iter().any(|t| t.0 == name);
+            let readme = |name: &str| {
+                has_ending(name, &["readme.txt", "license.txt", ".items.csv"])
+                    || TITLES.iter().any(|t| t.0 == name)
+            };
             let candidates = files.iter().filter(|file| has_ending(&file.0, &endings) && !readme(&file.0));
             chosen = candidates.map(|file| file.1.clone()).collect();
         }
@@ -118,7 +142,11 @@ impl Layout {
             return Err(unclear(source, &chosen));
         }
         let titles = titles_for(&plain(&chosen[0]), &files);
-        Ok(Self { interactions: chosen.into_iter().map(|file| (file, Part::Train)).collect(), titles, lists: [None, None] })
+        Ok(Self {
+            interactions: chosen.into_iter().map(|file| (file, Part::Train)).collect(),
+            titles,
+            lists: [None, None],
+        })
     }
 }
 
@@ -135,7 +163,8 @@ fn titles_for(interactions: &str, files: &[(String, &String)]) -> Option<(String
         TitleForm::Csv => name.strip_suffix("items.csv").is_some_and(|set| is_beside(set, interactions)),
         TitleForm::MoviesDat => interactions == "ratings.dat",
         TitleForm::UItem => {
-            interactions == "u.data" || has_ending(interactions, &[".base", ".test"]) && interactions.starts_with('u')
+            interactions == "u.data"
+                || has_ending(interactions, &[".base", ".test"]) && interactions.starts_with('u')
         }
         TitleForm::Netflix => interactions.starts_with("combined_data_") || interactions.starts_with("mv_"),
         TitleForm::RecBole => {

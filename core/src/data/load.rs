@@ -1,5 +1,7 @@
 //! From a path or bytes to a [`Dataset`].
 
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::{
     Dataset, LoadOptions,
     collect::{Collector, Part},
@@ -10,8 +12,6 @@ use super::{
     source::Source,
     titles,
 };
-#[cfg(feature = "parquet")]
-use super::parquet;
 use crate::{Error, Result};
 
 /// Reads a set from a folder, a zip, or a single file (gzipped or not); the form is recognised.
@@ -78,7 +78,9 @@ fn read(
         Form::Table(table) => table.read(text, shards),
         Form::Adjacency => lines::read(&mut text, &Adjacency, shards).map(drop),
         Form::Netflix => lines::read(&mut text, &Netflix, shards).map(drop),
-        Form::Json => lines::read(&mut text, &JsonLines::new(options.columns.as_ref(), rated), shards).map(drop),
+        Form::Json => {
+            lines::read(&mut text, &JsonLines::new(options.columns.as_ref(), rated), shards).map(drop)
+        }
         #[cfg(feature = "parquet")]
         Form::Parquet => parquet::read(text, options, &mut shards[0]),
         #[cfg(not(feature = "parquet"))]

@@ -6,7 +6,11 @@
 //! same numbering whatever the order of its rows.
 
 mod collect;
+#[cfg(not(target_arch = "wasm32"))]
+mod convert;
 mod csr;
+#[cfg(feature = "download")]
+pub mod download;
 mod filter;
 mod forms;
 mod intern;
@@ -26,6 +30,8 @@ mod synthetic;
 mod table;
 mod titles;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use convert::{WriteForm, write};
 pub use csr::Csr;
 pub use intern::compare_ids;
 #[cfg(not(target_arch = "wasm32"))]

@@ -27,7 +27,8 @@ pub(super) fn read(text: Text, options: &LoadOptions, shard: &mut Shard) -> Resu
     let stream_error = text.stream.error_of();
     let mut bytes = Vec::new();
     text.rest(Vec::new()).read_to_end(&mut bytes).map_err(stream_error)?;
-    let damaged = |error: ParquetError| Error::format(&name, format!("damaged Parquet ({error}); write it again"));
+    let damaged =
+        |error: ParquetError| Error::format(&name, format!("damaged Parquet ({error}); write it again"));
     let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(damaged)?;
     let schema = file.metadata().file_metadata().schema_descr_ptr();
     let names: Vec<String> = schema.columns().iter().map(|column| column.path().string()).collect();
@@ -51,7 +52,9 @@ pub(super) fn read(text: Text, options: &LoadOptions, shard: &mut Shard) -> Resu
     let mut row = 0u64;
     for group in 0..file.num_row_groups() {
         let group = file.get_row_group(group).map_err(damaged)?;
-        let column = |at: usize| Column::new(&name, schema.column(at).as_ref(), group.get_column_reader(at).map_err(damaged)?);
+        let column = |at: usize| {
+            Column::new(&name, schema.column(at).as_ref(), group.get_column_reader(at).map_err(damaged)?)
+        };
         let (mut users, mut items) = (column(user)?, column(item)?);
         let mut ratings = rating.map(column).transpose()?;
         loop {
@@ -71,7 +74,9 @@ pub(super) fn read(text: Text, options: &LoadOptions, shard: &mut Shard) -> Resu
                 let user = users.next().ok_or_else(|| wrong("the user is null".to_owned()))?;
                 let item = items.next().ok_or_else(|| wrong("the item is null".to_owned()))?;
                 let rating = match &mut ratings {
-                    Some(ratings) => Some(ratings.next().ok_or_else(|| wrong("the rating is null".to_owned()))?),
+                    Some(ratings) => {
+                        Some(ratings.next().ok_or_else(|| wrong("the rating is null".to_owned()))?)
+                    }
                     None => None,
                 };
                 shard.add(user.trim_ascii(), item.trim_ascii(), rating).map_err(wrong)?;
@@ -121,7 +126,10 @@ impl Column {
     fn new(name: &str, column: &ColumnDescriptor, reader: ColumnReader) -> Result<Self> {
         use parquet::basic::ConvertedType;
         let unfit = |kind: &str| {
-            Error::format(name, format!("the column {} holds {kind}; texts or numbers are expected", column.path().string()))
+            Error::format(
+                name,
+                format!("the column {} holds {kind}; texts or numbers are expected", column.path().string()),
+            )
         };
         if column.max_rep_level() > 0 {
             return Err(unfit("lists"));

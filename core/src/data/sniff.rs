@@ -10,6 +10,8 @@ use crate::{Error, Result};
 
 /// Bytes looked at.
 const HEAD: usize = 64 << 10;
+/// The longest first line.
+const LONGEST: usize = 16 << 20;
 /// Lines looked at.
 const LINES: usize = 100;
 
@@ -52,12 +54,20 @@ pub(super) fn sniff(
         ));
     }
     skip_preamble(text);
-    let ended = text.is_at_end() && text.peek(0)?.len() <= HEAD;
+    // A user of an adjacency list may have very many items.
+    let mut length = HEAD;
+    while length < LONGEST && !text.is_at_end() && !text.peek(length)?.contains(&b'\n') {
+        length *= 2;
+    }
+    let ended = text.is_at_end();
     let head = text.peek(0)?;
     let lines = whole_lines(head, ended);
     let Some(&first) = lines.first() else {
-        let problem =
-            if ended { "nothing in it but blank lines" } else { "the first line is longer than 64 KiB" };
+        let problem = if ended {
+            "nothing in it but blank lines"
+        } else {
+            "the first line is longer than 16 MiB; is it a table of users and items?"
+        };
         return Err(Error::format(name, problem));
     };
     if first.starts_with(b"{") {
@@ -91,18 +101,13 @@ pub(super) fn sniff(
         Delimiter::Byte(_) => first.starts_with(b"\""),
         _ => false,
     };
-    let place = format!("{name}:{}", text_line(text));
+    let place = format!("{name}:{}", text.lines + 1);
     let head = text.peek(0)?;
     let records = records(head, ended, delimiter, quoted);
     let width = records.first().map_or(0, Vec::len);
     let (header, roles) = roles(&records, columns, &place)?;
     if needs_rating && roles.2.is_none() {
-        return Err(Error::setting(
-            "min-rating",
-            format!(
-                "{name} has no column of ratings; leave the setting out, or name one: --columns user=..,item=..,rating=.."
-            ),
-        ));
+        return Err(no_ratings(&name));
     }
     let mut form = format!("{}-separated", delimiter.name());
     if header {
@@ -118,12 +123,10 @@ pub(super) fn sniff(
 pub(super) fn no_ratings(name: &str) -> Error {
     Error::setting(
         "min-rating",
-        format!("{name} has no ratings; leave the setting out, or name their column: --columns user=..,item=..,rating=.."),
+        format!(
+            "{name} has no ratings; leave the setting out, or name their column: --columns user=..,item=..,rating=.."
+        ),
     )
-}
-
-fn text_line(text: &Text) -> u64 {
-    text.lines + 1
 }
 
 /// The byte order mark, blank lines, and comments as in SNAP and KONECT files.

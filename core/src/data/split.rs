@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Csr, Dataset, parallel, random::{Purpose, Stream}};
+use super::{
+    Csr, Dataset, parallel,
+    random::{Purpose, Stream},
+};
 use crate::{Error, Result};
 
 /// Users to score: each user's representation comes from `fold_in`, whose items are masked; the ranking of all

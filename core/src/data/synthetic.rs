@@ -116,7 +116,10 @@ pub fn synthetic(options: &SyntheticOptions) -> Result<Dataset> {
         return Err(Error::setting("users", "0 users make no set; 2000 is the default"));
     }
     if options.items < MIN_ITEMS {
-        return Err(Error::setting("items", format!("{} items are too few; at least {MIN_ITEMS}", options.items)));
+        return Err(Error::setting(
+            "items",
+            format!("{} items are too few; at least {MIN_ITEMS}", options.items),
+        ));
     }
     if options.shortest == 0 || options.shortest > options.longest || options.longest > options.items / 2 {
         return Err(Error::setting(
@@ -182,7 +185,9 @@ fn films(options: &SyntheticOptions) -> Vec<Film> {
             let year = start + random.below(years);
             let first = GENRES[main].first[random.below(8) as usize];
             let second = GENRES[*genres.last().unwrap_or(&main)].second[random.below(8) as usize];
-            let name = if random.below(3) == 0 { format!("The {first} {second}") } else { format!("{first} {second}") };
+            // "The Beneath Glaciers" is no title.
+            let article = GENRES[main].name != "Documentary" && random.below(3) == 0;
+            let name = if article { format!("The {first} {second}") } else { format!("{first} {second}") };
             let mut title = format!("{name} ({year})");
             let mut part = 1;
             while !taken.insert(title.clone()) {
@@ -230,7 +235,8 @@ struct Shelves {
 
 impl Shelves {
     fn new(films: &[Film], popularity: &[u64]) -> Self {
-        let mut shelves = Self { all: Shelf::default(), tastes: GENRES.iter().map(|_| Default::default()).collect() };
+        let mut shelves =
+            Self { all: Shelf::default(), tastes: GENRES.iter().map(|_| Default::default()).collect() };
         for (item, (film, &weight)) in films.iter().zip(popularity).enumerate() {
             shelves.all.push(item as u32, weight);
             for (place, &genre) in film.genres.iter().enumerate() {

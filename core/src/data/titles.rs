@@ -2,13 +2,7 @@
 
 use std::{collections::HashMap, io::Read};
 
-use super::{
-    Dataset,
-    layout::TitleForm,
-    sniff,
-    source::Source,
-    table::Delimiter,
-};
+use super::{Dataset, layout::TitleForm, sniff, source::Source, table::Delimiter};
 use crate::{Error, Result};
 
 /// Title and genres by item id.
@@ -16,8 +10,25 @@ type Titles = HashMap<String, (String, Vec<String>)>;
 
 /// The genres of ml-100k in the order of their flags; its `u.genre` says the same.
 const ML_100K: [&str; 19] = [
-    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
-    "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
 ];
 
 /// Reads the file and gives each item of the set its title; one without keeps its id.
@@ -29,10 +40,15 @@ pub(super) fn attach(dataset: &mut Dataset, source: &mut Source, file: &str, for
     let titles = read(&name, bytes, form)?;
     let found = |item: &String| titles.get(item);
     dataset.titles = Some(
-        dataset.items.iter().map(|item| found(item).map_or_else(|| item.clone(), |entry| entry.0.clone())).collect(),
+        dataset
+            .items
+            .iter()
+            .map(|item| found(item).map_or_else(|| item.clone(), |entry| entry.0.clone()))
+            .collect(),
     );
     if titles.values().any(|entry| !entry.1.is_empty()) {
-        let genres = dataset.items.iter().map(|item| found(item).map_or_else(Vec::new, |entry| entry.1.clone()));
+        let genres =
+            dataset.items.iter().map(|item| found(item).map_or_else(Vec::new, |entry| entry.1.clone()));
         dataset.genres = Some(genres.collect());
     }
     dataset.report.files.push(file.to_owned());
@@ -92,7 +108,9 @@ fn u_item(line: &str) -> Option<(String, (String, Vec<String>))> {
     let fields: Vec<&str> = line.split('|').collect();
     let title = fields.get(1)?.trim().to_owned();
     let flags = fields.get(5..).unwrap_or_default().iter().zip(ML_100K);
-    let names = flags.filter(|(flag, name)| flag.trim() == "1" && *name != "unknown").map(|(_, name)| name.to_owned());
+    let names = flags
+        .filter(|(flag, name)| flag.trim() == "1" && *name != "unknown")
+        .map(|(_, name)| name.to_owned());
     Some((fields[0].trim().into(), (title, names.collect())))
 }
 
@@ -112,7 +130,8 @@ fn table(name: &str, text: &str) -> Result<Titles> {
     let header: Vec<String> = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
     let place = |known: &[&str]| sniff::find(&header, known);
     let (Some(id), Some(title)) = (place(&["movieid", "item"]), place(&["title"])) else {
-        let problem = format!("the header must name movieId (or item) and title, but is {}", header.join(","));
+        let problem =
+            format!("the header must name movieId (or item) and title, but is {}", header.join(","));
         return Err(Error::format(format!("{name}:1"), problem));
     };
     let names = place(&["genres"]);
@@ -130,11 +149,17 @@ fn recbole(name: &str, text: &str) -> Result<Titles> {
     let field = |line: &str, at: usize| line.split('\t').nth(at).unwrap_or("").trim().to_owned();
     let mut lines = text.lines();
     let header = lines.next().unwrap_or("");
-    let names: Vec<String> =
-        tab.fields(header.as_bytes()).into_iter().map(|name| String::from_utf8_lossy(name).to_lowercase()).collect();
+    let names: Vec<String> = tab
+        .fields(header.as_bytes())
+        .into_iter()
+        .map(|name| String::from_utf8_lossy(name).to_lowercase())
+        .collect();
     let speaks = |of: &[&str]| names.iter().position(|name| of.iter().any(|word| name.contains(word)));
     let (Some(id), title) = (speaks(&["item_id"]), speaks(&["title", "name"])) else {
-        return Err(Error::format(format!("{name}:1"), format!("the header names no item_id: {}", sniff::shorten(header))));
+        return Err(Error::format(
+            format!("{name}:1"),
+            format!("the header names no item_id: {}", sniff::shorten(header)),
+        ));
     };
     let classes = speaks(&["genre", "class", "categor"]);
     let lines = lines.filter(|line| !line.trim().is_empty());

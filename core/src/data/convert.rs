@@ -1,0 +1,244 @@
+//! Writes a set in the forms that other programs read. Files appear whole or not at all.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Csr, Dataset, EvaluationSet, Split};
+use crate::{Error, Result};
+
+/// A form to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteForm {
+    /// `user,item` with a header.
+    Csv,
+    /// The same, gzipped.
+    CsvGz,
+    /// RecBole's atomic file, with an `.item` file for titles and genres.
+    Inter,
+    /// A folder with `train.txt`, `test.txt` and the lists of ids; it needs a split.
+    Lightgcn,
+    /// Parquet with columns `user` and `item`.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl WriteForm {
+    /// Every form, as the command line names them.
+    pub const ALL: &[(&str, Self)] = &[
+        ("csv", Self::Csv),
+        ("csv.gz", Self::CsvGz),
+        ("inter", Self::Inter),
+        ("lightgcn", Self::Lightgcn),
+        #[cfg(feature = "parquet")]
+        ("parquet", Self::Parquet),
+    ];
+
+    /// The form that the ending of a path asks for.
+    pub fn of_path(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let fits = |form: &&(&str, Self)| name.ends_with(&format!(".{}", form.0));
+        Self::ALL.iter().find(fits).map(|form| form.1)
+    }
+}
+
+impl fmt::Display for WriteForm {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|form| form.1 == *self).map_or("", |form| form.0);
+        out.write_str(name)
+    }
+}
+
+impl FromStr for WriteForm {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.iter().find(|form| form.0 == text).map(|form| form.1).ok_or_else(|| {
+            let known: Vec<&str> = Self::ALL.iter().map(|form| form.0).collect();
+            Error::setting(
+                "format",
+                format!("{text:?} is not a form this build writes: {}", known.join(", ")),
+            )
+        })
+    }
+}
+
+/// Writes the interactions, and titles and genres where there are any: beside a table as `NAME.items.csv`
+/// (which [`load`](super::load) finds again), for RecBole as `NAME.item`. Returns the files written.
+///
+/// `split` matters for [`WriteForm::Lightgcn`] alone; without it the set's own parts are written.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written; [`Error::Data`] for an id the form cannot hold;
+/// [`Error::Setting`] for LightGCN without parts.
+pub fn write(dataset: &Dataset, split: Option<&Split>, path: &Path, form: WriteForm) -> Result<Vec<PathBuf>> {
+    check_ids(dataset)?;
+    let mut written = vec![path.to_owned()];
+    match form {
+        WriteForm::Csv => atomically(path, |out| csv_table(dataset, out))?,
+        WriteForm::CsvGz => atomically(path, |out| {
+            let mut packed = flate2::write::GzEncoder::new(out, flate2::Compression::default());
+            csv_table(dataset, &mut packed)?;
+            packed.finish().map(drop)
+        })?,
+        WriteForm::Inter => {
+            atomically(path, |out| {
+                writeln!(out, "user_id:token\titem_id:token")?;
+                pairs(dataset).try_for_each(|(user, item)| writeln!(out, "{user}\t{item}"))
+            })?;
+            if dataset.titles.is_some() {
+                let titles = path.with_extension("item");
+                atomically(&titles, |out| recbole_titles(dataset, out))?;
+                written.push(titles);
+            }
+        }
+        WriteForm::Lightgcn => return lightgcn(dataset, split, path),
+        #[cfg(feature = "parquet")]
+        WriteForm::Parquet => atomically(path, |out| {
+            super::parquet::write(&mut *out, pairs(dataset)).map_err(io::Error::other)
+        })?,
+    }
+    if form != WriteForm::Inter && dataset.titles.is_some() {
+        let titles = beside(path);
+        atomically(&titles, |out| csv_titles(dataset, out))?;
+        written.push(titles);
+    }
+    Ok(written)
+}
+
+/// Ids come back trimmed and on one line, whatever the form; others could not be read again.
+fn check_ids(dataset: &Dataset) -> Result<()> {
+    let unfit =
+        |id: &&String| id.trim_ascii() != id.as_str() || id.is_empty() || id.chars().any(char::is_control);
+    match dataset.users.iter().chain(&dataset.items).find(unfit) {
+        Some(id) => Err(Error::Data(format!(
+            "the id {id:?} holds control characters, or blanks at an end, which no table keeps; change it in the source"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn pairs(dataset: &Dataset) -> impl Iterator<Item = (&str, &str)> {
+    let rows = dataset.users.iter().zip(dataset.interactions.iter());
+    rows.flat_map(move |(user, row)| {
+        row.iter().map(move |&item| (user.as_str(), dataset.items[item as usize].as_str()))
+    })
+}
+
+fn csv_table(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = csv::Writer::from_writer(out);
+    table.write_record(["user", "item"])?;
+    for (user, item) in pairs(dataset) {
+        table.write_record([user, item])?;
+    }
+    table.flush()
+}
+
+/// `NAME.csv.gz` has its titles in `NAME.items.csv`.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = name.strip_suffix(".gz").unwrap_or(&name);
+    path.with_file_name(format!("{}.items.csv", stem.rsplit_once('.').map_or(stem, |parts| parts.0)))
+}
+
+/// Id, title and genres of each item, genres separated by `|`.
+fn titles(dataset: &Dataset) -> impl Iterator<Item = [String; 3]> {
+    let one_line = |text: &str| text.split(char::is_control).collect::<Vec<_>>().join(" ");
+    let titles = dataset.items.iter().zip(dataset.titles.iter().flatten()).enumerate();
+    titles.map(move |(at, (id, title))| {
+        let genres = dataset.genres.as_ref().map_or_else(String::new, |genres| genres[at].join("|"));
+        [id.clone(), one_line(title), one_line(&genres)]
+    })
+}
+
+fn csv_titles(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = csv::Writer::from_writer(out);
+    table.write_record(["item", "title", "genres"])?;
+    for row in titles(dataset) {
+        table.write_record(row)?;
+    }
+    table.flush()
+}
+
+/// RecBole separates the tokens of a sequence by blanks, so blanks inside a genre become `_`.
+fn recbole_titles(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "item_id:token\ttitle:token\tgenres:token_seq")?;
+    for [id, title, genres] in titles(dataset) {
+        writeln!(out, "{id}\t{title}\t{}", genres.replace(' ', "_").replace('|', " "))?;
+    }
+    Ok(())
+}
+
+/// Numbers instead of ids, as programs of this family expect, and lists that say which is which.
+fn lightgcn(dataset: &Dataset, split: Option<&Split>, folder: &Path) -> Result<Vec<PathBuf>> {
+    let blank = |id: &&String| id.contains(char::is_whitespace);
+    if let Some(id) = dataset.users.iter().chain(&dataset.items).find(blank) {
+        return Err(Error::Data(format!(
+            "the id {id:?} holds blanks, which LightGCN's lists cannot; use csv"
+        )));
+    }
+    let all: Vec<u32> = (0..dataset.users.len() as u32).collect();
+    let (train_users, train, test) = match (split, &dataset.given) {
+        (Some(split), _) => (&split.train_users, &split.train, &split.test),
+        (None, Some(given)) => (&all, &given.train, &given.test),
+        (None, None) => {
+            return Err(Error::setting(
+                "format",
+                "LightGCN's form is a training and a test file, and this set comes in one piece; give a split, weak",
+            ));
+        }
+    };
+    // Training files of this family hold all but the test items, the validation part included.
+    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); all.len()];
+    for (users, csr) in [(train_users, train), (&test.users, &test.fold_in)] {
+        for (&user, row) in users.iter().zip(csr.iter()) {
+            rows[user as usize].extend_from_slice(row);
+        }
+    }
+    let train = Csr::from_rows(&rows, dataset.interactions.columns() as u32)?;
+    fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    let lines = |out: &mut dyn Write, users: &[u32], csr: &Csr| {
+        for (user, row) in users.iter().zip(csr.iter()) {
+            write!(out, "{user}")?;
+            row.iter().try_for_each(|item| write!(out, " {item}"))?;
+            writeln!(out)?;
+        }
+        io::Result::Ok(())
+    };
+    let list = |out: &mut dyn Write, ids: &[String]| {
+        writeln!(out, "org_id remap_id")?;
+        ids.iter().enumerate().try_for_each(|(number, id)| writeln!(out, "{id} {number}"))
+    };
+    let files = ["train.txt", "test.txt", "user_list.txt", "item_list.txt"].map(|name| folder.join(name));
+    let EvaluationSet { users, held_out, .. } = test;
+    atomically(&files[0], |out| lines(out, &all, &train))?;
+    atomically(&files[1], |out| lines(out, users, held_out))?;
+    atomically(&files[2], |out| list(out, &dataset.users))?;
+    atomically(&files[3], |out| list(out, &dataset.items))?;
+    Ok(files.into())
+}
+
+/// Writes beside the target and renames, so that a full disk or a crash leaves the old file as it was.
+fn atomically(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.tmp", std::process::id()));
+    let partial = PathBuf::from(partial);
+    let attempt = || {
+        let mut out = BufWriter::with_capacity(1 << 18, File::create(&partial)?);
+        write(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    attempt().map_err(|error| {
+        // What cannot be removed either is named by the error that matters.
+        let _ = fs::remove_file(&partial);
+        Error::io("write", path, error)
+    })
+}

@@ -1,0 +1,109 @@
+//! What is written in any form reads back as the same set.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use fastvae::{
+    Error,
+    data::{
+        Dataset, LoadOptions, Protocol, SplitOptions, SyntheticOptions, WriteForm, load, load_bytes, split,
+        synthetic, write,
+    },
+};
+use proptest::prelude::*;
+
+const TABLES: [WriteForm; 4] = [WriteForm::Csv, WriteForm::CsvGz, WriteForm::Inter, WriteForm::Parquet];
+
+fn small() -> Dataset {
+    synthetic(&SyntheticOptions { users: 60, items: 120, shortest: 3, longest: 30, seed: 5 }).unwrap()
+}
+
+fn read(path: &Path) -> Dataset {
+    load(path, &LoadOptions::default()).unwrap()
+}
+
+#[test]
+fn every_table_round_trips_with_titles() {
+    let (folder, set) = (tempfile::tempdir().unwrap(), small());
+    for form in TABLES {
+        let path = folder.path().join(format!("{form}/set.{form}"));
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(WriteForm::of_path(&path), Some(form));
+        assert_eq!(form.to_string().parse::<WriteForm>().unwrap(), form);
+        let written = write(&set, None, &path, form).unwrap();
+        assert_eq!(written.len(), 2, "{written:?}");
+        let back = read(&path);
+        assert_eq!(
+            (&back.users, &back.items, &back.interactions),
+            (&set.users, &set.items, &set.interactions)
+        );
+        assert_eq!(back.titles, set.titles, "{form}");
+        let underscored =
+            |genres: &Vec<Vec<String>>| format!("{genres:?}").replace("Science Fiction", "Science_Fiction");
+        assert_eq!(underscored(back.genres.as_ref().unwrap()), underscored(set.genres.as_ref().unwrap()));
+        // The folder is a set too, and nothing unfinished lies about.
+        assert_eq!(read(path.parent().unwrap()).interactions, set.interactions);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+    }
+    assert!("xlsx".parse::<WriteForm>().unwrap_err().is_usage());
+}
+
+#[test]
+fn lightgcn_round_trips_its_split() {
+    let (folder, set) = (tempfile::tempdir().unwrap(), small());
+    let path = folder.path().join("lightgcn");
+    assert!(write(&set, None, &path, WriteForm::Lightgcn).unwrap_err().is_usage());
+    assert!(!path.exists());
+    let weak = split(&set, &SplitOptions { validation_users: 10, ..SplitOptions::default() }).unwrap();
+    write(&set, Some(&weak), &path, WriteForm::Lightgcn).unwrap();
+    let back = read(&path);
+    assert_eq!((&back.users, &back.items, &back.interactions), (&set.users, &set.items, &set.interactions));
+    let options = SplitOptions { protocol: Protocol::Given, validation_users: 10, ..SplitOptions::default() };
+    let given = split(&back, &options).unwrap();
+    assert_eq!((&given.test.users, &given.test.held_out), (&weak.test.users, &weak.test.held_out));
+    assert_eq!(given.test.fold_in, weak.test.fold_in);
+    // Written again without a split, it keeps the one it has.
+    write(&back, None, &folder.path().join("again"), WriteForm::Lightgcn).unwrap();
+    assert_eq!(read(&folder.path().join("again")).given, back.given);
+}
+
+#[test]
+fn a_failed_write_leaves_the_old_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.csv");
+    fs::write(&path, "user,item\n1,2\n").unwrap();
+    let mut set = small();
+    set.items[0] = "two\nlines".into();
+    assert!(matches!(write(&set, None, &path, WriteForm::Csv), Err(Error::Data(_))));
+    let nowhere = folder.path().join("none").join("new.csv");
+    assert!(matches!(
+        write(&small(), None, &nowhere, WriteForm::Csv),
+        Err(Error::Io { action: "write", .. })
+    ));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "user,item\n1,2\n");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_ids_round_trip(pairs in prop::collection::btree_set(("[ -~é漢]{1,8}", "[ -~é漢]{1,8}"), 1..40)) {
+        let pairs: BTreeSet<(String, String)> = pairs
+            .into_iter()
+            .map(|(user, item)| (user.trim().to_owned(), item.trim().to_owned()))
+            .filter(|(user, item)| !user.is_empty() && !item.is_empty())
+            .collect();
+        prop_assume!(!pairs.is_empty());
+        let lines = pairs.iter().map(|(user, item)| serde_json::json!({"user": user, "item": item}).to_string());
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let set = load_bytes("a.jsonl", text.as_bytes(), &LoadOptions::default()).unwrap();
+        prop_assert_eq!(set.interactions.nnz(), pairs.len());
+        let folder = tempfile::tempdir().unwrap();
+        for form in TABLES {
+            let path = folder.path().join(format!("set.{form}"));
+            write(&set, None, &path, form).unwrap();
+            let back = read(&path);
+            prop_assert_eq!((&back.users, &back.items), (&set.users, &set.items), "{}", form);
+            prop_assert_eq!(&back.interactions, &set.interactions);
+        }
+    }
+}
