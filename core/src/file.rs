@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{self, Write},
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
@@ -15,18 +15,34 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::Io`] if the folder cannot be written; no neighbour is left behind.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |out| out.write_all(bytes))
+}
+
+/// The same for content that is made while it is written; `content` gets a buffered writer.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> Result<()> {
     let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
     name.push(".tmp");
     let neighbour = path.with_file_name(name);
-    replace(path, &neighbour, bytes).map_err(|error| {
+    replace(path, &neighbour, content).map_err(|error| {
         let _ = fs::remove_file(&neighbour); // it may not exist; the error that matters is the first one
         Error::io("write", path, error)
     })
 }
 
-fn replace(path: &Path, neighbour: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(neighbour)?;
-    file.write_all(bytes)?;
+fn replace(
+    path: &Path,
+    neighbour: &Path,
+    content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 18, File::create(neighbour)?);
+    content(&mut out)?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
     drop(file); // Windows renames closed files alone
     fs::rename(neighbour, path)

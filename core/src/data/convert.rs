@@ -1,9 +1,8 @@
 //! Writes a set in the forms that other programs read. Files appear whole or not at all.
 
 use std::{
-    fmt,
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    fmt, fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -11,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Csr, Dataset, EvaluationSet, Split};
-use crate::{Error, Result};
+use crate::{Error, Result, file};
 
 /// A form to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,32 +81,32 @@ pub fn write(dataset: &Dataset, split: Option<&Split>, path: &Path, form: WriteF
     check_ids(dataset)?;
     let mut written = vec![path.to_owned()];
     match form {
-        WriteForm::Csv => atomically(path, |out| csv_table(dataset, out))?,
-        WriteForm::CsvGz => atomically(path, |out| {
+        WriteForm::Csv => file::write_with(path, |out| csv_table(dataset, out))?,
+        WriteForm::CsvGz => file::write_with(path, |out| {
             let mut packed = flate2::write::GzEncoder::new(out, flate2::Compression::default());
             csv_table(dataset, &mut packed)?;
             packed.finish().map(drop)
         })?,
         WriteForm::Inter => {
-            atomically(path, |out| {
+            file::write_with(path, |out| {
                 writeln!(out, "user_id:token\titem_id:token")?;
                 pairs(dataset).try_for_each(|(user, item)| writeln!(out, "{user}\t{item}"))
             })?;
             if dataset.titles.is_some() {
                 let titles = path.with_extension("item");
-                atomically(&titles, |out| recbole_titles(dataset, out))?;
+                file::write_with(&titles, |out| recbole_titles(dataset, out))?;
                 written.push(titles);
             }
         }
         WriteForm::Lightgcn => return lightgcn(dataset, split, path),
         #[cfg(feature = "parquet")]
-        WriteForm::Parquet => atomically(path, |out| {
+        WriteForm::Parquet => file::write_with(path, |out| {
             super::parquet::write(&mut *out, pairs(dataset)).map_err(io::Error::other)
         })?,
     }
     if form != WriteForm::Inter && dataset.titles.is_some() {
         let titles = beside(path);
-        atomically(&titles, |out| csv_titles(dataset, out))?;
+        file::write_with(&titles, |out| csv_titles(dataset, out))?;
         written.push(titles);
     }
     Ok(written)
@@ -218,27 +217,9 @@ fn lightgcn(dataset: &Dataset, split: Option<&Split>, folder: &Path) -> Result<V
     };
     let files = ["train.txt", "test.txt", "user_list.txt", "item_list.txt"].map(|name| folder.join(name));
     let EvaluationSet { users, held_out, .. } = test;
-    atomically(&files[0], |out| lines(out, &all, &train))?;
-    atomically(&files[1], |out| lines(out, users, held_out))?;
-    atomically(&files[2], |out| list(out, &dataset.users))?;
-    atomically(&files[3], |out| list(out, &dataset.items))?;
+    file::write_with(&files[0], |out| lines(out, &all, &train))?;
+    file::write_with(&files[1], |out| lines(out, users, held_out))?;
+    file::write_with(&files[2], |out| list(out, &dataset.users))?;
+    file::write_with(&files[3], |out| list(out, &dataset.items))?;
     Ok(files.into())
-}
-
-/// Writes beside the target and renames, so that a full disk or a crash leaves the old file as it was.
-fn atomically(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>) -> Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}.tmp", std::process::id()));
-    let partial = PathBuf::from(partial);
-    let attempt = || {
-        let mut out = BufWriter::with_capacity(1 << 18, File::create(&partial)?);
-        write(&mut out)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    attempt().map_err(|error| {
-        // What cannot be removed either is named by the error that matters.
-        let _ = fs::remove_file(&partial);
-        Error::io("write", path, error)
-    })
 }
