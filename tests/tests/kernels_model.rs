@@ -156,7 +156,8 @@ impl<'a> Step<'a> {
 
     fn lists(&mut self, samples: usize, negatives: Option<(&Buffer<u32>, usize)>) -> ItemLists {
         let (items, candidates) = (self.truth.config.items, negatives.map_or(0, |(_, count)| count));
-        let lists = ItemLists::new(self.engine, samples * self.entries + candidates, items).unwrap();
+        let lists =
+            ItemLists::new(self.engine, samples * self.entries + candidates, items).expect("room for lists");
         self.recording.push(Transpose {
             positives: self.items.clone(),
             entries: self.entries,
@@ -175,8 +176,8 @@ impl<'a> Step<'a> {
         let (batch, samples, width) = (config.users, config.latent_samples, config.hidden);
         let candidates = config.negatives * config.share;
         let groups = Groups { batch, samples, share: config.share, candidates };
-        let log_q = self.truth.corrected_log_q().unwrap();
-        let negatives = self.truth.negatives.as_ref().unwrap();
+        let log_q = self.truth.corrected_log_q().expect("a sampled fixture");
+        let negatives = self.truth.negatives.as_ref().expect("a sampled fixture");
         let (mut ids, mut negative_log_q) = (Vec::new(), Vec::new());
         for group in 0..groups.count() {
             let row = groups.rows_of(group).start;
@@ -421,7 +422,7 @@ fn check(engine: &Engine, name: &str, block: Option<usize>) {
     let truth: MultVae = fixture(name);
     let mut step = Step::new(engine, &truth);
     let results = step.record(block);
-    engine.run(&step.recording).unwrap();
+    engine.run(&step.recording).unwrap_or_else(|error| panic!("{name}: {error}"));
 
     let label = |what: &str| format!("{}: {name}, block {block:?}: {what}", engine.describe());
     let close = |what: &str, got: &[f32], want: &[f64]| assert_close(&label(what), got, want, 1e-6, 5e-5);

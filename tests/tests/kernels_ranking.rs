@@ -229,7 +229,7 @@ fn by_sorting(scores: &[f32], items: usize, k: usize) -> (Vec<u32>, Vec<f32>) {
         let mut order: Vec<u32> =
             (0..items as u32).filter(|&i| row[i as usize] > f32::NEG_INFINITY).collect();
         // Stable, and `partial_cmp` holds -0 and 0 for the same.
-        order.sort_by(|&a, &b| row[b as usize].partial_cmp(&row[a as usize]).unwrap());
+        order.sort_by(|&a, &b| row[b as usize].partial_cmp(&row[a as usize]).expect("no NaN is left"));
         for place in 0..k {
             ids.push(order.get(place).copied().unwrap_or(u32::MAX));
             values.push(order.get(place).map_or(f32::NEG_INFINITY, |&item| row[item as usize]));
