@@ -1,5 +1,7 @@
 //! The gradient through an activation.
 
+use fastvae_shaders::activation_backward;
+
 use super::{Activation, elementwise::derivative};
 use crate::{
     Result,
@@ -39,7 +41,11 @@ impl Kernel for ActivationBackward {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            activation_backward::Params { len: self.len as u32, activation: self.activation as u32 },
+            activation_backward::Bindings { output: &self.output, gradient: &self.gradient },
+            gpu::Work::Threads(self.len),
+        );
     }
 }

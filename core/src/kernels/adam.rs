@@ -1,5 +1,7 @@
 //! Adam (Kingma and Ba, 2015) on a whole tensor, and the arithmetic that the row-wise kernels share.
 
+use fastvae_shaders::adam;
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel},
@@ -99,7 +101,27 @@ impl Kernel for Adam {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let AdamStep { rate, beta1, beta2, root, epsilon, keep, l2 } = self.step;
+        calls.dispatch(
+            adam::Params {
+                len: self.len as u32,
+                offset: self.offset as u32,
+                rate,
+                beta1,
+                beta2,
+                root,
+                epsilon,
+                keep,
+                l2,
+            },
+            adam::Bindings {
+                gradient: &self.gradient,
+                value: &self.parameter.value,
+                first: &self.parameter.first,
+                second: &self.parameter.second,
+            },
+            gpu::Work::Threads(self.len),
+        );
     }
 }

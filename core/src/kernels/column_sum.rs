@@ -1,5 +1,7 @@
 //! Sums over rows: the gradient of a bias.
 
+use fastvae_shaders::column_sum;
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu},
@@ -38,7 +40,11 @@ impl Kernel for ColumnSum {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            column_sum::Params { rows: self.rows as u32, columns: self.columns as u32 },
+            column_sum::Bindings { values: &self.values, output: &self.output },
+            gpu::Work::Threads(self.columns),
+        );
     }
 }

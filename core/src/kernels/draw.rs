@@ -1,5 +1,7 @@
 //! Draws from proposals that do not look at the user: uniform, and any fixed distribution.
 
+use fastvae_shaders::{draw_static, lookup};
+
 use super::groups::Groups;
 use crate::{
     Result,
@@ -66,8 +68,27 @@ impl Kernel for DrawStatic {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let (groups, empty) = (self.groups, calls.empty());
+        calls.dispatch(
+            draw_static::Params {
+                batch: groups.batch as u32,
+                share: groups.share as u32,
+                candidates: groups.candidates as u32,
+                total: groups.total() as u32,
+                items: self.items as u32,
+                has_table: self.table.is_some().into(),
+                key_low: self.rng.key()[0],
+                key_high: self.rng.key()[1],
+                step: self.step,
+            },
+            draw_static::Bindings {
+                thresholds: self.table.as_ref().map_or(&empty, |table| &table.thresholds),
+                aliases: self.table.as_ref().map_or(&empty, |table| &table.aliases),
+                negatives: &self.negatives,
+            },
+            gpu::Work::Threads(groups.total()),
+        );
     }
 }
 
@@ -106,7 +127,12 @@ impl Kernel for Lookup {
         }
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let total = self.repeats * self.len;
+        calls.dispatch(
+            lookup::Params { len: self.len as u32, total: total as u32 },
+            lookup::Bindings { table: &self.table, items: &self.items, output: &self.output },
+            gpu::Work::Threads(total),
+        );
     }
 }

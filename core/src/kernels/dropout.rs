@@ -1,5 +1,7 @@
 //! Dropout: of the inputs, or of the bag of item rows.
 
+use fastvae_shaders::{dropout_dense, dropout_input};
+
 use super::{Activation, elementwise::activate};
 use crate::{
     Result,
@@ -59,8 +61,19 @@ impl Kernel for DropoutInput {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            dropout_input::Params {
+                batch: self.batch as u32,
+                kept: 1.0 - self.probability,
+                threshold: threshold(self.probability),
+                key_low: self.rng.key()[0],
+                key_high: self.rng.key()[1],
+                step: self.step,
+            },
+            dropout_input::Bindings { batch_offsets: &self.batch_offsets, weights: &self.weights },
+            gpu::Work::Groups(self.batch),
+        );
     }
 }
 
@@ -107,7 +120,20 @@ impl Kernel for DropoutDense {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            dropout_dense::Params {
+                rows: self.rows as u32,
+                width: self.width as u32,
+                scale: 1.0 / (1.0 - self.probability),
+                threshold: threshold(self.probability),
+                activation: self.activation as u32,
+                key_low: self.rng.key()[0],
+                key_high: self.rng.key()[1],
+                step: self.step,
+            },
+            dropout_dense::Bindings { values: &self.values },
+            gpu::Work::Threads(self.rows * self.width.div_ceil(4)),
+        );
     }
 }

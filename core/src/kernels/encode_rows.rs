@@ -1,5 +1,7 @@
 //! The first layer of the encoder: a weighted bag of item rows.
 
+use fastvae_shaders::encode_rows;
+
 use super::{Activation, elementwise::activate};
 use crate::{
     Result,
@@ -59,7 +61,22 @@ impl Kernel for EncodeRows {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            encode_rows::Params {
+                batch: self.batch as u32,
+                width: self.hidden as u32,
+                activation: self.activation as u32,
+            },
+            encode_rows::Bindings {
+                batch_offsets: &self.batch_offsets,
+                items: &self.items,
+                weights: &self.weights,
+                table: &self.table,
+                bias: &self.bias,
+                output: &self.output,
+            },
+            gpu::Work::Threads(self.batch * self.hidden.div_ceil(4)),
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Copies the histories of a batch's users side by side.
 
+use fastvae_shaders::gather_batch;
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
@@ -52,7 +54,18 @@ impl Kernel for GatherBatch {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            gather_batch::Params { batch: self.batch as u32 },
+            gather_batch::Bindings {
+                users: &self.users,
+                history_offsets: &self.history_offsets,
+                history_items: &self.history_items,
+                batch_offsets: &self.batch_offsets,
+                items: &self.items,
+                rows: &self.rows,
+            },
+            gpu::Work::Groups(self.batch),
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Lloyd's k-means, one iteration at a time: what turns item vectors into codewords.
 
+use fastvae_shaders::{kmeans_assign, kmeans_sum, kmeans_update};
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel},
@@ -106,8 +108,19 @@ impl Kernel for KmeansAssign {
         );
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let points = &self.points;
+        calls.dispatch(
+            kmeans_assign::Params {
+                count: points.count as u32,
+                stride: points.stride as u32,
+                column: points.column as u32,
+                dimensions: points.dimensions as u32,
+                codewords: self.k as u32,
+            },
+            kmeans_assign::Bindings { values: &points.values, centres: &self.codewords, codes: &self.codes },
+            gpu::Work::Threads(points.count),
+        );
     }
 }
 
@@ -126,6 +139,9 @@ pub struct KmeansUpdate {
     /// Out: K x d.
     pub codewords: Buffer<f32>,
 }
+
+/// Elements of the partial sums of a GPU.
+const SUMS: usize = 4 << 20;
 
 /// Points summed by one task; partial sums are added in order.
 const PART: usize = 4096;
@@ -173,7 +189,48 @@ impl Kernel for KmeansUpdate {
         }
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let (points, k) = (&self.points, self.k);
+        let (count, dimensions) = (points.count, points.dimensions);
+        // As many parts as keep a GPU busy and their sums in 16 MB.
+        let most = (SUMS / (k * dimensions).max(1)).clamp(1, 512);
+        let part = count.div_ceil(most).max(1024);
+        let parts = count.div_ceil(part);
+        let sums = calls.scratch("k-means: sums", parts * k * dimensions);
+        let counts = calls.scratch("k-means: counts", parts * k);
+        calls.dispatch(
+            kmeans_sum::Params {
+                count: count as u32,
+                stride: points.stride as u32,
+                column: points.column as u32,
+                dimensions: dimensions as u32,
+                codewords: k as u32,
+                parts: parts as u32,
+                part: part as u32,
+            },
+            kmeans_sum::Bindings { values: &points.values, codes: &self.codes, sums: &sums, counts: &counts },
+            gpu::Work::Groups(parts * dimensions.div_ceil(64)),
+        );
+        calls.dispatch(
+            kmeans_update::Params {
+                count: count as u32,
+                stride: points.stride as u32,
+                column: points.column as u32,
+                dimensions: dimensions as u32,
+                codewords: k as u32,
+                parts: parts as u32,
+                key_low: self.rng.key()[0],
+                key_high: self.rng.key()[1],
+                step: self.step,
+                stream: Stream::Codewords as u32,
+            },
+            kmeans_update::Bindings {
+                values: &points.values,
+                sums: &sums,
+                counts: &counts,
+                centres: &self.codewords,
+            },
+            gpu::Work::Threads(k * dimensions),
+        );
     }
 }

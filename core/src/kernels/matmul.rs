@@ -7,9 +7,7 @@ use super::elementwise::activate;
 use crate::{
     Result,
     engine::{
-        Buffer, Kernel, expect_len,
-        gpu::{self, Groups},
-        parallel,
+        Buffer, Kernel, expect_len, gpu, parallel,
     },
 };
 use fastvae_shaders::matmul;
@@ -194,7 +192,7 @@ impl Kernel for MatMul {
                 bias: self.bias.as_ref().unwrap_or(&a.buffer),
                 c: &c.buffer,
             },
-            Groups::Threads(self.m.div_ceil(4) * self.n.div_ceil(4)),
+            gpu::Work::Threads(self.m.div_ceil(4) * self.n.div_ceil(4)),
         );
     }
 }

@@ -9,6 +9,8 @@
 //! P(i | k1, k2) = w_i / omega(k1, k2),   so   log q_i = r1 + r2 + ln w_i - ln Z.
 //! ```
 
+use fastvae_shaders::{midx_draw, midx_log_q, midx_normalise};
+
 use super::{draw::AliasTable, groups::Groups};
 use crate::{
     Result,
@@ -98,8 +100,17 @@ impl Kernel for MidxNormalise {
         );
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            midx_normalise::Params { rows: self.rows as u32, codewords: self.cells.codewords as u32 },
+            midx_normalise::Bindings {
+                scores: &self.scores,
+                log_weights: &self.cells.log_weights,
+                log_psi: &self.log_psi,
+                log_z: &self.log_z,
+            },
+            gpu::Work::Groups(self.rows),
+        );
     }
 }
 
@@ -269,8 +280,32 @@ impl Kernel for MidxDraw {
         );
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let (groups, cells) = (self.groups, &self.cells);
+        calls.dispatch(
+            midx_draw::Params {
+                batch: groups.batch as u32,
+                share: groups.share as u32,
+                candidates: groups.candidates as u32,
+                rows: groups.rows() as u32,
+                codewords: cells.codewords as u32,
+                items: cells.items as u32,
+                key_low: self.rng.key()[0],
+                key_high: self.rng.key()[1],
+                step: self.step,
+            },
+            midx_draw::Bindings {
+                scores: &self.scores,
+                log_psi: &self.log_psi,
+                log_weights: &cells.log_weights,
+                starts: &cells.starts,
+                members: &cells.members,
+                thresholds: &cells.table.thresholds,
+                aliases: &cells.table.aliases,
+                negatives: &self.negatives,
+            },
+            gpu::Work::Groups(groups.rows()),
+        );
     }
 }
 
@@ -380,7 +415,31 @@ impl Kernel for MidxLogQ {
         }
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let (groups, empty) = (self.groups, calls.empty());
+        let (items, rows, entries, total) = match &self.items {
+            ItemsOf::Candidates(items) => (items, &empty, 0, groups.total()),
+            ItemsOf::Entries { items, rows, entries } => (items, rows, *entries, groups.samples * entries),
+        };
+        calls.dispatch(
+            midx_log_q::Params {
+                batch: groups.batch as u32,
+                share: groups.share as u32,
+                candidates: groups.candidates as u32,
+                codewords: self.cells.codewords as u32,
+                entries: entries as u32,
+                total: total as u32,
+            },
+            midx_log_q::Bindings {
+                scores: &self.scores,
+                log_z: &self.log_z,
+                cell_of: &self.cells.cell_of,
+                item_log_weights: &self.cells.item_log_weights,
+                items,
+                rows,
+                output: &self.output,
+            },
+            gpu::Work::Threads(total),
+        );
     }
 }

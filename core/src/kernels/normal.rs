@@ -1,5 +1,7 @@
 //! Standard normal noise, and initial parameters.
 
+use fastvae_shaders::normal;
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel},
@@ -46,7 +48,19 @@ impl Kernel for Normal {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            normal::Params {
+                rows: self.rows as u32,
+                width: self.width as u32,
+                scale: self.scale,
+                stream: self.stream as u32,
+                key_low: self.rng.key()[0],
+                key_high: self.rng.key()[1],
+                step: self.step,
+            },
+            normal::Bindings { output: &self.output },
+            gpu::Work::Threads(self.rows * self.width.div_ceil(4)),
+        );
     }
 }

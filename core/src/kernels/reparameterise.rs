@@ -1,5 +1,7 @@
 //! The latent code: z = mu + eps sigma, its divergence from the prior, and both gradients (paper, section 6).
 
+use fastvae_shaders::{reparameterise, reparameterise_backward};
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel},
@@ -53,8 +55,21 @@ impl Kernel for Reparameterise {
         }
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            reparameterise::Params {
+                batch: self.batch as u32,
+                latent: self.latent as u32,
+                samples: self.samples as u32,
+            },
+            reparameterise::Bindings {
+                posterior: &self.posterior,
+                noise: &self.noise,
+                codes: &self.codes,
+                kl: &self.kl,
+            },
+            gpu::Work::Groups(self.batch),
+        );
     }
 }
 
@@ -112,7 +127,21 @@ impl Kernel for ReparameteriseBackward {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            reparameterise_backward::Params {
+                batch: self.batch as u32,
+                latent: self.latent as u32,
+                samples: self.samples as u32,
+                weight: self.beta / self.batch as f32,
+            },
+            reparameterise_backward::Bindings {
+                posterior: &self.posterior,
+                noise: &self.noise,
+                code_gradient: &self.code_gradient,
+                posterior_gradient: &self.posterior_gradient,
+            },
+            gpu::Work::Threads(self.batch * self.latent),
+        );
     }
 }

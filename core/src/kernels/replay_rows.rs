@@ -1,5 +1,7 @@
 //! Adam on rows that come up rarely: the skipped steps, applied when a row is next needed.
 
+use fastvae_shaders::{replay_rows, replay_tail};
+
 use super::{adam::Parameter, transpose::ItemLists};
 use crate::{
     Result,
@@ -144,7 +146,54 @@ impl Kernel for ReplayRows {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let no_list = calls.empty();
+        let (rows, count, touched) = match &self.lists {
+            Some(lists) => (lists.touched.len(), &lists.count, &lists.touched),
+            None => (self.table.rows, &no_list, &no_list),
+        };
+        let tails = calls.scratch("replay: tails", 4 * rows);
+        let (has_lists, parameter) = (self.lists.is_some().into(), &self.table.parameter);
+        calls.dispatch(
+            replay_tail::Params {
+                rows: rows as u32,
+                has_lists,
+                step: self.step,
+                ratio: self.beta1 / self.beta2.sqrt(),
+                slow: 1.0 / self.beta2.sqrt(),
+                l2: self.l2,
+            },
+            replay_tail::Bindings {
+                count,
+                touched,
+                schedule: &self.schedule,
+                last_step: &self.table.last_step,
+                tails: &tails,
+            },
+            gpu::Work::Threads(rows),
+        );
+        calls.dispatch(
+            replay_rows::Params {
+                rows: rows as u32,
+                width: self.table.width as u32,
+                has_lists,
+                step: self.step,
+                beta1: self.beta1,
+                beta2: self.beta2,
+                log_beta1: f64::from(self.beta1).ln() as f32,
+                log_beta2: f64::from(self.beta2).ln() as f32,
+                l2: self.l2,
+            },
+            replay_rows::Bindings {
+                count,
+                touched,
+                schedule: &self.schedule,
+                tails: &tails,
+                value: &parameter.value,
+                first: &parameter.first,
+                second: &parameter.second,
+            },
+            gpu::Work::Threads(rows * self.table.width.div_ceil(4)),
+        );
     }
 }

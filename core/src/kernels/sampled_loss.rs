@@ -1,5 +1,7 @@
 //! The sampled softmax (paper, sections 3.2 and 6): loss, gradient by logit, and gradient by query.
 
+use fastvae_shaders::{sampled_coefficients, sampled_logits, sampled_query_gradient};
+
 use super::groups::Groups;
 use crate::{
     Result,
@@ -120,8 +122,72 @@ impl Kernel for SampledLoss {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let groups = self.groups;
+        let (rows, width, entries) = (groups.rows(), self.width as u32, self.entries as u32);
+        // Two inner products a thread and more fill a GPU at ordinary batch sizes.
+        let parts = groups.candidates.div_ceil(128);
+        let (batch, share, candidates) =
+            (groups.batch as u32, groups.share as u32, groups.candidates as u32);
+        let no_bias = calls.empty();
+        calls.dispatch(
+            sampled_logits::Params {
+                batch,
+                share,
+                candidates,
+                rows: rows as u32,
+                width,
+                entries,
+                parts: parts as u32,
+                has_bias: self.item_bias.is_some().into(),
+            },
+            sampled_logits::Bindings {
+                queries: &self.queries,
+                table: &self.table,
+                item_bias: self.item_bias.as_ref().unwrap_or(&no_bias),
+                batch_offsets: &self.batch_offsets,
+                batch_items: &self.batch_items,
+                negatives: &self.negatives,
+                positive: &self.positive,
+                negative: &self.negative,
+            },
+            gpu::Work::Groups(rows * parts),
+        );
+        calls.dispatch(
+            sampled_coefficients::Params {
+                batch,
+                share,
+                candidates,
+                rows: rows as u32,
+                entries,
+                exact_positives: (self.partition == Partition::ExactPositives).into(),
+                scale: 1.0 / rows as f32,
+            },
+            sampled_coefficients::Bindings {
+                batch_offsets: &self.batch_offsets,
+                batch_items: &self.batch_items,
+                negatives: &self.negatives,
+                negative_log_q: &self.negative_log_q,
+                positive_log_q: &self.positive_log_q,
+                positive: &self.positive,
+                negative: &self.negative,
+                nll: &self.nll,
+            },
+            gpu::Work::Groups(rows),
+        );
+        calls.dispatch(
+            sampled_query_gradient::Params { batch, share, candidates, rows: rows as u32, width, entries },
+            sampled_query_gradient::Bindings {
+                table: &self.table,
+                batch_offsets: &self.batch_offsets,
+                batch_items: &self.batch_items,
+                negatives: &self.negatives,
+                positive: &self.positive,
+                negative: &self.negative,
+                query_gradient: &self.query_gradient,
+            },
+            gpu::Work::Threads(rows * self.width.div_ceil(4)),
+        );
     }
 }
 

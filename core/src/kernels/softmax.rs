@@ -3,6 +3,8 @@
 //! First sweep: the logits of each block update a running maximum and sum. Second sweep: the logits are
 //! computed again and turned into their gradient in place.
 
+use fastvae_shaders::{softmax_accumulate, softmax_gradient};
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
@@ -56,8 +58,16 @@ impl Kernel for SoftmaxAccumulate {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            softmax_accumulate::Params {
+                rows: self.rows as u32,
+                block: self.block as u32,
+                is_first: self.first.into(),
+            },
+            softmax_accumulate::Bindings { logits: &self.logits, maximum: &self.maximum, sum: &self.sum },
+            gpu::Work::Groups(self.rows),
+        );
     }
 }
 
@@ -129,7 +139,25 @@ impl Kernel for SoftmaxGradient {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let rows = self.samples * self.batch;
+        calls.dispatch(
+            softmax_gradient::Params {
+                batch: self.batch as u32,
+                rows: rows as u32,
+                block: self.block as u32,
+                block_start: self.block_start as u32,
+                scale: self.scale,
+            },
+            softmax_gradient::Bindings {
+                logits: &self.logits,
+                maximum: &self.maximum,
+                sum: &self.sum,
+                batch_offsets: &self.batch_offsets,
+                batch_items: &self.batch_items,
+                nll: &self.nll,
+            },
+            gpu::Work::Groups(rows),
+        );
     }
 }

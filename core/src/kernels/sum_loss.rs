@@ -1,5 +1,7 @@
 //! Means of a step's losses, kept on the device until somebody looks.
 
+use fastvae_shaders::sum_loss;
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu},
@@ -39,7 +41,11 @@ impl Kernel for SumLoss {
         losses[2 * self.slot + 1] = simd::sum(&self.kl.read()[..self.batch]) / self.batch as f32;
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            sum_loss::Params { rows: self.rows as u32, batch: self.batch as u32, slot: self.slot as u32 },
+            sum_loss::Bindings { nll: &self.nll, kl: &self.kl, losses: &self.losses },
+            gpu::Work::Groups(1),
+        );
     }
 }

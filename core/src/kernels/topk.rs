@@ -1,5 +1,7 @@
 //! The k best items of each user, exactly.
 
+use fastvae_shaders::{mask_seen, topk_select, topk_sort};
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
@@ -50,8 +52,22 @@ impl Kernel for MaskSeen {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let empty = calls.empty();
+        calls.dispatch(
+            mask_seen::Params {
+                rows: self.rows as u32,
+                items: self.items as u32,
+                has_allowed: self.allowed.is_some().into(),
+            },
+            mask_seen::Bindings {
+                offsets: &self.offsets,
+                seen: &self.seen,
+                allowed: self.allowed.as_ref().unwrap_or(&empty),
+                scores: &self.scores,
+            },
+            gpu::Work::Groups(self.rows),
+        );
     }
 }
 
@@ -106,8 +122,27 @@ impl Kernel for TopK {
         });
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        if self.k == 0 {
+            return;
+        }
+        let (rows, items, k) = (self.rows as u32, self.items as u32, self.k as u32);
+        let picked = calls.scratch("top k: picked", self.rows * (self.k + 1));
+        calls.dispatch(
+            topk_select::Params { rows, items, k },
+            topk_select::Bindings { scores: &self.scores, picked: &picked },
+            gpu::Work::Groups(self.rows),
+        );
+        calls.dispatch(
+            topk_sort::Params { rows, items, k },
+            topk_sort::Bindings {
+                scores: &self.scores,
+                picked: &picked,
+                ids: &self.ids,
+                values: &self.values,
+            },
+            gpu::Work::Threads(self.rows * self.k),
+        );
     }
 }
 

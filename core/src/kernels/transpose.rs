@@ -3,6 +3,8 @@
 //! The gradient of an item row is a sum over the users that met the item. Entry ids number everything a
 //! step met: the positives of all samples first, then all candidates (see [`super::update_rows`]).
 
+use fastvae_shaders::{transpose_allocate, transpose_count, transpose_merge, transpose_reset, transpose_scatter, transpose_sort};
+
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu},
@@ -128,7 +130,85 @@ impl Kernel for Transpose {
         self.lists.count.write()[0] = count as u32;
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let lists = &self.lists;
+        let (total, most) = (self.total(), lists.touched.len());
+        let allocated = calls.scratch("transpose: allocated", 1);
+        let cursors = calls.scratch("transpose: cursors", most);
+        let runs = calls.scratch("transpose: runs", total);
+        let no_negatives = calls.empty();
+        let negatives = self.negatives.as_ref().unwrap_or(&no_negatives);
+        let (entries, positives) = (self.entries as u32, (self.samples * self.entries) as u32);
+        calls.dispatch(
+            transpose_reset::Params { zero: 0 },
+            transpose_reset::Bindings { count: &lists.count, allocated: &allocated },
+            gpu::Work::Groups(1),
+        );
+        calls.dispatch(
+            transpose_count::Params {
+                entries,
+                samples: self.samples as u32,
+                candidates: self.candidates as u32,
+            },
+            transpose_count::Bindings {
+                positives: &self.positives,
+                negatives,
+                met: &lists.list_of,
+                count: &lists.count,
+                touched: &lists.touched,
+            },
+            gpu::Work::Threads(self.entries + self.candidates),
+        );
+        calls.dispatch(
+            transpose_allocate::Params { lists: most as u32 },
+            transpose_allocate::Bindings {
+                count: &lists.count,
+                touched: &lists.touched,
+                list_of: &lists.list_of,
+                allocated: &allocated,
+                starts: &lists.starts,
+                lengths: &lists.lengths,
+                cursors: &cursors,
+            },
+            gpu::Work::Threads(most.min(total)),
+        );
+        // Scattered into place, sorted in runs aside, merged back into place.
+        calls.dispatch(
+            transpose_scatter::Params { entries, positives, total: total as u32 },
+            transpose_scatter::Bindings {
+                positives: &self.positives,
+                negatives,
+                list_of: &lists.list_of,
+                cursors: &cursors,
+                scattered: &lists.entries,
+            },
+            gpu::Work::Threads(total),
+        );
+        calls.dispatch(
+            transpose_sort::Params { entries, positives, total: total as u32 },
+            transpose_sort::Bindings {
+                positives: &self.positives,
+                negatives,
+                list_of: &lists.list_of,
+                starts: &lists.starts,
+                lengths: &lists.lengths,
+                scattered: &lists.entries,
+                runs: &runs,
+            },
+            gpu::Work::Threads(total),
+        );
+        calls.dispatch(
+            transpose_merge::Params { entries, positives, total: total as u32 },
+            transpose_merge::Bindings {
+                positives: &self.positives,
+                negatives,
+                list_of: &lists.list_of,
+                starts: &lists.starts,
+                lengths: &lists.lengths,
+                runs: &runs,
+                sorted: &lists.entries,
+            },
+            gpu::Work::Threads(total),
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The gradient of table rows, accumulated and applied in one pass.
 
+use fastvae_shaders::{update_rows, update_rows_finish, update_rows_lists, update_rows_terms};
+
 use super::{adam::AdamStep, groups::Groups, replay_rows::Table, transpose::ItemLists};
 use crate::{
     Result,
@@ -179,7 +181,82 @@ impl Kernel for UpdateRows {
         }
     }
 
-    fn gpu(&self, _calls: &mut gpu::Calls) {
-        unreachable!()
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let (lists, source, groups) = (&self.lists, &self.gradient, &self.gradient.groups);
+        let all = u32::from(self.reach == Reach::All);
+        let rows = match self.reach {
+            Reach::All => self.table.rows,
+            Reach::Touched => lists.touched.len(),
+        };
+        let positives = groups.samples * source.entries;
+        let total = positives + groups.total();
+        let lanes = calls.scratch("update: lists", 4 * rows);
+        let terms = calls.scratch("update: terms", 4 * total);
+        let no_negative = calls.empty();
+        let negative = source.negative.as_ref().unwrap_or(&no_negative);
+        calls.dispatch(
+            update_rows_lists::Params { rows: rows as u32, all },
+            update_rows_lists::Bindings {
+                count: &lists.count,
+                touched: &lists.touched,
+                starts: &lists.starts,
+                lengths: &lists.lengths,
+                list_of: &lists.list_of,
+                lists: &lanes,
+            },
+            gpu::Work::Threads(rows),
+        );
+        calls.dispatch(
+            update_rows_terms::Params {
+                batch: groups.batch as u32,
+                share: groups.share as u32,
+                candidates: groups.candidates as u32,
+                entries: source.entries as u32,
+                positives: positives as u32,
+                total: total as u32,
+            },
+            update_rows_terms::Bindings {
+                ids: &lists.entries,
+                rows: &source.rows,
+                positive: &source.positive,
+                negative,
+                terms: &terms,
+            },
+            gpu::Work::Threads(total),
+        );
+        let AdamStep { rate, beta1, beta2, root, epsilon, keep, l2 } = self.adam;
+        calls.dispatch(
+            update_rows::Params {
+                rows: rows as u32,
+                width: self.table.width as u32,
+                rate,
+                beta1,
+                beta2,
+                root,
+                epsilon,
+                keep,
+                l2,
+            },
+            update_rows::Bindings {
+                lists: &lanes,
+                terms: &terms,
+                negative,
+                vectors: &source.vectors,
+                value: &self.table.parameter.value,
+                first: &self.table.parameter.first,
+                second: &self.table.parameter.second,
+            },
+            gpu::Work::Threads(rows * self.table.width.div_ceil(4)),
+        );
+        calls.dispatch(
+            update_rows_finish::Params { rows: rows as u32, all, step: self.step, clear: self.clear.into() },
+            update_rows_finish::Bindings {
+                count: &lists.count,
+                touched: &lists.touched,
+                last_step: &self.table.last_step,
+                list_of: &lists.list_of,
+            },
+            gpu::Work::Threads(rows),
+        );
     }
 }

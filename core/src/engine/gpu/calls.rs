@@ -2,16 +2,23 @@
 
 use fastvae_shaders::{Memory, Parameters, Shader};
 
-use super::Buffer;
+use super::{GpuEngine, lock};
+use crate::{
+    Error, Result,
+    engine::{Buffer, Element},
+};
 
 /// Workgroups along an axis that every implementation allows.
 const MAX_GROUPS: usize = 65_535;
 
 /// The dispatches of one recording.
-pub struct Calls {
+pub struct Calls<'e> {
+    engine: &'e GpuEngine,
+    /// Distance between the parameters of two dispatches.
     slot: usize,
     uniforms: Vec<u8>,
     list: Vec<Call>,
+    failure: Option<Error>,
 }
 
 /// One dispatch.
@@ -24,20 +31,18 @@ pub(super) struct Call {
 
 /// How much work a dispatch is. Shaders find their place with `linear_group` and skip a surplus.
 #[derive(Clone, Copy, Debug)]
-pub enum Groups {
+pub enum Work {
     /// At least so many invocations in a line.
     Threads(usize),
     /// At least so many workgroups in a line.
-    Linear(usize),
+    Groups(usize),
 }
 
-impl Groups {
+impl Work {
     fn grid(self, shader: &Shader) -> [u32; 2] {
         let count = match self {
-            Self::Threads(threads) => {
-                threads.div_ceil(shader.workgroup_size.iter().product::<u32>() as usize)
-            }
-            Self::Linear(groups) => groups,
+            Self::Threads(threads) => threads.div_ceil(shader.workgroup_size.iter().product::<u32>() as usize),
+            Self::Groups(groups) => groups,
         };
         let rows = count.div_ceil(MAX_GROUPS).max(1);
         [count.div_ceil(rows) as u32, rows as u32]
@@ -54,27 +59,23 @@ impl<'a> Memory for Handles<'a> {
     type Any = wgpu::Buffer;
 }
 
-impl<T: super::Element> From<&Buffer<T>> for wgpu::Buffer {
+impl<T: Element> From<&Buffer<T>> for wgpu::Buffer {
     fn from(buffer: &Buffer<T>) -> Self {
         buffer.gpu().clone()
     }
 }
 
-impl Calls {
-    /// An empty list whose uniforms lie at multiples of `alignment`.
-    pub(super) fn new(alignment: u32) -> Self {
-        Self { slot: alignment as usize, uniforms: Vec::new(), list: Vec::new() }
+impl<'e> Calls<'e> {
+    /// An empty list.
+    pub(super) fn new(engine: &'e GpuEngine) -> Self {
+        let slot = engine.device.limits().min_uniform_buffer_offset_alignment as usize;
+        Self { engine, slot, uniforms: Vec::new(), list: Vec::new(), failure: None }
     }
 
     /// Appends a dispatch of the shader that `params` belong to; no work is no dispatch.
-    pub fn dispatch<'a, P: Parameters>(
-        &mut self,
-        params: P,
-        bindings: P::Bindings<Handles<'a>>,
-        groups: Groups,
-    ) {
+    pub fn dispatch<'a, P: Parameters>(&mut self, params: P, bindings: P::Bindings<Handles<'a>>, work: Work) {
         let shader = P::SHADER;
-        let groups = groups.grid(shader);
+        let groups = work.grid(shader);
         if groups.contains(&0) {
             return;
         }
@@ -84,27 +85,56 @@ impl Calls {
         self.list.push(Call { shader, uniform_offset, buffers: P::in_order(bindings), groups });
     }
 
-    pub(super) fn uniforms(&self) -> &[u8] {
-        &self.uniforms
+    /// Stands in for a buffer that a kernel does without.
+    pub fn empty<T: Element>(&self) -> Buffer<T> {
+        Buffer::on_gpu("nothing", 0, self.engine.placeholder.clone())
     }
 
-    pub(super) fn list(&self) -> &[Call] {
-        &self.list
+    /// At least `len` elements for the dispatches of one kernel to hand results on. The next kernel that
+    /// asks for scratch of the same name gets the same memory, with what was left there.
+    pub fn scratch<T: Element>(&mut self, name: &'static str, len: usize) -> Buffer<T> {
+        let mut pool = lock(&self.engine.scratch);
+        let bytes = (len * size_of::<T>()) as u64;
+        if let Some(memory) = pool.get(name)
+            && memory.size() >= bytes
+        {
+            return Buffer::on_gpu(name, len, memory.clone());
+        }
+        // Room for steps that grow a little, so that not every one of them allocates anew.
+        let roomy = self.engine.zeros::<T>(name, len.next_power_of_two());
+        match roomy.or_else(|_| self.engine.zeros::<T>(name, len)) {
+            Ok(buffer) => {
+                pool.insert(name, buffer.gpu().clone());
+                buffer
+            }
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                Buffer::on_gpu(name, len, self.engine.placeholder.clone())
+            }
+        }
+    }
+
+    /// Uniforms and dispatches in order.
+    ///
+    /// # Errors
+    /// If the device had no room for scratch memory.
+    pub(super) fn finish(self) -> Result<(Vec<u8>, Vec<Call>)> {
+        self.failure.map_or(Ok((self.uniforms, self.list)), Err)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Groups;
+    use super::Work;
     use fastvae_shaders::matmul::SHADER;
 
     #[test]
     fn a_long_line_becomes_rows_that_cover_it() {
-        assert_eq!(Groups::Linear(0).grid(&SHADER)[0], 0);
-        assert_eq!(Groups::Linear(65_535).grid(&SHADER), [65_535, 1]);
-        assert_eq!(Groups::Linear(65_536).grid(&SHADER), [32_768, 2]);
-        assert_eq!(Groups::Threads(65).grid(&SHADER), [2, 1]);
-        let [x, y] = Groups::Linear(10_000_019).grid(&SHADER);
+        assert_eq!(Work::Groups(0).grid(&SHADER)[0], 0);
+        assert_eq!(Work::Groups(65_535).grid(&SHADER), [65_535, 1]);
+        assert_eq!(Work::Groups(65_536).grid(&SHADER), [32_768, 2]);
+        assert_eq!(Work::Threads(65).grid(&SHADER), [2, 1]);
+        let [x, y] = Work::Groups(10_000_019).grid(&SHADER);
         assert!(x <= 65_535 && x * y >= 10_000_019 && x * y - 10_000_019 < y);
     }
 }

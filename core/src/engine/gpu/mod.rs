@@ -10,7 +10,7 @@ use std::{
 };
 
 pub use adapters::{AdapterInfo, adapters};
-pub use calls::{Calls, Groups};
+pub use calls::{Calls, Work};
 use fastvae_shaders::Shader;
 use signal::Signal;
 
@@ -28,6 +28,10 @@ pub struct GpuEngine {
     pipelines: Mutex<HashMap<&'static str, Pipeline>>,
     /// The parameters of all dispatches of a recording, side by side; grows as needed.
     uniforms: Mutex<Option<wgpu::Buffer>>,
+    /// Memory between the dispatches of a kernel, by name.
+    scratch: Mutex<HashMap<&'static str, wgpu::Buffer>>,
+    /// Bound where a kernel does without a buffer.
+    placeholder: wgpu::Buffer,
     failure: Arc<Mutex<Failure>>,
 }
 
@@ -76,7 +80,22 @@ impl GpuEngine {
                 lock(&seen).lost = Some(message);
             }
         });
-        Ok(Self { info, device, queue, pipelines: Mutex::default(), uniforms: Mutex::default(), failure })
+        let placeholder = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("nothing"),
+            size: 16,
+            usage: wgpu::BufferUsages::STORAGE,
+            mapped_at_creation: false,
+        });
+        Ok(Self {
+            info,
+            device,
+            queue,
+            pipelines: Mutex::default(),
+            uniforms: Mutex::default(),
+            scratch: Mutex::default(),
+            placeholder,
+            failure,
+        })
     }
 
     /// The adapter behind the device.
@@ -133,15 +152,15 @@ impl GpuEngine {
 
     pub(super) fn run(&self, recording: &Recording) -> Result<()> {
         self.status()?;
-        let slot = self.device.limits().min_uniform_buffer_offset_alignment;
-        let mut calls = Calls::new(slot);
+        let mut calls = Calls::new(self);
         for kernel in recording.kernels() {
             kernel.gpu(&mut calls);
         }
-        let uniforms = self.upload_uniforms(calls.uniforms());
+        let (uniforms, calls) = calls.finish()?;
+        let uniforms = self.upload_uniforms(&uniforms);
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for call in calls.list() {
+        for call in &calls {
             let Pipeline { pipeline, layout } = self.pipeline(call.shader);
             let parameters = wgpu::BufferBinding {
                 buffer: &uniforms,

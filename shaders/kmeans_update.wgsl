@@ -1,0 +1,56 @@
+// c_k = mean of the points with code k, from the parts' sums; a codeword without points becomes a random point.
+//
+// Work per thread: one element of one codeword. Grid: linear, K * d threads.
+
+#import "shared/grid.wgsl"
+#import "shared/philox.wgsl"
+
+struct Params {
+    /// M.
+    count: u32,
+    /// Elements between points.
+    stride: u32,
+    /// First column in use.
+    column: u32,
+    /// Columns in use, d.
+    dimensions: u32,
+    /// K.
+    codewords: u32,
+    parts: u32,
+    key_low: u32,
+    key_high: u32,
+    step: u32,
+    stream: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> values: array<f32>; // M x stride
+@group(0) @binding(2) var<storage, read> sums: array<f32>; // parts x K x d
+@group(0) @binding(3) var<storage, read> counts: array<u32>; // parts x K
+@group(0) @binding(4) var<storage, read_write> centres: array<f32>; // K x d
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_group(group, groups) * 64u + local;
+    let k = at / params.dimensions;
+    let d = at % params.dimensions;
+    if k >= params.codewords {
+        return;
+    }
+    var members = 0u;
+    var sum = 0.0;
+    for (var part = 0u; part < params.parts; part++) {
+        members += counts[part * params.codewords + k];
+        sum += sums[(part * params.codewords + k) * params.dimensions + d];
+    }
+    if members == 0u {
+        let words = philox(vec2<u32>(params.key_low, params.key_high), params.stream, params.step, k, 0u);
+        centres[at] = values[below(words.x, params.count) * params.stride + params.column + d];
+    } else {
+        centres[at] = sum / f32(members);
+    }
+}

@@ -1,0 +1,40 @@
+// output[r, c] = scale x, x standard normal and a function of (seed, stream, step, r, c) alone.
+//
+// Work per thread: four neighbouring elements of a row, from one block of random words.
+// Grid: linear, rows * ceil(width / 4) threads.
+
+#import "shared/grid.wgsl"
+#import "shared/philox.wgsl"
+
+struct Params {
+    rows: u32,
+    width: u32,
+    scale: f32,
+    stream: u32,
+    key_low: u32,
+    key_high: u32,
+    step: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> output: array<f32>; // rows x width
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = linear_group(group, groups) * 64u + local;
+    let blocks = (params.width + 3u) / 4u;
+    let row = thread / blocks;
+    let block = thread % blocks;
+    if row >= params.rows {
+        return;
+    }
+    let words = philox(vec2<u32>(params.key_low, params.key_high), params.stream, params.step, row, block);
+    let noise = vec4<f32>(normal_pair(words.x, words.y), normal_pair(words.z, words.w));
+    for (var i = 0u; i < min(4u, params.width - 4u * block); i++) {
+        output[row * params.width + 4u * block + i] = params.scale * noise[i];
+    }
+}

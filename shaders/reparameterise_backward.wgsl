@@ -1,0 +1,46 @@
+// The gradient of loss + beta / B sum kl with respect to the posterior.
+//
+// Work per thread: mean and log-variance of one latent dimension of one user, over all samples.
+// Grid: linear, batch * latent threads.
+
+#import "shared/grid.wgsl"
+
+struct Params {
+    batch: u32,
+    latent: u32,
+    samples: u32,
+    /// beta / B.
+    weight: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> posterior: array<f32>; // B x 2D: mu, logvar
+@group(0) @binding(2) var<storage, read> noise: array<f32>; // R x D
+@group(0) @binding(3) var<storage, read> code_gradient: array<f32>; // R x D
+@group(0) @binding(4) var<storage, read_write> posterior_gradient: array<f32>; // B x 2D
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let thread = linear_group(group, groups) * 64u + local;
+    let b = thread / params.latent;
+    let d = thread % params.latent;
+    if b >= params.batch {
+        return;
+    }
+    let mean_at = 2u * b * params.latent + d;
+    let variance_at = mean_at + params.latent;
+    let half_deviation = 0.5 * exp(0.5 * posterior[variance_at]);
+    var d_mean = 0.0;
+    var d_log_variance = 0.0;
+    for (var s = 0u; s < params.samples; s++) {
+        let at = (s * params.batch + b) * params.latent + d;
+        d_mean += code_gradient[at];
+        d_log_variance += code_gradient[at] * noise[at] * half_deviation;
+    }
+    posterior_gradient[mean_at] = d_mean + params.weight * posterior[mean_at];
+    posterior_gradient[variance_at] = d_log_variance + params.weight * 0.5 * (exp(posterior[variance_at]) - 1.0);
+}

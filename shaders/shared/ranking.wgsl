@@ -1,0 +1,11 @@
+/// An integer that orders as the score does; 0 for negative infinity and NaN, which rank nowhere.
+fn rank_key(score: f32) -> u32 {
+    let bits = bitcast<u32>(score);
+    if bits == 0xff800000u || (bits & 0x7fffffffu) > 0x7f800000u {
+        return 0u;
+    }
+    if bits == 0x80000000u {
+        return 0x80000000u;
+    }
+    return select(bits | 0x80000000u, ~bits, (bits >> 31u) == 1u);
+}

@@ -1,0 +1,53 @@
+// maximum, sum <- those of all logits seen so far: sum = sum of exp(o - maximum).
+//
+// Work per workgroup: one query row. Grid: linear, rows workgroups.
+
+#import "shared/grid.wgsl"
+#import "shared/numbers.wgsl"
+#import "shared/reduce.wgsl"
+
+struct Params {
+    rows: u32,
+    /// Items of this block.
+    block: u32,
+    /// 1 for the first block, before which nothing was seen.
+    is_first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>; // R x block
+@group(0) @binding(2) var<storage, read_write> maximum: array<f32>; // R
+@group(0) @binding(3) var<storage, read_write> sum: array<f32>; // R
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_group(group, groups);
+    if row >= params.rows {
+        return;
+    }
+    var top = LOWEST;
+    for (var i = local; i < params.block; i += 64u) {
+        top = max(top, logits[row * params.block + i]);
+    }
+    top = workgroup_max(top, local);
+    var carried = 0.0;
+    if params.is_first == 0u {
+        let before = maximum[row];
+        let larger = max(top, before);
+        carried = sum[row] * exp_below(before - larger);
+        top = larger;
+    }
+    var terms = 0.0;
+    for (var i = local; i < params.block; i += 64u) {
+        terms += exp_below(logits[row * params.block + i] - top);
+    }
+    terms = workgroup_sum(terms, local);
+    if local == 0u {
+        maximum[row] = top;
+        sum[row] = carried + terms;
+    }
+}
