@@ -6,9 +6,7 @@
 use super::elementwise::activate;
 use crate::{
     Result,
-    engine::{
-        Buffer, Kernel, expect_len, gpu, parallel,
-    },
+    engine::{Buffer, Kernel, expect_len, gpu, parallel},
 };
 use fastvae_shaders::matmul;
 

@@ -127,8 +127,7 @@ impl Kernel for SampledLoss {
         let (rows, width, entries) = (groups.rows(), self.width as u32, self.entries as u32);
         // Two inner products a thread and more fill a GPU at ordinary batch sizes.
         let parts = groups.candidates.div_ceil(128);
-        let (batch, share, candidates) =
-            (groups.batch as u32, groups.share as u32, groups.candidates as u32);
+        let (batch, share, candidates) = (groups.batch as u32, groups.share as u32, groups.candidates as u32);
         let no_bias = calls.empty();
         calls.dispatch(
             sampled_logits::Params {

@@ -3,7 +3,9 @@
 //! The gradient of an item row is a sum over the users that met the item. Entry ids number everything a
 //! step met: the positives of all samples first, then all candidates (see [`super::update_rows`]).
 
-use fastvae_shaders::{transpose_allocate, transpose_count, transpose_merge, transpose_reset, transpose_scatter, transpose_sort};
+use fastvae_shaders::{
+    transpose_allocate, transpose_count, transpose_merge, transpose_reset, transpose_scatter, transpose_sort,
+};
 
 use crate::{
     Result,

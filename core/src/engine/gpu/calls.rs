@@ -41,7 +41,9 @@ pub enum Work {
 impl Work {
     fn grid(self, shader: &Shader) -> [u32; 2] {
         let count = match self {
-            Self::Threads(threads) => threads.div_ceil(shader.workgroup_size.iter().product::<u32>() as usize),
+            Self::Threads(threads) => {
+                threads.div_ceil(shader.workgroup_size.iter().product::<u32>() as usize)
+            }
             Self::Groups(groups) => groups,
         };
         let rows = count.div_ceil(MAX_GROUPS).max(1);
