@@ -9,7 +9,7 @@ use fastvae::{
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use tests::{
-    assert_close,
+    assert_close, assert_equal,
     device::{numbers, read, run, unwritten, upload, wide},
     engines,
 };
@@ -197,6 +197,20 @@ fn matmul_saturates() {
         run(engine, MatMul { activation: Activation::Tanh, ..matmul });
         let want = inputs.map(|x| f64::from(x).tanh());
         assert_close("tanh", &read(engine, &output), &want, 1e-6, 1e-6);
+    }
+}
+
+/// More blocks than one axis of a dispatch holds: 65,535 workgroups of 64 threads with 4 rows each.
+#[test]
+fn matmul_past_a_grid_axis() {
+    for engine in engines() {
+        let m = 65_536 * 64 * 4 + 5;
+        let a: Vec<f32> = (0..m).map(|i| (i % 1000) as f32).collect();
+        let c = unwritten(engine, m);
+        let (left, right) = (View::rows(&upload(engine, &a), 1), View::rows(&upload(engine, &[2.0]), 1));
+        run(engine, MatMul::new(m, 1, 1, left, right, View::rows(&c, 1)));
+        let want: Vec<f32> = a.iter().map(|a| 2.0 * a).collect();
+        assert_equal(&engine.describe(), &read(engine, &c), &want);
     }
 }
 

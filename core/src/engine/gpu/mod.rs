@@ -157,7 +157,9 @@ impl GpuEngine {
             kernel.gpu(&mut calls);
         }
         let (uniforms, calls) = calls.finish()?;
-        let uniforms = self.upload_uniforms(&uniforms);
+        // Held until the recording is on its way: another thread's would overwrite the parameters.
+        let mut memory = lock(&self.uniforms);
+        let uniforms = self.upload_uniforms(&mut memory, &uniforms);
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         for call in &calls {
@@ -223,8 +225,7 @@ impl GpuEngine {
         Ok(values)
     }
 
-    fn upload_uniforms(&self, bytes: &[u8]) -> wgpu::Buffer {
-        let mut current = lock(&self.uniforms);
+    fn upload_uniforms(&self, current: &mut Option<wgpu::Buffer>, bytes: &[u8]) -> wgpu::Buffer {
         let size = bytes.len() as u64;
         if current.as_ref().is_none_or(|buffer| buffer.size() < size) {
             *current = Some(self.device.create_buffer(&wgpu::BufferDescriptor {
