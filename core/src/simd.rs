@@ -31,7 +31,7 @@ pub fn describe() -> &'static str {
     return "scalar";
 }
 
-const LANES: usize = 32;
+const LANES: usize = 16;
 
 /// Sum of `f(i)`-like terms over lanes in a fixed order.
 #[inline(always)]
@@ -50,23 +50,45 @@ fn fold(lanes: &[f32; LANES]) -> f32 {
 /// Inner product.
 #[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_body, a_tail) = a.as_chunks::<LANES>();
-    let (b_body, b_tail) = b.as_chunks::<LANES>();
-    let mut lanes = [0.0f32; LANES];
-    for (a, b) in a_body.iter().zip(b_body) {
-        for i in 0..LANES {
-            lanes[i] += a[i] * b[i];
+    dots(a, [b])[0]
+}
+
+/// Inner products of one vector with several at once: each of its elements is loaded once for all. The sums
+/// do not depend on how many are taken together.
+#[inline(always)]
+pub fn dots<const N: usize>(a: &[f32], rows: [&[f32]; N]) -> [f32; N] {
+    let width = a.len();
+    let rows = rows.map(|row| &row[..width]);
+    let mut lanes = [[0.0f32; LANES]; N];
+    let mut start = 0;
+    while start + LANES <= width {
+        let a = &a[start..start + LANES];
+        for (lanes, row) in lanes.iter_mut().zip(&rows) {
+            let row = &row[start..start + LANES];
+            for i in 0..LANES {
+                lanes[i] += a[i] * row[i];
+            }
+        }
+        start += LANES;
+    }
+    // Fixed pieces again: an index known only at run time would push the lanes out of registers.
+    if start + 8 <= width {
+        let a = &a[start..start + 8];
+        for (lanes, row) in lanes.iter_mut().zip(&rows) {
+            let row = &row[start..start + 8];
+            for i in 0..8 {
+                lanes[i] += a[i] * row[i];
+            }
+        }
+        start += 8;
+    }
+    let mut sums = lanes.map(|lanes| fold(&lanes));
+    for i in start..width {
+        for (sum, row) in sums.iter_mut().zip(&rows) {
+            *sum += a[i] * row[i];
         }
     }
-    let (a_eights, a_rest) = a_tail.as_chunks::<8>();
-    let (b_eights, b_rest) = b_tail.as_chunks::<8>();
-    for (a, b) in a_eights.iter().zip(b_eights) {
-        for i in 0..8 {
-            lanes[i] += a[i] * b[i];
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    fold(&lanes) + rest
+    sums
 }
 
 /// `y += alpha x`.
@@ -77,28 +99,41 @@ pub fn axpy(alpha: f32, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// `y += sum of alpha x` over pairs (alpha, x), in order; four at a time, so that y is loaded and stored
-/// a quarter as often.
+/// Columns that [`add_rows`] keeps in registers.
+const COLUMNS: usize = 64;
+
+/// `y += sum of alpha x` over terms (alpha, x), in order. A block of columns at a time stays in registers, so
+/// each term costs one load an element.
 #[inline(always)]
-pub fn add_rows<'a>(mut rows: impl Iterator<Item = (f32, &'a [f32])>, y: &mut [f32]) {
-    let width = y.len();
-    loop {
-        let Some((a0, x0)) = rows.next() else { return };
-        let Some((a1, x1)) = rows.next() else { return axpy(a0, x0, y) };
-        let Some((a2, x2)) = rows.next() else {
-            axpy(a0, x0, y);
-            return axpy(a1, x1, y);
-        };
-        let Some((a3, x3)) = rows.next() else {
-            axpy(a0, x0, y);
-            axpy(a1, x1, y);
-            return axpy(a2, x2, y);
-        };
-        let (x0, x1, x2, x3) = (&x0[..width], &x1[..width], &x2[..width], &x3[..width]);
-        for i in 0..width {
-            y[i] = (((y[i] + a0 * x0[i]) + a1 * x1[i]) + a2 * x2[i]) + a3 * x3[i];
+pub fn add_rows(terms: &[(f32, &[f32])], y: &mut [f32]) {
+    let (blocks, tail) = y.as_chunks_mut::<COLUMNS>();
+    let mut start = 0;
+    for block in blocks {
+        add_block(terms, start, block);
+        start += COLUMNS;
+    }
+    let (eights, rest) = tail.as_chunks_mut::<8>();
+    for block in eights {
+        add_block(terms, start, block);
+        start += 8;
+    }
+    for (i, y) in rest.iter_mut().enumerate() {
+        for (alpha, x) in terms {
+            *y += alpha * x[start + i];
         }
     }
+}
+
+#[inline(always)]
+fn add_block<const N: usize>(terms: &[(f32, &[f32])], start: usize, y: &mut [f32; N]) {
+    let mut sums = *y;
+    for (alpha, x) in terms {
+        let x = &x[start..start + N];
+        for i in 0..N {
+            sums[i] += alpha * x[i];
+        }
+    }
+    *y = sums;
 }
 
 /// Sum in a fixed order.
@@ -172,6 +207,18 @@ pub fn log_sum_exp(x: &[f32]) -> f32 {
     top + sum_exp(x, top).ln()
 }
 
+/// Hyperbolic tangent, within 5e-7 of its value.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let size = x.abs();
+    let decay = exp(-2.0 * size);
+    let large = (1.0 - decay) / (1.0 + decay);
+    // Near zero the difference above cancels; the series does not.
+    let s = x * x;
+    let series = 1.0 + s * (-0.333_333_34 + s * (0.133_333_34 + s * (-0.053_968_254 + s * 0.021_869_488)));
+    if size < 0.25 { x * series } else { large.copysign(x) }
+}
+
 /// `ln(e^a + e^b)`.
 #[inline(always)]
 pub fn log_add_exp(a: f32, b: f32) -> f32 {
@@ -207,6 +254,34 @@ mod tests {
         }
         assert_eq!((exp(-200.0), exp(f32::NEG_INFINITY)), (0.0, 0.0));
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn tanh_is_close_everywhere() {
+        for i in -200_000..=200_000 {
+            let x = i as f32 * 1e-4;
+            let want = f64::from(x).tanh();
+            assert!((f64::from(tanh(x)) - want).abs() <= 5e-7 * want.abs(), "tanh({x})");
+        }
+        assert!(tanh(f32::NAN).is_nan());
+        assert_eq!((tanh(-1e9), tanh(1e9)), (-1.0, 1.0));
+    }
+
+    #[test]
+    fn sums_of_rows_agree_with_f64_at_odd_widths() {
+        for width in [1, 7, 8, 64, 65, 200, 345] {
+            let rows: Vec<Vec<f32>> =
+                (0..9).map(|r| (0..width).map(|c| ((r * 31 + c * 7) as f32 * 0.1).sin()).collect()).collect();
+            let terms: Vec<(f32, &[f32])> = rows.iter().enumerate().map(|(r, x)| (r as f32 - 4.5, x.as_slice())).collect();
+            let mut y = vec![1.0; width];
+            add_rows(&terms, &mut y);
+            for (c, y) in y.iter().enumerate() {
+                let want = 1.0 + terms.iter().map(|(a, x)| f64::from(*a) * f64::from(x[c])).sum::<f64>();
+                assert!((f64::from(*y) - want).abs() <= 1e-5);
+            }
+            let [a, b, c] = dots(&rows[0], [&rows[1], &rows[2], &rows[3]]);
+            assert_eq!([a, b, c], [1, 2, 3].map(|r| dot(&rows[0], &rows[r])));
+        }
     }
 
     #[test]

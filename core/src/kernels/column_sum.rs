@@ -36,7 +36,8 @@ impl Kernel for ColumnSum {
         let output = &mut output[..self.columns];
         output.fill(0.0);
         simd::dispatch(|| {
-            simd::add_rows(values.chunks_exact(self.columns).take(self.rows).map(|row| (1.0, row)), output);
+            let rows = values.chunks_exact(self.columns.max(1)).take(self.rows);
+            simd::add_rows(&rows.map(|row| (1.0, row)).collect::<Vec<_>>(), output);
         });
     }
 

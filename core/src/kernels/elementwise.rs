@@ -7,7 +7,7 @@ use super::Activation;
 pub fn activate(activation: Activation, x: f32) -> f32 {
     match activation {
         Activation::None => x,
-        Activation::Tanh => x.tanh(),
+        Activation::Tanh => crate::simd::tanh(x),
         Activation::Relu => x.max(0.0),
     }
 }

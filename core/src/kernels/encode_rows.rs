@@ -53,7 +53,8 @@ impl Kernel for EncodeRows {
                 let (start, end) = (offsets[b] as usize, offsets[b + 1] as usize);
                 out.copy_from_slice(&bias[..width]);
                 let kept = (start..end).filter(|&e| weights[e] != 0.0);
-                simd::add_rows(kept.map(|e| (weights[e], row_of(e))), out);
+                let terms: Vec<_> = kept.map(|e| (weights[e], row_of(e))).collect();
+                simd::add_rows(&terms, out);
                 for value in out.iter_mut() {
                     *value = activate(self.activation, *value);
                 }
