@@ -4,8 +4,8 @@
 //! it. Products and sums stay separate instructions, so a loop here gives the same bits with SSE2, AVX2
 //! and WebAssembly SIMD.
 
-/// Runs `body` compiled for the best instruction set of this machine. `body` must be a closure, and what
-/// it calls `#[inline(always)]`: only inlined code is compiled anew.
+/// Runs `body` compiled for the best instruction set of this machine. Only inlined code is compiled anew, so
+/// mark the closure and all that it calls `#[inline(always)]`; otherwise the loops stay SSE2.
 #[inline(always)]
 pub fn dispatch<R>(body: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(body)
@@ -33,62 +33,70 @@ pub fn describe() -> &'static str {
 
 const LANES: usize = 16;
 
-/// Sum of `f(i)`-like terms over lanes in a fixed order.
+/// Sum of the lanes in a fixed order.
 #[inline(always)]
 fn fold(lanes: &[f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    let mut sums = *lanes;
-    while width > 0 {
-        for i in 0..width {
-            sums[i] += sums[i + width];
-        }
-        width /= 2;
-    }
-    sums[0]
+    fold_eight(std::array::from_fn(|i| lanes[i] + lanes[i + 8]))
 }
 
 /// Inner product.
 #[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    dots(a, [b])[0]
+    let (a_body, a_tail) = a.as_chunks::<8>();
+    let (b_body, b_tail) = b[..a.len()].as_chunks::<8>();
+    let mut lanes = [0.0f32; 8];
+    for (a, b) in a_body.iter().zip(b_body) {
+        for i in 0..8 {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    let mut sum = fold_eight(lanes);
+    for (a, b) in a_tail.iter().zip(b_tail) {
+        sum += a * b;
+    }
+    sum
 }
 
-/// Inner products of one vector with several at once: each of its elements is loaded once for all. The sums
-/// do not depend on how many are taken together.
+/// [`dot`] with four vectors at once, to the same bits: each element of `a` is loaded once for all, and four
+/// chains of additions hide each other's latency. Spelled out, because an array of accumulators would not
+/// stay in registers.
 #[inline(always)]
-pub fn dots<const N: usize>(a: &[f32], rows: [&[f32]; N]) -> [f32; N] {
-    let width = a.len();
-    let rows = rows.map(|row| &row[..width]);
-    let mut lanes = [[0.0f32; LANES]; N];
-    let mut start = 0;
-    while start + LANES <= width {
-        let a = &a[start..start + LANES];
-        for (lanes, row) in lanes.iter_mut().zip(&rows) {
-            let row = &row[start..start + LANES];
-            for i in 0..LANES {
-                lanes[i] += a[i] * row[i];
-            }
+pub fn dot4(a: &[f32], [b0, b1, b2, b3]: [&[f32]; 4]) -> [f32; 4] {
+    let n = a.len();
+    let (body, tail) = a.as_chunks::<8>();
+    let (b0, t0) = b0[..n].as_chunks::<8>();
+    let (b1, t1) = b1[..n].as_chunks::<8>();
+    let (b2, t2) = b2[..n].as_chunks::<8>();
+    let (b3, t3) = b3[..n].as_chunks::<8>();
+    let (mut l0, mut l1, mut l2, mut l3) = ([0.0f32; 8], [0.0f32; 8], [0.0f32; 8], [0.0f32; 8]);
+    for ((((a, b0), b1), b2), b3) in body.iter().zip(b0).zip(b1).zip(b2).zip(b3) {
+        for i in 0..8 {
+            l0[i] += a[i] * b0[i];
         }
-        start += LANES;
+        for i in 0..8 {
+            l1[i] += a[i] * b1[i];
+        }
+        for i in 0..8 {
+            l2[i] += a[i] * b2[i];
+        }
+        for i in 0..8 {
+            l3[i] += a[i] * b3[i];
+        }
     }
-    // Fixed pieces again: an index known only at run time would push the lanes out of registers.
-    if start + 8 <= width {
-        let a = &a[start..start + 8];
-        for (lanes, row) in lanes.iter_mut().zip(&rows) {
-            let row = &row[start..start + 8];
-            for i in 0..8 {
-                lanes[i] += a[i] * row[i];
-            }
-        }
-        start += 8;
-    }
-    let mut sums = lanes.map(|lanes| fold(&lanes));
-    for i in start..width {
-        for (sum, row) in sums.iter_mut().zip(&rows) {
-            *sum += a[i] * row[i];
-        }
+    let mut sums = [fold_eight(l0), fold_eight(l1), fold_eight(l2), fold_eight(l3)];
+    for (i, a) in tail.iter().enumerate() {
+        sums[0] += a * t0[i];
+        sums[1] += a * t1[i];
+        sums[2] += a * t2[i];
+        sums[3] += a * t3[i];
     }
     sums
+}
+
+#[inline(always)]
+fn fold_eight(l: [f32; 8]) -> f32 {
+    let halves = [l[0] + l[4], l[1] + l[5], l[2] + l[6], l[3] + l[7]];
+    (halves[0] + halves[2]) + (halves[1] + halves[3])
 }
 
 /// `y += alpha x`.
@@ -272,15 +280,16 @@ mod tests {
         for width in [1, 7, 8, 64, 65, 200, 345] {
             let rows: Vec<Vec<f32>> =
                 (0..9).map(|r| (0..width).map(|c| ((r * 31 + c * 7) as f32 * 0.1).sin()).collect()).collect();
-            let terms: Vec<(f32, &[f32])> = rows.iter().enumerate().map(|(r, x)| (r as f32 - 4.5, x.as_slice())).collect();
+            let terms: Vec<(f32, &[f32])> =
+                rows.iter().enumerate().map(|(r, x)| (r as f32 - 4.5, x.as_slice())).collect();
             let mut y = vec![1.0; width];
             add_rows(&terms, &mut y);
             for (c, y) in y.iter().enumerate() {
                 let want = 1.0 + terms.iter().map(|(a, x)| f64::from(*a) * f64::from(x[c])).sum::<f64>();
                 assert!((f64::from(*y) - want).abs() <= 1e-5);
             }
-            let [a, b, c] = dots(&rows[0], [&rows[1], &rows[2], &rows[3]]);
-            assert_eq!([a, b, c], [1, 2, 3].map(|r| dot(&rows[0], &rows[r])));
+            let together = dot4(&rows[0], [&rows[1], &rows[2], &rows[3], &rows[4]]);
+            assert_eq!(together, [1, 2, 3, 4].map(|r| dot(&rows[0], &rows[r])));
         }
     }
 

@@ -97,7 +97,10 @@ impl Kernel for Adam {
             let (start, end) = (piece * PIECE, piece * PIECE + value.len());
             // SAFETY: pieces do not overlap.
             let (first, second) = unsafe { (first.range(start, end), second.range(start, end)) };
-            simd::dispatch(|| self.step.apply_slice(&gradient[start..end], value, first, second));
+            simd::dispatch(
+                #[inline(always)]
+                || self.step.apply_slice(&gradient[start..end], value, first, second),
+            );
         });
     }
 

@@ -35,10 +35,13 @@ impl Kernel for ColumnSum {
         let mut output = self.output.write();
         let output = &mut output[..self.columns];
         output.fill(0.0);
-        simd::dispatch(|| {
-            let rows = values.chunks_exact(self.columns.max(1)).take(self.rows);
-            simd::add_rows(&rows.map(|row| (1.0, row)).collect::<Vec<_>>(), output);
-        });
+        simd::dispatch(
+            #[inline(always)]
+            || {
+                let rows = values.chunks_exact(self.columns.max(1)).take(self.rows);
+                simd::add_rows(&rows.map(|row| (1.0, row)).collect::<Vec<_>>(), output);
+            },
+        );
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {

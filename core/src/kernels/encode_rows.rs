@@ -49,16 +49,19 @@ impl Kernel for EncodeRows {
         let width = self.hidden;
         let row_of = |e: usize| &table[items[e] as usize * width..][..width];
         parallel::for_each_chunk(&mut output[..self.batch * width], width, |b, out| {
-            simd::dispatch(|| {
-                let (start, end) = (offsets[b] as usize, offsets[b + 1] as usize);
-                out.copy_from_slice(&bias[..width]);
-                let kept = (start..end).filter(|&e| weights[e] != 0.0);
-                let terms: Vec<_> = kept.map(|e| (weights[e], row_of(e))).collect();
-                simd::add_rows(&terms, out);
-                for value in out.iter_mut() {
-                    *value = activate(self.activation, *value);
-                }
-            });
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    let (start, end) = (offsets[b] as usize, offsets[b + 1] as usize);
+                    out.copy_from_slice(&bias[..width]);
+                    let kept = (start..end).filter(|&e| weights[e] != 0.0);
+                    let terms: Vec<_> = kept.map(|e| (weights[e], row_of(e))).collect();
+                    simd::add_rows(&terms, out);
+                    for value in out.iter_mut() {
+                        *value = activate(self.activation, *value);
+                    }
+                },
+            );
         });
     }
 

@@ -164,13 +164,16 @@ impl Kernel for KmeansUpdate {
         let mut partial = vec![(Vec::new(), Vec::new()); count.div_ceil(PART)];
         parallel::for_each_chunk(&mut partial, 1, |part, out| {
             let (mut sums, mut counts) = (vec![0.0f32; k * d], vec![0u32; k]);
-            simd::dispatch(|| {
-                for i in part * PART..count.min((part + 1) * PART) {
-                    let code = codes[i] as usize;
-                    counts[code] += 1;
-                    simd::axpy(1.0, point(i), &mut sums[code * d..][..d]);
-                }
-            });
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    for i in part * PART..count.min((part + 1) * PART) {
+                        let code = codes[i] as usize;
+                        counts[code] += 1;
+                        simd::axpy(1.0, point(i), &mut sums[code * d..][..d]);
+                    }
+                },
+            );
             out[0] = (sums, counts);
         });
         let mut codewords = self.codewords.write();

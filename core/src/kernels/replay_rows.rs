@@ -78,15 +78,18 @@ impl ReplayRows {
         let (sum, epsilon, keep) = self.tail(schedule, last);
         let decay1 = self.beta1.powf(skipped as f32);
         let decay2 = self.beta2.powf(skipped as f32);
-        simd::dispatch(|| {
-            let n = value.len();
-            let (first, second) = (&mut first[..n], &mut second[..n]);
-            for i in 0..n {
-                value[i] = value[i] * keep - sum * first[i] / (second[i].sqrt() + epsilon);
-                first[i] *= decay1;
-                second[i] *= decay2;
-            }
-        });
+        simd::dispatch(
+            #[inline(always)]
+            || {
+                let n = value.len();
+                let (first, second) = (&mut first[..n], &mut second[..n]);
+                for i in 0..n {
+                    value[i] = value[i] * keep - sum * first[i] / (second[i].sqrt() + epsilon);
+                    first[i] *= decay1;
+                    second[i] *= decay2;
+                }
+            },
+        );
     }
 
     fn iterate(&self, schedule: &[f32], last: u32, value: &mut [f32], first: &mut [f32], second: &mut [f32]) {

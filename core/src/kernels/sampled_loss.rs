@@ -100,25 +100,28 @@ impl Kernel for SampledLoss {
         let negative = Rows::new(&mut negative, groups.candidates);
         let gradient = Rows::new(&mut gradient, self.width);
         parallel::for_each(groups.count(), |group| {
-            simd::dispatch(|| {
-                let rows = groups.rows_of(group);
-                // SAFETY: a query row, and with it its entries, belongs to one group.
-                let (logits, gradients) = unsafe {
-                    (
-                        negative.range(rows.start * groups.candidates, rows.end * groups.candidates),
-                        gradient.range(rows.start * self.width, rows.end * self.width),
-                    )
-                };
-                input.candidate_logits(group, logits);
-                for (row, logits) in rows.clone().zip(logits.chunks_exact_mut(groups.candidates)) {
-                    let span = input.entries_of(row);
-                    // SAFETY: as above.
-                    let (positive, nll) = unsafe { (positive.range(span.start, span.end), nll.row(row)) };
-                    let gradient = &mut gradients[(row - rows.start) * self.width..][..self.width];
-                    nll[0] = input.row(row, group, positive, logits, gradient);
-                }
-                input.candidate_gradients(group, logits, gradients);
-            });
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    let rows = groups.rows_of(group);
+                    // SAFETY: a query row, and with it its entries, belongs to one group.
+                    let (logits, gradients) = unsafe {
+                        (
+                            negative.range(rows.start * groups.candidates, rows.end * groups.candidates),
+                            gradient.range(rows.start * self.width, rows.end * self.width),
+                        )
+                    };
+                    input.candidate_logits(group, logits);
+                    for (row, logits) in rows.clone().zip(logits.chunks_exact_mut(groups.candidates)) {
+                        let span = input.entries_of(row);
+                        // SAFETY: as above.
+                        let (positive, nll) = unsafe { (positive.range(span.start, span.end), nll.row(row)) };
+                        let gradient = &mut gradients[(row - rows.start) * self.width..][..self.width];
+                        nll[0] = input.row(row, group, positive, logits, gradient);
+                    }
+                    input.candidate_gradients(group, logits, gradients);
+                },
+            );
         });
     }
 
@@ -209,8 +212,8 @@ struct Input<'a> {
 /// Candidate rows gathered at a time where a group shares them: 128 x 200 floats fit a second-level cache.
 const TILE: usize = 128;
 
-/// How many rows ahead the cache is asked for.
-const AHEAD: usize = 4;
+/// How many fours of rows ahead the cache is asked for.
+const AHEAD: usize = 1;
 
 impl Input<'_> {
     #[inline(always)]
@@ -244,12 +247,21 @@ impl Input<'_> {
 
     #[inline(always)]
     fn dots(&self, query: &[f32], items: &[u32], logits: &mut [f32]) {
-        for (i, (&item, logit)) in items.iter().zip(logits.iter_mut()).enumerate() {
-            if let Some(&next) = items.get(i + AHEAD) {
-                simd::prefetch(self.item_row(next));
+        let (fours, rest) = items.as_chunks::<4>();
+        for (i, (four, logits)) in fours.iter().zip(logits.chunks_exact_mut(4)).enumerate() {
+            if let Some(next) = fours.get(i + AHEAD) {
+                next.iter().for_each(|&item| simd::prefetch(self.item_row(item)));
             }
-            *logit =
-                simd::dot(query, self.item_row(item)) + self.bias.map_or(0.0, |bias| bias[item as usize]);
+            logits.copy_from_slice(&simd::dot4(query, four.map(|item| self.item_row(item))));
+        }
+        let done = 4 * fours.len();
+        for (&item, logit) in rest.iter().zip(&mut logits[done..]) {
+            *logit = simd::dot(query, self.item_row(item));
+        }
+        if let Some(bias) = self.bias {
+            for (&item, logit) in items.iter().zip(logits) {
+                *logit += bias[item as usize];
+            }
         }
     }
 
@@ -287,13 +299,19 @@ impl Input<'_> {
         }
     }
 
+    #[inline(always)]
+    fn add_items(&self, items: &[u32], coefficients: &[f32], gradient: &mut [f32]) {
+        let terms: Vec<_> =
+            items.iter().zip(coefficients).map(|(&item, &c)| (c, self.item_row(item))).collect();
+        simd::add_rows(&terms, gradient);
+    }
+
     /// Adds `sum over c: coefficient[member, c] row_c` to the members' gradients.
     #[inline(always)]
     fn candidate_gradients(&self, group: usize, coefficients: &[f32], gradients: &mut [f32]) {
         let (rows, candidates) = (self.groups.rows_of(group), self.candidates(group));
         if rows.len() == 1 {
-            let terms = candidates.iter().zip(coefficients).map(|(&item, &c)| (c, self.item_row(item)));
-            return simd::add_rows(terms, gradients);
+            return self.add_items(candidates, coefficients, gradients);
         }
         let mut tile = vec![0.0; TILE * self.width];
         for (index, ids) in candidates.chunks(TILE).enumerate() {
@@ -317,7 +335,7 @@ impl Input<'_> {
     #[inline(always)]
     fn gather(&self, ids: &[u32], tile: &mut [f32]) {
         for (i, (&item, slot)) in ids.iter().zip(tile.chunks_exact_mut(self.width)).enumerate() {
-            if let Some(&next) = ids.get(i + AHEAD) {
+            if let Some(&next) = ids.get(i + 4 * AHEAD) {
                 simd::prefetch(self.item_row(next));
             }
             slot.copy_from_slice(self.item_row(item));
@@ -348,8 +366,7 @@ impl Input<'_> {
             }
         };
         gradient.fill(0.0);
-        let terms = history.iter().zip(positive.iter()).map(|(&item, &c)| (c, self.item_row(item)));
-        simd::add_rows(terms, gradient);
+        self.add_items(history, positive, gradient);
         loss
     }
 

@@ -45,16 +45,19 @@ impl Kernel for SoftmaxAccumulate {
         parallel::for_each_chunk(&mut maximum[..self.rows], 1, |row, maximum| {
             // SAFETY: one row a call.
             let sum = unsafe { &mut sum.row(row)[0] };
-            simd::dispatch(|| {
-                let logits = &logits[row * self.block..][..self.block];
-                let top = simd::max(logits);
-                let (old_top, old_sum) =
-                    if self.first { (f32::NEG_INFINITY, 0.0) } else { (maximum[0], *sum) };
-                let new_top = if top > old_top { top } else { old_top };
-                let carried = if old_sum == 0.0 { 0.0 } else { old_sum * (old_top - new_top).exp() };
-                *sum = carried + simd::sum_exp(logits, new_top);
-                maximum[0] = new_top;
-            });
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    let logits = &logits[row * self.block..][..self.block];
+                    let top = simd::max(logits);
+                    let (old_top, old_sum) =
+                        if self.first { (f32::NEG_INFINITY, 0.0) } else { (maximum[0], *sum) };
+                    let new_top = if top > old_top { top } else { old_top };
+                    let carried = if old_sum == 0.0 { 0.0 } else { old_sum * (old_top - new_top).exp() };
+                    *sum = carried + simd::sum_exp(logits, new_top);
+                    maximum[0] = new_top;
+                },
+            );
         });
     }
 
@@ -126,12 +129,15 @@ impl Kernel for SoftmaxGradient {
             let until = history.partition_point(|&i| (i as usize) < self.block_start + self.block);
             let inside = history[from..until].iter().map(|&i| i as usize - self.block_start);
             let loss: f32 = inside.clone().map(|i| log_partition - logits[i]).sum();
-            simd::dispatch(|| {
-                let weight = self.scale * history.len() as f32;
-                for o in logits.iter_mut() {
-                    *o = weight * simd::exp(*o - log_partition);
-                }
-            });
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    let weight = self.scale * history.len() as f32;
+                    for o in logits.iter_mut() {
+                        *o = weight * simd::exp(*o - log_partition);
+                    }
+                },
+            );
             inside.for_each(|i| logits[i] -= self.scale);
             // SAFETY: one row a call.
             let nll = unsafe { &mut nll.row(row)[0] };

@@ -113,7 +113,10 @@ impl Kernel for TopK {
             // SAFETY: one row a call.
             let values = unsafe { values.row(row) };
             let scores = &scores[row * self.items..][..self.items];
-            let best = crate::simd::dispatch(|| best(scores, self.k));
+            let best = crate::simd::dispatch(
+                #[inline(always)]
+                || best(scores, self.k),
+            );
             ids.fill(u32::MAX);
             values.fill(f32::NEG_INFINITY);
             for ((id, value), (score, item)) in ids.iter_mut().zip(values).zip(best) {

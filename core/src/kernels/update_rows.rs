@@ -68,39 +68,38 @@ struct Source<'a> {
     width: usize,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// The terms of a row's gradient. Neighbouring entries of one query row, such as repeated draws of the
+    /// item, become one term.
     #[inline(always)]
-    fn vector(&self, row: usize) -> &[f32] {
-        &self.vectors[row * self.width..][..self.width]
-    }
-
-    #[inline(always)]
-    fn sum(&self, entries: &[u32], gradient: &mut [f32]) {
-        let positives = self.groups.samples * self.entries;
-        let split = entries.partition_point(|&id| (id as usize) < positives);
-        let (early, late) = entries.split_at(split);
-        let terms = early.iter().map(|&id| {
-            let id = id as usize;
-            let row = (id / self.entries) * self.groups.batch + self.rows[id % self.entries] as usize;
-            (self.positive[id], self.vector(row))
-        });
-        simd::add_rows(terms.filter(|(coefficient, _)| *coefficient != 0.0), gradient);
-        let candidates = self.groups.candidates;
-        if self.groups.share == 1 {
-            let terms = late.iter().map(|&id| {
-                let id = id as usize - positives;
-                (self.negative[id], self.vector(id / candidates))
-            });
-            return simd::add_rows(terms, gradient);
+    fn terms(&self, entries: &[u32], terms: &mut Vec<(f32, &'a [f32])>) {
+        let mut last = usize::MAX;
+        let mut add = |row: usize, coefficient: f32| {
+            if let (true, Some((sum, _))) = (row == last, terms.last_mut()) {
+                *sum += coefficient;
+            } else if coefficient != 0.0 {
+                terms.push((coefficient, &self.vectors[row * self.width..][..self.width]));
+                last = row;
+            }
+        };
+        let positives = (self.groups.samples * self.entries) as u32;
+        let (batch, candidates) = (self.groups.batch, self.groups.candidates as u32);
+        let split = entries.partition_point(|&id| id < positives);
+        for &id in &entries[..split] {
+            let (sample, entry) = if self.groups.samples == 1 {
+                (0, id as usize)
+            } else {
+                (id as usize / self.entries, id as usize % self.entries)
+            };
+            add(sample * batch + self.rows[entry] as usize, self.positive[id as usize]);
         }
-        let terms = late.iter().flat_map(|&id| {
-            let id = id as usize - positives;
-            let (group, slot) = (id / candidates, id % candidates);
-            self.groups
-                .rows_of(group)
-                .map(move |row| (self.negative[row * candidates + slot], self.vector(row)))
-        });
-        simd::add_rows(terms, gradient);
+        for &id in &entries[split..] {
+            let id = id - positives;
+            let (group, slot) = ((id / candidates) as usize, (id % candidates) as usize);
+            for row in self.groups.rows_of(group) {
+                add(row, self.negative[row * candidates as usize + slot]);
+            }
+        }
     }
 }
 
@@ -147,32 +146,39 @@ impl Kernel for UpdateRows {
         let (value, first, second) =
             (Rows::new(&mut value, width), Rows::new(&mut first, width), Rows::new(&mut second, width));
         let last_step = Rows::new(&mut last_step, 1);
-        let update = |row: usize, list: Option<usize>, gradient: &mut [f32]| {
-            gradient.fill(0.0);
-            if let Some(list) = list {
-                source.sum(&entries[starts[list] as usize..][..lengths[list] as usize], gradient);
-            }
-            // SAFETY: rows are distinct: every row once, or touched rows, which are distinct.
-            let (value, first, second) = unsafe { (value.row(row), first.row(row), second.row(row)) };
-            self.adam.apply_slice(gradient, value, first, second);
-            // SAFETY: as above.
-            unsafe { last_step.row(row)[0] = self.step };
-        };
         let rows = match self.reach {
             Reach::All => self.table.rows,
             Reach::Touched => count,
         };
         let piece = (4096 / width).clamp(1, 256);
         parallel::for_each(rows.div_ceil(piece), |index| {
-            simd::dispatch(|| {
-                let mut gradient = vec![0.0; width];
-                for i in index * piece..rows.min((index + 1) * piece) {
-                    match self.reach {
-                        Reach::All => update(i, (list_of[i] as usize).checked_sub(1), &mut gradient),
-                        Reach::Touched => update(touched[i] as usize, Some(i), &mut gradient),
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    let (mut gradient, mut terms) = (vec![0.0; width], Vec::new());
+                    for i in index * piece..rows.min((index + 1) * piece) {
+                        let (row, list) = match self.reach {
+                            Reach::All => (i, (list_of[i] as usize).checked_sub(1)),
+                            Reach::Touched => (touched[i] as usize, Some(i)),
+                        };
+                        terms.clear();
+                        if let Some(list) = list {
+                            source.terms(
+                                &entries[starts[list] as usize..][..lengths[list] as usize],
+                                &mut terms,
+                            );
+                        }
+                        gradient.fill(0.0);
+                        simd::add_rows(&terms, &mut gradient);
+                        // SAFETY: rows are distinct: every row once, or touched rows, which are distinct.
+                        let (value, first, second) =
+                            unsafe { (value.row(row), first.row(row), second.row(row)) };
+                        self.adam.apply_slice(&gradient, value, first, second);
+                        // SAFETY: as above.
+                        unsafe { last_step.row(row)[0] = self.step };
                     }
-                }
-            });
+                },
+            );
         });
         if self.clear {
             for &item in &touched[..count] {
