@@ -145,10 +145,11 @@ impl Collector {
         let columns = items.len() as u32;
         let mut parts = Vec::with_capacity(PARTS);
         for mut shards in pairs {
-            let tasks = shards.iter_mut().zip(user_places.iter().zip(&item_places)).collect();
+            let places = user_places.iter().zip(&item_places);
+            let tasks: Vec<(_, (&Vec<u32>, &Vec<u32>))> = shards.iter_mut().zip(places).collect();
             parallel::spread(
                 tasks,
-                |(pairs, (users, items)): (&mut Vec<(u32, u32)>, (&Vec<u32>, &Vec<u32>))| {
+                |(pairs, (users, items)): (&mut Vec<(u32, u32)>, _)| {
                     for pair in pairs.iter_mut() {
                         *pair = (users[pair.0 as usize], items[pair.1 as usize]);
                     }

@@ -56,6 +56,7 @@ impl Recording {
 }
 
 /// Where buffers live and recordings run.
+#[allow(clippy::large_enum_variant, reason = "one a run")]
 pub enum Engine {
     /// Threads of this machine.
     Cpu(CpuEngine),

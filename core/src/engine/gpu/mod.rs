@@ -143,7 +143,7 @@ impl GpuEngine {
         for (index, piece) in data.chunks(PIECE_BYTES / size_of::<T>()).enumerate() {
             let start = offset * size_of::<T>() + index * PIECE_BYTES;
             self.queue.write_buffer(buffer.gpu(), start as u64, bytemuck::cast_slice(piece));
-            if data.len() * size_of::<T>() > PIECE_BYTES {
+            if size_of_val(data) > PIECE_BYTES {
                 // Sends the piece off, so that the next one does not pile up beside it.
                 self.queue.submit([]);
             }
