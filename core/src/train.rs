@@ -31,7 +31,7 @@ const LOSSES_EVERY: u32 = 50;
 /// ```
 /// use fastvae::{config::Config, data, engine::Engine, event::Event, train::Trainer};
 /// # fn main() -> fastvae::Result<()> {
-/// let set = data::synthetic(&Default::default());
+/// let set = data::synthetic(&Default::default())?;
 /// let split = data::split(&set, &Default::default())?;
 /// let mut config = Config::default();
 /// (config.model.hidden, config.model.latent, config.training.epochs) = (16, 8, 1);
