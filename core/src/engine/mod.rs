@@ -55,7 +55,8 @@ impl Recording {
     }
 }
 
-/// Where buffers live and recordings run.
+/// Where buffers live and recordings run; clones are the same engine.
+#[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "one a run")]
 pub enum Engine {
     /// Threads of this machine.
