@@ -59,7 +59,8 @@ impl RunFolder {
     fn numbered(data: &str, config: &RunConfig) -> Result<Self> {
         let runs = Path::new("runs");
         fs::create_dir_all(runs).map_err(|error| Error::io("create", runs, error))?;
-        let name: String = data.chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '-' }).collect();
+        let name: String =
+            data.chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '-' }).collect();
         let loss = match config.loss.loss {
             Loss::Full => "full",
             Loss::Uniform => "uniform",

@@ -31,7 +31,10 @@ fn assert_same(folder: &TempDir, a: &str, b: &str) {
         for (tensor, values) in &a.state.tensors {
             assert!(*values == b.state.tensors[tensor], "{name}: tensor {tensor} differs");
         }
-        assert_eq!((a.state.progress.step, a.state.progress.best), (b.state.progress.step, b.state.progress.best));
+        assert_eq!(
+            (a.state.progress.step, a.state.progress.best),
+            (b.state.progress.step, b.state.progress.best)
+        );
     }
 }
 
@@ -90,8 +93,11 @@ fn a_run_stopped_by_ctrl_c_goes_on_with_the_same_bits() {
         let epochs = |run: &str| {
             let path = folder.path().join(run).join("metrics.json");
             let metrics = fastvae::run_metrics::RunMetrics::read(&path).unwrap();
-            let epochs: Vec<_> =
-                metrics.epochs.into_iter().map(|epoch| (epoch.epoch, epoch.loss, epoch.kl, epoch.validation)).collect();
+            let epochs: Vec<_> = metrics
+                .epochs
+                .into_iter()
+                .map(|epoch| (epoch.epoch, epoch.loss, epoch.kl, epoch.validation))
+                .collect();
             (epochs, metrics.test)
         };
         assert_eq!(epochs("whole"), epochs(&run));

@@ -176,8 +176,8 @@ fn a_checkerboard_is_learned() {
             steps(&mut trainer, u64::MAX);
             let histories =
                 Csr::from_rows(&(0..n).map(|i| vec![i]).collect::<Vec<_>>(), 2 * n).expect("rows");
-            let best = rank(engine, &trainer.model(), &histories, 1, &RankOptions::default());
-            let best = block_on(best).expect("ranks");
+            let (model, options) = (trainer.model(), RankOptions::default());
+            let best = block_on(rank(engine, &model, &histories, 1, &options)).expect("ranks");
             let want: Vec<u32> = (n..2 * n).collect();
             assert_eq!(best.ids, want, "{loss:?}, {}", engine.describe());
         }

@@ -62,7 +62,8 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<Outcome> {
     let folder = RunFolder::open(path)?;
     let Checkpoint { context, mut state } = checkpoint::read(&folder.last())?;
     let config = settings::resumed(&context.config, &args.settings)?;
-    let more = state.progress.epoch < config.training.epochs && config.training.epochs > context.config.training.epochs;
+    let more = state.progress.epoch < config.training.epochs
+        && config.training.epochs > context.config.training.epochs;
     if folder.is_finished() && !more {
         return Err(Error::setting(
             "resume",
@@ -240,7 +241,8 @@ impl Run<'_> {
             items: counts.items,
             interactions: counts.interactions,
             config: config.map_err(|error| Error::setting("config", error.to_string()))?,
-            total_seconds: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>() + self.log.validation_seconds,
+            total_seconds: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>()
+                + self.log.validation_seconds,
             epochs,
             best_epoch,
             test: test.means()?,

@@ -36,7 +36,7 @@ pub struct GpuEngine {
     placeholder: wgpu::Buffer,
     failure: Arc<Mutex<Failure>>,
     /// Calls and time by kernel, where they are kept.
-    profile: Option<Mutex<BTreeMap<&'static str, (u64, Duration)>>>,
+    profile: Option<Arc<Mutex<BTreeMap<&'static str, (u64, Duration)>>>>,
 }
 
 #[derive(Clone)]
@@ -109,7 +109,7 @@ impl GpuEngine {
     /// # Errors
     /// As [`GpuEngine::new`].
     pub async fn profiled(name: Option<&str>) -> Result<Self> {
-        Ok(Self { profile: Some(Mutex::default()), ..Self::new(name).await? })
+        Ok(Self { profile: Some(Arc::default()), ..Self::new(name).await? })
     }
 
     /// Calls and time by kernel since the engine was made; empty unless made by [`GpuEngine::profiled`].
