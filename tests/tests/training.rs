@@ -14,8 +14,14 @@ use pollster::block_on;
 use tests::engines;
 
 fn small() -> (Config, Csr, EvaluationSet) {
-    let set =
-        data::synthetic(&SyntheticOptions { users: 120, items: 110, ..Default::default() }).expect("a set");
+    let set = data::synthetic(&SyntheticOptions {
+        users: 120,
+        items: 110,
+        shortest: 6,
+        longest: 30,
+        ..Default::default()
+    })
+    .expect("a set");
     let split =
         data::split(&set, &SplitOptions { validation_users: 30, ..Default::default() }).expect("a split");
     let mut config = Config::default();
