@@ -180,6 +180,8 @@ fn recbole_parts_and_titles() {
     assert_eq!(set.titles.unwrap(), ["w", "The X", "y", "z"]);
     assert_eq!(set.genres.unwrap()[1], ["Drama", "War"]);
     let given = set.given.unwrap();
+    // What was validated on is known by the time of the test.
+    assert_eq!(given.test.fold_in.items(), [1, 2, 3]);
     assert_eq!(
         (given.validation.unwrap().held_out.items(), given.test.held_out.items()),
         (&[3][..], &[0][..])

@@ -145,16 +145,10 @@ impl Collector {
         let columns = items.len() as u32;
         let mut parts = Vec::with_capacity(PARTS);
         for mut shards in pairs {
-            let tasks = shards.iter_mut().zip(user_places.iter().zip(&item_places)).collect();
-            parallel::spread(
-                tasks,
-                |(pairs, (users, items)): (&mut Vec<(u32, u32)>, (&Vec<u32>, &Vec<u32>))| {
-                    for pair in pairs.iter_mut() {
-                        *pair = (users[pair.0 as usize], items[pair.1 as usize]);
-                    }
-                },
-                || (),
-            );
+            let places = user_places.iter().zip(&item_places);
+            let tasks =
+                shards.iter_mut().zip(places).map(|(pairs, (users, items))| Renumber { pairs, users, items });
+            parallel::spread(tasks.collect(), Renumber::run, || ());
             if shards.iter().all(Vec::is_empty) {
                 parts.push(None);
             } else {
@@ -172,6 +166,21 @@ impl Collector {
             }));
         }
         build(name, users, items, parts, self.options.core, report)
+    }
+}
+
+/// From the codes of one shard to the numbers of the set.
+struct Renumber<'a> {
+    pairs: &'a mut [(u32, u32)],
+    users: &'a [u32],
+    items: &'a [u32],
+}
+
+impl Renumber<'_> {
+    fn run(self) {
+        for pair in self.pairs {
+            *pair = (self.users[pair.0 as usize], self.items[pair.1 as usize]);
+        }
     }
 }
 
@@ -242,15 +251,19 @@ fn union(parts: &[Option<Csr>], rows: usize, columns: u32) -> Result<Csr> {
 }
 
 /// Users of a held-out part are those with something to find: held-out items that are not folded in as well.
+///
+/// A part without items of its own to fold in takes the training items; the test then also the validation
+/// items, which are known by the time of the test.
 fn given_split(parts: Vec<Option<Csr>>, all: &Csr) -> Result<GivenSplit> {
-    let empty = || Csr::from_sorted(vec![[0u32; 0]; all.rows()], all.columns() as u32);
+    let columns = all.columns() as u32;
+    let empty = || Csr::from_sorted(vec![[0u32; 0]; all.rows()], columns);
     let mut parts = parts.into_iter();
     let mut next = || parts.next().flatten();
     let (train, validation_fold_in, validation, test_fold_in, test) =
         (next(), next(), next(), next(), next());
+    let known = union(&[train.clone(), validation.clone()], all.rows(), columns)?;
     let train = train.map_or_else(empty, Ok)?;
-    let evaluation = |held_out: &Csr, fold_in: Option<&Csr>| {
-        let fold_in = fold_in.unwrap_or(&train);
+    let evaluation = |held_out: &Csr, fold_in: &Csr| {
         let mut rows: Vec<(u32, Vec<u32>)> = Vec::new();
         let mut skipped = 0;
         for (user, row) in held_out.iter().enumerate() {
@@ -266,13 +279,14 @@ fn given_split(parts: Vec<Option<Csr>>, all: &Csr) -> Result<GivenSplit> {
         let users: Vec<u32> = rows.iter().map(|row| row.0).collect();
         Ok::<_, Error>(EvaluationSet {
             fold_in: fold_in.select(&users)?,
-            held_out: Csr::from_sorted(rows.into_iter().map(|row| row.1), all.columns() as u32)?,
+            held_out: Csr::from_sorted(rows.into_iter().map(|row| row.1), columns)?,
             users,
             skipped,
         })
     };
-    let validation =
-        validation.map(|held_out| evaluation(&held_out, validation_fold_in.as_ref())).transpose()?;
-    let test = evaluation(&test.map_or_else(empty, Ok)?, test_fold_in.as_ref())?;
+    let validation = validation
+        .map(|held_out| evaluation(&held_out, validation_fold_in.as_ref().unwrap_or(&train)))
+        .transpose()?;
+    let test = evaluation(&test.map_or_else(empty, Ok)?, test_fold_in.as_ref().unwrap_or(&known))?;
     Ok(GivenSplit { train, validation, test })
 }

@@ -8,12 +8,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{
-    Columns,
-    collect::Shard,
-    lines::LineFormat,
-    sniff::{self, Roles},
-};
+use super::{Columns, collect::Shard, lines::LineFormat, sniff};
+use crate::{Error, Result};
 
 /// `user item item ...`; a user without items is allowed.
 pub(super) struct Adjacency;
@@ -52,54 +48,66 @@ impl LineFormat for Netflix {
     }
 }
 
-/// One JSON object a line, as Amazon and Yelp publish reviews.
+/// One JSON object a line, as Amazon and Yelp publish reviews. The first line decides which keys are read.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct JsonLines {
-    columns: Option<Columns>,
-    rated: bool,
+    user: String,
+    item: String,
+    rating: Option<String>,
 }
 
 impl JsonLines {
-    /// `rated`: a line without a rating is an error.
-    pub(super) fn new(columns: Option<&Columns>, rated: bool) -> Self {
-        Self { columns: columns.cloned(), rated }
+    /// Looks for the keys in the first line, which stands at `place`.
+    pub(super) fn of(first: &[u8], columns: Option<&Columns>, place: &str) -> Result<Self> {
+        let object = object(first).map_err(|problem| Error::format(place, problem))?;
+        let keys: Vec<&str> = object.0.iter().map(|(key, _)| key.as_ref()).collect();
+        let (user, item, rating) = match columns {
+            Some(columns) => sniff::asked_roles(columns, &keys, true, place)?,
+            None => match sniff::named_roles(&keys) {
+                (Some(user), Some(item), rating) => (user, item, rating),
+                (user, ..) => {
+                    let problem = format!(
+                        "no {} among the keys ({}); say which with --columns user=KEY,item=KEY,rating=KEY",
+                        if user.is_none() { "user" } else { "item" },
+                        sniff::shorten(&keys.join(", "))
+                    );
+                    return Err(Error::format(place, problem));
+                }
+            },
+        };
+        let key = |at: usize| keys[at].to_owned();
+        Ok(Self { user: key(user), item: key(item), rating: rating.map(key) })
     }
 
-    fn roles(&self, keys: &[&str]) -> Result<Roles, String> {
-        let shown = || sniff::shorten(&keys.join(", "));
-        if let Some(columns) = &self.columns {
-            return sniff::asked_roles(columns, keys, true, "the object").map_err(|error| error.to_string());
-        }
-        let (user, item, rating) = sniff::named_roles(keys);
-        let missing = |role: &str| {
-            format!(
-                "no {role} among the keys ({}); say which with --columns user=KEY,item=KEY,rating=KEY",
-                shown()
-            )
-        };
-        Ok((user.ok_or_else(|| missing("user"))?, item.ok_or_else(|| missing("item"))?, rating))
+    /// Whether there is a key of ratings.
+    pub(super) fn is_rated(&self) -> bool {
+        self.rating.is_some()
     }
 }
 
 impl LineFormat for JsonLines {
     fn line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String> {
-        let object: Object = serde_json::from_slice(line).map_err(|error| {
-            let hint = if line.starts_with(b"{'") {
-                "; single quotes are Python, not JSON: write it as JSON"
-            } else {
-                ""
-            };
-            format!("not a JSON object ({error}){hint}")
-        })?;
-        let keys: Vec<&str> = object.0.iter().map(|(key, _)| key.as_ref()).collect();
-        let (user, item, rating) = self.roles(&keys)?;
-        let field = |at: usize| scalar(keys[at], object.0[at].1);
-        let rating = rating.map(field).transpose()?;
-        if self.rated && rating.is_none() {
-            return Err("no rating in this object, and ratings were asked for".into());
-        }
-        let rating = rating.as_ref().map(|rating| rating.as_bytes());
-        shard.add(field(user)?.trim().as_bytes(), field(item)?.trim().as_bytes(), rating)
+        let object = object(line)?;
+        let field = |key: &str| {
+            let value = object.0.iter().find(|field| field.0 == key).map(|field| field.1);
+            scalar(key, value.ok_or_else(|| format!("no key {key:?}, which the first line has"))?)
+        };
+        let rating = self.rating.as_deref().map(field).transpose()?;
+        let (user, item) = (field(&self.user)?, field(&self.item)?);
+        shard.add(
+            user.trim_ascii().as_bytes(),
+            item.trim_ascii().as_bytes(),
+            rating.as_ref().map(|text| text.as_bytes()),
+        )
     }
+}
+
+fn object(line: &[u8]) -> Result<Object<'_>, String> {
+    serde_json::from_slice(line).map_err(|error| {
+        let python = line.starts_with(b"{'");
+        let hint = if python { "; single quotes are Python, not JSON: write it as JSON" } else { "" };
+        format!("not a JSON object ({error}){hint}")
+    })
 }
 
 /// The keys of an object and the text of its values, as it stands in the line.

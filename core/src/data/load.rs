@@ -5,7 +5,7 @@ use super::parquet;
 use super::{
     Dataset, LoadOptions,
     collect::{Collector, Part},
-    forms::{Adjacency, JsonLines, Netflix},
+    forms::{Adjacency, Netflix},
     layout::Layout,
     lines::{self, Text},
     sniff::{Form, sniff},
@@ -72,15 +72,12 @@ fn read(
     let mut text = Text::new(source.open(file)?);
     let (form, shown) = sniff(&mut text, options.columns.as_ref(), options.min_rating.is_some())?;
     collector.form(&shown);
-    let rated = options.min_rating.is_some();
     let shards = &mut collector.shards;
     match form {
         Form::Table(table) => table.read(text, shards),
         Form::Adjacency => lines::read(&mut text, &Adjacency, shards).map(drop),
         Form::Netflix => lines::read(&mut text, &Netflix, shards).map(drop),
-        Form::Json => {
-            lines::read(&mut text, &JsonLines::new(options.columns.as_ref(), rated), shards).map(drop)
-        }
+        Form::Json(json) => lines::read(&mut text, &json, shards).map(drop),
         #[cfg(feature = "parquet")]
         Form::Parquet => parquet::read(text, options, &mut shards[0]),
         #[cfg(not(feature = "parquet"))]

@@ -2,6 +2,7 @@
 
 use super::{
     Column, Columns,
+    forms::JsonLines,
     lines::Text,
     source::base_name,
     table::{Delimiter, Table},
@@ -25,7 +26,7 @@ pub(super) enum Form {
     /// `MovieID:`, then `CustomerID,Rating,Date` lines.
     Netflix,
     /// One JSON object a line.
-    Json,
+    Json(JsonLines),
     /// Columns of a Parquet file.
     Parquet,
 }
@@ -59,6 +60,7 @@ pub(super) fn sniff(
     while length < LONGEST && !text.is_at_end() && !text.peek(length)?.contains(&b'\n') {
         length *= 2;
     }
+    let place = format!("{name}:{}", text.lines + 1);
     let ended = text.is_at_end();
     let head = text.peek(0)?;
     let lines = whole_lines(head, ended);
@@ -71,7 +73,11 @@ pub(super) fn sniff(
         return Err(Error::format(name, problem));
     };
     if first.starts_with(b"{") {
-        return Ok((Form::Json, "JSON lines".into()));
+        let json = JsonLines::of(first, columns, &place)?;
+        if needs_rating && !json.is_rated() {
+            return Err(no_ratings(&name));
+        }
+        return Ok((Form::Json(json), "JSON lines".into()));
     }
     if first.starts_with(b"[") {
         return Err(Error::format(name, "a JSON array; write one object a line (JSON lines)"));
@@ -101,7 +107,6 @@ pub(super) fn sniff(
         Delimiter::Byte(_) => first.starts_with(b"\""),
         _ => false,
     };
-    let place = format!("{name}:{}", text.lines + 1);
     let head = text.peek(0)?;
     let records = records(head, ended, delimiter, quoted);
     let width = records.first().map_or(0, Vec::len);
@@ -216,7 +221,7 @@ fn skip_record(text: &mut Text, quoted: bool) -> Result<()> {
 }
 
 /// User, item and rating column.
-pub(super) type Roles = (usize, usize, Option<usize>);
+type Roles = (usize, usize, Option<usize>);
 
 /// Names of columns as sets use them, best first, in lower case without `_`, `-` and blanks.
 const USER: &[&str] = &[

@@ -31,8 +31,8 @@ pub struct Split {
     pub train_users: Vec<u32>,
     /// For choosing a model; its held-out items are neither in `train` nor in `test.held_out`.
     pub validation: EvaluationSet,
-    /// For the result. Under `weak` its `fold_in` is all the user has but the test items, so it holds the
-    /// validation items too.
+    /// For the result. Where the same users validate and test, `fold_in` is all a user has but the test items,
+    /// so it holds the validation items too.
     pub test: EvaluationSet,
 }
 
@@ -94,6 +94,12 @@ pub fn split(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     };
     if split.train.nnz() == 0 {
         return Err(Error::Data(format!("{}: no user is left to train on; use a larger set", dataset.name)));
+    }
+    if split.test.users.is_empty() && options.protocol == Protocol::Given {
+        return Err(Error::Data(format!(
+            "{}: its test part holds nothing that is not in its other parts too; use weak or strong",
+            dataset.name
+        )));
     }
     if split.test.users.is_empty() {
         return Err(Error::Data(format!(
