@@ -17,6 +17,7 @@ pub mod report;
 pub mod rng;
 pub mod run_metrics;
 pub mod sampler;
+pub mod selftest;
 pub mod simd;
 pub mod state;
 pub mod train;

@@ -7,7 +7,7 @@
 //!
 //! | attribute | values |
 //! |---|---|
-//! | `data-state` | `loading`, `ready`, `training`, `done`, `error` |
+//! | `data-state` | `loading`, `ready`, `training`, `paused`, `done`, `error` |
 //! | `data-engine` | `cpu` or `gpu`, once an engine is chosen |
 //! | `data-adapter` | the GPU adapter's name, when `data-engine` is `gpu` |
 //! | `data-reason` | why this engine, in a sentence; also shown |
@@ -19,11 +19,17 @@
 //!
 //! # The address
 //!
-//! `?engine=auto|gpu|cpu&seed=N&epochs=N` preset the controls ([`Settings`]); `autostart=1` starts training as soon
-//! as the worker is ready; `selftest=1` runs the kernels' self-tests in the worker.
+//! `?engine=auto|gpu|cpu&seed=N&epochs=N&loss=NAME` preset the controls ([`Settings`]); `autostart=1` starts training
+//! as soon as the worker is ready; `selftest=1` first runs the kernels' self-tests on the engine, in the worker.
+//! `NAME` is one of [`LOSSES`].
+//!
+//! # The worker
+//!
+//! It takes [`Command`]s and answers with [`Report`]s; both travel as JSON text. A worker that has failed is
+//! replaced by a new one.
 
 mod message;
 mod settings;
 
-pub use message::Report;
-pub use settings::{EngineChoice, Settings};
+pub use message::{Command, Failure, Report};
+pub use settings::{EngineChoice, LOSSES, Settings};

@@ -1,5 +1,6 @@
 //! Settings of a run, as they stand in the page's address.
 
+use fastvae::config::{Config, Loss};
 use serde::{Deserialize, Serialize};
 
 /// Which engine to run on.
@@ -36,6 +37,15 @@ impl EngineChoice {
     }
 }
 
+/// What the page can minimise: name in addresses and in the selector, and the setting.
+pub const LOSSES: [(&str, Loss); 5] = [
+    ("midx-popularity", Loss::MidxPopularity),
+    ("midx-uniform", Loss::MidxUniform),
+    ("popularity", Loss::Popularity),
+    ("uniform", Loss::Uniform),
+    ("full", Loss::Full),
+];
+
 /// What a run in the page is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
@@ -45,6 +55,8 @@ pub struct Settings {
     pub seed: u32,
     /// Passes over the users, from 1.
     pub epochs: u32,
+    /// The full softmax, or where the negatives of the sampled one come from.
+    pub loss: Loss,
     /// Start training without waiting for the button.
     pub autostart: bool,
     /// Run the kernels' self-tests first.
@@ -53,7 +65,14 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { engine: EngineChoice::Auto, seed: 0, epochs: 20, autostart: false, selftest: false }
+        Self {
+            engine: EngineChoice::Auto,
+            seed: 0,
+            epochs: 20,
+            loss: Loss::default(),
+            autostart: false,
+            selftest: false,
+        }
     }
 }
 
@@ -93,12 +112,38 @@ impl Settings {
                         .filter(|epochs| (1..=Self::MAX_EPOCHS).contains(epochs))
                         .ok_or_else(|| expected("a whole number from 1 to 1000"))?;
                 }
+                "loss" => {
+                    settings.loss = Self::parse_loss(value).ok_or_else(|| {
+                        expected(&LOSSES.map(|(name, _)| name).join(", ").replace("uniform, full", "uniform or full"))
+                    })?;
+                }
                 "autostart" => settings.autostart = flag()?,
                 "selftest" => settings.selftest = flag()?,
                 _ => {}
             }
         }
         Ok(settings)
+    }
+
+    /// The loss of a name in [`LOSSES`].
+    pub fn parse_loss(name: &str) -> Option<Loss> {
+        LOSSES.iter().find(|(known, _)| *known == name).map(|(_, loss)| *loss)
+    }
+
+    /// The name of the loss in [`LOSSES`].
+    pub fn loss_name(&self) -> &'static str {
+        LOSSES.iter().find(|(_, loss)| *loss == self.loss).map_or("", |(name, _)| name)
+    }
+
+    /// The configuration of the run: what suits the built-in set.
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.training.epochs = self.epochs;
+        config.training.seed = self.seed.into();
+        config.loss.loss = self.loss;
+        // A few dozen steps an epoch, so that there is something to see from the first one on.
+        config.training.batch = 100;
+        config
     }
 }
 
@@ -108,10 +153,17 @@ mod tests {
 
     #[test]
     fn reads_every_key() {
-        let pairs = [("engine", "gpu"), ("seed", "7"), ("epochs", "3"), ("autostart", "1"), ("selftest", "")];
+        let pairs = [("engine", "gpu"), ("seed", "7"), ("epochs", "3"), ("loss", "uniform"), ("autostart", "1"), ("selftest", "")];
         let settings = Settings::from_pairs(pairs).unwrap();
         let expected =
-            Settings { engine: EngineChoice::Gpu, seed: 7, epochs: 3, autostart: true, selftest: true };
+            Settings {
+            engine: EngineChoice::Gpu,
+            seed: 7,
+            epochs: 3,
+            loss: Loss::Uniform,
+            autostart: true,
+            selftest: true,
+        };
         assert_eq!(settings, expected);
     }
 
@@ -123,7 +175,7 @@ mod tests {
     #[test]
     fn names_the_key_that_is_wrong() {
         for (key, value) in
-            [("engine", "tpu"), ("seed", "-1"), ("epochs", "0"), ("epochs", "1001"), ("autostart", "yes")]
+            [("engine", "tpu"), ("seed", "-1"), ("epochs", "0"), ("epochs", "1001"), ("loss", "hinge"), ("autostart", "yes")]
         {
             let message = Settings::from_pairs([(key, value)]).unwrap_err();
             assert!(message.contains(&format!("{key}={value}")), "{message}");

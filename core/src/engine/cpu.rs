@@ -1,6 +1,6 @@
 //! The CPU engine: runs each kernel's twin on threads.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, sync::{Arc, Mutex}, time::Duration};
 
 use super::{Recording, parallel};
 
@@ -8,9 +8,9 @@ use super::{Recording, parallel};
 ///
 /// Work is cut by the data, never by the number of threads, and every sum has a fixed order, so the same
 /// seed gives the same bits on one thread and on sixteen.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct CpuEngine {
-    profile: Option<Mutex<BTreeMap<&'static str, (u64, Duration)>>>,
+    profile: Option<Arc<Mutex<BTreeMap<&'static str, (u64, Duration)>>>>,
 }
 
 impl CpuEngine {
@@ -21,7 +21,7 @@ impl CpuEngine {
 
     /// An engine that keeps the time spent in each kernel.
     pub fn profiled() -> Self {
-        Self { profile: Some(Mutex::default()) }
+        Self { profile: Some(Arc::default()) }
     }
 
     /// Calls and time by kernel since the engine was made; empty unless made by [`CpuEngine::profiled`].

@@ -55,7 +55,8 @@ impl Recording {
     }
 }
 
-/// Where buffers live and recordings run.
+/// Where buffers live and recordings run; clones are the same engine.
+#[derive(Clone)]
 pub enum Engine {
     /// Threads of this machine.
     Cpu(CpuEngine),

@@ -20,16 +20,17 @@ use crate::{Error, Result};
 /// Uploads and read-backs go in pieces of this size: each piece lies in host memory a second time.
 const PIECE_BYTES: usize = 64 << 20;
 
-/// A device of wgpu with the pipelines compiled so far.
+/// A device of wgpu with the pipelines compiled so far; clones share them.
+#[derive(Clone)]
 pub struct GpuEngine {
     info: AdapterInfo,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    pipelines: Mutex<HashMap<&'static str, Pipeline>>,
+    pipelines: Arc<Mutex<HashMap<&'static str, Pipeline>>>,
     /// The parameters of all dispatches of a recording, side by side; grows as needed.
-    uniforms: Mutex<Option<wgpu::Buffer>>,
+    uniforms: Arc<Mutex<Option<wgpu::Buffer>>>,
     /// Memory between the dispatches of a kernel, by name.
-    scratch: Mutex<HashMap<&'static str, wgpu::Buffer>>,
+    scratch: Arc<Mutex<HashMap<&'static str, wgpu::Buffer>>>,
     /// Bound where a kernel does without a buffer.
     placeholder: wgpu::Buffer,
     failure: Arc<Mutex<Failure>>,
@@ -90,9 +91,9 @@ impl GpuEngine {
             info,
             device,
             queue,
-            pipelines: Mutex::default(),
-            uniforms: Mutex::default(),
-            scratch: Mutex::default(),
+            pipelines: Arc::default(),
+            uniforms: Arc::default(),
+            scratch: Arc::default(),
             placeholder,
             failure,
         })

@@ -1,0 +1,191 @@
+//! The kernels of an engine against their definitions, on the machine of whoever runs them.
+//!
+//! A shader is compiled by the driver or the browser it meets, which no test of ours has seen. These checks
+//! take seconds: the page runs them in its worker, the tests run them natively. Truth is a formula in f64
+//! where that is short, otherwise the CPU twin, which the tests hold against f64.
+
+mod dense;
+mod model;
+mod rows;
+mod sampling;
+mod training;
+
+use crate::{
+    Result,
+    engine::{Buffer, Element, Engine, Kernel, Recording},
+    rng::{Rng, Stream, unit},
+    sampler::LocalFuture,
+};
+
+/// A kernel, or several that belong together, run once on an engine.
+type Check = for<'a> fn(&'a Engine) -> LocalFuture<'a, Result<Vec<Output>>>;
+
+const CHECKS: [(&str, Check); 15] = [
+    ("matmul", |engine| Box::pin(dense::matmul(engine))),
+    ("column_sum, sum_loss", |engine| Box::pin(dense::sums(engine))),
+    ("softmax", |engine| Box::pin(dense::softmax(engine))),
+    ("topk", |engine| Box::pin(dense::topk(engine))),
+    ("normal", |engine| Box::pin(model::normal(engine))),
+    ("dropout", |engine| Box::pin(model::dropout(engine))),
+    ("gather_batch, encode_rows", |engine| Box::pin(model::encode(engine))),
+    ("reparameterise", |engine| Box::pin(model::reparameterise(engine))),
+    ("draw_static", |engine| Box::pin(sampling::draw_static(engine))),
+    ("kmeans", |engine| Box::pin(sampling::kmeans(engine))),
+    ("midx", |engine| Box::pin(sampling::midx(engine))),
+    ("sampled_loss", |engine| Box::pin(sampling::sampled_loss(engine))),
+    ("transpose", |engine| Box::pin(rows::transpose(engine))),
+    ("adam, replay_rows, update_rows", |engine| Box::pin(rows::updates(engine))),
+    ("ten training steps", |engine| Box::pin(training::ten_steps(engine))),
+];
+
+/// Runs every check on `engine`: its name, and where it fails what was found instead of what.
+pub async fn run(engine: &Engine) -> Vec<(&'static str, Result<(), String>)> {
+    let twin = Engine::cpu();
+    let mut results = Vec::with_capacity(CHECKS.len());
+    for (name, check) in CHECKS {
+        results.push((name, compare(check, engine, &twin).await));
+    }
+    results
+}
+
+async fn compare(check: Check, engine: &Engine, twin: &Engine) -> Result<(), String> {
+    let got = check(engine).await.map_err(|error| error.to_string())?;
+    let want = check(twin).await.map_err(|error| format!("the CPU twin: {error}"))?;
+    for (got, twin) in got.iter().zip(&want) {
+        let want = got.want.as_ref().unwrap_or(&twin.got);
+        close(&got.name, &got.got, want, got.tolerance)?;
+    }
+    Ok(())
+}
+
+/// What a check found.
+struct Output {
+    name: String,
+    got: Vec<f64>,
+    /// The CPU twin's without it.
+    want: Option<Vec<f64>>,
+    /// Allowed: `tolerance (1 + |want|)`; 0 for integers.
+    tolerance: f64,
+}
+
+impl Output {
+    /// To be compared with the twin.
+    async fn twin<T: Element + Into<f64>>(
+        engine: &Engine,
+        name: impl Into<String>,
+        buffer: &Buffer<T>,
+        tolerance: f64,
+    ) -> Result<Self> {
+        Ok(Self { name: name.into(), got: read(engine, buffer).await?, want: None, tolerance })
+    }
+
+    /// To be compared with known values.
+    async fn known<T: Element + Into<f64>>(
+        engine: &Engine,
+        name: impl Into<String>,
+        buffer: &Buffer<T>,
+        want: Vec<f64>,
+        tolerance: f64,
+    ) -> Result<Self> {
+        Ok(Self { want: Some(want), ..Self::twin(engine, name, buffer, tolerance).await? })
+    }
+}
+
+/// The first mismatches, in words.
+fn close(name: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<(), String> {
+    if got.len() != want.len() {
+        return Err(format!("{name}: {} values instead of {}", got.len(), want.len()));
+    }
+    let differs = |&(_, (got, want)): &(usize, (&f64, &f64))| {
+        // Asked this way round, so that NaN differs.
+        let near = (got - want).abs() <= tolerance * (1.0 + want.abs()) && want.is_finite();
+        !(got == want || near)
+    };
+    let mismatches = || got.iter().zip(want).enumerate().filter(differs);
+    let count = mismatches().count();
+    if count == 0 {
+        return Ok(());
+    }
+    let listed: Vec<String> =
+        mismatches().take(3).map(|(index, (got, want))| format!("[{index}] {got} instead of {want}")).collect();
+    Err(format!("{name}: {count} of {} values differ: {}", got.len(), listed.join(", ")))
+}
+
+async fn read<T: Element + Into<f64>>(engine: &Engine, buffer: &Buffer<T>) -> Result<Vec<f64>> {
+    Ok(engine.read(buffer).await?.into_iter().map(Into::into).collect())
+}
+
+/// A result in the making: what a kernel fails to write shows.
+fn unwritten(engine: &Engine, len: usize) -> Result<Buffer<f32>> {
+    engine.upload("result", &vec![f32::NAN; len])
+}
+
+/// The same for integers.
+fn unset(engine: &Engine, len: usize) -> Result<Buffer<u32>> {
+    engine.upload("integer result", &vec![u32::MAX; len])
+}
+
+fn run_one(engine: &Engine, kernel: impl Kernel + 'static) -> Result<()> {
+    let mut recording = Recording::new();
+    recording.push(kernel);
+    engine.run(&recording)
+}
+
+/// Reproducible numbers in (-1, 1).
+fn numbers(stream: u32, len: usize) -> Vec<f32> {
+    let rng = Rng::new(7);
+    (0..len as u32).map(|i| 2.0 * unit(rng.block(Stream::Init, stream, i, 0)[0]) - 1.0).collect()
+}
+
+fn upload_numbers(engine: &Engine, stream: u32, len: usize) -> Result<Buffer<f32>> {
+    engine.upload("operand", &numbers(stream, len))
+}
+
+/// A batch of histories of various lengths, one after the other.
+struct Histories {
+    /// B + 1.
+    offsets: Vec<u32>,
+    /// Ascending for each user, E.
+    items: Vec<u32>,
+    /// User of each entry, E.
+    rows: Vec<u32>,
+}
+
+impl Histories {
+    fn new(users: usize, items: usize) -> Self {
+        let mut histories = Self { offsets: vec![0], items: Vec::new(), rows: Vec::new() };
+        for user in 0..users {
+            let mut row: Vec<u32> =
+                (0..1 + user * 7 % 23).map(|n| ((user * 31 + n * (3 + user % 5)) % items) as u32).collect();
+            row.sort_unstable();
+            row.dedup();
+            histories.rows.extend(std::iter::repeat_n(user as u32, row.len()));
+            histories.items.extend(row);
+            histories.offsets.push(histories.items.len() as u32);
+        }
+        histories
+    }
+
+    fn of(&self, user: usize) -> &[u32] {
+        &self.items[self.offsets[user] as usize..self.offsets[user + 1] as usize]
+    }
+
+    fn entries(&self) -> usize {
+        self.items.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_and_other_lengths_differ() {
+        assert!(close("equal", &[1.0, f64::NEG_INFINITY], &[1.0, f64::NEG_INFINITY], 0.0).is_ok());
+        assert!(close("near", &[1.1], &[1.0], 0.1).is_ok());
+        assert!(close("length", &[1.0], &[1.0, 2.0], 1.0).is_err());
+        assert!(close("infinity", &[1.0], &[f64::INFINITY], 1.0).is_err());
+        let message = close("nan", &[f64::NAN, 0.0], &[0.0, 0.0], 1.0).unwrap_err();
+        assert_eq!(message, "nan: 1 of 2 values differ: [0] NaN instead of 0");
+    }
+}

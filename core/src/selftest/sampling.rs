@@ -1,0 +1,191 @@
+//! Proposals, the index behind them, and the loss that uses them.
+
+use super::{Histories, Output, numbers, run_one, unset, unwritten, upload_numbers};
+use crate::{
+    Result,
+    engine::{Engine, Recording},
+    kernels::{
+        AliasTable, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw, MidxLogQ,
+        MidxNormalise, Partition, Points, SampledLoss,
+    },
+    rng::Rng,
+    sampler::{MidxIndex, alias, index::Kept},
+};
+
+pub async fn draw_static(engine: &Engine) -> Result<Vec<Output>> {
+    let (items, rng) = (345, Rng::new(3));
+    let weights: Vec<f64> = numbers(0, items).iter().map(|&x| f64::from(x.abs())).collect();
+    let (thresholds, aliases) = alias::build(&weights);
+    let groups = Groups { batch: 13, samples: 2, share: 4, candidates: 37 };
+    let mut outputs = Vec::new();
+    for popular in [false, true] {
+        let negatives = unset(engine, groups.total())?;
+        let log_q = unwritten(engine, 2 * groups.total())?;
+        let table = AliasTable {
+            thresholds: engine.upload("thresholds", &thresholds)?,
+            aliases: engine.upload("aliases", &aliases)?,
+        };
+        let mut recording = Recording::new();
+        recording.push(DrawStatic {
+            groups,
+            items,
+            table: popular.then_some(table),
+            rng,
+            step: 2,
+            negatives: negatives.clone(),
+        });
+        recording.push(Lookup {
+            table: upload_numbers(engine, 1, items)?,
+            items: negatives.clone(),
+            len: groups.total(),
+            repeats: 2,
+            output: log_q.clone(),
+        });
+        engine.run(&recording)?;
+        let name = if popular { "popularity" } else { "uniform" };
+        outputs.push(Output::twin(engine, name, &negatives, 0.0).await?);
+        outputs.push(Output::twin(engine, "lookup", &log_q, 0.0).await?);
+    }
+    Ok(outputs)
+}
+
+pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
+    let (count, stride, dimensions, k) = (1031, 14, 7, 17);
+    let points = Points {
+        values: upload_numbers(engine, 0, count * stride)?,
+        count,
+        stride,
+        column: 7,
+        dimensions,
+    };
+    let mut first = numbers(1, k * dimensions);
+    // Far from every point: its cluster is empty.
+    first[3 * dimensions..4 * dimensions].fill(50.0);
+    let codewords = engine.upload("codewords", &first)?;
+    let codes = unset(engine, count)?;
+    run_one(
+        engine,
+        KmeansAssign { points: points.clone(), codewords: codewords.clone(), k, codes: codes.clone() },
+    )?;
+    run_one(
+        engine,
+        KmeansUpdate { points, codes: codes.clone(), k, rng: Rng::new(5), step: 9, codewords: codewords.clone() },
+    )?;
+    Ok(vec![
+        Output::twin(engine, "codes", &codes, 0.0).await?,
+        Output::twin(engine, "codewords", &codewords, 1e-5).await?,
+    ])
+}
+
+pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
+    let (items, k, width) = (345, 7, 10);
+    let mut index = MidxIndex::new(engine, items, width, k)?;
+    index.install(
+        engine,
+        Kept {
+            codewords: numbers(0, k * width),
+            // Cells from 40 on stay empty.
+            cells: (0..items as u32).map(|item| item * item % 40).collect(),
+            log_weights: numbers(1, items),
+        },
+    )?;
+    let mut outputs = Vec::new();
+    for (share, samples) in [(1, 2), (4, 1)] {
+        let groups = Groups { batch: 13, samples, share, candidates: 21 };
+        let histories = Histories::new(groups.batch, items);
+        let rows = groups.rows();
+        let scores = numbers(2, rows * 2 * k).iter().map(|x| 4.0 * x).collect::<Vec<_>>();
+        let scores = engine.upload("scores", &scores)?;
+        let (log_psi, log_z) = (unwritten(engine, rows * k)?, unwritten(engine, rows)?);
+        let negatives = unset(engine, groups.total())?;
+        let negative_log_q = unwritten(engine, groups.total())?;
+        let positive_log_q = unwritten(engine, samples * histories.entries())?;
+        let cells = index.cells();
+        let mut recording = Recording::new();
+        recording.push(MidxNormalise {
+            scores: scores.clone(),
+            rows,
+            cells: cells.clone(),
+            log_psi: log_psi.clone(),
+            log_z: log_z.clone(),
+        });
+        recording.push(MidxDraw {
+            groups,
+            scores: scores.clone(),
+            log_psi: log_psi.clone(),
+            log_z: log_z.clone(),
+            cells: cells.clone(),
+            rng: Rng::new(11),
+            step: 4,
+            negatives: negatives.clone(),
+        });
+        let entries = ItemsOf::Entries {
+            items: engine.upload("items", &histories.items)?,
+            rows: engine.upload("rows", &histories.rows)?,
+            entries: histories.entries(),
+        };
+        for (items, output) in
+            [(ItemsOf::Candidates(negatives.clone()), &negative_log_q), (entries, &positive_log_q)]
+        {
+            recording.push(MidxLogQ {
+                groups,
+                scores: scores.clone(),
+                log_z: log_z.clone(),
+                cells: cells.clone(),
+                items,
+                output: output.clone(),
+            });
+        }
+        engine.run(&recording)?;
+        outputs.push(Output::twin(engine, "log psi", &log_psi, 1e-5).await?);
+        outputs.push(Output::twin(engine, "log Z", &log_z, 1e-5).await?);
+        outputs.push(Output::twin(engine, format!("draws, shared by {share}"), &negatives, 0.0).await?);
+        outputs.push(Output::twin(engine, "log q of draws", &negative_log_q, 1e-5).await?);
+        outputs.push(Output::twin(engine, "log q of positives", &positive_log_q, 1e-5).await?);
+    }
+    Ok(outputs)
+}
+
+pub async fn sampled_loss(engine: &Engine) -> Result<Vec<Output>> {
+    let (items, width) = (345, 37);
+    let mut outputs = Vec::new();
+    for (share, samples, partition) in
+        [(1, 1, Partition::Paper), (1, 2, Partition::ExactPositives), (4, 1, Partition::Paper), (4, 2, Partition::ExactPositives)]
+    {
+        let groups = Groups { batch: 13, samples, share, candidates: 21 };
+        let histories = Histories::new(groups.batch, items);
+        let (rows, entries) = (groups.rows(), histories.entries());
+        let negatives: Vec<u32> = (0..groups.total()).map(|at| (at * at * 13 % items) as u32).collect();
+        let log_q = |stream, len| numbers(stream, len).iter().map(|x| x - 6.0).collect::<Vec<_>>();
+        let (nll, query_gradient) = (unwritten(engine, rows)?, unwritten(engine, rows * width)?);
+        let positive = unwritten(engine, samples * entries)?;
+        let negative = unwritten(engine, rows * groups.candidates)?;
+        run_one(
+            engine,
+            SampledLoss {
+                queries: upload_numbers(engine, 0, rows * width)?,
+                table: upload_numbers(engine, 1, items * width)?,
+                item_bias: Some(upload_numbers(engine, 2, items)?),
+                width,
+                groups,
+                batch_offsets: engine.upload("offsets", &histories.offsets)?,
+                batch_items: engine.upload("items", &histories.items)?,
+                entries,
+                negatives: engine.upload("negatives", &negatives)?,
+                negative_log_q: engine.upload("log q", &log_q(3, groups.total()))?,
+                positive_log_q: engine.upload("log q", &log_q(4, samples * entries))?,
+                partition,
+                nll: nll.clone(),
+                positive: positive.clone(),
+                negative: negative.clone(),
+                query_gradient: query_gradient.clone(),
+            },
+        )?;
+        let name = |what: &str| format!("{what}, {partition:?}, shared by {share}");
+        outputs.push(Output::twin(engine, name("loss"), &nll, 1e-5).await?);
+        outputs.push(Output::twin(engine, name("positives"), &positive, 1e-5).await?);
+        outputs.push(Output::twin(engine, name("negatives"), &negative, 1e-5).await?);
+        outputs.push(Output::twin(engine, name("queries"), &query_gradient, 1e-5).await?);
+    }
+    Ok(outputs)
+}

@@ -1,0 +1,42 @@
+//! Everything together.
+
+use super::Output;
+use crate::{
+    Result,
+    config::{Config, Decoder, Loss, Partition},
+    data::{SplitOptions, SyntheticOptions, split, synthetic},
+    engine::Engine,
+    event::Event,
+    train::Trainer,
+};
+
+/// Losses of ten steps of three kinds of runs, on a small set and with odd sizes.
+pub async fn ten_steps(engine: &Engine) -> Result<Vec<Output>> {
+    let set = synthetic(&SyntheticOptions { users: 181, items: 130, shortest: 5, longest: 40, seed: 1 })?;
+    let split = split(&set, &SplitOptions::default())?;
+    let mut outputs = Vec::new();
+    for (loss, share, partition, decoder) in [
+        (Loss::Full, 1, Partition::Paper, Decoder::Dense),
+        (Loss::MidxPopularity, 1, Partition::Paper, Decoder::Dense),
+        (Loss::MidxUniform, 3, Partition::ExactPositives, Decoder::Direct),
+    ] {
+        let mut config = Config::default();
+        (config.model.hidden, config.model.latent, config.model.decoder) = (22, 10, decoder);
+        (config.loss.loss, config.loss.share, config.loss.partition) = (loss, share, partition);
+        (config.loss.negatives, config.loss.codewords) = (17, 5);
+        // Four steps of 37 users and one of fewer, twice: both kinds of batches, and a refreshed index.
+        (config.training.batch, config.training.epochs) = (37, 2);
+        let mut trainer = Trainer::new(engine.clone(), &config, &split.train, None).await?;
+        let (mut reconstruction, mut divergence) = (Vec::new(), Vec::new());
+        while let Some(event) = trainer.next().await? {
+            if let Event::Losses { nll, kl, .. } = event {
+                reconstruction.extend(nll.into_iter().map(f64::from));
+                divergence.extend(kl.into_iter().map(f64::from));
+            }
+        }
+        for (what, got) in [("loss", reconstruction), ("divergence", divergence)] {
+            outputs.push(Output { name: format!("{what}, {loss:?}"), got, want: None, tolerance: 1e-3 });
+        }
+    }
+    Ok(outputs)
+}
