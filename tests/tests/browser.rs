@@ -75,7 +75,7 @@ fn the_page_works_without_webgpu() {
 #[test]
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
 fn kernels_agree_with_their_twins_on_webgpu() {
-    let page = Page::open(Browser::SoftwareGpu, "/", "selftest=1");
+    let page = Page::open(Browser::SoftwareGpu, "/", "engine=gpu&selftest=1");
     let result = page.wait("selftest", RUN, |result| result != "running");
     println!("self-test on {}: {result}", page.data("adapter").unwrap_or_default());
     let passed: u32 = result.strip_prefix("passed ").and_then(|n| n.parse().ok()).unwrap_or(0);
