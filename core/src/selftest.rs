@@ -106,8 +106,10 @@ fn close(name: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<(), St
     if count == 0 {
         return Ok(());
     }
-    let listed: Vec<String> =
-        mismatches().take(3).map(|(index, (got, want))| format!("[{index}] {got} instead of {want}")).collect();
+    let listed: Vec<String> = mismatches()
+        .take(3)
+        .map(|(index, (got, want))| format!("[{index}] {got} instead of {want}"))
+        .collect();
     Err(format!("{name}: {count} of {} values differ: {}", got.len(), listed.join(", ")))
 }
 

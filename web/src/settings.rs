@@ -114,7 +114,12 @@ impl Settings {
                 }
                 "loss" => {
                     settings.loss = Self::parse_loss(value).ok_or_else(|| {
-                        expected(&LOSSES.map(|(name, _)| name).join(", ").replace("uniform, full", "uniform or full"))
+                        expected(
+                            &LOSSES
+                                .map(|(name, _)| name)
+                                .join(", ")
+                                .replace("uniform, full", "uniform or full"),
+                        )
                     })?;
                 }
                 "autostart" => settings.autostart = flag()?,
@@ -153,10 +158,16 @@ mod tests {
 
     #[test]
     fn reads_every_key() {
-        let pairs = [("engine", "gpu"), ("seed", "7"), ("epochs", "3"), ("loss", "uniform"), ("autostart", "1"), ("selftest", "")];
+        let pairs = [
+            ("engine", "gpu"),
+            ("seed", "7"),
+            ("epochs", "3"),
+            ("loss", "uniform"),
+            ("autostart", "1"),
+            ("selftest", ""),
+        ];
         let settings = Settings::from_pairs(pairs).unwrap();
-        let expected =
-            Settings {
+        let expected = Settings {
             engine: EngineChoice::Gpu,
             seed: 7,
             epochs: 3,
@@ -174,9 +185,14 @@ mod tests {
 
     #[test]
     fn names_the_key_that_is_wrong() {
-        for (key, value) in
-            [("engine", "tpu"), ("seed", "-1"), ("epochs", "0"), ("epochs", "1001"), ("loss", "hinge"), ("autostart", "yes")]
-        {
+        for (key, value) in [
+            ("engine", "tpu"),
+            ("seed", "-1"),
+            ("epochs", "0"),
+            ("epochs", "1001"),
+            ("loss", "hinge"),
+            ("autostart", "yes"),
+        ] {
             let message = Settings::from_pairs([(key, value)]).unwrap_err();
             assert!(message.contains(&format!("{key}={value}")), "{message}");
         }

@@ -1,6 +1,10 @@
 //! The CPU engine: runs each kernel's twin on threads.
 
-use std::{collections::BTreeMap, sync::{Arc, Mutex}, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::{Recording, parallel};
 

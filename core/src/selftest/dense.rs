@@ -50,8 +50,7 @@ pub async fn sums(engine: &Engine) -> Result<Vec<Output>> {
     });
     engine.run(&recording)?;
     let sum = |values: &mut dyn Iterator<Item = &f32>| -> f64 { values.map(|&value| f64::from(value)).sum() };
-    let by_column =
-        (0..columns).map(|column| sum(&mut values[column..].iter().step_by(columns))).collect();
+    let by_column = (0..columns).map(|column| sum(&mut values[column..].iter().step_by(columns))).collect();
     let mut means = Output::twin(engine, "means", &losses, 1e-5).await?;
     means.got.drain(..2);
     means.want =
@@ -70,8 +69,7 @@ pub async fn softmax(engine: &Engine) -> Result<Vec<Output>> {
             (0..rows).flat_map(|r| logits[r * items + start..][..count].iter().copied()).collect();
         engine.upload("logits", &part)
     };
-    let (maximum, sum, nll) =
-        (unwritten(engine, rows)?, unwritten(engine, rows)?, unwritten(engine, rows)?);
+    let (maximum, sum, nll) = (unwritten(engine, rows)?, unwritten(engine, rows)?, unwritten(engine, rows)?);
     for (start, count) in blocks {
         run_one(
             engine,

@@ -5,9 +5,7 @@ use crate::{
     Result,
     config::OptimizerConfig,
     engine::{Engine, Recording},
-    kernels::{
-        Adam, Groups, ItemLists, Parameter, RankOne, Reach, ReplayRows, Table, Transpose, UpdateRows,
-    },
+    kernels::{Adam, Groups, ItemLists, Parameter, RankOne, Reach, ReplayRows, Table, Transpose, UpdateRows},
     optimizer::Optimizer,
 };
 

@@ -51,13 +51,8 @@ pub async fn draw_static(engine: &Engine) -> Result<Vec<Output>> {
 
 pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     let (count, stride, dimensions, k) = (1031, 14, 7, 17);
-    let points = Points {
-        values: upload_numbers(engine, 0, count * stride)?,
-        count,
-        stride,
-        column: 7,
-        dimensions,
-    };
+    let points =
+        Points { values: upload_numbers(engine, 0, count * stride)?, count, stride, column: 7, dimensions };
     let mut first = numbers(1, k * dimensions);
     // Far from every point: its cluster is empty.
     first[3 * dimensions..4 * dimensions].fill(50.0);
@@ -69,7 +64,14 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     )?;
     run_one(
         engine,
-        KmeansUpdate { points, codes: codes.clone(), k, rng: Rng::new(5), step: 9, codewords: codewords.clone() },
+        KmeansUpdate {
+            points,
+            codes: codes.clone(),
+            k,
+            rng: Rng::new(5),
+            step: 9,
+            codewords: codewords.clone(),
+        },
     )?;
     Ok(vec![
         Output::twin(engine, "codes", &codes, 0.0).await?,
@@ -149,9 +151,12 @@ pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
 pub async fn sampled_loss(engine: &Engine) -> Result<Vec<Output>> {
     let (items, width) = (345, 37);
     let mut outputs = Vec::new();
-    for (share, samples, partition) in
-        [(1, 1, Partition::Paper), (1, 2, Partition::ExactPositives), (4, 1, Partition::Paper), (4, 2, Partition::ExactPositives)]
-    {
+    for (share, samples, partition) in [
+        (1, 1, Partition::Paper),
+        (1, 2, Partition::ExactPositives),
+        (4, 1, Partition::Paper),
+        (4, 2, Partition::ExactPositives),
+    ] {
         let groups = Groups { batch: 13, samples, share, candidates: 21 };
         let histories = Histories::new(groups.batch, items);
         let (rows, entries) = (groups.rows(), histories.entries());

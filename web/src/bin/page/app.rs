@@ -207,11 +207,15 @@ impl App {
             Report::Tested { passed, failures } => {
                 if failures.is_empty() {
                     self.view.set("selftest", &format!("passed {passed}"));
-                    self.view.tested(&format!("Self-test: {passed} of {passed} checks passed on this engine."));
+                    self.view
+                        .tested(&format!("Self-test: {passed} of {passed} checks passed on this engine."));
                 } else {
                     let list = failures.join("; ");
                     self.view.set("selftest", &format!("failed: {list}"));
-                    self.view.tested(&format!("Self-test: {} checks failed on this engine: {list}", failures.len()));
+                    self.view.tested(&format!(
+                        "Self-test: {} checks failed on this engine: {list}",
+                        failures.len()
+                    ));
                 }
             }
             Report::Events { events } => {

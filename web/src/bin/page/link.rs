@@ -19,17 +19,19 @@ impl Link {
         let worker = Worker::new_with_options("./worker_loader.js", &options)?;
 
         let hear = receive.clone();
-        let on_message = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
-            let text = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
-            hear(serde_json::from_str(&text.unwrap_or_default()).unwrap_or_else(|error| {
-                failed(format!("a message of the worker cannot be read: {error}"))
-            }));
-        });
+        let on_message =
+            Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+                let text = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
+                hear(serde_json::from_str(&text.unwrap_or_default()).unwrap_or_else(|error| {
+                    failed(format!("a message of the worker cannot be read: {error}"))
+                }));
+            });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
 
         let on_error = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
             // A script that cannot be fetched gives an event without a message.
-            let message = Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
+            let message =
+                Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
             receive(failed(match message.filter(|message| !message.is_empty()) {
                 Some(message) => format!("the worker stopped: {message}"),
                 None => "the worker could not be loaded".into(),

@@ -13,9 +13,11 @@ pub async fn choose(choice: EngineChoice) -> Result<(Engine, String), Failure> {
     match (gpu(choice == EngineChoice::Gpu).await, choice) {
         (Ok(engine), EngineChoice::Gpu) => Ok((engine, "you chose it".into())),
         (Ok(engine), _) => Ok((engine, "this browser offers a GPU".into())),
-        (Err(reason), EngineChoice::Gpu) => {
-            Err(Failure::new("device", format!("No WebGPU: {reason}"), "Choose the CPU engine, or another browser."))
-        }
+        (Err(reason), EngineChoice::Gpu) => Err(Failure::new(
+            "device",
+            format!("No WebGPU: {reason}"),
+            "Choose the CPU engine, or another browser.",
+        )),
         (Err(reason), _) => Ok((Engine::cpu(), reason)),
     }
 }

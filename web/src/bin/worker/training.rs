@@ -23,8 +23,7 @@ pub async fn train(engine: Engine, settings: &Settings, commands: &Queue) -> Res
     let seed = settings.seed.into();
     let set = synthetic(&SyntheticOptions { seed, ..Default::default() })?;
     let split = split(&set, &SplitOptions { seed, ..Default::default() })?;
-    let mut trainer =
-        Trainer::new(engine, &settings.config(), &split.train, Some(&split.validation)).await?;
+    let mut trainer = Trainer::new(engine, &settings.config(), &split.train, Some(&split.validation)).await?;
     let mut news: Vec<Event> = Vec::new();
     let mut last = js_sys::Date::now();
     while let Some(event) = trainer.next().await? {
