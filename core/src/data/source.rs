@@ -1,8 +1,10 @@
 //! Where bytes come from: a folder, a zip, one file, or memory; gzip is undone on the way.
 
+#[cfg(not(target_arch = "wasm32"))]
+use std::path::Path;
 use std::{
     io::{self, Cursor, Read, Seek},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use flate2::bufread::MultiGzDecoder;
