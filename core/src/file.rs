@@ -40,10 +40,11 @@ fn replace(
     neighbour: &Path,
     content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 18, File::create(neighbour)?);
-    content(&mut out)?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    drop(file); // Windows renames closed files alone
+    {
+        let mut out = BufWriter::with_capacity(1 << 18, File::create(neighbour)?);
+        content(&mut out)?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        // The file closes here: Windows renames closed files alone.
+    }
     fs::rename(neighbour, path)
 }

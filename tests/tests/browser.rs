@@ -3,6 +3,8 @@
 //! `tests/run.sh` builds `dist/` and runs these; by hand:
 //! `trunk build --release && cargo test -p tests --test browser -- --ignored`.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::time::Duration;
 
 use tests::browser::{Browser, Page};

@@ -1,5 +1,7 @@
 //! Charts: snapshots, colours that can be told apart, and odd data.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::collections::BTreeSet;
 
 use fastvae::chart::{Frame, Scale, Series, bars, colour_of, lines};

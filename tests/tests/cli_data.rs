@@ -1,5 +1,7 @@
 //! `fastvae data`, and how bad files look to those who have them.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::fs;
 
 use tempfile::{TempDir, tempdir};

@@ -1,5 +1,7 @@
 //! Help, usage errors and exit codes of the command line.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use tempfile::tempdir;
 use tests::cli::{complaint, fastvae, stdout};
 

@@ -1,4 +1,6 @@
 //! The same bits: twice, and after any interruption.
+
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 #![cfg(unix)]
 
 use std::{

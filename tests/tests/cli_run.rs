@@ -1,5 +1,7 @@
 //! A run from data to recommendations: train, evaluate, recommend, similar.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::{fs, path::Path, sync::OnceLock};
 
 use fastvae::run_metrics::RunMetrics;

@@ -1,5 +1,7 @@
 //! Whatever is wrong with a file, the message says what, where, and what to do.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::{fs, io::Write, path::Path};
 
 use fastvae::{

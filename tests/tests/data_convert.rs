@@ -1,5 +1,7 @@
 //! What is written in any form reads back as the same set.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use fastvae::{

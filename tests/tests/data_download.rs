@@ -1,5 +1,7 @@
 //! Fetching, against a server on this machine.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Write},

@@ -1,5 +1,7 @@
 //! Every form of interactions, from bytes and from folders and zips made for the purpose.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::{
     fs,
     io::{Cursor, Write},

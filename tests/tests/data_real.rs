@@ -1,5 +1,7 @@
 //! The public sets come out exactly as published. `FASTVAE_DATA` names the folder that holds them.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::{
     env,
     path::{Path, PathBuf},
@@ -20,7 +22,7 @@ fn real(name: &str) -> Option<PathBuf> {
 
 fn read(path: &Path, core: u32) -> Dataset {
     let start = Instant::now();
-    let set = load(path, &LoadOptions { core, ..LoadOptions::default() }).unwrap();
+    let set = load(path, &LoadOptions { core, ..LoadOptions::default() }).expect("loads");
     println!("{}: {:.2?}, {:?}", path.display(), start.elapsed(), set.report);
     set
 }

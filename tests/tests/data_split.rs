@@ -1,12 +1,14 @@
 //! Splits: who is trained on what. And the built-in set they are tried on.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use fastvae::data::{
     Csr, Dataset, EvaluationSet, LoadOptions, Protocol, Split, SplitOptions, SyntheticOptions, load_bytes,
     split, synthetic,
 };
 
 fn set() -> Dataset {
-    synthetic(&SyntheticOptions { users: 500, ..SyntheticOptions::default() }).unwrap()
+    synthetic(&SyntheticOptions { users: 500, ..SyntheticOptions::default() }).expect("a set")
 }
 
 fn merged(parts: [&[u32]; 2]) -> Vec<u32> {

@@ -1,5 +1,7 @@
 //! The truth files hold what the typed structs promise.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use tests::{
     MultVae, Proposals, Tensor, csr, fixture,
     fixtures::{MULT_VAE, PROPOSALS},

@@ -1,5 +1,7 @@
 //! Dense layers, the latent code and Adam on tensors against f64.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use fastvae::{
     engine::Engine,
     kernels::{

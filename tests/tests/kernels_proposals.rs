@@ -1,5 +1,7 @@
 //! Proposals: their log q against enumeration in f64, and their draws against their own log q.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use fastvae::{
     engine::{Buffer, Engine},
     kernels::{AliasTable, Cells, DrawStatic, Groups, ItemsOf, Lookup, MidxDraw, MidxLogQ, MidxNormalise},

@@ -1,5 +1,7 @@
 //! k-means, and the k best items of a user.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use fastvae::{
     engine::Engine,
     kernels::{KmeansAssign, KmeansUpdate, MaskSeen, Points, TopK},

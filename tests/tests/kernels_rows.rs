@@ -1,5 +1,7 @@
 //! Lists of touched rows, and Adam on table rows: dense, lazy and replayed, against f64.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use fastvae::{
     engine::{Buffer, Engine},
     kernels::{

@@ -1,5 +1,7 @@
 //! Ranking metrics against float64 truth, direct definitions and what must hold for any ranking.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastvae::{Error, metrics::Metrics};

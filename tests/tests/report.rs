@@ -1,5 +1,7 @@
 //! The report page and `metrics.json`.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use fastvae::{

@@ -1,6 +1,8 @@
 //! Every shader also passes the checks of Tint, the WGSL compiler of Chromium: unlike naga it proves that
 //! barriers are reached by all invocations.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use std::{fs, process::Command};
 
 #[test]

@@ -139,7 +139,7 @@ fn the_engines_take_the_same_steps() {
     let (base, train, validation) = small();
     let engines = engines();
     for (name, config) in variants(&base) {
-        let want = run(&engines[0], &config, &train, &validation).1;
+        let want = run(engines[0], &config, &train, &validation).1;
         assert_eq!(want.len(), 12, "{name}");
         for engine in &engines[1..] {
             let got = run(engine, &config, &train, &validation).1;

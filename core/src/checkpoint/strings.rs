@@ -3,9 +3,9 @@
 /// Between the genres of one item: the unit separator, which no name contains.
 pub(super) const GENRES: &str = "\u{1f}";
 
-pub(super) fn join<'a>(
+pub(super) fn join(
     name: &str,
-    strings: &mut dyn Iterator<Item = &'a str>,
+    strings: &mut dyn Iterator<Item = &str>,
 ) -> Result<(Vec<u8>, Vec<u32>), String> {
     let (mut bytes, mut ends) = (Vec::new(), Vec::new());
     for string in strings {

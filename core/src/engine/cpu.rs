@@ -1,12 +1,8 @@
 //! The CPU engine: runs each kernel's twin on threads.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
-use super::{Recording, parallel};
+use super::{Profile, Recording, parallel};
 
 /// Runs recordings on the threads of this machine.
 ///
@@ -14,7 +10,7 @@ use super::{Recording, parallel};
 /// seed gives the same bits on one thread and on sixteen.
 #[derive(Clone, Default)]
 pub struct CpuEngine {
-    profile: Option<Arc<Mutex<BTreeMap<&'static str, (u64, Duration)>>>>,
+    profile: Option<Arc<Mutex<Profile>>>,
 }
 
 impl CpuEngine {
@@ -29,7 +25,7 @@ impl CpuEngine {
     }
 
     /// Calls and time by kernel since the engine was made; empty unless made by [`CpuEngine::profiled`].
-    pub fn profile(&self) -> BTreeMap<&'static str, (u64, Duration)> {
+    pub fn profile(&self) -> Profile {
         self.profile.as_ref().map(|p| p.lock().unwrap_or_else(|e| e.into_inner()).clone()).unwrap_or_default()
     }
 

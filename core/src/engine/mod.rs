@@ -17,6 +17,9 @@ pub use select::EngineKind;
 
 use crate::{Error, Result};
 
+/// Calls of each kernel, and the time spent in them.
+pub type Profile = std::collections::BTreeMap<&'static str, (u64, web_time::Duration)>;
+
 /// One operation on named buffers: the arguments, their shape checks, its WGSL call and its CPU twin.
 pub trait Kernel {
     /// The stem its files share.

@@ -188,12 +188,10 @@ impl Run<'_> {
                     // Its validation may be waiting; the best model is saved before the state that says so.
                     continue;
                 }
-                Event::Evaluated { best, metrics, .. } => {
-                    if *best {
-                        context.metrics.clone_from(metrics);
-                        let state = block_on(self.trainer.state())?;
-                        checkpoint::write(&self.folder.model(), context, &state.into_model())?;
-                    }
+                Event::Evaluated { best: true, metrics, .. } => {
+                    context.metrics.clone_from(metrics);
+                    let state = block_on(self.trainer.state())?;
+                    checkpoint::write(&self.folder.model(), context, &state.into_model())?;
                 }
                 Event::Done { .. } => save_due = true,
                 _ => {}

@@ -5,9 +5,8 @@ mod calls;
 mod signal;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 
 pub use adapters::{AdapterInfo, adapters};
@@ -15,7 +14,7 @@ pub use calls::{Calls, Work};
 use fastvae_shaders::Shader;
 use signal::Signal;
 
-use super::{Buffer, Element, Kernel, Recording};
+use super::{Buffer, Element, Kernel, Profile, Recording};
 use crate::{Error, Result};
 
 /// Uploads and read-backs go in pieces of this size: each piece lies in host memory a second time.
@@ -36,7 +35,7 @@ pub struct GpuEngine {
     placeholder: wgpu::Buffer,
     failure: Arc<Mutex<Failure>>,
     /// Calls and time by kernel, where they are kept.
-    profile: Option<Arc<Mutex<BTreeMap<&'static str, (u64, Duration)>>>>,
+    profile: Option<Arc<Mutex<Profile>>>,
 }
 
 #[derive(Clone)]
@@ -113,7 +112,7 @@ impl GpuEngine {
     }
 
     /// Calls and time by kernel since the engine was made; empty unless made by [`GpuEngine::profiled`].
-    pub fn profile(&self) -> BTreeMap<&'static str, (u64, Duration)> {
+    pub fn profile(&self) -> Profile {
         self.profile.as_ref().map(|profile| lock(profile).clone()).unwrap_or_default()
     }
 
