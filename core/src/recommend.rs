@@ -1,0 +1,273 @@
+//! Recommendations from a trained model: the best items for a history, and the items most like one.
+
+mod resolve;
+
+use std::path::Path;
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    Error, Result,
+    checkpoint::{self, Checkpoint, Context},
+    data::Csr,
+    engine::Engine,
+    evaluate::{RankOptions, rank},
+    model::Model,
+    state::TensorData,
+};
+
+/// A model with the names of its users and items.
+///
+/// ```
+/// use fastvae::{
+///     checkpoint::{Checkpoint, Context},
+///     config::Config,
+///     data,
+///     engine::Engine,
+///     recommend::{Filter, Recommender},
+///     run_config::RunConfig,
+///     train::Trainer,
+/// };
+/// # fn main() -> fastvae::Result<()> {
+/// let mut config = RunConfig::default();
+/// (config.model.hidden, config.model.latent, config.training.epochs) = (16, 8, 1);
+/// let set = data::synthetic(&Default::default())?;
+/// let split = data::split(&set, &config.split)?;
+/// pollster::block_on(async {
+///     let mut trainer = Trainer::new(Engine::cpu(), &config.training(), &split.train, None).await?;
+///     while trainer.next().await?.is_some() {}
+///     // `Recommender::load(path, engine)` takes the checkpoint of a run instead.
+///     let checkpoint =
+///         Checkpoint { context: Context::new(config, &set), state: trainer.state().await?.into_model() };
+///     let recommender = Recommender::new(checkpoint, Engine::cpu())?;
+///
+///     let history = recommender.history(&["1", "7", "12"])?; // ids or titles
+///     let best = recommender.recommend(&[history], 5, &Filter::default()).await?;
+///     for one in &best[0] {
+///         println!("{:>8.3}  {}", one.score, recommender.title(one.item));
+///     }
+///     assert_eq!(best[0].len(), 5);
+///     assert_eq!(recommender.similar(best[0][0].item, 3)?.len(), 3);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub struct Recommender {
+    engine: Engine,
+    model: Model,
+    context: Context,
+    /// Item rows, M x width, for similarities.
+    rows: Vec<f32>,
+    users: FxHashMap<String, u32>,
+    items: FxHashMap<String, u32>,
+}
+
+/// One item of a list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recommendation {
+    /// The item; its id is [`Recommender::item_id`].
+    pub item: u32,
+    /// Its logit, or for similar items the cosine.
+    pub score: f32,
+}
+
+/// Which items may be recommended. The default leaves out the items of the history and no others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Recommend items of the history as well.
+    pub include_seen: bool,
+    /// None but these.
+    pub allow: Option<Vec<u32>>,
+    /// None of these, even if allowed.
+    pub deny: Vec<u32>,
+}
+
+impl Recommender {
+    /// The model of a checkpoint file; a folder stands for the `model.safetensors` in it.
+    ///
+    /// # Errors
+    /// As [`checkpoint::read`] and [`Recommender::new`].
+    pub fn load(path: &Path, engine: Engine) -> Result<Self> {
+        let file = if path.is_dir() { path.join("model.safetensors") } else { path.to_path_buf() };
+        let named = |error| match error {
+            Error::Data(problem) => Error::Checkpoint { path: file.clone(), problem },
+            other => other,
+        };
+        Self::new(checkpoint::read(&file)?, engine).map_err(named)
+    }
+
+    /// The model of a checkpoint in memory.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if a tensor is missing or has the wrong shape; [`Error::Device`] if the engine cannot
+    /// hold them.
+    pub fn new(checkpoint: Checkpoint, engine: Engine) -> Result<Self> {
+        let Checkpoint { context, mut state } = checkpoint;
+        let model = Model::from_state(&engine, &context.config.model, context.items.len(), &state)?;
+        let Some(TensorData::F32(rows)) = state.tensors.remove("items").map(|tensor| tensor.data) else {
+            return Err(Error::Data("tensor `items` is missing".into()));
+        };
+        let numbered = |ids: &[String]| ids.iter().cloned().zip(0..).collect();
+        Ok(Self { users: numbered(&context.users), items: numbered(&context.items), engine, model, context, rows })
+    }
+
+    /// What the model was made from: ids, titles, settings.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The network, to be measured on other sets.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What it runs on.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// An item's id.
+    pub fn item_id(&self, item: u32) -> &str {
+        &self.context.items[item as usize]
+    }
+
+    /// An item's title, or its id where the set has no titles.
+    pub fn title(&self, item: u32) -> &str {
+        self.context.titles.as_ref().map_or_else(|| self.item_id(item), |titles| &titles[item as usize])
+    }
+
+    /// Whether items have titles.
+    pub fn has_titles(&self) -> bool {
+        self.context.titles.is_some()
+    }
+
+    /// The item with this id or title (any case, or a beginning that only one title has).
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for field `item`, with the candidates if there are several.
+    pub fn item(&self, name: &str) -> Result<u32> {
+        resolve::item(name, &self.items, self.context.titles.as_deref())
+            .map_err(|problem| Error::setting("item", problem))
+    }
+
+    /// The items with these ids or titles, ascending and without repeats.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for field `history`, as [`Recommender::item`]; also for no items at all.
+    pub fn history<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<u32>> {
+        let mut items = names
+            .iter()
+            .map(|name| resolve::item(name.as_ref(), &self.items, self.context.titles.as_deref()))
+            .collect::<Result<Vec<u32>, String>>()
+            .map_err(|problem| Error::setting("history", problem))?;
+        items.sort_unstable();
+        items.dedup();
+        if items.is_empty() {
+            return Err(Error::setting("history", "it names no item; give at least one id or title"));
+        }
+        Ok(items)
+    }
+
+    /// All that the data set of the run holds of a user.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for field `user` if there is no such user.
+    pub fn history_of(&self, user: &str) -> Result<&[u32]> {
+        let row = self.users.get(user).ok_or_else(|| {
+            let some: Vec<&str> = self.context.users.iter().take(3).map(String::as_str).collect();
+            Error::setting(
+                "user",
+                format!(
+                    "no user {user:?} among the {} of {}, whose ids look like {}; users with fewer interactions than \
+                     the k-core asks for are not in it; --history recommends for anybody",
+                    self.context.users.len(),
+                    self.context.data,
+                    some.join(", ")
+                ),
+            )
+        })?;
+        Ok(self.context.histories.row(*row as usize))
+    }
+
+    /// The `n` best items for each history, best first; fewer where the filter leaves fewer.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for `n` of 0, an item that is not in the catalogue, or a filter that leaves nothing;
+    /// [`Error::Device`] if the engine cannot hold a piece of the work.
+    pub async fn recommend<H: AsRef<[u32]>>(
+        &self,
+        histories: &[H],
+        n: usize,
+        filter: &Filter,
+    ) -> Result<Vec<Vec<Recommendation>>> {
+        if n == 0 {
+            return Err(Error::setting("n", "a list of 0 items is empty; give at least 1"));
+        }
+        let options = RankOptions { mask_seen: !filter.include_seen, allowed: self.allowed(filter)? };
+        let rows: Vec<Vec<u32>> = histories.iter().map(|history| history.as_ref().to_vec()).collect();
+        if rows.iter().any(Vec::is_empty) {
+            return Err(Error::setting("history", "it is empty; a recommendation needs at least one item"));
+        }
+        let histories = Csr::from_rows(&rows, self.model.items as u32)?;
+        let ranking = rank(&self.engine, &self.model, &histories, n, &options).await?;
+        Ok((0..rows.len())
+            .map(|user| {
+                let scores = &ranking.scores[user * ranking.k..];
+                let pairs = ranking.row(user).iter().zip(scores);
+                pairs.map(|(&item, &score)| Recommendation { item, score }).collect()
+            })
+            .collect())
+    }
+
+    fn allowed(&self, filter: &Filter) -> Result<Option<Vec<bool>>> {
+        if filter.allow.is_none() && filter.deny.is_empty() {
+            return Ok(None);
+        }
+        let mut flags = vec![filter.allow.is_none(); self.model.items];
+        let allow = filter.allow.iter().flatten().map(|item| (item, true));
+        for (&item, flag) in allow.chain(filter.deny.iter().map(|item| (item, false))) {
+            *flags.get_mut(item as usize).ok_or_else(|| {
+                Error::setting("item", format!("{item} is not below the {} items", self.model.items))
+            })? = flag;
+        }
+        if !flags.contains(&true) {
+            return Err(Error::setting("allow", "together with --deny it leaves no item to recommend"));
+        }
+        Ok(Some(flags))
+    }
+
+    /// The `n` items whose rows point most nearly the same way as that of `item`, which is not among them;
+    /// the score is the cosine.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for `n` of 0 or an item that is not in the catalogue.
+    pub fn similar(&self, item: u32, n: usize) -> Result<Vec<Recommendation>> {
+        if n == 0 {
+            return Err(Error::setting("n", "a list of 0 items is empty; give at least 1"));
+        }
+        if item as usize >= self.model.items {
+            return Err(Error::setting("item", format!("{item} is not below the {} items", self.model.items)));
+        }
+        let width = self.model.config.item_width();
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+        let query = &self.rows[item as usize * width..][..width];
+        let length = dot(query, query).sqrt();
+        let mut all: Vec<Recommendation> = (0u32..)
+            .zip(self.rows.chunks_exact(width))
+            .filter(|&(other, _)| other != item)
+            .map(|(other, row)| {
+                let lengths = length * dot(row, row).sqrt();
+                // A row of zeros points nowhere.
+                let score = if lengths > 0.0 { dot(query, row) / lengths } else { 0.0 };
+                Recommendation { item: other, score }
+            })
+            .collect();
+        let order = |a: &Recommendation, b: &Recommendation| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item));
+        if n < all.len() {
+            all.select_nth_unstable_by(n, order);
+            all.truncate(n);
+        }
+        all.sort_unstable_by(order);
+        Ok(all)
+    }
+}

@@ -1,0 +1,103 @@
+//! What may stand on the command line, and its help. Nothing is decided here: [`crate::settings`] puts
+//! flags, configuration file and defaults together.
+
+pub mod bench;
+pub mod data;
+pub mod train;
+pub mod use_model;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use bench::BenchArgs;
+use data::DataCommand;
+use train::TrainArgs;
+use use_model::{EvaluateArgs, RecommendArgs, SimilarArgs};
+
+/// Train variational autoencoders for collaborative filtering, and recommend with them.
+///
+/// Negatives of the sampled softmax come from an inverted multi-index over the item vectors (FastVAE, WWW
+/// 2022), so an epoch does not grow with the catalogue. Without a subcommand, `fastvae` trains on a small
+/// built-in set, which takes less than a minute.
+#[derive(Parser)]
+#[command(name = "fastvae", version, subcommand_negates_reqs = true, max_term_width = 100)]
+#[command(after_help = "Start with:\n  fastvae                                  train on the built-in set\n  \
+    fastvae train --data ratings.csv         train on your own\n  \
+    fastvae recommend RUN --user ID          the best items for one of its users")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train a model on interactions of users with items.
+    Train(Box<TrainArgs>),
+    /// Measure the model of a run on held-out items.
+    Evaluate(EvaluateArgs),
+    /// The best items for users of the run, or for a history given by hand.
+    Recommend(RecommendArgs),
+    /// The items most like one item.
+    Similar(SimilarArgs),
+    /// Look at, convert or download a data set.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// List the engines of this machine, their limits, and which one `auto` takes.
+    Engines(EnginesArgs),
+    /// Measure this machine: time of a step by kernel, an epoch by loss, loading, ranking.
+    #[command(subcommand)]
+    Bench(Box<BenchArgs>),
+}
+
+/// Where interactions come from and which of them count. Names are those of `[data]` in a configuration file.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Data")]
+pub struct DataArgs {
+    /// A folder, a zip, or one file of interactions (.gz too); without it, the built-in set.
+    ///
+    /// MovieLens in all its editions, Gowalla, Amazon, Netflix, LightGCN, RecBole and plain csv, tsv or
+    /// parquet are recognised.
+    #[arg(long, value_name = "PATH")]
+    #[serde(rename = "path")]
+    pub data: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub filter: FilterArgs,
+}
+
+/// Which interactions of a set count.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Data")]
+pub struct FilterArgs {
+    /// Drop users and items with fewer than K interactions, again and again until none is left.
+    #[arg(long, value_name = "K")]
+    pub core: Option<u32>,
+    /// Ratings below X are no interactions; without it, every rating is one.
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub min_rating: Option<f32>,
+    /// Where user, item and rating stand, by place or by name in the header: `user=0,item=1,rating=2`.
+    #[arg(long, value_name = "ROLE=COLUMN,..")]
+    pub columns: Option<String>,
+}
+
+/// Which engine does the work.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Engine")]
+pub struct EngineArgs {
+    /// `auto` takes a real GPU where there is one, else the threads of this machine.
+    #[arg(long, value_name = "ENGINE", value_parser = ["auto", "gpu", "cpu"], default_value = "auto")]
+    pub engine: String,
+    /// The GPU whose name contains NAME; the only way to a software adapter.
+    #[arg(long, value_name = "NAME")]
+    pub adapter: Option<String>,
+}
+
+/// Options of `fastvae engines`.
+#[derive(Args)]
+pub struct EnginesArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}

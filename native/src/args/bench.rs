@@ -1,0 +1,88 @@
+//! `fastvae bench`.
+
+use clap::{Args, Subcommand};
+
+use super::{EngineArgs, train::SettingArgs};
+
+/// What to measure.
+#[derive(Subcommand)]
+pub enum BenchArgs {
+    /// Time of a training step by kernel, on the CPU engine.
+    Step(StepArgs),
+    /// Seconds of an epoch by loss, side by side and taking turns.
+    Epoch(EpochArgs),
+    /// Seconds to read a set from disk.
+    Load(LoadArgs),
+    /// Seconds to rank every user of the test part exactly.
+    Eval(EvalArgs),
+}
+
+/// Options of `fastvae bench step`.
+#[derive(Args)]
+pub struct StepArgs {
+    /// Steps to measure, after as many again to warm up (20 at most).
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub steps: u32,
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub settings: SettingArgs,
+}
+
+/// Options of `fastvae bench epoch`.
+#[derive(Args)]
+pub struct EpochArgs {
+    /// The losses to compare.
+    #[arg(long, value_name = "LOSS,..", value_delimiter = ',', default_value = "full,midx-popularity",
+        value_parser = ["full", "uniform", "popularity", "midx", "midx-uniform", "midx-popularity"])]
+    pub losses: Vec<String>,
+    /// Epochs to measure of each, after one to warm up.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub repeats: u32,
+    /// Stop an epoch after so many steps and extrapolate.
+    #[arg(long, value_name = "STEPS")]
+    pub steps: Option<u32>,
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Options of `fastvae bench load`.
+#[derive(Args)]
+pub struct LoadArgs {
+    /// Times to read it.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeats: u32,
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub data: super::DataArgs,
+}
+
+/// Options of `fastvae bench eval`.
+#[derive(Args)]
+pub struct EvalArgs {
+    /// Times to rank everybody.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeats: u32,
+    /// Items of each list.
+    #[arg(short, long = "count", value_name = "N", default_value_t = 50)]
+    pub n: usize,
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// What all measurements share.
+#[derive(Args)]
+pub struct CommonArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,225 @@
+//! `fastvae train`: a flag for every setting. Field names are the keys of the configuration file, so flags
+//! and file merge by name.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{DataArgs, EngineArgs};
+
+/// Options of `fastvae train`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// The files of a run.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Run")]
+pub struct RunArgs {
+    /// Settings to start from, as in the config.toml of a run; flags win.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder for model, metrics and report [default: runs/DATA-LOSS-SEED-N].
+    #[arg(long, value_name = "RUN")]
+    pub out: Option<PathBuf>,
+    /// Go on with a run that was stopped; its settings hold, --epochs may be raised.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config", "force"])]
+    pub resume: Option<PathBuf>,
+    /// Replace the run that is in the folder.
+    #[arg(long)]
+    pub force: bool,
+    /// Epochs between saves of all that is needed to go on; 0: only at the end and on Ctrl-C.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub save_every: u32,
+    /// Print metrics.json in the end instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress on the terminal.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Every setting of a run, by the section of the configuration file it belongs to.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+pub struct SettingArgs {
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub split: SplitArgs,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub loss: LossArgs,
+    #[command(flatten)]
+    pub optimizer: OptimizerArgs,
+    #[command(flatten)]
+    pub training: TrainingArgs,
+}
+
+/// `[split]`.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Split")]
+pub struct SplitArgs {
+    /// `weak`: every user is trained on part of their items and tested on the rest. `strong`: users are
+    /// held out whole. `given`: the parts in which the set was published.
+    #[arg(long, value_name = "PROTOCOL", value_parser = ["weak", "strong", "given"])]
+    #[serde(rename = "protocol")]
+    pub split: Option<String>,
+    /// Share of a user's items to find.
+    #[arg(long, value_name = "SHARE")]
+    pub test_share: Option<f64>,
+    /// Users who give up items for validation; 0: no validation.
+    #[arg(long, value_name = "N")]
+    pub validation_users: Option<u32>,
+    /// Share of these users' training items that validate.
+    #[arg(long, value_name = "SHARE")]
+    pub validation_share: Option<f64>,
+    /// Under `strong`: share of users held out for validation, and as many for the test.
+    #[arg(long, value_name = "SHARE")]
+    pub held_out_users: Option<f64>,
+    /// Which of all such splits; that of --seed where it is not given.
+    #[arg(long, value_name = "N")]
+    #[serde(rename = "seed")]
+    pub split_seed: Option<u64>,
+}
+
+/// `[model]`.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Network: items -> hidden -> latent -> hidden -> items")]
+pub struct ModelArgs {
+    /// Width of the hidden layer.
+    #[arg(long, value_name = "H")]
+    pub hidden: Option<usize>,
+    /// Width of the latent code.
+    #[arg(long, value_name = "D")]
+    pub latent: Option<usize>,
+    /// How a code meets the items: through a layer of the hidden width, or by itself.
+    #[arg(long, value_parser = ["dense", "direct"], value_name = "DECODER")]
+    pub decoder: Option<String>,
+    /// After the encoder's hidden layer.
+    #[arg(long, value_parser = ["none", "tanh", "relu"], value_name = "FUNCTION")]
+    pub activation: Option<String>,
+    /// After the dense decoder's layer.
+    #[arg(long, value_parser = ["none", "tanh", "relu"], value_name = "FUNCTION")]
+    pub decoder_activation: Option<String>,
+    /// A bias for each item.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub item_bias: Option<bool>,
+    /// Probability of dropping.
+    #[arg(long, value_name = "P")]
+    pub dropout: Option<f32>,
+    /// What is dropped: items of the history, or hidden units before the activation.
+    #[arg(long, value_parser = ["input", "bag"], value_name = "WHERE")]
+    pub dropout_on: Option<String>,
+    /// Latent samples a user and step.
+    #[arg(long, value_name = "L")]
+    pub latent_samples: Option<usize>,
+}
+
+/// `[loss]`.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Loss and negatives")]
+pub struct LossArgs {
+    /// The softmax over all items, or a sampled one by where its negatives come from; `midx-*` draw from
+    /// the inverted multi-index.
+    #[arg(long, value_name = "LOSS",
+        value_parser = ["full", "uniform", "popularity", "midx", "midx-uniform", "midx-popularity"])]
+    pub loss: Option<String>,
+    /// Negatives that each user sees.
+    #[arg(long, value_name = "C")]
+    pub negatives: Option<usize>,
+    /// Users that share their negatives; each draws C / G of them.
+    #[arg(long, value_name = "G")]
+    pub share: Option<usize>,
+    /// The denominator: one for each positive as in the paper, or one in which positives count exactly.
+    #[arg(long, value_parser = ["paper", "exact-positives"], value_name = "DENOMINATOR")]
+    pub partition: Option<String>,
+    /// Codewords of each of the two codebooks.
+    #[arg(long, value_name = "K")]
+    pub codewords: Option<usize>,
+    /// What an item's count c means for its popularity: c, ln(1 + c), c^0.75.
+    #[arg(long, value_parser = ["count", "log", "power"], value_name = "WEIGHT")]
+    pub popularity: Option<String>,
+    /// Epochs between refreshes of the index.
+    #[arg(long, value_name = "EPOCHS")]
+    pub refresh_every: Option<u32>,
+    /// Iterations of k-means for the first index.
+    #[arg(long, value_name = "N")]
+    pub first_iterations: Option<u32>,
+    /// Iterations of k-means at each later refresh.
+    #[arg(long, value_name = "N")]
+    pub refresh_iterations: Option<u32>,
+}
+
+/// `[optimizer]`.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Optimiser")]
+pub struct OptimizerArgs {
+    /// Adam's rate.
+    #[arg(long, value_name = "RATE")]
+    pub learning_rate: Option<f32>,
+    /// How the rate moves over the run.
+    #[arg(long, value_parser = ["constant", "cosine", "linear", "step"], value_name = "SCHEDULE")]
+    pub schedule: Option<String>,
+    /// Item rows that a step moves: all; the touched ones, which make up for steps they missed; the
+    /// touched ones, which forget them.
+    #[arg(long, value_parser = ["dense", "replay", "lazy"], value_name = "ROWS")]
+    pub rows: Option<String>,
+    /// Decoupled weight decay (AdamW).
+    #[arg(long, value_name = "DECAY")]
+    pub weight_decay: Option<f32>,
+    /// L2 added to gradients.
+    #[arg(long, value_name = "DECAY")]
+    pub l2: Option<f32>,
+    /// Decay of Adam's first moment.
+    #[arg(long, value_name = "B")]
+    pub beta1: Option<f32>,
+    /// Decay of Adam's second moment.
+    #[arg(long, value_name = "B")]
+    pub beta2: Option<f32>,
+    /// Adam's epsilon.
+    #[arg(long, value_name = "E")]
+    pub epsilon: Option<f32>,
+}
+
+/// `[training]`.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Training")]
+pub struct TrainingArgs {
+    /// Passes over the users.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+    /// Users a step.
+    #[arg(long, value_name = "B")]
+    pub batch: Option<usize>,
+    /// Weight of the KL divergence when annealing is over.
+    #[arg(long, value_name = "BETA")]
+    pub beta: Option<f32>,
+    /// Steps over which that weight grows from 0.
+    #[arg(long, value_name = "STEPS")]
+    pub anneal_steps: Option<u32>,
+    /// Everything random follows from it: the same seed gives the same bits.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Stop when validation has not improved for so many evaluations; 0: never.
+    #[arg(long, value_name = "N")]
+    pub patience: Option<u32>,
+    /// Epochs between evaluations.
+    #[arg(long, value_name = "EPOCHS")]
+    pub evaluate_every: Option<u32>,
+    /// The validation metric that decides which epoch is best.
+    #[arg(long, value_name = "NAME@K")]
+    pub metric: Option<String>,
+}

@@ -1,0 +1,138 @@
+//! What goes to standard output, and how numbers and tables look there.
+
+use std::io::{ErrorKind, Write};
+
+use fastvae::{Error, Result};
+use serde::Serialize;
+
+/// Prints text. A reader that has gone away (`| head`) is no error.
+///
+/// # Errors
+/// [`Error::Io`] if the output cannot be written: a full disk behind a redirection.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::io("write", "standard output", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints one JSON document.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::Data(format!("cannot be written as JSON: {error}")))?;
+    print(&format!("{text}\n"))
+}
+
+/// A line on standard error for people who watch; silence where nobody can read it.
+pub fn note(text: &str) {
+    // Standard error that is closed leaves nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// `2,001,164`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `8.4 s`, `12 min 05 s`, `3 h 20 min`.
+pub fn duration(seconds: f64) -> String {
+    if seconds < 59.95 {
+        return if seconds < 0.0995 {
+            format!("{:.1} ms", seconds * 1e3)
+        } else if seconds < 9.95 {
+            format!("{seconds:.2} s")
+        } else {
+            format!("{seconds:.1} s")
+        };
+    }
+    let whole = seconds.round() as u64;
+    match whole / 3600 {
+        0 => format!("{} min {:02} s", whole / 60, whole % 60),
+        hours => format!("{hours} h {:02} min", whole % 3600 / 60),
+    }
+}
+
+/// Rows of cells under a header, aligned; numbers to the right.
+#[derive(Default)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these column names.
+    pub fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
+        Self { rows: vec![header.into_iter().map(Into::into).collect()] }
+    }
+
+    /// Appends a row.
+    pub fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let cell = |row: &Vec<String>, at: usize| row.get(at).cloned().unwrap_or_default();
+        let widths: Vec<usize> = (0..columns)
+            .map(|at| self.rows.iter().map(|row| width(&cell(row, at))).max().unwrap_or(0))
+            .collect();
+        let right: Vec<bool> = (0..columns)
+            .map(|at| self.rows.iter().skip(1).all(|row| is_number(&cell(row, at))))
+            .collect();
+        for row in &self.rows {
+            let mut line = String::from(" ");
+            for at in 0..columns {
+                let text = cell(row, at);
+                let pad = " ".repeat(widths[at] - width(&text));
+                line.push(' ');
+                line.push_str(&if right[at] { format!("{pad}{text}") } else { format!("{text}{pad}") });
+                line.push(' ');
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn width(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+fn is_number(text: &str) -> bool {
+    text.is_empty() || text == "–" || text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([0, 999, 1000, 2_001_164].map(grouped), ["0", "999", "1,000", "2,001,164"]);
+        assert_eq!([0.0123, 8.4, 59.94, 59.96, 725.2, 12_001.0].map(duration),
+            ["12.3 ms", "8.40 s", "59.9 s", "1 min 00 s", "12 min 05 s", "3 h 20 min"]);
+    }
+
+    #[test]
+    fn tables_align_names_left_and_numbers_right() {
+        let mut table = Table::new(["item", "score"]);
+        table.row(["Brücke", "1.25"]);
+        table.row(["Heat", "10.50"]);
+        assert_eq!(table.to_string(), "  item    score\n  Brücke   1.25\n  Heat    10.50\n");
+    }
+}
