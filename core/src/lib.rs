@@ -2,19 +2,22 @@
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
 pub mod chart;
+pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod engine;
 mod error;
 pub mod evaluate;
 pub mod event;
-mod file;
+pub mod file;
 pub mod kernels;
 pub mod metrics;
 pub mod model;
 pub mod optimizer;
+pub mod recommend;
 pub mod report;
 pub mod rng;
+pub mod run_config;
 pub mod run_metrics;
 pub mod sampler;
 pub mod selftest;

@@ -6,8 +6,12 @@ pub mod data;
 pub mod train;
 pub mod use_model;
 
-use clap::{Args, Parser, Subcommand};
+use std::str::FromStr;
+
+use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
+use fastvae::run_config::RunConfig;
 use serde::Serialize;
+use serde_json::Value;
 
 use bench::BenchArgs;
 use data::DataCommand;
@@ -75,7 +79,7 @@ pub struct FilterArgs {
     #[arg(long, value_name = "K")]
     pub core: Option<u32>,
     /// Ratings below X are no interactions; without it, every rating is one.
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = finite::<f32>)]
     pub min_rating: Option<f32>,
     /// Where user, item and rating stand, by place or by name in the header: `user=0,item=1,rating=2`.
     #[arg(long, value_name = "ROLE=COLUMN,..")]
@@ -100,4 +104,71 @@ pub struct EnginesArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The command line's grammar, with the defaults of the library in its help.
+pub fn command() -> clap::Command {
+    with_defaults(Cli::command(), &defaults())
+}
+
+/// Settings by name; through text, so that 0.2 stays 0.2.
+fn defaults() -> serde_json::Map<String, Value> {
+    let text = serde_json::to_string(&RunConfig::default()).unwrap_or_default();
+    let Ok(Value::Object(sections)) = serde_json::from_str(&text) else { return Default::default() };
+    sections.into_iter().filter_map(|(_, values)| Some(values.as_object()?.clone())).flatten().collect()
+}
+
+fn with_defaults(mut command: clap::Command, defaults: &serde_json::Map<String, Value>) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        command = command.mut_subcommand(name, |sub| with_defaults(sub, defaults));
+    }
+    command.mut_args(|arg| {
+        if !arg.get_action().takes_values() {
+            return arg;
+        }
+        let arg = arg.allow_negative_numbers(true);
+        let key = match arg.get_id().as_str() {
+            "split" => "protocol".to_owned(),
+            id => id.replace('_', "-"),
+        };
+        match defaults.get(&key) {
+            Some(value) if arg.get_default_values().is_empty() => described(arg, value),
+            _ => arg,
+        }
+    })
+}
+
+/// The help with the default appended.
+fn described(arg: Arg, value: &Value) -> Arg {
+    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let add = |help: &clap::builder::StyledStr| format!("{help} [default: {value}]");
+    let (short, long) = (arg.get_help().map(add), arg.get_long_help().map(add));
+    let arg = if let Some(short) = short { arg.help(short) } else { arg };
+    if let Some(long) = long { arg.long_help(long) } else { arg }
+}
+
+/// A number that is one: no NaN, no infinity.
+pub fn finite<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
+    match text.parse::<T>() {
+        Ok(value) if value.into().is_finite() => Ok(value),
+        _ => Err("not a finite number".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_holds_together() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_shows_the_defaults_of_the_library() {
+        let help = command().find_subcommand_mut("train").unwrap().render_help().to_string();
+        assert!(help.contains("[default: 0.2]"), "beta:\n{help}");
+        assert!(help.contains("[default: midx-popularity]"), "loss:\n{help}");
+    }
 }

@@ -1,3 +1,57 @@
-//! The command line.
+//! `fastvae`, the command line: arguments to settings, settings to a run, events to the terminal.
 
-fn main() {}
+mod args;
+mod commands;
+mod display;
+mod interrupt;
+mod lists;
+mod log;
+mod memory;
+mod output;
+mod run_folder;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+
+use args::{Cli, Command};
+
+/// The exit code after Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let cli = args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match cli {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let result = match cli.command {
+        None => commands::train::run(&Default::default()),
+        Some(Command::Train(args)) => commands::train::run(&args),
+        Some(Command::Evaluate(args)) => commands::evaluate::run(&args),
+        Some(Command::Recommend(args)) => commands::recommend::run(&args),
+        Some(Command::Similar(args)) => commands::similar::run(&args),
+        Some(Command::Data(command)) => commands::data::run(&command),
+        Some(Command::Engines(args)) => commands::engines::run(&args),
+        Some(Command::Bench(command)) => commands::bench::run(&command),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => {
+            let flag = if error.is_usage() { "--" } else { "" };
+            output::note(&format!("error: {flag}{error}"));
+            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+        }
+    }
+}
+
+/// How a command came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it.
+    Done,
+    /// Ctrl-C; what there was to save is saved.
+    Interrupted,
+}

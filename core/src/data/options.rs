@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// How to read a set. The default keeps every interaction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LoadOptions {
     /// Ratings below this are no interactions. `None`: every rating counts, whatever its value.
     pub min_rating: Option<f32>,

@@ -51,7 +51,7 @@ pub enum Protocol {
 
 /// The settings of a split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SplitOptions {
     /// Which protocol.
     pub protocol: Protocol,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::FilterArgs;
+use super::{FilterArgs, train::SplitArgs};
 
 /// What to do with a data set.
 #[derive(Subcommand)]
@@ -34,11 +34,16 @@ pub struct InfoArgs {
 pub struct ConvertArgs {
     /// A folder, a zip, or one file to read.
     pub from: PathBuf,
-    /// What to write: .csv, .tsv or .parquet, the first two also with .gz.
+    /// What to write.
     pub to: PathBuf,
+    /// The form to write; by the ending of the name where it is not given.
+    #[arg(long, value_name = "FORM", value_parser = ["csv", "csv.gz", "inter", "lightgcn", "parquet"])]
+    pub format: Option<String>,
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// Replace the file if it is there.
+    #[command(flatten)]
+    pub split: SplitArgs,
+    /// Replace what is there.
     #[arg(long)]
     pub force: bool,
 }
@@ -46,14 +51,12 @@ pub struct ConvertArgs {
 /// Options of `fastvae data get`.
 #[derive(Args)]
 pub struct GetArgs {
-    /// Which set.
-    #[arg(value_parser = crate::grouplens::NAMES)]
+    /// ml-100k, ml-1m, ml-10m, ml-20m, ml-25m, ml-32m, ml-latest or ml-latest-small.
     pub name: String,
-    /// The folder to put the zip into.
+    /// The folder to put the zip into; a zip that is there already is checked and used.
     #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub to: PathBuf,
-    /// Fetch from here instead of files.grouplens.org.
+    /// Fetch from here instead of GroupLens.
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
 }
-

@@ -74,16 +74,16 @@ pub struct SplitArgs {
     #[serde(rename = "protocol")]
     pub split: Option<String>,
     /// Share of a user's items to find.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = super::finite::<f64>)]
     pub test_share: Option<f64>,
     /// Users who give up items for validation; 0: no validation.
     #[arg(long, value_name = "N")]
     pub validation_users: Option<u32>,
     /// Share of these users' training items that validate.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = super::finite::<f64>)]
     pub validation_share: Option<f64>,
     /// Under `strong`: share of users held out for validation, and as many for the test.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = super::finite::<f64>)]
     pub held_out_users: Option<f64>,
     /// Which of all such splits; that of --seed where it is not given.
     #[arg(long, value_name = "N")]
@@ -115,7 +115,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub item_bias: Option<bool>,
     /// Probability of dropping.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = super::finite::<f32>)]
     pub dropout: Option<f32>,
     /// What is dropped: items of the history, or hidden units before the activation.
     #[arg(long, value_parser = ["input", "bag"], value_name = "WHERE")]
@@ -167,7 +167,7 @@ pub struct LossArgs {
 #[command(next_help_heading = "Optimiser")]
 pub struct OptimizerArgs {
     /// Adam's rate.
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = super::finite::<f32>)]
     pub learning_rate: Option<f32>,
     /// How the rate moves over the run.
     #[arg(long, value_parser = ["constant", "cosine", "linear", "step"], value_name = "SCHEDULE")]
@@ -177,19 +177,19 @@ pub struct OptimizerArgs {
     #[arg(long, value_parser = ["dense", "replay", "lazy"], value_name = "ROWS")]
     pub rows: Option<String>,
     /// Decoupled weight decay (AdamW).
-    #[arg(long, value_name = "DECAY")]
+    #[arg(long, value_name = "DECAY", value_parser = super::finite::<f32>)]
     pub weight_decay: Option<f32>,
     /// L2 added to gradients.
-    #[arg(long, value_name = "DECAY")]
+    #[arg(long, value_name = "DECAY", value_parser = super::finite::<f32>)]
     pub l2: Option<f32>,
     /// Decay of Adam's first moment.
-    #[arg(long, value_name = "B")]
+    #[arg(long, value_name = "B", value_parser = super::finite::<f32>)]
     pub beta1: Option<f32>,
     /// Decay of Adam's second moment.
-    #[arg(long, value_name = "B")]
+    #[arg(long, value_name = "B", value_parser = super::finite::<f32>)]
     pub beta2: Option<f32>,
     /// Adam's epsilon.
-    #[arg(long, value_name = "E")]
+    #[arg(long, value_name = "E", value_parser = super::finite::<f32>)]
     pub epsilon: Option<f32>,
 }
 
@@ -205,7 +205,7 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "B")]
     pub batch: Option<usize>,
     /// Weight of the KL divergence when annealing is over.
-    #[arg(long, value_name = "BETA")]
+    #[arg(long, value_name = "BETA", value_parser = super::finite::<f32>)]
     pub beta: Option<f32>,
     /// Steps over which that weight grows from 0.
     #[arg(long, value_name = "STEPS")]

@@ -1,0 +1,207 @@
+//! Flags over configuration file over defaults, into settings that the library has checked.
+
+use std::path::{Path, PathBuf};
+
+use fastvae::{
+    Error, Result,
+    data::{self, Dataset},
+    engine::{Engine, EngineKind},
+    run_config::{DataConfig, RunConfig},
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::args::{EngineArgs, FilterArgs, train::SettingArgs};
+
+/// The settings of a new run.
+///
+/// # Errors
+/// [`Error::Io`] for a configuration file that cannot be read, [`Error::Setting`] for what cannot be used.
+pub fn new_run(config: Option<&Path>, flags: &SettingArgs) -> Result<RunConfig> {
+    let mut given = config.map(read_file).transpose()?.unwrap_or_else(|| json!({}));
+    merge(&mut given, value(flags)?);
+    let seed = given["training"]["seed"].clone();
+    if !seed.is_null() && given["split"]["seed"].is_null() {
+        merge(&mut given, json!({ "split": { "seed": seed } }));
+    }
+    if given["data"]["path"].is_null() {
+        let mut quick = built_in();
+        merge(&mut quick, given);
+        given = quick;
+    }
+    let config: RunConfig = understood(given)?;
+    check(&config.data)?;
+    Ok(config)
+}
+
+/// The settings of a run that goes on: its own, and flags that agree with them.
+///
+/// # Errors
+/// [`Error::Setting`] for a flag that would change the run.
+pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
+    let mut given = value(before)?;
+    merge(&mut given, value(flags)?);
+    let config: RunConfig = understood(given)?;
+    before.check_resume(&config)?;
+    Ok(config)
+}
+
+/// What suits the built-in set: small, so less of everything.
+fn built_in() -> Value {
+    json!({
+        "model": { "hidden": 64, "latent": 16 },
+        "loss": { "negatives": 100 },
+        "optimizer": { "learning-rate": 0.003 },
+        "training": { "epochs": 30, "batch": 128, "anneal-steps": 300 },
+    })
+}
+
+fn value(settings: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(settings).map_err(|error| Error::setting("config", error.to_string()))
+}
+
+fn understood(given: Value) -> Result<RunConfig> {
+    serde_json::from_value(given).map_err(|error| Error::setting("config", error.to_string()))
+}
+
+fn read_file(path: &Path) -> Result<Value> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+    let wrong = |error: toml::de::Error| {
+        Error::setting("config", format!("{}: {}", path.display(), error.to_string().trim_end()))
+    };
+    // As settings for the sake of its messages, which name the line; then as values that are there.
+    toml::from_str::<RunConfig>(&text).map_err(wrong)?;
+    toml::from_str(&text).map_err(wrong)
+}
+
+/// Lays `over` on `under`; nulls are holes.
+fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (name, value) in over {
+                merge(under.entry(name).or_insert(Value::Null), value);
+            }
+            under.retain(|_, value| !value.is_null());
+        }
+        (_, Value::Null) => {}
+        (under, Value::Object(over)) => {
+            *under = Value::Object(Map::new());
+            merge(under, Value::Object(over));
+        }
+        (under, over) => *under = over,
+    }
+}
+
+fn check(data: &DataConfig) -> Result<()> {
+    let filter = match data {
+        DataConfig { path: Some(_), .. } => return Ok(()),
+        DataConfig { core: 2.., .. } => "core",
+        DataConfig { min_rating: Some(_), .. } => "min-rating",
+        DataConfig { columns: Some(_), .. } => "columns",
+        _ => return Ok(()),
+    };
+    Err(Error::setting(filter, "the built-in set is taken as it is; name a set with --data PATH"))
+}
+
+/// A set by its path and the flags that filter it.
+///
+/// # Errors
+/// [`Error::Setting`] for columns that cannot be understood.
+pub fn data_config(path: Option<&Path>, filter: &FilterArgs) -> Result<DataConfig> {
+    let config = DataConfig {
+        path: path.map(PathBuf::from),
+        core: filter.core.unwrap_or(0),
+        min_rating: filter.min_rating,
+        columns: filter.columns.as_deref().map(str::parse).transpose()?,
+    };
+    check(&config)?;
+    Ok(config)
+}
+
+/// Reads the set, or makes the built-in one.
+///
+/// # Errors
+/// As [`data::load`].
+pub fn load(config: &DataConfig) -> Result<Dataset> {
+    match &config.path {
+        Some(path) => data::load(path, &config.load_options()),
+        None => data::synthetic(&Default::default()),
+    }
+}
+
+/// The engine that the flags ask for, and why it is this one.
+///
+/// # Errors
+/// As [`Engine::select`].
+pub fn engine(flags: &EngineArgs) -> Result<(Engine, String)> {
+    let kind = match flags.engine.as_str() {
+        "gpu" => EngineKind::Gpu,
+        "cpu" => EngineKind::Cpu,
+        _ => EngineKind::Auto,
+    };
+    pollster::block_on(Engine::select(kind, flags.adapter.as_deref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use fastvae::config::{Loss, RowUpdates};
+
+    use super::*;
+
+    fn flags(line: &str) -> SettingArgs {
+        use clap::FromArgMatches;
+        let line = format!("fastvae train {line}");
+        let matches = crate::args::command().try_get_matches_from(line.split_whitespace()).unwrap();
+        SettingArgs::from_arg_matches(matches.subcommand().unwrap().1).unwrap()
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let file = std::env::temp_dir().join(format!("fastvae-settings-{}.toml", std::process::id()));
+        std::fs::write(&file, "[data]\npath = \"x.csv\"\ncore = 5\n[model]\nhidden = 100\n[training]\nseed = 9\n").unwrap();
+        let config = new_run(Some(&file), &flags("--hidden 50 --dropout 0.3 --rows lazy")).unwrap();
+        assert_eq!((config.model.hidden, config.model.latent, config.data.core), (50, 32, 5));
+        assert_eq!((config.split.seed, config.training.seed), (9, 9));
+        assert_eq!((config.model.dropout, config.optimizer.rows), (0.3, RowUpdates::Lazy));
+        let config = new_run(Some(&file), &flags("--split-seed 4")).unwrap();
+        assert_eq!((config.split.seed, config.training.seed), (4, 9));
+        std::fs::write(&file, "[model]\nhiden = 100\n").unwrap();
+        let error = new_run(Some(&file), &flags("")).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("hiden"), "{error}");
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn every_word_that_a_flag_accepts_is_understood() {
+        let mut tried = 0;
+        let command = crate::args::command();
+        for arg in command.find_subcommand("train").unwrap().get_arguments() {
+            if arg.get_id() == "engine" {
+                continue;
+            }
+            for word in arg.get_possible_values() {
+                let flag = format!("--data x --{}={}", arg.get_long().unwrap(), word.get_name());
+                if arg.get_action().takes_values() {
+                    new_run(None, &flags(&flag)).unwrap_or_else(|error| panic!("{flag}: {error}"));
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 20, "{tried}");
+        assert_eq!(new_run(None, &flags("--data x --loss midx")).unwrap().loss.loss, Loss::Midx);
+    }
+
+    #[test]
+    fn the_built_in_set_is_quick_and_not_filtered() {
+        assert!(new_run(None, &flags("")).unwrap().model.hidden < RunConfig::default().model.hidden);
+        assert!(new_run(None, &flags("--core 10")).unwrap_err().to_string().starts_with("core: the built-in"));
+    }
+
+    #[test]
+    fn a_run_that_goes_on_takes_more_epochs_but_no_other_settings() {
+        let before = new_run(None, &flags("--seed 3")).unwrap();
+        let now = resumed(&before, &flags("--epochs 99")).unwrap();
+        assert_eq!((now.training.epochs, now.training.seed), (99, 3));
+        assert!(resumed(&before, &flags("--hidden 8")).unwrap_err().to_string().starts_with("hidden: it was 64"));
+    }
+}
