@@ -1,0 +1,66 @@
+//! `fastvae engines`: what this machine can train on.
+
+use fastvae::{
+    Result,
+    engine::{CpuEngine, Engine, EngineKind, gpu::adapters},
+};
+use serde_json::json;
+
+use crate::{
+    Outcome,
+    args::EnginesArgs,
+    output::{Table, print, print_json},
+};
+
+/// Lists the engines and says which one `auto` takes.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn run(args: &EnginesArgs) -> Result<Outcome> {
+    let found = pollster::block_on(adapters());
+    let (auto, why) = pollster::block_on(Engine::select(EngineKind::Auto, None))?;
+    let cpu = CpuEngine::new().describe();
+    if args.json {
+        let adapters: Vec<_> = found
+            .iter()
+            .map(|one| {
+                json!({
+                    "name": one.name, "kind": one.kind, "backend": one.backend, "driver": one.driver,
+                    "software": one.software, "max_binding_bytes": one.max_binding_bytes,
+                    "max_buffer_bytes": one.max_buffer_bytes,
+                })
+            })
+            .collect();
+        let engine = if auto.is_cpu() { "cpu" } else { "gpu" };
+        print_json(&json!({
+            "cpu": cpu, "adapters": adapters,
+            "auto": { "engine": engine, "description": auto.describe(), "why": why },
+        }))?;
+        return Ok(Outcome::Done);
+    }
+    let mut table = Table::new(["engine", "what", "kind", "driver", "largest table", "taken by"]);
+    let taken = |cpu: bool| if cpu == auto.is_cpu() { "auto, " } else { "" };
+    table.row(["cpu".into(), cpu, "threads".into(), String::new(), "memory".into(), format!("{}--engine cpu", taken(true))]);
+    let mut first = true;
+    for one in &found {
+        let by_name = format!("--adapter {:?}", one.name);
+        let how = if one.software {
+            by_name
+        } else if first {
+            first = false;
+            format!("{}--engine gpu", taken(false))
+        } else {
+            by_name
+        };
+        table.row([
+            "gpu".into(),
+            one.name.clone(),
+            format!("{}, {}", one.kind, one.backend),
+            one.driver.clone(),
+            format!("{:.1} GiB", one.max_binding_bytes as f64 / f64::from(1 << 30)),
+            how,
+        ]);
+    }
+    print(&format!("{table}\nauto: {}\n  because: {why}\n", auto.describe()))?;
+    Ok(Outcome::Done)
+}
