@@ -14,7 +14,7 @@ use crate::{Error, Result};
 
 /// The size of the built-in set, and which of all such sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SyntheticOptions {
     /// Users.
     pub users: u32,
