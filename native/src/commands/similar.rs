@@ -1,0 +1,22 @@
+//! `fastvae similar`: the items most like one.
+
+use fastvae::{Result, engine::Engine, recommend::Recommender};
+
+use crate::{
+    Outcome,
+    args::use_model::SimilarArgs,
+    lists::{self, List},
+};
+
+/// Lists them.
+///
+/// # Errors
+/// [`fastvae::Error::Setting`] for an unknown item; whatever the checkpoint meets.
+pub fn run(args: &SimilarArgs) -> Result<Outcome> {
+    // Cosines are taken on the host; no engine is worth waiting for.
+    let recommender = Recommender::load(&args.run, Engine::cpu())?;
+    let item = recommender.item(&args.item)?;
+    let found = List { of: recommender.title(item).to_owned(), items: recommender.similar(item, args.n)? };
+    lists::put(&[found], &recommender, args.format, args.output.as_deref())?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,166 @@
+//! What a run shows on the terminal: a bar for the epoch under way and a line for each that is over; plain
+//! lines where there is no terminal.
+
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
+
+use fastvae::event::Event;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output::{duration, grouped, note};
+
+/// How often a bar moves.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// Draws the events of a run.
+pub struct Display {
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    metric: String,
+    epochs: u32,
+    users: usize,
+    /// The epoch under way: when its first step was seen, and the users at that time.
+    began: Option<(Instant, usize)>,
+    drawn: Instant,
+    /// Seconds of the epochs that this process trained, validation included.
+    spent: Vec<f64>,
+    losses: Option<(f32, f32)>,
+    validation: Option<f64>,
+    /// An epoch's line, waiting for its validation.
+    line: Option<String>,
+}
+
+impl Display {
+    /// A display for a run of `epochs` epochs whose best is chosen by `metric`.
+    pub fn new(quiet: bool, metric: &str, epochs: u32) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let style = ProgressStyle::with_template("  {prefix} {bar:20.cyan/dim} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
+            bar
+        });
+        Self {
+            quiet,
+            bar,
+            metric: metric.into(),
+            epochs,
+            users: 0,
+            began: None,
+            drawn: Instant::now(),
+            spent: Vec::new(),
+            losses: None,
+            validation: None,
+            line: None,
+        }
+    }
+
+    /// A line among the others, above the bar.
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            _ if self.quiet => {}
+            Some(bar) => bar.suspend(|| note(text)),
+            None => note(text),
+        }
+    }
+
+    /// Takes in an event.
+    pub fn show(&mut self, event: &Event) {
+        match event {
+            Event::Started { users, items, interactions, parameters, steps_per_epoch, .. } => {
+                self.users = *users;
+                self.say(&format!(
+                    "training: {} users x {} items, {} interactions, {} parameters, {} steps an epoch\n",
+                    grouped(*users as u64),
+                    grouped(*items as u64),
+                    grouped(*interactions as u64),
+                    grouped(*parameters as u64),
+                    grouped(u64::from(*steps_per_epoch)),
+                ));
+            }
+            Event::Step { epoch, users, .. } => self.step(*epoch, *users),
+            Event::Losses { nll, kl, .. } => {
+                let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
+                self.losses = Some((mean(nll), mean(kl)));
+            }
+            Event::Epoch { epoch, seconds, loss, kl } => {
+                self.flush();
+                self.began = None;
+                self.spent.push(*seconds);
+                let of = self.epochs.to_string();
+                self.line = Some(format!(
+                    "  epoch {epoch:>width$}/{of}   loss {loss:9.3}   KL {kl:7.3}   {:>9}   {:>7} users/s",
+                    duration(*seconds),
+                    grouped((self.users as f64 / seconds.max(1e-9)) as u64),
+                    width = of.len(),
+                ));
+            }
+            Event::Evaluated { metrics, best, seconds, .. } => {
+                let value = metrics.get(&self.metric).copied();
+                self.validation = value;
+                if let Some(spent) = self.spent.last_mut() {
+                    *spent += seconds;
+                }
+                if let (Some(line), Some(value)) = (&mut self.line, value) {
+                    line.push_str(&format!("   {} {value:.4}{}", self.metric, if *best { " *" } else { "" }));
+                }
+                self.flush();
+            }
+            Event::Done { stopped_early, .. } => {
+                self.flush();
+                if *stopped_early {
+                    self.say("  stopped early: validation no longer improves");
+                }
+            }
+            Event::Indexed { .. } => {}
+        }
+    }
+
+    /// Prints the line of an epoch that has no validation to wait for.
+    fn flush(&mut self) {
+        if let Some(line) = self.line.take() {
+            self.say(&line);
+        }
+    }
+
+    fn step(&mut self, epoch: u32, users: usize) {
+        self.flush();
+        let Some(bar) = &self.bar else { return };
+        let (began, before) = *self.began.get_or_insert((Instant::now(), users));
+        if self.drawn.elapsed() < FRAME && users != self.users {
+            return;
+        }
+        self.drawn = Instant::now();
+        bar.set_length(self.users as u64);
+        bar.set_position(users as u64);
+        bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
+        let mut message = Vec::new();
+        if let Some((loss, kl)) = self.losses {
+            message.push(format!("loss {loss:.1}   KL {kl:.1}"));
+        }
+        let seconds = began.elapsed().as_secs_f64();
+        let rate = (users - before) as f64 / seconds.max(1e-9);
+        if rate > 0.0 && seconds > 0.2 {
+            message.push(format!("{} users/s", grouped(rate as u64)));
+            let one = match self.spent.len() {
+                0 => self.users as f64 / rate,
+                count => self.spent.iter().sum::<f64>() / count as f64,
+            };
+            let rest = one * f64::from(self.epochs - epoch) + (self.users - users) as f64 / rate;
+            message.push(format!("{} left", duration(rest)));
+        }
+        if let Some(validation) = self.validation {
+            message.push(format!("{} {validation:.4}", self.metric));
+        }
+        bar.set_message(message.join("   "));
+    }
+
+    /// Takes the bar away.
+    pub fn end(&mut self) {
+        self.flush();
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
