@@ -6,7 +6,7 @@
 
 mod strings;
 
-use std::{collections::BTreeMap, io::Write, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use safetensors::{
     Dtype, SafeTensors,

@@ -1,0 +1,90 @@
+//! `fastvae data`, and how bad files look to those who have them.
+
+use std::fs;
+
+use tempfile::{TempDir, tempdir};
+use tests::cli::{complaint, fastvae, stdout};
+
+fn with_file(name: &str, content: impl AsRef<[u8]>) -> TempDir {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join(name), content).unwrap();
+    folder
+}
+
+#[test]
+fn info_shows_the_numbers_and_what_filters_removed() {
+    let folder = with_file("set.csv", "userId,movieId,rating\na,x,5\na,y,4\na,y,4\nb,x,2\nb,y,5\nc,z,5\n");
+    let text = stdout(fastvae(&folder).args(["data", "info", "set.csv", "--min-rating", "3", "--core", "1"]));
+    for words in ["users                 3", "- below min rating    1", "- duplicates          1", "sparsity"] {
+        assert!(text.contains(words), "no {words:?} in\n{text}");
+    }
+    let json = stdout(fastvae(&folder).args(["data", "info", "set.csv", "--core", "2", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (json["statistics"]["users"].as_u64(), json["statistics"]["items"].as_u64()),
+        (Some(2), Some(2)),
+        "{json}"
+    );
+    assert_eq!(json["report"]["core"], 2);
+    let built_in = stdout(fastvae(&folder).args(["data", "info"]));
+    assert!(built_in.contains("2,000") && built_in.contains("titles                yes"), "{built_in}");
+}
+
+#[test]
+fn convert_writes_what_info_reads_again() {
+    let folder = with_file("set.csv", "user,item\na,x\na,y\nb,x\n");
+    stdout(fastvae(&folder).args(["data", "convert", "set.csv", "out.parquet"]));
+    let json = stdout(fastvae(&folder).args(["data", "info", "out.parquet", "--json"]));
+    assert!(json.contains("\"interactions\": 3"), "{json}");
+    let text = complaint(fastvae(&folder).args(["data", "convert", "set.csv", "out.parquet"]), 2);
+    assert!(text.contains("--force"), "{text}");
+    stdout(fastvae(&folder).args(["data", "convert", "set.csv", "out.parquet", "--force"]));
+    let text = complaint(fastvae(&folder).args(["data", "convert", "set.csv", "out.xyz"]), 2);
+    assert!(text.contains("parquet"), "{text}");
+}
+
+#[test]
+fn a_set_that_cannot_be_fetched_says_where_to_put_it() {
+    let folder = tempdir().unwrap();
+    // Port 9 discards; nothing listens there.
+    let line = ["data", "get", "ml-latest-small", "--to", "sets", "--mirror", "http://127.0.0.1:9/x"];
+    let text = complaint(fastvae(&folder).args(line), 1);
+    assert!(text.contains("ml-latest-small.zip") && text.contains("put it at") && text.contains("licence"), "{text}");
+}
+
+#[test]
+fn bad_files_end_with_code_1_and_leave_no_run() {
+    for (name, content, words) in [
+        ("empty.csv", b"".as_slice(), "empty.csv"),
+        ("header.csv", b"user,item,rating\n", "header.csv"),
+        ("nan.csv", b"user,item,rating\na,x,NaN\na,y,4\n", "nan.csv:2"),
+        ("short.csv", b"user,item,rating\na,x,3\nb\n", "short.csv:3"),
+        ("latin.csv", b"user,item\na,x\n\xff\xfe,y\n", "latin.csv"),
+        ("cut.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b", "cut.csv"),
+        ("words.txt", b"there is nothing here that looks like a table", "words.txt"),
+    ] {
+        let folder = with_file(name, content);
+        let text = complaint(fastvae(&folder).args(["train", "--data", name, "--min-rating", "1"]), 1);
+        assert!(text.contains(words), "{name}: no {words:?} in\n{text}");
+        assert!(!folder.path().join("runs").exists(), "{name} left a folder");
+    }
+    let folder = with_file("small.csv", "user,item\na,x\na,y\nb,x\n");
+    let text = complaint(fastvae(&folder).args(["train", "--data", "small.csv", "--core", "10"]), 1);
+    assert!(text.contains("10-core is empty") && text.contains("lower --core"), "{text}");
+    let text = complaint(fastvae(&folder).args(["train", "--data", "missing.csv"]), 1);
+    assert!(text.contains("missing.csv"), "{text}");
+}
+
+#[test]
+fn the_paper_s_set_comes_out_as_in_the_paper() {
+    let Some(data) = std::env::var_os("FASTVAE_DATA") else {
+        println!("not run: set FASTVAE_DATA to the folder with ml-10m-positive.csv.gz");
+        return;
+    };
+    let folder = tempdir().unwrap();
+    let path = std::path::Path::new(&data).join("ml-10m-positive.csv.gz");
+    let text = stdout(fastvae(&folder).args(["data", "info", "--core", "10"]).arg(path));
+    for number in ["47,292", "5,942", "2,001,164"] {
+        assert!(text.contains(number), "no {number} in\n{text}");
+    }
+}

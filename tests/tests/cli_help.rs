@@ -1,0 +1,87 @@
+//! Help, usage errors and exit codes of the command line.
+
+use tempfile::tempdir;
+use tests::cli::{complaint, fastvae, stdout};
+
+#[test]
+fn every_command_has_help_that_says_what_it_is_for() {
+    let folder = tempdir().unwrap();
+    for (command, words) in [
+        ("", vec!["Usage: fastvae", "train", "recommend", "built-in set"]),
+        ("train", vec!["--data <PATH>", "--loss <LOSS>", "[default: 0.2]", "Optimiser:", "--resume <RUN>"]),
+        ("evaluate", vec!["--at <K,K,..>", "--json"]),
+        ("recommend", vec!["--history", "--user", "--include-seen", "parquet"]),
+        ("similar", vec!["--item <ITEM>"]),
+        ("data", vec!["info", "convert", "get"]),
+        ("data info", vec!["--core <K>", "--min-rating <X>", "--columns"]),
+        ("data convert", vec!["--format", "--force"]),
+        ("data get", vec!["ml-latest-small", "--to"]),
+        ("engines", vec!["--json"]),
+        ("bench", vec!["step", "epoch", "load", "eval"]),
+        ("bench epoch", vec!["--losses", "--repeats"]),
+    ] {
+        let mut line = fastvae(&folder);
+        let help = stdout(line.args(command.split_whitespace()).arg("--help"));
+        for word in words {
+            assert!(help.contains(word), "`fastvae {command} --help` lacks {word:?}:\n{help}");
+        }
+    }
+    assert!(stdout(fastvae(&folder).arg("--version")).starts_with("fastvae 0."));
+}
+
+#[test]
+fn wrong_arguments_end_with_code_2_and_name_the_flag() {
+    let folder = tempdir().unwrap();
+    for (line, words) in [
+        ("trian", "trian"),
+        ("train --hiden 3", "--hiden"),
+        ("train --loss softmax", "midx-popularity"),
+        ("train --learning-rate nan", "not a finite number"),
+        ("train --learning-rate -1", "--learning-rate: -1 is outside"),
+        ("train --dropout 1", "--dropout: 1 is outside"),
+        ("train --batch 0", "--batch: is 0"),
+        ("train --hidden 63", "--hidden: 63 cannot be halved for two codebooks; take 62 or 64"),
+        ("train --codewords 900 --negatives 10", "--codewords: 900 is outside"),
+        ("train --negatives 5000", "--negatives: 5000 negatives for a catalogue of 800 items"),
+        ("train --share 101", "--share: 101 users cannot share 100 negatives"),
+        ("train --core 5", "--core: the built-in set is taken as it is"),
+        ("train --test-share 1.5", "--test-share: 1.5 is no share"),
+        ("train --metric ndgc@50 --epochs 1", "--metric"),
+        ("train --split given", "given"),
+        ("train --engine cpu --adapter llvmpipe", "--adapter: the CPU engine has no adapters"),
+        ("train --resume nowhere", "--resume: nowhere holds no last.safetensors"),
+        ("train --resume a --out b", "cannot be used with"),
+        ("data info --columns user=0", "--columns: "),
+        ("recommend run", "--user"),
+        ("data get ml-3m", "ml-latest-small"),
+        ("evaluate run --at 0,x", "--at"),
+    ] {
+        let text = complaint(fastvae(&folder).args(line.split_whitespace()), 2);
+        assert!(text.contains(words), "`fastvae {line}` lacks {words:?}:\n{text}");
+        assert!(!folder.path().join("runs").exists() || line.contains("metric"), "`fastvae {line}` left a folder");
+    }
+}
+
+#[test]
+fn a_configuration_file_is_checked_by_line() {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("c.toml"), "[model]\nhidden = 64\n\n[training]\nepoch = 3\n").unwrap();
+    let text = complaint(fastvae(&folder).args(["train", "--config", "c.toml"]), 2);
+    assert!(text.contains("c.toml") && text.contains("line 5") && text.contains("epoch"), "{text}");
+    let text = complaint(fastvae(&folder).args(["train", "--config", "none.toml"]), 1);
+    assert!(text.contains("cannot read none.toml"), "{text}");
+}
+
+#[test]
+fn engines_say_what_auto_takes() {
+    let folder = tempdir().unwrap();
+    let text = stdout(fastvae(&folder).arg("engines"));
+    assert!(text.contains("--engine cpu") && text.contains("because: "), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(fastvae(&folder).args(["engines", "--json"]))).unwrap();
+    for adapter in json["adapters"].as_array().unwrap() {
+        assert!(adapter["max_binding_bytes"].as_u64().unwrap() > 0, "{adapter}");
+    }
+    let hardware = json["adapters"].as_array().unwrap().iter().any(|adapter| adapter["software"] == false);
+    assert_eq!(json["auto"]["engine"], if hardware { "gpu" } else { "cpu" });
+}
