@@ -1,6 +1,7 @@
 //! Shared helpers of the tests: fixtures, tolerances, statistics, the engines under test, a browser.
 
 pub mod browser;
+pub mod cli;
 mod close;
 pub mod device;
 mod engines;

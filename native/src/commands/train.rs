@@ -132,7 +132,7 @@ fn prepare(args: &TrainArgs, config: &RunConfig) -> Result<(Dataset, Split)> {
 fn engine(args: &TrainArgs) -> Result<Engine> {
     let (engine, why) = settings::engine(&args.engine)?;
     if !args.run.quiet {
-        note(&format!("engine:   {} ({why})", engine.describe()));
+        note(&format!("engine:   {}\n          because: {why}", engine.describe()));
     }
     Ok(engine)
 }
