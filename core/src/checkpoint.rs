@@ -193,7 +193,8 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
     }
     let (_, metadata) =
         SafeTensors::read_metadata(bytes).map_err(|error| not_safetensors(bytes, &error.to_string()))?;
-    let tensors = SafeTensors::deserialize(bytes).map_err(|error| not_safetensors(bytes, &error.to_string()))?;
+    let tensors =
+        SafeTensors::deserialize(bytes).map_err(|error| not_safetensors(bytes, &error.to_string()))?;
     let Some(header) = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)) else {
         return Err("a safetensors file of another program: it has no `fastvae` entry in its metadata".into());
     };
@@ -203,7 +204,9 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
         .and_then(|header| header.get("version")?.as_u64())
         .ok_or("its `fastvae` metadata has no version; the file is damaged")?;
     if version > u64::from(VERSION) {
-        return Err(format!("of format {version}, and this program reads up to {VERSION}; use a newer fastvae"));
+        return Err(format!(
+            "of format {version}, and this program reads up to {VERSION}; use a newer fastvae"
+        ));
     }
     let header: Header = serde_json::from_str(header)
         .map_err(|error| format!("its settings cannot be understood ({error}); the file is damaged"))?;

@@ -108,7 +108,14 @@ impl Recommender {
             return Err(Error::Data("tensor `items` is missing".into()));
         };
         let numbered = |ids: &[String]| ids.iter().cloned().zip(0..).collect();
-        Ok(Self { users: numbered(&context.users), items: numbered(&context.items), engine, model, context, rows })
+        Ok(Self {
+            users: numbered(&context.users),
+            items: numbered(&context.items),
+            engine,
+            model,
+            context,
+            rows,
+        })
     }
 
     /// What the model was made from: ids, titles, settings.
@@ -246,7 +253,10 @@ impl Recommender {
             return Err(Error::setting("n", "a list of 0 items is empty; give at least 1"));
         }
         if item as usize >= self.model.items {
-            return Err(Error::setting("item", format!("{item} is not below the {} items", self.model.items)));
+            return Err(Error::setting(
+                "item",
+                format!("{item} is not below the {} items", self.model.items),
+            ));
         }
         let width = self.model.config.item_width();
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
@@ -262,7 +272,8 @@ impl Recommender {
                 Recommendation { item: other, score }
             })
             .collect();
-        let order = |a: &Recommendation, b: &Recommendation| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item));
+        let order =
+            |a: &Recommendation, b: &Recommendation| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item));
         if n < all.len() {
             all.select_nth_unstable_by(n, order);
             all.truncate(n);

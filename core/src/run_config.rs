@@ -76,12 +76,17 @@ impl RunConfig {
         for (section, values) in before.as_object().into_iter().flatten() {
             for name in keys(values).chain(keys(&after[section])) {
                 let (was, is) = (&values[name], &after[section][name]);
-                let free = matches!((section.as_str(), name), ("data", "path") | ("training", "epochs" | "patience"));
+                let free = matches!(
+                    (section.as_str(), name),
+                    ("data", "path") | ("training", "epochs" | "patience")
+                );
                 if was != is && !free {
                     let was = if was.is_null() { "not set".to_owned() } else { was.to_string() };
                     return Err(Error::setting(
                         name,
-                        format!("it was {was} in the run and cannot change on the way; leave it out with --resume"),
+                        format!(
+                            "it was {was} in the run and cannot change on the way; leave it out with --resume"
+                        ),
                     ));
                 }
             }
@@ -110,6 +115,8 @@ mod tests {
         assert!(error.starts_with("min-rating: it was not set in the run"), "{error}");
         let mut now = before.clone();
         now.optimizer.learning_rate = 0.5;
-        assert!(before.check_resume(&now).unwrap_err().to_string().starts_with("learning-rate: it was 0.001"));
+        assert!(
+            before.check_resume(&now).unwrap_err().to_string().starts_with("learning-rate: it was 0.001")
+        );
     }
 }

@@ -25,9 +25,11 @@ use use_model::{EvaluateArgs, RecommendArgs, SimilarArgs};
 /// built-in set, which takes less than a minute.
 #[derive(Parser)]
 #[command(name = "fastvae", version, max_term_width = 100)]
-#[command(after_help = "Start with:\n  fastvae                                  train on the built-in set\n  \
+#[command(
+    after_help = "Start with:\n  fastvae                                  train on the built-in set\n  \
     fastvae train --data ratings.csv         train on your own\n  \
-    fastvae recommend RUN --user ID          the best items for one of its users")]
+    fastvae recommend RUN --user ID          the best items for one of its users"
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,

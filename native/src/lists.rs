@@ -62,7 +62,10 @@ pub fn put(lists: &[List], names: &Recommender, format: Format, output: Option<&
         Format::Csv => csv(lists, names)?,
         Format::Json => json(lists, names)?,
         Format::Parquet if output.is_none() => {
-            return Err(Error::setting("output", "Parquet is not for the terminal; name a file with --output"));
+            return Err(Error::setting(
+                "output",
+                "Parquet is not for the terminal; name a file with --output",
+            ));
         }
         Format::Parquet => parquet(lists, names)
             .map_err(|error| Error::Data(format!("the lists cannot be written as Parquet: {error}")))?,
@@ -82,7 +85,8 @@ fn table(lists: &[List], names: &Recommender) -> String {
         }
         let mut table = Table::new(columns);
         for row in list_rows(list, names) {
-            let mut cells = vec![row.rank.to_string(), row.item.into(), row.title.into(), format!("{:.4}", row.score)];
+            let mut cells =
+                vec![row.rank.to_string(), row.item.into(), row.title.into(), format!("{:.4}", row.score)];
             if !names.has_titles() {
                 cells.remove(2);
             }

@@ -48,7 +48,9 @@ impl Log {
         let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let mut by_epoch: BTreeMap<u64, (Option<Value>, Option<Value>)> = BTreeMap::new();
         for event in events {
-            let Some(epoch) = event["epoch"].as_u64().filter(|&epoch| epoch <= u64::from(epochs)) else { continue };
+            let Some(epoch) = event["epoch"].as_u64().filter(|&epoch| epoch <= u64::from(epochs)) else {
+                continue;
+            };
             let entry = by_epoch.entry(epoch).or_default();
             match event["event"].as_str() {
                 Some("epoch") => entry.0 = Some(event),

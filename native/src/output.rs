@@ -91,9 +91,8 @@ impl std::fmt::Display for Table {
         let widths: Vec<usize> = (0..columns)
             .map(|at| self.rows.iter().map(|row| width(&cell(row, at))).max().unwrap_or(0))
             .collect();
-        let right: Vec<bool> = (0..columns)
-            .map(|at| self.rows.iter().skip(1).all(|row| is_number(&cell(row, at))))
-            .collect();
+        let right: Vec<bool> =
+            (0..columns).map(|at| self.rows.iter().skip(1).all(|row| is_number(&cell(row, at)))).collect();
         for row in &self.rows {
             let mut line = String::from(" ");
             for at in 0..columns {
@@ -124,8 +123,10 @@ mod tests {
     #[test]
     fn numbers_for_people() {
         assert_eq!([0, 999, 1000, 2_001_164].map(grouped), ["0", "999", "1,000", "2,001,164"]);
-        assert_eq!([0.0123, 8.4, 59.94, 59.96, 725.2, 12_001.0].map(duration),
-            ["12.3 ms", "8.40 s", "59.9 s", "1 min 00 s", "12 min 05 s", "3 h 20 min"]);
+        assert_eq!(
+            [0.0123, 8.4, 59.94, 59.96, 725.2, 12_001.0].map(duration),
+            ["12.3 ms", "8.40 s", "59.9 s", "1 min 00 s", "12 min 05 s", "3 h 20 min"]
+        );
     }
 
     #[test]

@@ -158,7 +158,11 @@ mod tests {
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
         let file = std::env::temp_dir().join(format!("fastvae-settings-{}.toml", std::process::id()));
-        std::fs::write(&file, "[data]\npath = \"x.csv\"\ncore = 5\n[model]\nhidden = 100\n[training]\nseed = 9\n").unwrap();
+        std::fs::write(
+            &file,
+            "[data]\npath = \"x.csv\"\ncore = 5\n[model]\nhidden = 100\n[training]\nseed = 9\n",
+        )
+        .unwrap();
         let config = new_run(Some(&file), &flags("--hidden 50 --dropout 0.3 --rows lazy")).unwrap();
         assert_eq!((config.model.hidden, config.model.latent, config.data.core), (50, 32, 5));
         assert_eq!((config.split.seed, config.training.seed), (9, 9));
@@ -194,7 +198,9 @@ mod tests {
     #[test]
     fn the_built_in_set_is_quick_and_not_filtered() {
         assert!(new_run(None, &flags("")).unwrap().model.hidden < RunConfig::default().model.hidden);
-        assert!(new_run(None, &flags("--core 10")).unwrap_err().to_string().starts_with("core: the built-in"));
+        assert!(
+            new_run(None, &flags("--core 10")).unwrap_err().to_string().starts_with("core: the built-in")
+        );
     }
 
     #[test]
@@ -202,6 +208,8 @@ mod tests {
         let before = new_run(None, &flags("--seed 3")).unwrap();
         let now = resumed(&before, &flags("--epochs 99")).unwrap();
         assert_eq!((now.training.epochs, now.training.seed), (99, 3));
-        assert!(resumed(&before, &flags("--hidden 8")).unwrap_err().to_string().starts_with("hidden: it was 64"));
+        assert!(
+            resumed(&before, &flags("--hidden 8")).unwrap_err().to_string().starts_with("hidden: it was 64")
+        );
     }
 }

@@ -15,7 +15,8 @@ fn with_file(name: &str, content: impl AsRef<[u8]>) -> TempDir {
 fn info_shows_the_numbers_and_what_filters_removed() {
     let folder = with_file("set.csv", "userId,movieId,rating\na,x,5\na,y,4\na,y,4\nb,x,2\nb,y,5\nc,z,5\n");
     let text = stdout(fastvae(&folder).args(["data", "info", "set.csv", "--min-rating", "3", "--core", "1"]));
-    for words in ["users                 3", "- below min rating    1", "- duplicates          1", "sparsity"] {
+    for words in ["users                 3", "- below min rating    1", "- duplicates          1", "sparsity"]
+    {
         assert!(text.contains(words), "no {words:?} in\n{text}");
     }
     let json = stdout(fastvae(&folder).args(["data", "info", "set.csv", "--core", "2", "--json"]));
@@ -49,7 +50,10 @@ fn a_set_that_cannot_be_fetched_says_where_to_put_it() {
     // Port 9 discards; nothing listens there.
     let line = ["data", "get", "ml-latest-small", "--to", "sets", "--mirror", "http://127.0.0.1:9/x"];
     let text = complaint(fastvae(&folder).args(line), 1);
-    assert!(text.contains("ml-latest-small.zip") && text.contains("put it at") && text.contains("licence"), "{text}");
+    assert!(
+        text.contains("ml-latest-small.zip") && text.contains("put it at") && text.contains("licence"),
+        "{text}"
+    );
 }
 
 #[test]

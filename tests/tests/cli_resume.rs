@@ -16,7 +16,10 @@ use tests::cli::{complaint, fastvae, program, stdout};
 const SETTINGS: &str = "--hidden 16 --latent 8 --negatives 20 --codewords 4 --batch 32 --quiet";
 
 fn args(loss: &str, out: &str, epochs: u32) -> Vec<String> {
-    format!("train {SETTINGS} --loss {loss} --out {out} --epochs {epochs}").split_whitespace().map(str::to_owned).collect()
+    format!("train {SETTINGS} --loss {loss} --out {out} --epochs {epochs}")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Both checkpoints agree to the last bit, in all that a run is made of; only clocks may differ.
@@ -31,7 +34,10 @@ fn assert_same(folder: &TempDir, a: &str, b: &str) {
         for (tensor, values) in &a.state.tensors {
             assert!(*values == b.state.tensors[tensor], "{name}: tensor {tensor} differs");
         }
-        assert_eq!((a.state.progress.step, a.state.progress.best), (b.state.progress.step, b.state.progress.best));
+        assert_eq!(
+            (a.state.progress.step, a.state.progress.best),
+            (b.state.progress.step, b.state.progress.best)
+        );
     }
 }
 
@@ -90,8 +96,11 @@ fn a_run_stopped_by_ctrl_c_goes_on_with_the_same_bits() {
         let epochs = |run: &str| {
             let path = folder.path().join(run).join("metrics.json");
             let metrics = fastvae::run_metrics::RunMetrics::read(&path).unwrap();
-            let epochs: Vec<_> =
-                metrics.epochs.into_iter().map(|epoch| (epoch.epoch, epoch.loss, epoch.kl, epoch.validation)).collect();
+            let epochs: Vec<_> = metrics
+                .epochs
+                .into_iter()
+                .map(|epoch| (epoch.epoch, epoch.loss, epoch.kl, epoch.validation))
+                .collect();
             (epochs, metrics.test)
         };
         assert_eq!(epochs("whole"), epochs(&run));
@@ -119,6 +128,8 @@ fn a_finished_run_goes_on_only_if_asked_for_more_epochs() {
     let folder = tempdir().unwrap();
     stdout(fastvae(&folder).args(args("midx-popularity", "run", 2)));
     let text = complaint(fastvae(&folder).args(["train", "--resume", "run"]), 2);
+    assert!(text.contains("is finished after 2 epochs"), "{text}");
+    let text = complaint(fastvae(&folder).args(["train", "--resume", "run", "--epochs", "1"]), 2);
     assert!(text.contains("is finished after 2 epochs"), "{text}");
     stdout(fastvae(&folder).args(["train", "--quiet", "--resume", "run", "--epochs", "8"]));
     stdout(fastvae(&folder).args(args("midx-popularity", "whole", 8)));

@@ -15,7 +15,8 @@ fn finished() -> &'static TempDir {
     static RUN: OnceLock<TempDir> = OnceLock::new();
     RUN.get_or_init(|| {
         let folder = tempdir().unwrap();
-        let text = stdout(fastvae(&folder).args("train --out run".split_whitespace()).args(TINY.split_whitespace()));
+        let text =
+            stdout(fastvae(&folder).args("train --out run".split_whitespace()).args(TINY.split_whitespace()));
         assert!(text.contains("NDCG") && text.contains("Recall, hits / min(k, |test|)"), "{text}");
         assert!(text.contains("run: run"), "{text}");
         folder
@@ -87,15 +88,21 @@ fn evaluate_repeats_the_test_of_the_run() {
 #[test]
 fn evaluate_takes_another_set_with_the_same_ids() {
     let folder = finished();
-    let rows: String = (1..40).map(|user| (1..30).fold(String::new(), |rows, item| {
-        rows + &format!("new{user},{}\n", item * 7 + user % 5)
-    })).collect();
+    let rows: String = (1..40)
+        .map(|user| {
+            (1..30).fold(String::new(), |rows, item| rows + &format!("new{user},{}\n", item * 7 + user % 5))
+        })
+        .collect();
     fs::write(folder.path().join("other.csv"), format!("user,item\n{rows}nobody,unheard-of\n")).unwrap();
     let mut line = fastvae(folder);
     line.args(["evaluate", "run", "--data", "other.csv", "--json"]);
     let measured = json(&stdout(&mut line));
     assert!(measured["users"].as_u64().unwrap() > 30, "{measured}");
-    fs::write(folder.path().join("foreign.csv"), "user,item\na,x\na,y\na,z\na,w\na,v\nb,x\nb,y\nb,z\nb,w\nb,v\n").unwrap();
+    fs::write(
+        folder.path().join("foreign.csv"),
+        "user,item\na,x\na,y\na,z\na,w\na,v\nb,x\nb,y\nb,z\nb,w\nb,v\n",
+    )
+    .unwrap();
     let text = complaint(fastvae(folder).args(["evaluate", "run", "--data", "foreign.csv"]), 1);
     assert!(text.contains("no item id in common"), "{text}");
     let text = complaint(fastvae(folder).args(["evaluate", "run", "--core", "3"]), 2);
@@ -124,7 +131,10 @@ fn recommend_for_a_user_leaves_out_what_was_seen() {
     assert_eq!(all.len(), 800);
     assert!(unseen.len() < 800 - 11 && unseen.len() > 600, "{}", unseen.len());
     let json: Vec<Value> = recommend("--user 17 -n 3 --format json").lines().map(json).collect();
-    assert_eq!((json.len(), &json[0]["item"], &json[0]["rank"]), (3, &Value::from(best[0][2].as_str()), &Value::from(1)));
+    assert_eq!(
+        (json.len(), &json[0]["item"], &json[0]["rank"]),
+        (3, &Value::from(best[0][2].as_str()), &Value::from(1))
+    );
 }
 
 #[test]
@@ -167,7 +177,8 @@ fn recommend_for_everybody_goes_into_parquet_too() {
     let table = recommend("--all-users -n 2 --format csv");
     assert_eq!(csv(&table).len(), 4000);
     recommend("--all-users -n 2 --format parquet --output all.parquet");
-    let json = stdout(fastvae(folder).args("data info all.parquet --columns user=user,item=item --json".split(' ')));
+    let json =
+        stdout(fastvae(folder).args("data info all.parquet --columns user=user,item=item --json".split(' ')));
     assert!(json.contains("\"rows\": 4000") && json.contains("\"users\": 2000"), "{json}");
     let text = complaint(fastvae(folder).args("recommend run --all-users --format parquet".split(' ')), 2);
     assert!(text.contains("--output: "), "{text}");
@@ -180,7 +191,10 @@ fn similar_items_are_other_items_best_first() {
     assert_eq!(rows.len(), 4);
     assert!(rows.iter().all(|row| row[2] != "5"));
     let cosine: Vec<f32> = rows.iter().map(|row| row[4].parse().unwrap()).collect();
-    assert!(cosine.is_sorted_by(|a, b| a >= b) && cosine.iter().all(|c| (-1.001..=1.001).contains(c)), "{cosine:?}");
+    assert!(
+        cosine.is_sorted_by(|a, b| a >= b) && cosine.iter().all(|c| (-1.001..=1.001).contains(c)),
+        "{cosine:?}"
+    );
     assert!(stdout(fastvae(finished()).args("similar run --item 5".split(' '))).contains("score"));
 }
 

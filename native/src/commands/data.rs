@@ -138,7 +138,10 @@ fn convert(args: &ConvertArgs) -> Result<()> {
         })?,
     };
     if args.to.exists() && !args.force {
-        return Err(Error::setting("force", format!("{} is there already; --force replaces it", args.to.display())));
+        return Err(Error::setting(
+            "force",
+            format!("{} is there already; --force replaces it", args.to.display()),
+        ));
     }
     let dataset = settings::load(&settings::data_config(Some(&args.from), &args.filter)?)?;
     let split = if form == WriteForm::Lightgcn && (dataset.given.is_none() || asks(&args.split)) {
@@ -165,7 +168,8 @@ fn asks(split: &SplitArgs) -> bool {
 fn get(args: &GetArgs) -> Result<()> {
     let remote = download::remote(&args.name)?;
     note(&format!("licence: {}", remote.licence));
-    let style = ProgressStyle::with_template("{bar:32} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
+    let style =
+        ProgressStyle::with_template("{bar:32} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left");
     let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let progress = |progress: download::Progress| {
         if let Some(total) = progress.total {
@@ -179,7 +183,8 @@ fn get(args: &GetArgs) -> Result<()> {
     };
     bar.finish_and_clear();
     let path = path?;
-    let checked = if remote.md5.is_some() { "its MD5 is the published one" } else { "no MD5 is published for it" };
+    let checked =
+        if remote.md5.is_some() { "its MD5 is the published one" } else { "no MD5 is published for it" };
     note(&format!("{checked}; train on it with: fastvae train --data {}", path.display()));
     print(&format!("{}\n", path.display()))
 }

@@ -40,7 +40,14 @@ pub fn run(args: &EnginesArgs) -> Result<Outcome> {
     }
     let mut table = Table::new(["engine", "what", "kind", "driver", "largest table", "taken by"]);
     let taken = |cpu: bool| if cpu == auto.is_cpu() { "auto, " } else { "" };
-    table.row(["cpu".into(), cpu, "threads".into(), String::new(), "memory".into(), format!("{}--engine cpu", taken(true))]);
+    table.row([
+        "cpu".into(),
+        cpu,
+        "threads".into(),
+        String::new(),
+        "memory".into(),
+        format!("{}--engine cpu", taken(true)),
+    ]);
     let mut first = true;
     for one in &found {
         let by_name = format!("--adapter {:?}", one.name);

@@ -29,8 +29,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome> {
     let context = recommender.context();
     let dataset = dataset(args, context)?;
     let split = data::split(&dataset, &context.config.split)?;
-    let (part, set) =
-        if args.validation { ("validation", split.validation) } else { ("test", split.test) };
+    let (part, set) = if args.validation { ("validation", split.validation) } else { ("test", split.test) };
     let set = fitted(set, &dataset, context)?;
     let metrics = block_on(evaluate(recommender.engine(), recommender.model(), &set, &args.at))?;
     let (means, skipped) = (metrics.means()?, u64::from(set.skipped) + metrics.skipped());
@@ -63,7 +62,10 @@ fn dataset(args: &EvaluateArgs, context: &Context) -> Result<Dataset> {
         return settings::load(&settings::data_config(args.data.as_deref(), &args.filter)?);
     }
     if args.filter.core.is_some() || args.filter.min_rating.is_some() || args.filter.columns.is_some() {
-        return Err(Error::setting("data", "filters go with a set of its own; without --data, those of the run hold"));
+        return Err(Error::setting(
+            "data",
+            "filters go with a set of its own; without --data, those of the run hold",
+        ));
     }
     let dataset = settings::load(&context.config.data)?;
     if checkpoint::fingerprint(&dataset) != context.fingerprint {
@@ -91,9 +93,7 @@ fn fitted(set: EvaluationSet, dataset: &Dataset, context: &Context) -> Result<Ev
     if unknown == number.len() {
         return Err(Error::Data(format!(
             "{} and the model have no item id in common: it has ids like {}, the model like {}",
-            dataset.name,
-            dataset.items[0],
-            context.items[0]
+            dataset.name, dataset.items[0], context.items[0]
         )));
     }
     if unknown > 0 {
@@ -103,8 +103,10 @@ fn fitted(set: EvaluationSet, dataset: &Dataset, context: &Context) -> Result<Ev
             grouped(number.len() as u64)
         ));
     }
-    let renumbered = |row: &[u32]| -> Vec<u32> { row.iter().filter_map(|&item| number[item as usize]).collect() };
-    let (mut users, mut fold_in, mut held_out, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), set.skipped);
+    let renumbered =
+        |row: &[u32]| -> Vec<u32> { row.iter().filter_map(|&item| number[item as usize]).collect() };
+    let (mut users, mut fold_in, mut held_out, mut skipped) =
+        (Vec::new(), Vec::new(), Vec::new(), set.skipped);
     for (at, &user) in set.users.iter().enumerate() {
         let (seen, rest) = (renumbered(set.fold_in.row(at)), renumbered(set.held_out.row(at)));
         if seen.is_empty() || rest.is_empty() {
@@ -124,8 +126,7 @@ fn fitted(set: EvaluationSet, dataset: &Dataset, context: &Context) -> Result<Ev
 pub fn metrics_table(means: &BTreeMap<String, f64>) -> Table {
     let cutoffs: BTreeSet<usize> =
         means.keys().filter_map(|key| key.split_once('@')?.1.parse().ok()).collect();
-    let mut table =
-        Table::new(std::iter::once(String::new()).chain(cutoffs.iter().map(|k| format!("@{k}"))));
+    let mut table = Table::new(std::iter::once(String::new()).chain(cutoffs.iter().map(|k| format!("@{k}"))));
     for (name, label) in [
         ("ndcg", "NDCG"),
         ("recall", "Recall, hits / |test|"),
@@ -136,7 +137,8 @@ pub fn metrics_table(means: &BTreeMap<String, f64>) -> Table {
         ("hit_rate", "Hit rate"),
         ("coverage", "Coverage of the catalogue"),
     ] {
-        let value = |k: &usize| means.get(&format!("{name}@{k}")).map_or("–".into(), |mean| format!("{mean:.4}"));
+        let value =
+            |k: &usize| means.get(&format!("{name}@{k}")).map_or("–".into(), |mean| format!("{mean:.4}"));
         table.row(std::iter::once(label.to_owned()).chain(cutoffs.iter().map(value)));
     }
     table

@@ -25,7 +25,12 @@ pub fn run(args: &RecommendArgs) -> Result<Outcome> {
     let filter = Filter {
         include_seen: args.include_seen,
         allow: args.allow.as_deref().map(|path| items(&recommender, "allow", path)).transpose()?,
-        deny: args.deny.as_deref().map(|path| items(&recommender, "deny", path)).transpose()?.unwrap_or_default(),
+        deny: args
+            .deny
+            .as_deref()
+            .map(|path| items(&recommender, "deny", path))
+            .transpose()?
+            .unwrap_or_default(),
     };
     let (names, histories) = whom(args, &recommender)?;
     let found = block_on(recommender.recommend(&histories, args.n, &filter))?;

@@ -94,5 +94,9 @@ pub fn run(args: &EpochArgs) -> Result<()> {
         Some(steps) => format!("an epoch, extrapolated from {steps} steps"),
         None => "an epoch".into(),
     };
-    print(&format!("{}\nengine: {what}\n{how}, {} times each in turn\n\n{table}", name(&dataset), args.repeats))
+    print(&format!(
+        "{}\nengine: {what}\n{how}, {} times each in turn\n\n{table}",
+        name(&dataset),
+        args.repeats
+    ))
 }
