@@ -18,7 +18,7 @@ use crate::{
     model::{Model, Parameters},
     optimizer::Optimizer,
     rng::{Rng, Stream, below},
-    sampler::{self, Catalogue, Proposal, index::Kept},
+    sampler::{self, Proposal, index::Kept},
     state::{Progress, State, Tensor, TensorData},
 };
 
@@ -133,7 +133,10 @@ impl Trainer {
         let optimizer = Optimizer::new(&config.optimizer, config.training.epochs, steps_per_epoch);
         let schedule = engine.upload("schedule", &optimizer.schedule())?;
         let rows = batch * config.model.latent_samples;
-        let proposal = sampler::build(&engine, &config.loss, &train.column_counts(), rows)?;
+        let mut proposal = sampler::build(&engine, &config.loss, &train.column_counts(), rows)?;
+        if let Some(proposal) = &mut proposal {
+            proposal.attach(&parameters.catalogue());
+        }
         let plan = StepPlan::new(&engine, config, train, &users, batch, steps_per_epoch)?;
         let mut trainer = Self {
             rng: Rng::new(config.training.seed),
@@ -258,12 +261,7 @@ impl Trainer {
             return Ok(());
         }
         let start = Instant::now();
-        let catalogue = Catalogue {
-            table: self.parameters.items.parameter.value.clone(),
-            bias: self.parameters.item_bias.as_ref().map(|bias| bias.parameter.value.clone()),
-            items: self.parameters.items.rows,
-            width: self.parameters.items.width,
-        };
+        let catalogue = self.parameters.catalogue();
         let report = proposal.refresh(&self.engine, &catalogue, self.rng, self.progress.epoch).await?;
         if let Some(report) = report {
             self.events.push_back(Event::Indexed {

@@ -57,6 +57,7 @@ impl Recording {
 
 /// Where buffers live and recordings run; clones are the same engine.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "one a run")]
 pub enum Engine {
     /// Threads of this machine.
     Cpu(CpuEngine),

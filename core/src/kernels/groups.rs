@@ -63,6 +63,24 @@ impl Groups {
     pub fn drawn_by(&self, member: usize, size: usize) -> usize {
         (self.candidates + size - 1 - member) / size
     }
+
+    /// ln of the group's mixture, `ln sum over rows g of (drawn_g / C) exp(log_q(g))`; with one row a group
+    /// the row's own log q.
+    #[inline(always)]
+    pub fn mix(&self, group: usize, log_q: impl Fn(usize) -> f32) -> f32 {
+        let rows = self.rows_of(group);
+        if rows.len() == 1 {
+            return log_q(rows.start);
+        }
+        let size = rows.len();
+        // Of more rows than candidates the last draw nothing, and must not set the scale either.
+        let rows = rows.take(self.candidates);
+        let top = rows.clone().fold(f32::NEG_INFINITY, |top, row| top.max(log_q(row)));
+        let share = |member| self.drawn_by(member, size) as f32 / self.candidates as f32;
+        let sum: f32 =
+            rows.enumerate().map(|(member, row)| share(member) * crate::simd::exp(log_q(row) - top)).sum();
+        top + sum.ln()
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 
 use fastvae_shaders::{midx_draw, midx_log_q, midx_normalise};
 
-use super::{draw::AliasTable, groups::Groups};
+use super::{draw::AliasTable, groups::Groups, items_of::ItemsOf};
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
@@ -181,7 +181,7 @@ impl<'a> ScaledWeights<'a> {
 /// The first index whose running sum exceeds `u`. Rounding can leave none; then the last that has any
 /// weight is taken, never an empty one.
 #[inline(always)]
-fn search(cumulative: &[f32], u: f32) -> usize {
+pub(super) fn search(cumulative: &[f32], u: f32) -> usize {
     let found: u32 = cumulative.iter().map(|&c| u32::from(c <= u)).sum();
     if (found as usize) < cumulative.len() {
         return found as usize;
@@ -333,22 +333,6 @@ pub struct MidxLogQ {
     pub output: Buffer<f32>,
 }
 
-/// Which items, and whose.
-#[derive(Clone, Debug)]
-pub enum ItemsOf {
-    /// Every group's candidates, groups x C.
-    Candidates(Buffer<u32>),
-    /// The batch's entries, for each of the L samples.
-    Entries {
-        /// Item of each entry, E.
-        items: Buffer<u32>,
-        /// Batch row of each entry, E.
-        rows: Buffer<u32>,
-        /// E.
-        entries: usize,
-    },
-}
-
 impl Kernel for MidxLogQ {
     fn name(&self) -> &'static str {
         "midx_log_q"
@@ -357,17 +341,8 @@ impl Kernel for MidxLogQ {
     fn check(&self) -> Result<()> {
         expect_len(self.name(), &self.scores, self.groups.rows() * 2 * self.cells.codewords)?;
         expect_len(self.name(), &self.cells.cell_of, self.cells.items)?;
-        match &self.items {
-            ItemsOf::Candidates(items) => {
-                expect_len(self.name(), items, self.groups.total())?;
-                expect_len(self.name(), &self.output, self.groups.total())
-            }
-            ItemsOf::Entries { items, rows, entries } => {
-                expect_len(self.name(), items, *entries)?;
-                expect_len(self.name(), rows, *entries)?;
-                expect_len(self.name(), &self.output, self.groups.samples * entries)
-            }
-        }
+        self.items.check(self.name(), &self.groups)?;
+        expect_len(self.name(), &self.output, self.items.outputs(&self.groups))
     }
 
     fn cpu(&self) {
@@ -379,63 +354,16 @@ impl Kernel for MidxLogQ {
             let (k1, k2) = ((cell / k as u32) as usize, (cell % k as u32) as usize);
             scores[row * 2 * k + k1] + scores[row * 2 * k + k + k2] - log_z[row]
         };
-        let mixture = |group: usize, item: u32| {
-            let (rows, cell) = (groups.rows_of(group), cell_of[item as usize]);
-            let weight = item_log_weights[item as usize];
-            if rows.len() == 1 {
-                return weight + log_q(rows.start, cell);
-            }
-            let size = rows.len();
-            // Of more rows than candidates the last draw nothing, and must not set the scale either.
-            let rows = rows.take(groups.candidates);
-            let top = rows.clone().fold(f32::NEG_INFINITY, |top, row| top.max(log_q(row, cell)));
-            let share = |member| groups.drawn_by(member, size) as f32 / groups.candidates as f32;
-            let sum: f32 =
-                rows.enumerate().map(|(member, row)| share(member) * simd::exp(log_q(row, cell) - top)).sum();
-            weight + top + sum.ln()
-        };
-        let mut output = self.output.write();
-        match &self.items {
-            ItemsOf::Candidates(items) => {
-                let items = items.read();
-                let candidates = groups.candidates;
-                parallel::for_each_chunk(&mut output[..groups.total()], candidates, |group, output| {
-                    simd::dispatch(
-                        #[inline(always)]
-                        || {
-                            for (output, &item) in output.iter_mut().zip(&items[group * candidates..]) {
-                                *output = mixture(group, item);
-                            }
-                        },
-                    );
-                });
-            }
-            ItemsOf::Entries { items, rows, entries } => {
-                const PIECE: usize = 512;
-                let (items, rows) = (items.read(), rows.read());
-                parallel::for_each_chunk(&mut output[..groups.samples * entries], PIECE, |piece, output| {
-                    simd::dispatch(
-                        #[inline(always)]
-                        || {
-                            for (i, output) in output.iter_mut().enumerate() {
-                                let at = piece * PIECE + i;
-                                let (sample, entry) = (at / entries, at % entries);
-                                let row = sample * groups.batch + rows[entry] as usize;
-                                *output = mixture(groups.of_row(row), items[entry]);
-                            }
-                        },
-                    );
-                });
-            }
-        }
+        self.items.fill(&groups, &self.output, |group, item| {
+            let cell = cell_of[item as usize];
+            item_log_weights[item as usize] + groups.mix(group, |row| log_q(row, cell))
+        });
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
         let (groups, empty) = (self.groups, calls.empty());
-        let (items, rows, entries, total) = match &self.items {
-            ItemsOf::Candidates(items) => (items, &empty, 0, groups.total()),
-            ItemsOf::Entries { items, rows, entries } => (items, rows, *entries, groups.samples * entries),
-        };
+        let (items, rows, entries) = self.items.parts(&empty);
+        let total = self.items.outputs(&groups);
         calls.dispatch(
             midx_log_q::Params {
                 batch: groups.batch as u32,

@@ -7,6 +7,7 @@ use crate::{
     engine::{Engine, Recording},
     kernels::{Normal, Parameter, Table},
     rng::{Rng, Stream},
+    sampler::Catalogue,
     state::{State, Tensor, TensorData},
 };
 
@@ -180,6 +181,16 @@ impl Parameters {
         let mut tables = vec![("encoder", &self.encoder), ("items", &self.items)];
         tables.extend(self.item_bias.iter().map(|bias| ("item_bias", bias)));
         tables
+    }
+
+    /// The item vectors as proposals see them; shared, so later steps show.
+    pub fn catalogue(&self) -> Catalogue {
+        Catalogue {
+            table: self.items.parameter.value.clone(),
+            bias: self.item_bias.as_ref().map(|bias| bias.parameter.value.clone()),
+            items: self.items.rows,
+            width: self.items.width,
+        }
     }
 
     /// The value buffers, shared with the parameters: later steps show.

@@ -81,6 +81,17 @@ impl MidxIndex {
         })
     }
 
+    /// An index that a checkpoint kept.
+    ///
+    /// # Errors
+    /// If it does not fit the catalogue or the number of codewords.
+    pub fn restore(engine: &Engine, items: usize, codewords: usize, kept: Kept) -> Result<Self> {
+        let width = kept.codewords.len() / codewords.max(1);
+        let mut index = Self::new(engine, items, width, codewords)?;
+        index.install(engine, kept)?;
+        Ok(index)
+    }
+
     /// What the kernels read.
     pub fn cells(&self) -> &Cells {
         &self.cells

@@ -6,7 +6,7 @@ use crate::{
     Result,
     config::LossConfig,
     engine::{Buffer, Engine, Recording},
-    kernels::{ItemsOf, MatMul, MidxDraw, MidxLogQ, MidxNormalise, View},
+    kernels::{MatMul, MidxDraw, MidxLogQ, MidxNormalise, View},
     rng::Rng,
 };
 
@@ -75,15 +75,7 @@ impl Proposal for Midx {
             step: draw.step,
             negatives: samples.negatives.clone(),
         });
-        let entries = ItemsOf::Entries {
-            items: draw.batch_items.clone(),
-            rows: draw.batch_rows.clone(),
-            entries: draw.entries,
-        };
-        for (items, output) in [
-            (ItemsOf::Candidates(samples.negatives.clone()), &samples.negative_log_q),
-            (entries, &samples.positive_log_q),
-        ] {
+        for (items, output) in draw.lookups(samples) {
             recording.push(MidxLogQ {
                 groups: draw.groups,
                 scores: self.scores.clone(),
@@ -123,10 +115,7 @@ impl Proposal for Midx {
     }
 
     fn restore(&mut self, engine: &Engine, kept: Kept) -> Result<()> {
-        let width = kept.codewords.len() / self.codewords;
-        let mut index = MidxIndex::new(engine, self.weights.len(), width, self.codewords)?;
-        index.install(engine, kept)?;
-        self.index = Some(index);
+        self.index = Some(MidxIndex::restore(engine, self.weights.len(), self.codewords, kept)?);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ pub mod alias;
 pub mod index;
 mod midx;
 mod popularity;
+mod softmax;
 mod uniform;
 
 use std::{future::Future, pin::Pin};
@@ -14,12 +15,13 @@ use crate::{
     Result,
     config::{Loss, LossConfig},
     engine::{Buffer, Engine, Recording},
-    kernels::Groups,
+    kernels::{Groups, ItemsOf},
     rng::Rng,
 };
 pub use index::{IndexReport, MidxIndex};
 pub use midx::Midx;
 pub use popularity::{Popularity, item_weights};
+pub use softmax::SoftmaxMidx;
 pub use uniform::Uniform;
 
 /// The item vectors as they stand, which adaptive proposals look at.
@@ -53,6 +55,21 @@ pub struct Draw<'a> {
     pub step: u32,
 }
 
+impl Draw<'_> {
+    /// Whose log q a proposal owes, and where it goes: candidates first, then positives.
+    fn lookups<'s>(&self, samples: &'s Samples) -> [(ItemsOf, &'s Buffer<f32>); 2] {
+        let entries = ItemsOf::Entries {
+            items: self.batch_items.clone(),
+            rows: self.batch_rows.clone(),
+            entries: self.entries,
+        };
+        [
+            (ItemsOf::Candidates(samples.negatives.clone()), &samples.negative_log_q),
+            (entries, &samples.positive_log_q),
+        ]
+    }
+}
+
 /// What it gets.
 #[derive(Clone, Debug)]
 pub struct Samples {
@@ -69,6 +86,9 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A distribution over items for each query row, that can be drawn from and whose probabilities are known.
 pub trait Proposal {
+    /// Shows the item vectors that every step will meet, for proposals that read them as they move.
+    fn attach(&mut self, _catalogue: &Catalogue) {}
+
     /// Appends the kernels that fill `samples`.
     fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples);
 
@@ -114,8 +134,6 @@ pub fn build(
         Loss::Popularity => Box::new(Popularity::new(engine, &popular())?),
         Loss::MidxUniform => Box::new(Midx::new(engine, config, vec![1.0; counts.len()], rows)?),
         Loss::MidxPopularity => Box::new(Midx::new(engine, config, popular(), rows)?),
-        Loss::Midx => {
-            return Err(crate::Error::setting("loss", "midx needs the exact sampler, which is not built"));
-        }
+        Loss::Midx => Box::new(SoftmaxMidx::new(engine, config, counts.len(), rows)?),
     }))
 }

@@ -5,8 +5,9 @@ mod calls;
 mod signal;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 pub use adapters::{AdapterInfo, adapters};
@@ -14,7 +15,7 @@ pub use calls::{Calls, Work};
 use fastvae_shaders::Shader;
 use signal::Signal;
 
-use super::{Buffer, Element, Recording};
+use super::{Buffer, Element, Kernel, Recording};
 use crate::{Error, Result};
 
 /// Uploads and read-backs go in pieces of this size: each piece lies in host memory a second time.
@@ -34,6 +35,8 @@ pub struct GpuEngine {
     /// Bound where a kernel does without a buffer.
     placeholder: wgpu::Buffer,
     failure: Arc<Mutex<Failure>>,
+    /// Calls and time by kernel, where they are kept.
+    profile: Option<Arc<Mutex<BTreeMap<&'static str, (u64, Duration)>>>>,
 }
 
 #[derive(Clone)]
@@ -96,7 +99,22 @@ impl GpuEngine {
             scratch: Arc::default(),
             placeholder,
             failure,
+            profile: None,
         })
+    }
+
+    /// An engine that keeps the time spent in each kernel. It waits for each of them, so the whole takes
+    /// longer than without; native only, as a browser does not wait.
+    ///
+    /// # Errors
+    /// As [`GpuEngine::new`].
+    pub async fn profiled(name: Option<&str>) -> Result<Self> {
+        Ok(Self { profile: Some(Arc::default()), ..Self::new(name).await? })
+    }
+
+    /// Calls and time by kernel since the engine was made; empty unless made by [`GpuEngine::profiled`].
+    pub fn profile(&self) -> BTreeMap<&'static str, (u64, Duration)> {
+        self.profile.as_ref().map(|profile| lock(profile).clone()).unwrap_or_default()
     }
 
     /// The adapter behind the device.
@@ -144,7 +162,7 @@ impl GpuEngine {
         for (index, piece) in data.chunks(PIECE_BYTES / size_of::<T>()).enumerate() {
             let start = offset * size_of::<T>() + index * PIECE_BYTES;
             self.queue.write_buffer(buffer.gpu(), start as u64, bytemuck::cast_slice(piece));
-            if data.len() * size_of::<T>() > PIECE_BYTES {
+            if size_of_val(data) > PIECE_BYTES {
                 // Sends the piece off, so that the next one does not pile up beside it.
                 self.queue.submit([]);
             }
@@ -152,9 +170,22 @@ impl GpuEngine {
     }
 
     pub(super) fn run(&self, recording: &Recording) -> Result<()> {
+        let Some(profile) = &self.profile else { return self.submit(recording.kernels()) };
+        for kernel in recording.kernels() {
+            let start = web_time::Instant::now();
+            self.submit(std::iter::once(kernel))?;
+            self.wait()?;
+            let mut profile = lock(profile);
+            let entry = profile.entry(kernel.name()).or_default();
+            *entry = (entry.0 + 1, entry.1 + start.elapsed());
+        }
+        Ok(())
+    }
+
+    fn submit<'a>(&self, kernels: impl Iterator<Item = &'a dyn Kernel>) -> Result<()> {
         self.status()?;
         let mut calls = Calls::new(self);
-        for kernel in recording.kernels() {
+        for kernel in kernels {
             kernel.gpu(&mut calls);
         }
         let (uniforms, calls) = calls.finish()?;
@@ -213,8 +244,7 @@ impl GpuEngine {
 
             let (signal, done) = Signal::new();
             staging.map_async(wgpu::MapMode::Read, .., move |result| done.set(result));
-            // Natively this waits; in a browser it returns at once and the signal comes from its event loop.
-            self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| self.gone(&error))?;
+            self.wait()?;
             signal.await.map_err(|error| self.gone(&error))?;
             self.status()?;
             let view = staging.get_mapped_range(..).map_err(|error| self.gone(&error))?;
@@ -224,6 +254,12 @@ impl GpuEngine {
             bytemuck::cast_slice_mut(&mut values[first..]).copy_from_slice(&view);
         }
         Ok(values)
+    }
+
+    /// Natively until all submitted work is done; in a browser, whose event loop brings the news, not at all.
+    fn wait(&self) -> Result<()> {
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| self.gone(&error))?;
+        Ok(())
     }
 
     fn upload_uniforms(&self, current: &mut Option<wgpu::Buffer>, bytes: &[u8]) -> wgpu::Buffer {

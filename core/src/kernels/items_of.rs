@@ -1,0 +1,97 @@
+//! Which items a kernel looks up log q for, and whose.
+
+use super::groups::Groups;
+use crate::{
+    Result,
+    engine::{Buffer, expect_len, parallel},
+    simd,
+};
+
+/// Which items, and whose.
+#[derive(Clone, Debug)]
+pub enum ItemsOf {
+    /// Every group's candidates, groups x C.
+    Candidates(Buffer<u32>),
+    /// The batch's entries, for each of the L samples.
+    Entries {
+        /// Item of each entry, E.
+        items: Buffer<u32>,
+        /// Batch row of each entry, E.
+        rows: Buffer<u32>,
+        /// E.
+        entries: usize,
+    },
+}
+
+impl ItemsOf {
+    /// How many values come out: groups x C, or L x E.
+    pub fn outputs(&self, groups: &Groups) -> usize {
+        match self {
+            Self::Candidates(_) => groups.total(),
+            Self::Entries { entries, .. } => groups.samples * entries,
+        }
+    }
+
+    /// What shaders bind: items, batch rows, and the number of entries (0 for candidates).
+    pub(super) fn parts<'a>(&'a self, empty: &'a Buffer<u32>) -> (&'a Buffer<u32>, &'a Buffer<u32>, usize) {
+        match self {
+            Self::Candidates(items) => (items, empty, 0),
+            Self::Entries { items, rows, entries } => (items, rows, *entries),
+        }
+    }
+
+    /// Whether the buffers hold what they should.
+    pub(super) fn check(&self, kernel: &'static str, groups: &Groups) -> Result<()> {
+        match self {
+            Self::Candidates(items) => expect_len(kernel, items, groups.total()),
+            Self::Entries { items, rows, entries } => {
+                expect_len(kernel, items, *entries)?;
+                expect_len(kernel, rows, *entries)
+            }
+        }
+    }
+
+    /// `output = value(group, item)` for each of them, on threads.
+    #[inline(always)]
+    pub(super) fn fill(
+        &self,
+        groups: &Groups,
+        output: &Buffer<f32>,
+        value: impl Fn(usize, u32) -> f32 + Sync + Send,
+    ) {
+        let mut output = output.write();
+        let output = &mut output[..self.outputs(groups)];
+        match self {
+            Self::Candidates(items) => {
+                let (items, candidates) = (items.read(), groups.candidates);
+                parallel::for_each_chunk(output, candidates, |group, output| {
+                    simd::dispatch(
+                        #[inline(always)]
+                        || {
+                            for (output, &item) in output.iter_mut().zip(&items[group * candidates..]) {
+                                *output = value(group, item);
+                            }
+                        },
+                    );
+                });
+            }
+            Self::Entries { items, rows, entries } => {
+                const PIECE: usize = 512;
+                let (items, rows) = (items.read(), rows.read());
+                parallel::for_each_chunk(output, PIECE, |piece, output| {
+                    simd::dispatch(
+                        #[inline(always)]
+                        || {
+                            for (i, output) in output.iter_mut().enumerate() {
+                                let at = piece * PIECE + i;
+                                let (sample, entry) = (at / entries, at % entries);
+                                let row = sample * groups.batch + rows[entry] as usize;
+                                *output = value(groups.of_row(row), items[entry]);
+                            }
+                        },
+                    );
+                });
+            }
+        }
+    }
+}

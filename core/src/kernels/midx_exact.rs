@@ -1,0 +1,258 @@
+//! The index without approximation (paper, theorem 4.1): the truth that the other proposals are measured by.
+//!
+//! With `p_i = exp(o_i - max o)` the cell weights of a user are `omega(k1, k2) exp(r1 + r2) = sum of p over the
+//! cell`, so k1, then k2, then the item are drawn from sums of p, and the result is a draw from the softmax
+//! itself. It costs a pass over all items for every query row.
+
+use super::{
+    groups::Groups,
+    items_of::ItemsOf,
+    midx::{Cells, search},
+};
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    rng::{Rng, Stream, unit},
+    simd,
+};
+use fastvae_shaders::{midx_exact_cells, midx_exact_draw, softmax_log_q};
+
+/// `sums[r, cell] = sum over the cell's items of exp(o_i - top_r)`, with `top_r` the row's largest logit.
+pub struct MidxExactCells {
+    /// R x M.
+    pub logits: Buffer<f32>,
+    /// R.
+    pub rows: usize,
+    /// The index; its weights play no part.
+    pub cells: Cells,
+    /// Out: R x K K.
+    pub sums: Buffer<f32>,
+    /// Out: the largest logit of each row, R.
+    pub top: Buffer<f32>,
+    /// Out: `ln sum exp o` of each row, R.
+    pub log_z: Buffer<f32>,
+}
+
+impl Kernel for MidxExactCells {
+    fn name(&self) -> &'static str {
+        "midx_exact_cells"
+    }
+
+    fn check(&self) -> Result<()> {
+        let k = self.cells.codewords;
+        expect_len(self.name(), &self.logits, self.rows * self.cells.items)?;
+        expect_len(self.name(), &self.cells.members, self.cells.items)?;
+        expect_len(self.name(), &self.sums, self.rows * k * k)?;
+        expect_len(self.name(), &self.top, self.rows)?;
+        expect_len(self.name(), &self.log_z, self.rows)
+    }
+
+    fn cpu(&self) {
+        let (items, cells) = (self.cells.items, self.cells.codewords * self.cells.codewords);
+        let (logits, cell_of) = (self.logits.read(), self.cells.cell_of.read());
+        let (mut sums, mut top, mut log_z) = (self.sums.write(), self.top.write(), self.log_z.write());
+        let (top, log_z) = (Rows::new(&mut top, 1), Rows::new(&mut log_z, 1));
+        parallel::for_each_chunk(&mut sums[..self.rows * cells], cells, |row, sums| {
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    let logits = &logits[row * items..][..items];
+                    let largest = simd::max(logits);
+                    sums.fill(0.0);
+                    for (&logit, &cell) in logits.iter().zip(cell_of.iter()) {
+                        sums[cell as usize] += simd::exp(logit - largest);
+                    }
+                    // SAFETY: one row a call.
+                    let (top, log_z) = unsafe { (top.row(row), log_z.row(row)) };
+                    (top[0], log_z[0]) = (largest, largest + simd::sum(sums).ln());
+                },
+            );
+        });
+    }
+
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            midx_exact_cells::Params {
+                rows: self.rows as u32,
+                items: self.cells.items as u32,
+                cells: (self.cells.codewords * self.cells.codewords) as u32,
+            },
+            midx_exact_cells::Bindings {
+                logits: &self.logits,
+                starts: &self.cells.starts,
+                members: &self.cells.members,
+                sums: &self.sums,
+                top: &self.top,
+                log_z: &self.log_z,
+            },
+            gpu::Work::Groups(self.rows),
+        );
+    }
+}
+
+/// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
+pub struct MidxExactDraw {
+    /// Who sees which candidates.
+    pub groups: Groups,
+    /// R x M.
+    pub logits: Buffer<f32>,
+    /// From [`MidxExactCells`], R x K K.
+    pub sums: Buffer<f32>,
+    /// From [`MidxExactCells`], R.
+    pub top: Buffer<f32>,
+    /// The index.
+    pub cells: Cells,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// Step of the run.
+    pub step: u32,
+    /// Out: groups x C.
+    pub negatives: Buffer<u32>,
+}
+
+impl Kernel for MidxExactDraw {
+    fn name(&self) -> &'static str {
+        "midx_exact_draw"
+    }
+
+    fn check(&self) -> Result<()> {
+        let (k, rows) = (self.cells.codewords, self.groups.rows());
+        expect_len(self.name(), &self.logits, rows * self.cells.items)?;
+        expect_len(self.name(), &self.sums, rows * k * k)?;
+        expect_len(self.name(), &self.top, rows)?;
+        expect_len(self.name(), &self.cells.starts, k * k + 1)?;
+        expect_len(self.name(), &self.negatives, self.groups.total())
+    }
+
+    fn cpu(&self) {
+        let (k, items, groups) = (self.cells.codewords, self.cells.items, self.groups);
+        let (logits, sums, top) = (self.logits.read(), self.sums.read(), self.top.read());
+        let (starts, members) = (self.cells.starts.read(), self.cells.members.read());
+        let mut negatives = self.negatives.write();
+        let scratch = || (vec![0.0; k], Vec::new());
+        parallel::for_each_chunk_with(
+            &mut negatives[..groups.total()],
+            groups.candidates,
+            scratch,
+            |(cumulative, third), group, slots| {
+                let rows = groups.rows_of(group);
+                let size = rows.len();
+                for (member, row) in rows.enumerate() {
+                    let sums = &sums[row * k * k..][..k * k];
+                    let logits = &logits[row * items..][..items];
+                    for slot in (member..groups.candidates).step_by(size) {
+                        let words = self.rng.block(Stream::Negatives, self.step, row as u32, slot as u32);
+                        cumulate(sums.chunks_exact(k).map(simd::sum), cumulative);
+                        let k1 = search(cumulative, unit(words[0]) * cumulative[k - 1]);
+                        cumulate(sums[k1 * k..][..k].iter().copied(), cumulative);
+                        let k2 = search(cumulative, unit(words[1]) * cumulative[k - 1]);
+                        let cell = k1 * k + k2;
+                        let inside = &members[starts[cell] as usize..starts[cell + 1] as usize];
+                        if inside.is_empty() {
+                            // A diverged model may point at an empty cell; the loss reports it, not a crash.
+                            slots[slot] = 0;
+                            continue;
+                        }
+                        third.resize(inside.len(), 0.0);
+                        cumulate(inside.iter().map(|&i| simd::exp(logits[i as usize] - top[row])), third);
+                        slots[slot] = inside[search(third, unit(words[2]) * third[inside.len() - 1])];
+                    }
+                }
+            },
+        );
+    }
+
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let (groups, cells) = (self.groups, &self.cells);
+        calls.dispatch(
+            midx_exact_draw::Params {
+                batch: groups.batch as u32,
+                share: groups.share as u32,
+                candidates: groups.candidates as u32,
+                rows: groups.rows() as u32,
+                codewords: cells.codewords as u32,
+                items: cells.items as u32,
+                key_low: self.rng.key()[0],
+                key_high: self.rng.key()[1],
+                step: self.step,
+            },
+            midx_exact_draw::Bindings {
+                logits: &self.logits,
+                sums: &self.sums,
+                top: &self.top,
+                starts: &cells.starts,
+                members: &cells.members,
+                negatives: &self.negatives,
+            },
+            gpu::Work::Groups(groups.rows()),
+        );
+    }
+}
+
+fn cumulate(terms: impl Iterator<Item = f32>, out: &mut [f32]) {
+    let mut sum = 0.0;
+    for (out, term) in out.iter_mut().zip(terms) {
+        sum += term;
+        *out = sum;
+    }
+}
+
+/// log q of items where q is the softmax itself, under their group's mixture.
+pub struct SoftmaxLogQ {
+    /// Who sees which candidates.
+    pub groups: Groups,
+    /// R x M.
+    pub logits: Buffer<f32>,
+    /// M.
+    pub catalogue: usize,
+    /// `ln sum exp o` of each row, R.
+    pub log_z: Buffer<f32>,
+    /// Items to look up.
+    pub items: ItemsOf,
+    /// Out: one value an item (for entries, L x E).
+    pub output: Buffer<f32>,
+}
+
+impl Kernel for SoftmaxLogQ {
+    fn name(&self) -> &'static str {
+        "softmax_log_q"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.logits, self.groups.rows() * self.catalogue)?;
+        expect_len(self.name(), &self.log_z, self.groups.rows())?;
+        self.items.check(self.name(), &self.groups)?;
+        expect_len(self.name(), &self.output, self.items.outputs(&self.groups))
+    }
+
+    fn cpu(&self) {
+        let (logits, log_z) = (self.logits.read(), self.log_z.read());
+        let log_q = |row: usize, item: u32| logits[row * self.catalogue + item as usize] - log_z[row];
+        self.items
+            .fill(&self.groups, &self.output, |group, item| self.groups.mix(group, |row| log_q(row, item)));
+    }
+
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let (groups, empty) = (self.groups, calls.empty());
+        let (items, rows, entries) = self.items.parts(&empty);
+        let total = self.items.outputs(&groups);
+        calls.dispatch(
+            softmax_log_q::Params {
+                batch: groups.batch as u32,
+                share: groups.share as u32,
+                candidates: groups.candidates as u32,
+                catalogue: self.catalogue as u32,
+                entries: entries as u32,
+                total: total as u32,
+            },
+            softmax_log_q::Bindings {
+                logits: &self.logits,
+                log_z: &self.log_z,
+                items,
+                rows,
+                output: &self.output,
+            },
+            gpu::Work::Threads(total),
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! The softmax itself, drawn by way of the index (paper, theorem 4.1): the truth, at the price of all logits.
+
+use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept};
+use crate::{
+    Error, Result,
+    config::LossConfig,
+    engine::{Buffer, Engine, Recording},
+    kernels::{MatMul, MidxExactCells, MidxExactDraw, SoftmaxLogQ, View},
+    rng::Rng,
+};
+
+/// q(i) = exp(o_i) / sum of exp(o).
+pub struct SoftmaxMidx {
+    items: usize,
+    codewords: usize,
+    first_iterations: u32,
+    refresh_iterations: u32,
+    index: Option<MidxIndex>,
+    catalogue: Option<Catalogue>,
+    /// R x M.
+    logits: Buffer<f32>,
+    /// R x K K.
+    sums: Buffer<f32>,
+    /// R.
+    top: Buffer<f32>,
+    /// R.
+    log_z: Buffer<f32>,
+}
+
+/// The most logits held at once: 1 GiB of them.
+const LOGITS: usize = 1 << 28;
+
+impl SoftmaxMidx {
+    /// `rows` is the most query rows of a step.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where the logits of a step do not fit; [`Error::Device`] where the engine cannot hold
+    /// them.
+    pub fn new(engine: &Engine, config: &LossConfig, items: usize, rows: usize) -> Result<Self> {
+        if rows * items > LOGITS {
+            return Err(Error::setting(
+                "loss",
+                format!(
+                    "midx needs the logits of {rows} query rows x {items} items x 4 bytes = {} MiB at once, more than \
+                     {} MiB; take a --batch of at most {}, or midx-uniform or midx-popularity, which need no logits",
+                    rows * items / (1 << 18),
+                    LOGITS / (1 << 18),
+                    LOGITS / items,
+                ),
+            ));
+        }
+        let cells = config.codewords * config.codewords;
+        Ok(Self {
+            items,
+            codewords: config.codewords,
+            first_iterations: config.first_iterations,
+            refresh_iterations: config.refresh_iterations,
+            index: None,
+            catalogue: None,
+            logits: engine.zeros("logits of all items", rows * items)?,
+            sums: engine.zeros("cell sums", rows * cells)?,
+            top: engine.zeros("largest logits", rows)?,
+            log_z: engine.zeros("log partition", rows)?,
+        })
+    }
+}
+
+impl Proposal for SoftmaxMidx {
+    fn attach(&mut self, catalogue: &Catalogue) {
+        self.catalogue = Some(catalogue.clone());
+    }
+
+    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+        let (Some(index), Some(catalogue)) = (&self.index, &self.catalogue) else { return };
+        let (rows, width, cells) = (draw.groups.rows(), catalogue.width, index.cells());
+        let mut product = MatMul::new(
+            rows,
+            self.items,
+            width,
+            View::rows(draw.queries, width),
+            View::rows(&catalogue.table, width).transposed(),
+            View::rows(&self.logits, self.items),
+        );
+        product.bias = catalogue.bias.clone();
+        recording.push(product);
+        recording.push(MidxExactCells {
+            logits: self.logits.clone(),
+            rows,
+            cells: cells.clone(),
+            sums: self.sums.clone(),
+            top: self.top.clone(),
+            log_z: self.log_z.clone(),
+        });
+        recording.push(MidxExactDraw {
+            groups: draw.groups,
+            logits: self.logits.clone(),
+            sums: self.sums.clone(),
+            top: self.top.clone(),
+            cells: cells.clone(),
+            rng: draw.rng,
+            step: draw.step,
+            negatives: samples.negatives.clone(),
+        });
+        for (items, output) in draw.lookups(samples) {
+            recording.push(SoftmaxLogQ {
+                groups: draw.groups,
+                logits: self.logits.clone(),
+                catalogue: self.items,
+                log_z: self.log_z.clone(),
+                items,
+                output: output.clone(),
+            });
+        }
+    }
+
+    fn refresh<'a>(
+        &'a mut self,
+        engine: &'a Engine,
+        catalogue: &'a Catalogue,
+        rng: Rng,
+        step: u32,
+    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+        Box::pin(async move {
+            let iterations =
+                if self.index.is_some() { self.refresh_iterations } else { self.first_iterations };
+            let index = match &mut self.index {
+                Some(index) => index,
+                None => self.index.insert(MidxIndex::new(
+                    engine,
+                    catalogue.items,
+                    catalogue.width,
+                    self.codewords,
+                )?),
+            };
+            index.refresh(engine, catalogue, &vec![1.0; self.items], iterations, rng, step).await.map(Some)
+        })
+    }
+
+    fn index(&self) -> Option<&MidxIndex> {
+        self.index.as_ref()
+    }
+
+    fn restore(&mut self, engine: &Engine, kept: Kept) -> Result<()> {
+        self.index = Some(MidxIndex::restore(engine, self.items, self.codewords, kept)?);
+        Ok(())
+    }
+}

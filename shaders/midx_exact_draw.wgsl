@@ -1,0 +1,104 @@
+// Draws from the softmax itself by way of the index (paper, theorem 4.1): k1 by the sums of its cells, k2 by
+// the sums within the row, an item of the cell by its own weight. Slot c of a group is drawn by its member
+// c % size.
+//
+// Work per workgroup: one query row, one of its slots a thread at a time. Grid: linear, rows workgroups.
+
+#import "shared/grid.wgsl"
+#import "shared/groups.wgsl"
+#import "shared/numbers.wgsl"
+#import "shared/philox.wgsl"
+
+struct Params {
+    batch: u32,
+    share: u32,
+    candidates: u32,
+    rows: u32,
+    /// K, at most 256.
+    codewords: u32,
+    /// M.
+    items: u32,
+    key_low: u32,
+    key_high: u32,
+    step: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>; // R x M
+@group(0) @binding(2) var<storage, read> sums: array<f32>; // R x K K
+@group(0) @binding(3) var<storage, read> top: array<f32>; // R
+@group(0) @binding(4) var<storage, read> starts: array<u32>; // K K + 1
+@group(0) @binding(5) var<storage, read> members: array<u32>; // M, by cell
+@group(0) @binding(6) var<storage, read_write> negatives: array<u32>; // groups x candidates
+
+var<workgroup> first: array<f32, 256>; // sums over k2 of each k1
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_group(group, groups);
+    if row >= params.rows {
+        return;
+    }
+    let k = params.codewords;
+    for (var k1 = local; k1 < k; k1 += 64u) {
+        var sum = 0.0;
+        for (var k2 = 0u; k2 < k; k2++) {
+            sum += sums[(row * k + k1) * k + k2];
+        }
+        first[k1] = sum;
+    }
+    workgroupBarrier();
+    var total = 0.0;
+    for (var k1 = 0u; k1 < k; k1++) {
+        total += first[k1];
+    }
+    let which = group_of_row(row);
+    let rows = rows_of_group(which);
+    let seed = vec2<u32>(params.key_low, params.key_high);
+    for (var slot = row - rows.x + local * rows.y; slot < params.candidates; slot += 64u * rows.y) {
+        let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
+        // Each search ends at the last that has any weight where rounding leaves none beyond u.
+        var sum = 0.0;
+        var k1 = 0u;
+        for (var k = 0u; k < params.codewords; k++) {
+            if first[k] > 0.0 {
+                sum += first[k];
+                k1 = k;
+                if sum > unit(words.x) * total {
+                    break;
+                }
+            }
+        }
+        sum = 0.0;
+        var k2 = 0u;
+        for (var k = 0u; k < params.codewords; k++) {
+            let weight = sums[(row * params.codewords + k1) * params.codewords + k];
+            if weight > 0.0 {
+                sum += weight;
+                k2 = k;
+                if sum > unit(words.y) * first[k1] {
+                    break;
+                }
+            }
+        }
+        let cell = k1 * k + k2;
+        let inside = sums[row * k * k + cell];
+        sum = 0.0;
+        var item = members[min(starts[cell], params.items - 1u)];
+        for (var i = starts[cell]; i < starts[cell + 1u]; i++) {
+            let weight = exp_below(logits[row * params.items + members[i]] - top[row]);
+            if weight > 0.0 {
+                sum += weight;
+                item = members[i];
+                if sum > unit(words.z) * inside {
+                    break;
+                }
+            }
+        }
+        negatives[which * params.candidates + slot] = item;
+    }
+}

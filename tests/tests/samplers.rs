@@ -1,0 +1,145 @@
+//! Every proposal as training uses it: index built on the engine, drawn from, compared with its own log q.
+
+use fastvae::{
+    config::{Loss, LossConfig},
+    engine::{Engine, Recording},
+    kernels::Groups,
+    rng::Rng,
+    sampler::{Catalogue, Draw, Samples, build},
+};
+use tests::{
+    assert_close,
+    device::{numbers, read, unset, unwritten, upload},
+    engines,
+    statistics::{assert_drawn_from, histogram},
+};
+
+const ITEMS: usize = 300;
+const WIDTH: usize = 8;
+const USERS: usize = 4;
+const CANDIDATES: usize = 20_000;
+
+/// What a proposal did for `USERS` users with candidates for groups of `share`: the draws of each group, and
+/// log q of every item for each user.
+fn sample(
+    engine: &Engine,
+    config: &LossConfig,
+    queries: &[f32],
+    table: &[f32],
+    bias: &[f32],
+) -> (Vec<u32>, Vec<f32>, Vec<f32>) {
+    let catalogue = Catalogue {
+        table: upload(engine, table),
+        bias: Some(upload(engine, bias)),
+        items: ITEMS,
+        width: WIDTH,
+    };
+    let counts: Vec<u32> = (0..ITEMS as u32).map(|i| i * i % 97).collect();
+    let groups = Groups { batch: USERS, samples: 1, share: config.share, candidates: config.negatives };
+    let mut proposal =
+        build(engine, config, &counts, USERS).expect("builds").expect("a sampled loss has a proposal");
+    proposal.attach(&catalogue);
+    pollster::block_on(proposal.refresh(engine, &catalogue, Rng::new(3), 0)).expect("refreshes");
+    let entries = USERS * ITEMS;
+    let items: Vec<u32> = (0..entries).map(|e| (e % ITEMS) as u32).collect();
+    let rows: Vec<u32> = (0..entries).map(|e| (e / ITEMS) as u32).collect();
+    let samples = Samples {
+        negatives: unset(engine, groups.total()),
+        negative_log_q: unwritten(engine, groups.total()),
+        positive_log_q: unwritten(engine, entries),
+    };
+    let mut recording = Recording::new();
+    let draw = Draw {
+        queries: &upload(engine, queries),
+        groups,
+        batch_items: &upload(engine, &items),
+        batch_rows: &upload(engine, &rows),
+        entries,
+        rng: Rng::new(11),
+        step: 7,
+    };
+    proposal.record(&mut recording, &draw, &samples);
+    engine.run(&recording).expect("runs");
+    (
+        read(engine, &samples.negatives),
+        read(engine, &samples.negative_log_q),
+        read(engine, &samples.positive_log_q),
+    )
+}
+
+fn softmax(query: &[f32], table: &[f32], bias: &[f32]) -> Vec<f64> {
+    let logits: Vec<f64> = table
+        .chunks_exact(WIDTH)
+        .zip(bias)
+        .map(|(row, bias)| {
+            row.iter().zip(query).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>() + f64::from(*bias)
+        })
+        .collect();
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let log_z = top + logits.iter().map(|o| (o - top).exp()).sum::<f64>().ln();
+    logits.iter().map(|o| o - log_z).collect()
+}
+
+#[test]
+fn draws_follow_log_q_and_log_q_sums_to_one() {
+    let (queries, table) = (numbers(1, USERS * WIDTH), numbers(2, ITEMS * WIDTH));
+    let bias = numbers(4, ITEMS);
+    for engine in engines() {
+        for loss in [Loss::Uniform, Loss::Popularity, Loss::Midx, Loss::MidxUniform, Loss::MidxPopularity] {
+            for share in [1, 3] {
+                let config =
+                    LossConfig { loss, share, negatives: CANDIDATES, codewords: 6, ..LossConfig::default() };
+                let (negatives, negative_log_q, log_q) = sample(engine, &config, &queries, &table, &bias);
+                let name = format!("{loss:?}, share {share}, {}", engine.describe());
+                for user in 0..USERS {
+                    let group = user / share;
+                    let log_q = &log_q[user * ITEMS..][..ITEMS];
+                    let probabilities: Vec<f64> = log_q.iter().map(|&q| f64::from(q).exp()).collect();
+                    let total: f64 = probabilities.iter().sum();
+                    assert!(
+                        (total - 1.0).abs() <= 1e-5,
+                        "{name}: probabilities of user {user} sum to {total}"
+                    );
+                    let drawn = &negatives[group * CANDIDATES..][..CANDIDATES];
+                    assert_drawn_from(&name, &histogram(drawn.iter().copied(), ITEMS), &probabilities);
+                    for (item, got) in drawn.iter().zip(&negative_log_q[group * CANDIDATES..]).step_by(997) {
+                        let want = log_q[*item as usize];
+                        assert!(
+                            (got - want).abs() <= 1e-5,
+                            "{name}: log q of item {item} is {got}, and {want} as a positive"
+                        );
+                    }
+                    if loss == Loss::Midx && share == 1 {
+                        let want = softmax(&queries[user * WIDTH..][..WIDTH], &table, &bias);
+                        let got: Vec<f64> = log_q.iter().map(|&q| f64::from(q)).collect();
+                        assert_close(&name, &got, &want, 1e-5, 1e-5);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn odd_indexes_still_make_proposals() {
+    let queries = numbers(1, USERS * WIDTH);
+    let alike = vec![0.5; ITEMS * WIDTH];
+    let huge: Vec<f32> = numbers(2, ITEMS * WIDTH).iter().map(|x| 20.0 * x).collect();
+    for engine in engines() {
+        for (what, table) in [("all rows alike", &alike), ("huge rows", &huge)] {
+            for loss in [Loss::Midx, Loss::MidxUniform, Loss::MidxPopularity] {
+                let config = LossConfig { loss, negatives: 64, codewords: 40, ..LossConfig::default() };
+                let (negatives, _, log_q) = sample(engine, &config, &queries, table, &vec![0.0; ITEMS]);
+                assert!(negatives.iter().all(|&item| (item as usize) < ITEMS), "{what}, {loss:?}");
+                for user in log_q.chunks_exact(ITEMS) {
+                    let total: f64 = user.iter().map(|&q| f64::from(q).exp()).sum();
+                    assert!(
+                        (total - 1.0).abs() <= 1e-4,
+                        "{what}, {loss:?}, {}: sum {total}",
+                        engine.describe()
+                    );
+                }
+            }
+        }
+    }
+}

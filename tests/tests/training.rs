@@ -1,0 +1,209 @@
+//! Whole runs: the same bits twice and after a resume, what must be learned is learned, engines agree.
+
+use fastvae::{
+    Error,
+    config::{Config, Decoder, DropoutOn, Loss, Partition, RowUpdates, Schedule},
+    data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
+    engine::Engine,
+    evaluate::{RankOptions, rank},
+    event::Event,
+    state::State,
+    train::Trainer,
+};
+use pollster::block_on;
+use tests::engines;
+
+fn small() -> (Config, Csr, EvaluationSet) {
+    let set = data::synthetic(&SyntheticOptions {
+        users: 120,
+        items: 110,
+        shortest: 6,
+        longest: 30,
+        ..Default::default()
+    })
+    .expect("a set");
+    let split =
+        data::split(&set, &SplitOptions { validation_users: 30, ..Default::default() }).expect("a split");
+    let mut config = Config::default();
+    (config.model.hidden, config.model.latent) = (16, 6);
+    (config.loss.negatives, config.loss.codewords) = (12, 4);
+    (config.training.epochs, config.training.batch, config.training.anneal_steps) = (3, 32, 6);
+    (config, split.train, split.validation)
+}
+
+/// Settings that between them reach every branch of a step.
+fn variants(base: &Config) -> Vec<(&'static str, Config)> {
+    let of = |change: fn(&mut Config)| {
+        let mut config = base.clone();
+        change(&mut config);
+        config
+    };
+    vec![
+        ("midx-popularity", base.clone()),
+        ("full", of(|c| c.loss.loss = Loss::Full)),
+        ("uniform, lazy", of(|c| (c.loss.loss, c.optimizer.rows) = (Loss::Uniform, RowUpdates::Lazy))),
+        (
+            "popularity, dense, decay",
+            of(|c| {
+                (c.loss.loss, c.optimizer.rows, c.optimizer.weight_decay) =
+                    (Loss::Popularity, RowUpdates::Dense, 0.01)
+            }),
+        ),
+        (
+            "midx, two samples, cosine",
+            of(|c| {
+                (c.loss.loss, c.model.latent_samples, c.optimizer.schedule) =
+                    (Loss::Midx, 2, Schedule::Cosine)
+            }),
+        ),
+        (
+            "shared, exact positives, direct",
+            of(|c| {
+                (c.loss.share, c.loss.partition, c.model.decoder) =
+                    (5, Partition::ExactPositives, Decoder::Direct)
+            }),
+        ),
+        (
+            "bag, l2, no bias, rare refresh",
+            of(|c| {
+                (c.model.dropout_on, c.optimizer.l2, c.model.item_bias) = (DropoutOn::Bag, 0.01, false);
+                (c.loss.loss, c.loss.refresh_every) = (Loss::MidxUniform, 2);
+            }),
+        ),
+    ]
+}
+
+fn steps(trainer: &mut Trainer, limit: u64) -> Vec<Event> {
+    let mut events = Vec::new();
+    while trainer.progress().step < limit || limit == u64::MAX {
+        match block_on(trainer.next()).expect("trains") {
+            Some(event) => events.push(event),
+            None => break,
+        }
+    }
+    events
+}
+
+fn run(engine: &Engine, config: &Config, train: &Csr, validation: &EvaluationSet) -> (State, Vec<f32>) {
+    let mut trainer =
+        block_on(Trainer::new(engine.clone(), config, train, Some(validation))).expect("starts");
+    let events = steps(&mut trainer, u64::MAX);
+    (block_on(trainer.state()).expect("freezes"), losses(&events))
+}
+
+fn losses(events: &[Event]) -> Vec<f32> {
+    let of = |event: &Event| match event {
+        Event::Losses { nll, .. } => nll.clone(),
+        _ => Vec::new(),
+    };
+    events.iter().flat_map(of).collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
+    let (config, train, validation) = small();
+    for engine in engines() {
+        let first = run(engine, &config, &train, &validation).0.tensors;
+        assert!(first == run(engine, &config, &train, &validation).0.tensors, "{}", engine.describe());
+        let mut other = config.clone();
+        other.training.seed = 1;
+        assert!(first != run(engine, &other, &train, &validation).0.tensors);
+    }
+}
+
+#[test]
+fn a_resumed_run_ends_in_the_same_bits() {
+    let (base, train, validation) = small();
+    for engine in engines() {
+        for (name, config) in variants(&base) {
+            let whole = run(engine, &config, &train, &validation).0;
+            // In the first epoch, between two epochs, and in the middle of a later one.
+            for stop in [2, 4, 6] {
+                let new = Trainer::new(engine.clone(), &config, &train, Some(&validation));
+                let mut trainer = block_on(new).expect("starts");
+                steps(&mut trainer, stop);
+                let state = block_on(trainer.state()).expect("freezes");
+                let again = Trainer::resume(engine.clone(), &config, &train, Some(&validation), &state);
+                let mut trainer = block_on(again).expect("resumes");
+                steps(&mut trainer, u64::MAX);
+                let resumed = block_on(trainer.state()).expect("freezes");
+                assert!(resumed.tensors == whole.tensors, "{name}, stopped at {stop}, {}", engine.describe());
+                assert_eq!(resumed.progress.best, whole.progress.best, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_engines_take_the_same_steps() {
+    let (base, train, validation) = small();
+    let engines = engines();
+    for (name, config) in variants(&base) {
+        let want = run(&engines[0], &config, &train, &validation).1;
+        assert_eq!(want.len(), 12, "{name}");
+        for engine in &engines[1..] {
+            let got = run(engine, &config, &train, &validation).1;
+            // Draws near the edge of a running sum may fall to the neighbour on another engine.
+            tests::assert_close(name, &got, &want, 0.0, 5e-3);
+        }
+    }
+}
+
+#[test]
+fn replayed_rows_end_where_dense_updates_end() {
+    let (mut config, train, validation) = small();
+    config.optimizer.weight_decay = 0.01;
+    for engine in engines() {
+        for loss in [Loss::Uniform, Loss::MidxPopularity] {
+            config.loss.loss = loss;
+            config.optimizer.rows = RowUpdates::Dense;
+            let dense = run(engine, &config, &train, &validation).1;
+            config.optimizer.rows = RowUpdates::Replay;
+            let replay = run(engine, &config, &train, &validation).1;
+            tests::assert_close("losses", &replay, &dense, 0.0, 5e-3);
+        }
+    }
+}
+
+/// User i has item i and item i + n; from the first, the second must come back.
+#[test]
+fn a_checkerboard_is_learned() {
+    let n = 24u32;
+    let rows: Vec<Vec<u32>> = (0..n * 8).map(|u| vec![u % n, u % n + n]).collect();
+    let train = Csr::from_rows(&rows, 2 * n).expect("a set");
+    let (mut config, ..) = small();
+    (config.training.epochs, config.training.batch, config.training.beta) = (120, 64, 0.0);
+    (config.model.hidden, config.model.latent, config.optimizer.learning_rate) = (32, 16, 1e-2);
+    for engine in engines() {
+        for loss in [Loss::Full, Loss::MidxPopularity, Loss::Uniform] {
+            config.loss.loss = loss;
+            let new = Trainer::new(engine.clone(), &config, &train, None);
+            let mut trainer = block_on(new).expect("starts");
+            steps(&mut trainer, u64::MAX);
+            let histories =
+                Csr::from_rows(&(0..n).map(|i| vec![i]).collect::<Vec<_>>(), 2 * n).expect("rows");
+            let (model, options) = (trainer.model(), RankOptions::default());
+            let best = block_on(rank(engine, &model, &histories, 1, &options)).expect("ranks");
+            let want: Vec<u32> = (n..2 * n).collect();
+            assert_eq!(best.ids, want, "{loss:?}, {}", engine.describe());
+        }
+    }
+}
+
+#[test]
+fn divergence_names_the_step() {
+    let (mut config, train, validation) = small();
+    (config.optimizer.learning_rate, config.training.epochs) = (10.0, 60);
+    config.model.activation = fastvae::config::Activation::Relu;
+    let engine = Engine::cpu();
+    let mut trainer = block_on(Trainer::new(engine, &config, &train, Some(&validation))).expect("starts");
+    let error = loop {
+        match block_on(trainer.next()) {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("a learning rate of 10 did not diverge"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::Diverged { .. }), "{error}");
+    assert!(error.to_string().contains("learning rate 10"), "{error}");
+}
