@@ -24,7 +24,7 @@ use use_model::{EvaluateArgs, RecommendArgs, SimilarArgs};
 /// 2022), so an epoch does not grow with the catalogue. Without a subcommand, `fastvae` trains on a small
 /// built-in set, which takes less than a minute.
 #[derive(Parser)]
-#[command(name = "fastvae", version, subcommand_negates_reqs = true, max_term_width = 100)]
+#[command(name = "fastvae", version, max_term_width = 100)]
 #[command(
     after_help = "Start with:\n  fastvae                                  train on the built-in set\n  \
     fastvae train --data ratings.csv         train on your own\n  \

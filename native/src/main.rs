@@ -21,6 +21,9 @@ use args::{Cli, Command};
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
+    // Mesa's layer for choosing a device complains on machines without a desktop; adapters are chosen here.
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     let cli = args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match cli {
         Ok(cli) => cli,

@@ -94,15 +94,18 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] for a file that cannot be removed.
     pub fn clear(&self) -> Result<()> {
-        for path in [self.metrics(), self.last(), self.model(), self.log(), self.report(), self.config()] {
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", path, error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        self.reopen()?;
+        [self.last(), self.model(), self.log(), self.report(), self.config()]
+            .iter()
+            .try_for_each(|path| remove(path))
+    }
+
+    /// Makes a finished run one that goes on.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a file that cannot be removed.
+    pub fn reopen(&self) -> Result<()> {
+        remove(&self.metrics())
     }
 
     /// Whether the run that is here came to its end.
@@ -143,5 +146,12 @@ impl RunFolder {
     /// For people.
     pub fn report(&self) -> PathBuf {
         self.0.join("report.html")
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, error)),
+        _ => Ok(()),
     }
 }

@@ -15,10 +15,13 @@ use fastvae::checkpoint;
 use tempfile::{TempDir, tempdir};
 use tests::cli::{complaint, fastvae, program, stdout};
 
-const SETTINGS: &str = "--hidden 16 --latent 8 --negatives 20 --codewords 4 --batch 32 --epochs 8 --quiet";
+const SETTINGS: &str = "--hidden 16 --latent 8 --negatives 20 --codewords 4 --batch 32 --quiet";
 
-fn args(loss: &str, out: &str) -> Vec<String> {
-    format!("train {SETTINGS} --loss {loss} --out {out}").split_whitespace().map(str::to_owned).collect()
+fn args(loss: &str, out: &str, epochs: u32) -> Vec<String> {
+    format!("train {SETTINGS} --loss {loss} --out {out} --epochs {epochs}")
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Both checkpoints agree to the last bit, in all that a run is made of; only clocks may differ.
@@ -66,7 +69,7 @@ fn the_same_seed_gives_the_same_bits_twice() {
     let folder = tempdir().unwrap();
     for loss in ["midx-popularity", "full"] {
         for run in ["a", "b"] {
-            stdout(fastvae(&folder).args(args(loss, run)).args(["--force", "--epochs=2"].map(str::to_owned)));
+            stdout(fastvae(&folder).args(args(loss, run, 2)).arg("--force"));
         }
         assert_same(&folder, "a", "b");
     }
@@ -75,11 +78,11 @@ fn the_same_seed_gives_the_same_bits_twice() {
 #[test]
 fn a_run_stopped_by_ctrl_c_goes_on_with_the_same_bits() {
     let folder = tempdir().unwrap();
-    stdout(fastvae(&folder).args(args("midx-popularity", "whole")));
+    stdout(fastvae(&folder).args(args("midx-popularity", "whole", 8)));
     // Somewhere inside an epoch: where exactly is up to the clock.
     for (number, delay) in [3, 11, 23].into_iter().enumerate() {
         let run = format!("stopped{number}");
-        let mut child = start(&folder, &args("midx-popularity", &run));
+        let mut child = start(&folder, &args("midx-popularity", &run, 8));
         wait_for_epochs(&folder.path().join(&run).join("log.jsonl"), 2, &mut child);
         sleep(Duration::from_millis(delay));
         signal("INT", &child);
@@ -88,7 +91,7 @@ fn a_run_stopped_by_ctrl_c_goes_on_with_the_same_bits() {
         assert_eq!(output.status.code(), Some(130), "{text}");
         assert!(text.contains(&format!("fastvae train --resume {run}")), "{text}");
         assert!(!folder.path().join(&run).join("metrics.json").exists());
-        let text = complaint(fastvae(&folder).args(args("midx-popularity", &run)), 2);
+        let text = complaint(fastvae(&folder).args(args("midx-popularity", &run, 8)), 2);
         assert!(text.contains("was stopped; --resume"), "{text}");
         stdout(fastvae(&folder).args(["train", "--quiet", "--resume", &run]));
         assert_same(&folder, "whole", &run);
@@ -112,8 +115,8 @@ fn a_run_that_was_killed_goes_on_from_its_last_save() {
     for loss in ["full", "midx-uniform"] {
         let whole = format!("whole-{loss}");
         let killed = format!("killed-{loss}");
-        stdout(fastvae(&folder).args(args(loss, &whole)));
-        let mut child = start(&folder, &args(loss, &killed));
+        stdout(fastvae(&folder).args(args(loss, &whole, 8)));
+        let mut child = start(&folder, &args(loss, &killed, 8));
         wait_for_epochs(&folder.path().join(&killed).join("log.jsonl"), 3, &mut child);
         signal("KILL", &child);
         child.wait().unwrap();
@@ -125,13 +128,13 @@ fn a_run_that_was_killed_goes_on_from_its_last_save() {
 #[test]
 fn a_finished_run_goes_on_only_if_asked_for_more_epochs() {
     let folder = tempdir().unwrap();
-    let mut short = args("midx-popularity", "run");
-    short.push("--epochs=2".into());
-    stdout(fastvae(&folder).args(short));
+    stdout(fastvae(&folder).args(args("midx-popularity", "run", 2)));
     let text = complaint(fastvae(&folder).args(["train", "--resume", "run"]), 2);
     assert!(text.contains("is finished after 2 epochs"), "{text}");
+    let text = complaint(fastvae(&folder).args(["train", "--resume", "run", "--epochs", "1"]), 2);
+    assert!(text.contains("is finished after 2 epochs"), "{text}");
     stdout(fastvae(&folder).args(["train", "--quiet", "--resume", "run", "--epochs", "8"]));
-    stdout(fastvae(&folder).args(args("midx-popularity", "whole")));
+    stdout(fastvae(&folder).args(args("midx-popularity", "whole", 8)));
     assert_same(&folder, "whole", "run");
 }
 
@@ -143,7 +146,7 @@ fn a_run_keeps_its_settings_and_its_data() {
         format!("user,item\n{}", rows.collect::<String>())
     };
     fs::write(folder.path().join("set.csv"), set(1200)).unwrap();
-    stdout(fastvae(&folder).args(args("uniform", "run")).args(["--data", "set.csv", "--epochs=1"]));
+    stdout(fastvae(&folder).args(args("uniform", "run", 1)).args(["--data", "set.csv"]));
     let again = ["train", "--quiet", "--resume", "run", "--epochs", "2"];
     let text = complaint(fastvae(&folder).args(again).args(["--hidden", "8"]), 2);
     assert!(text.contains("--hidden: it was 16 in the run"), "{text}");
@@ -160,7 +163,7 @@ fn a_run_keeps_its_settings_and_its_data() {
 #[test]
 fn a_full_disk_is_an_error_and_the_previous_save_stays() {
     let folder = tempdir().unwrap();
-    stdout(fastvae(&folder).args(args("midx-popularity", "run")).arg("--epochs=1"));
+    stdout(fastvae(&folder).args(args("midx-popularity", "run", 1)));
     let last = folder.path().join("run/last.safetensors");
     let before = fs::read(&last).unwrap();
     // Files may grow to 64 KiB here, and writing beyond fails as it does on a full disk.

@@ -228,7 +228,7 @@ fn a_finished_run_is_replaced_by_force_alone() {
     let folder = tempdir().unwrap();
     copy(&finished().path().join("run"), &folder.path().join("run"));
     let before = fs::read(folder.path().join("run/model.safetensors")).unwrap();
-    let line = format!("train --out run {TINY} --epochs=1 --quiet").replace("--epochs 3", "");
+    let line = format!("train --out run {TINY} --quiet").replace("--epochs 3", "--epochs 1");
     let text = complaint(fastvae(&folder).args(line.split_whitespace()), 2);
     assert!(text.contains("holds a finished run") && text.contains("--force"), "{text}");
     assert_eq!(fs::read(folder.path().join("run/model.safetensors")).unwrap(), before);

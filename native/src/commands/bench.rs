@@ -88,7 +88,8 @@ impl Times {
     }
 
     fn median(&self) -> f64 {
-        self.0.get(self.0.len() / 2).copied().unwrap_or(0.0)
+        let middle = |at: usize| self.0.get(at).copied().unwrap_or(0.0);
+        (middle(self.0.len() / 2) + middle(self.0.len().saturating_sub(1) / 2)) / 2.0
     }
 
     fn worst(&self) -> f64 {

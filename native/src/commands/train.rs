@@ -62,16 +62,21 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<Outcome> {
     let folder = RunFolder::open(path)?;
     let Checkpoint { context, mut state } = checkpoint::read(&folder.last())?;
     let config = settings::resumed(&context.config, &args.settings)?;
-    let more = state.progress.epoch < config.training.epochs
-        && config.training.epochs > context.config.training.epochs;
+    let done = state.progress.epoch;
+    let more = config.training.epochs > context.config.training.epochs;
     if folder.is_finished() && !more {
         return Err(Error::setting(
             "resume",
             format!(
-                "{} is finished after {} epochs; --epochs N with a larger N trains it longer",
-                path.display(),
-                state.progress.epoch
+                "{} is finished after {done} epochs; --epochs N with a larger N trains it longer",
+                path.display()
             ),
+        ));
+    }
+    if config.training.epochs <= done && !state.progress.finished {
+        return Err(Error::setting(
+            "epochs",
+            format!("{done} epochs are done already; give a larger number"),
         ));
     }
     state.progress.finished &= !more;
@@ -100,15 +105,11 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<Outcome> {
         other => other,
     })?;
     if !args.run.quiet {
-        let progress = &state.progress;
-        note(&format!(
-            "resumed: {} after {} epochs and {} steps",
-            path.display(),
-            progress.epoch,
-            progress.step_in_epoch
-        ));
+        let steps = state.progress.step_in_epoch;
+        note(&format!("resumed:  {} after {done} epochs and {steps} steps", path.display()));
     }
-    let log = Log::open(&folder.log(), state.progress.epoch)?;
+    folder.reopen()?;
+    let log = Log::open(&folder.log(), done)?;
     Run { args, config, dataset, split, folder, trainer, log }.drive()
 }
 
@@ -133,7 +134,7 @@ fn prepare(args: &TrainArgs, config: &RunConfig) -> Result<(Dataset, Split)> {
 fn engine(args: &TrainArgs) -> Result<Engine> {
     let (engine, why) = settings::engine(&args.engine)?;
     if !args.run.quiet {
-        note(&format!("engine:   {} ({why})", engine.describe()));
+        note(&format!("engine:   {}\n          because: {why}", engine.describe()));
     }
     Ok(engine)
 }
