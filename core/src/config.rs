@@ -273,6 +273,7 @@ impl Config {
         at_least_one("batch", training.batch)?;
         at_least_one("epochs", training.epochs as usize)?;
         at_least_one("evaluate-every", training.evaluate_every as usize)?;
+        crate::metrics::cutoff(&training.metric)?;
         within("dropout", model.dropout, 0.0..=0.95)?;
         within("learning-rate", optimizer.learning_rate, f32::MIN_POSITIVE..=10.0)?;
         within("beta1", optimizer.beta1, 0.0..=0.9999)?;

@@ -23,6 +23,27 @@ use crate::{Error, Result};
 /// What is averaged over users, in the order of the sums.
 const NAMES: [&str; 7] = ["ndcg", "recall", "recall_min_k", "precision", "map", "mrr", "hit_rate"];
 
+/// The cut-off in a metric's name: 50 in `ndcg@50`.
+///
+/// # Errors
+/// [`Error::Setting`] for a name that no metric has.
+pub fn cutoff(metric: &str) -> Result<usize> {
+    let parts = metric.split_once('@').map(|(name, at)| (name, at.parse().unwrap_or(0)));
+    match parts {
+        Some((name, at)) if at > 0 && (NAMES.contains(&name) || name == COVERAGE) => Ok(at),
+        _ => Err(Error::setting(
+            "metric",
+            format!(
+                "`{metric}` is none; take one of {}, {COVERAGE} with a cut-off, as in ndcg@50",
+                NAMES.join(", ")
+            ),
+        )),
+    }
+}
+
+/// The one metric of the catalogue rather than of a user.
+const COVERAGE: &str = "coverage";
+
 /// Never recommended.
 const NOWHERE: u32 = u32::MAX;
 

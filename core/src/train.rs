@@ -15,6 +15,7 @@ use crate::{
     evaluate::evaluate,
     event::Event,
     kernels::{ReplayRows, Table},
+    metrics,
     model::{Model, Parameters},
     optimizer::Optimizer,
     rng::{Rng, Stream, below},
@@ -183,6 +184,12 @@ impl Trainer {
         self.plan.steps_per_epoch()
     }
 
+    /// Whether [`Trainer::next`] has events to tell before it does more work. A state frozen now would know
+    /// of what they tell, and they would not be told again.
+    pub fn has_news(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Does the next piece of work, about a step, and tells what it was; `None` when the run is over.
     ///
     /// # Errors
@@ -195,6 +202,11 @@ impl Trainer {
             if self.progress.finished {
                 return Ok(None);
             }
+            // An epoch ends in a call of its own: whoever stops between two calls has heard all that was done.
+            if self.progress.step_in_epoch == self.steps_per_epoch() {
+                self.finish_epoch().await?;
+                continue;
+            }
             let start = Instant::now();
             if !self.index_ready {
                 self.refresh_index().await?;
@@ -202,9 +214,6 @@ impl Trainer {
                 self.step().await?;
             }
             self.progress.epoch_seconds += start.elapsed().as_secs_f64();
-            if self.progress.step_in_epoch == self.steps_per_epoch() {
-                self.finish_epoch().await?;
-            }
         }
     }
 
@@ -379,12 +388,9 @@ impl Trainer {
         let Some(validation) = &self.validation else { return Ok(()) };
         let start = Instant::now();
         let name = &self.config.training.metric;
-        let at = cutoff(name)?;
-        let metrics = evaluate(&self.engine, &self.model(), validation, &[at]).await?.means()?;
-        let value = *metrics.get(name).ok_or_else(|| {
-            let known: Vec<&str> = metrics.keys().map(String::as_str).collect();
-            Error::setting("metric", format!("`{name}` is not one of {}", known.join(", ")))
-        })?;
+        let at = metrics::cutoff(name)?;
+        let means = evaluate(&self.engine, &self.model(), validation, &[at]).await?.means()?;
+        let value = means.get(name).copied().unwrap_or(f64::NAN);
         let best = self.progress.best.is_none_or(|(_, before)| value > before);
         if best {
             self.progress.best = Some((epoch, value));
@@ -394,7 +400,7 @@ impl Trainer {
         }
         self.events.push_back(Event::Evaluated {
             epoch,
-            metrics,
+            metrics: means,
             best,
             seconds: start.elapsed().as_secs_f64(),
         });
@@ -424,15 +430,6 @@ impl Trainer {
             step: self.progress.step as u32,
         }
     }
-}
-
-/// The cut-off in a metric's name.
-fn cutoff(metric: &str) -> Result<usize> {
-    metric
-        .split_once('@')
-        .and_then(|(_, at)| at.parse().ok())
-        .filter(|&at| at > 0)
-        .ok_or_else(|| Error::setting("metric", format!("`{metric}` is not of the form ndcg@50")))
 }
 
 fn kept_index(state: &State) -> Result<Option<Kept>> {

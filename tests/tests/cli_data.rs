@@ -65,7 +65,7 @@ fn bad_files_end_with_code_1_and_leave_no_run() {
         ("header.csv", b"user,item,rating\n", "header.csv"),
         ("nan.csv", b"user,item,rating\na,x,NaN\na,y,4\n", "nan.csv:2"),
         ("short.csv", b"user,item,rating\na,x,3\nb\n", "short.csv:3"),
-        ("latin.csv", b"user,item\na,x\n\xff\xfe,y\n", "latin.csv"),
+        ("latin.csv", b"user,item,rating\na,x,3\n\xff\xfe,y,3\n", "latin.csv"),
         ("cut.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b", "cut.csv"),
         ("words.txt", b"there is nothing here that looks like a table", "words.txt"),
     ] {

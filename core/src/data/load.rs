@@ -21,7 +21,11 @@ use crate::{Error, Result};
 /// [`Error::Data`] if the filters leave nothing, [`Error::Setting`] for columns or ratings it does not have.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn load(path: &std::path::Path, options: &LoadOptions) -> Result<Dataset> {
-    load_source(Source::of_path(path)?, options)
+    load_source(Source::of_path(path)?, options).map_err(|error| match error {
+        // Whoever gave a path wants to see it again.
+        Error::Data(problem) => Error::format(path.display().to_string(), problem),
+        other => other,
+    })
 }
 
 /// Reads a set from one file in memory, which may be a zip; `name` tells what to call it in messages.

@@ -50,8 +50,8 @@ fn start(args: &TrainArgs) -> Result<Outcome> {
     let config = settings::new_run(args.run.config.as_deref(), &args.settings)?;
     let (dataset, split) = prepare(args, &config)?;
     config.training().validate(dataset.items.len())?;
-    let folder = RunFolder::create(args.run.out.as_deref(), args.run.force, &dataset.name, &config)?;
     let engine = engine(args)?;
+    let folder = RunFolder::create(args.run.out.as_deref(), args.run.force, &dataset.name, &config)?;
     let trainer = block_on(Trainer::new(engine, &config.training(), &split.train, Some(&split.validation)))?;
     folder.clear()?;
     let log = Log::open(&folder.log(), 0)?;
@@ -197,7 +197,8 @@ impl Run<'_> {
                 Event::Done { .. } => save_due = true,
                 _ => {}
             }
-            let stop = interrupt::asked() && !finished;
+            // News that is still waiting would be lost: a best epoch whose model is not saved yet, say.
+            let stop = interrupt::asked() && !finished && !self.trainer.has_news();
             if stop || save_due && (!finished || matches!(event, Event::Done { .. })) {
                 self.save(context)?;
                 save_due = false;
