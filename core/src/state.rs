@@ -32,6 +32,9 @@ pub struct Progress {
     pub epoch: u32,
     /// Steps done of the epoch under way.
     pub step_in_epoch: u32,
+    /// Whether the epoch under way has its index; it is built once an epoch, before the first step.
+    #[serde(default)]
+    pub index_ready: bool,
     /// Time spent on the epoch under way, in seconds.
     pub epoch_seconds: f64,
     /// Sum over the epoch's steps of `nll + beta kl`.

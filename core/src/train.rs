@@ -64,7 +64,6 @@ pub struct Trainer {
     progress: Progress,
     /// Steps of this epoch whose losses have been read.
     losses_read: u32,
-    index_ready: bool,
     events: VecDeque<Event>,
 }
 
@@ -105,8 +104,6 @@ impl Trainer {
             Self::assemble(engine, config, train, validation, parameters, state.progress.clone())?;
         if let (Some(proposal), Some(kept)) = (&mut trainer.proposal, kept_index(state)?) {
             proposal.restore(&trainer.engine, kept)?;
-            // An index is built before an epoch's first step; a run frozen between epochs builds the next.
-            trainer.index_ready = trainer.progress.step_in_epoch > 0;
         }
         trainer.losses_read = trainer.progress.step_in_epoch;
         Ok(trainer)
@@ -152,7 +149,6 @@ impl Trainer {
             plan,
             progress,
             losses_read: 0,
-            index_ready: false,
             events: VecDeque::new(),
             engine,
         };
@@ -208,7 +204,7 @@ impl Trainer {
                 continue;
             }
             let start = Instant::now();
-            if !self.index_ready {
+            if !self.progress.index_ready {
                 self.refresh_index().await?;
             } else {
                 self.step().await?;
@@ -263,7 +259,7 @@ impl Trainer {
     }
 
     async fn refresh_index(&mut self) -> Result<()> {
-        self.index_ready = true;
+        self.progress.index_ready = true;
         let Some(proposal) = &mut self.proposal else { return Ok(()) };
         let due = self.progress.epoch.is_multiple_of(self.config.loss.refresh_every);
         if !due && proposal.index().is_some() {
@@ -367,7 +363,7 @@ impl Trainer {
         });
         (progress.step_in_epoch, progress.epoch_seconds, progress.loss_sum, progress.kl_sum) =
             (0, 0.0, 0.0, 0.0);
-        (self.losses_read, self.index_ready) = (0, false);
+        (self.losses_read, self.progress.index_ready) = (0, false);
         let last = epoch == self.config.training.epochs;
         if epoch.is_multiple_of(self.config.training.evaluate_every) || last {
             self.validate(epoch).await?;

@@ -117,11 +117,13 @@ fn a_resumed_run_ends_in_the_same_bits() {
     for engine in engines() {
         for (name, config) in variants(&base) {
             let whole = run(engine, &config, &train, &validation).0;
-            // In the first epoch, between two epochs, and in the middle of a later one.
-            for stop in [2, 4, 6] {
+            // After so many events: before the first step, in an epoch, around the index between two epochs.
+            for stop in [1, 2, 4, 7, 8, 9, 10, 11, 12, 17] {
                 let new = Trainer::new(engine.clone(), &config, &train, Some(&validation));
                 let mut trainer = block_on(new).expect("starts");
-                steps(&mut trainer, stop);
+                for _ in 0..stop {
+                    block_on(trainer.next()).expect("trains").expect("the run is longer");
+                }
                 let state = block_on(trainer.state()).expect("freezes");
                 let again = Trainer::resume(engine.clone(), &config, &train, Some(&validation), &state);
                 let mut trainer = block_on(again).expect("resumes");
