@@ -1,7 +1,7 @@
 // codes[i] = argmin over k of |x_i - c_k|^2 = argmax of c_k . (x_i - c_k / 2), the smaller index winning ties.
 //
-// Work per thread: one point; four codewords at a time share each element that is read.
-// Grid: linear, count threads.
+// Work per thread: four points by four codewords at a time, so that each element read serves four products.
+// Grid: linear, ceil(count / 4) threads.
 
 #import "shared/grid.wgsl"
 #import "shared/numbers.wgsl"
@@ -30,29 +30,37 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let i = linear_group(group, groups) * 64u + local;
-    if i >= params.count {
+    let first = (linear_group(group, groups) * 64u + local) * 4u;
+    if first >= params.count {
         return;
     }
-    let start = i * params.stride + params.column;
-    var best = LOWEST;
-    var code = 0u;
+    // Past the last point or codeword it is scored again, which changes nothing.
+    let points = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.count - 1u));
+    let starts = points * params.stride + params.column;
+    var best = vec4<f32>(LOWEST);
+    var nearest = vec4<u32>();
     for (var k = 0u; k < params.codewords; k += 4u) {
-        // Past the last codeword it is scored again, which changes nothing.
         let four = min(vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.codewords - 1u));
-        var at = four * params.dimensions;
-        var closeness = vec4<f32>();
+        var x = starts;
+        var c = four * params.dimensions;
+        var closeness = array<vec4<f32>, 4>();
         for (var d = 0u; d < params.dimensions; d++) {
-            let centre = vec4<f32>(centres[at.x], centres[at.y], centres[at.z], centres[at.w]);
-            closeness += centre * (values[start + d] - 0.5 * centre);
-            at += vec4<u32>(1u);
+            let point = vec4<f32>(values[x.x], values[x.y], values[x.z], values[x.w]);
+            let centre = vec4<f32>(centres[c.x], centres[c.y], centres[c.z], centres[c.w]);
+            closeness[0] += centre.x * (point - 0.5 * centre.x);
+            closeness[1] += centre.y * (point - 0.5 * centre.y);
+            closeness[2] += centre.z * (point - 0.5 * centre.z);
+            closeness[3] += centre.w * (point - 0.5 * centre.w);
+            x += vec4<u32>(1u);
+            c += vec4<u32>(1u);
         }
-        for (var c = 0u; c < 4u; c++) {
-            if closeness[c] > best {
-                best = closeness[c];
-                code = four[c];
-            }
+        for (var n = 0u; n < 4u; n++) {
+            let closer = closeness[n] > best;
+            best = select(best, closeness[n], closer);
+            nearest = select(nearest, vec4<u32>(four[n]), closer);
         }
     }
-    codes[i] = code;
+    for (var n = 0u; n < min(4u, params.count - first); n++) {
+        codes[first + n] = nearest[n];
+    }
 }

@@ -1,7 +1,7 @@
 // o = q_r . row_i (+ bias_i) of each query row with its user's entries and its group's candidates.
 //
-// Work per thread: one inner product at a time. Neighbouring threads take neighbouring items: each reads its
-// own row in order, all of them the same query.
+// Work per thread: the inner products of one query with four items at a time, so that each element of the
+// query is read once for four. The items of neighbouring threads are neighbours.
 // Grid: linear, rows * parts workgroups.
 
 #import "shared/grid.wgsl"
@@ -31,25 +31,25 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> positive: array<f32>; // L x E
 @group(0) @binding(8) var<storage, read_write> negative: array<f32>; // R x candidates
 
-fn logit(row: u32, item: u32) -> f32 {
-    var q = row * params.width;
-    var x = item * params.width;
-    let end = q + params.width;
+/// The i-th of a row's items: candidates first, then entries; past the end the last one again.
+fn item_at(i: u32, seen: u32, start: u32, count: u32) -> u32 {
+    if i < params.candidates {
+        return negatives[seen + i];
+    }
+    return batch_items[start + min(i - params.candidates, count - 1u)];
+}
+
+fn logits(row: u32, items: vec4<u32>) -> vec4<f32> {
+    var at = items * params.width;
     var sums = vec4<f32>();
-    for (; q + 4u <= end; q += 4u) {
-        let query = vec4<f32>(queries[q], queries[q + 1u], queries[q + 2u], queries[q + 3u]);
-        sums += query * vec4<f32>(table[x], table[x + 1u], table[x + 2u], table[x + 3u]);
-        x += 4u;
+    for (var q = row * params.width; q < (row + 1u) * params.width; q++) {
+        sums += queries[q] * vec4<f32>(table[at.x], table[at.y], table[at.z], table[at.w]);
+        at += vec4<u32>(1u);
     }
-    for (; q < end; q++) {
-        sums.x += queries[q] * table[x];
-        x += 1u;
-    }
-    var sum = (sums.x + sums.y) + (sums.z + sums.w);
     if params.has_bias != 0u {
-        sum += item_bias[item];
+        sums += vec4<f32>(item_bias[items.x], item_bias[items.y], item_bias[items.z], item_bias[items.w]);
     }
-    return sum;
+    return sums;
 }
 
 @compute @workgroup_size(64)
@@ -66,13 +66,27 @@ fn main(
     let user = row % params.batch;
     let start = batch_offsets[user];
     let count = batch_offsets[user + 1u] - start;
-    let which = group_of_row(row);
-    for (var i = workgroup % params.parts * 64u + local; i < count + params.candidates; i += 64u * params.parts) {
-        if i < params.candidates {
-            negative[row * params.candidates + i] = logit(row, negatives[which * params.candidates + i]);
-        } else {
-            let entry = start + i - params.candidates;
-            positive[row / params.batch * params.entries + entry] = logit(row, batch_items[entry]);
+    let seen = group_of_row(row) * params.candidates;
+    let first = row / params.batch * params.entries + start;
+    let total = count + params.candidates;
+    let stride = 64u * params.parts;
+    for (var i = workgroup % params.parts * 64u + local; i < total; i += 4u * stride) {
+        // With a stride between the four, the work of a short row is spread over all threads.
+        let four = min(vec4<u32>(i) + vec4<u32>(0u, 1u, 2u, 3u) * stride, vec4<u32>(total - 1u));
+        let items = vec4<u32>(
+            item_at(four.x, seen, start, count),
+            item_at(four.y, seen, start, count),
+            item_at(four.z, seen, start, count),
+            item_at(four.w, seen, start, count),
+        );
+        let values = logits(row, items);
+        for (var n = 0u; n < 4u; n++) {
+            let at = i + n * stride;
+            if at < params.candidates {
+                negative[row * params.candidates + at] = values[n];
+            } else if at < total {
+                positive[first + at - params.candidates] = values[n];
+            }
         }
     }
 }

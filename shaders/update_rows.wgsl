@@ -7,6 +7,9 @@
 #import "shared/adam.wgsl"
 
 struct Params {
+    batch: u32,
+    share: u32,
+    candidates: u32,
     rows: u32,
     width: u32,
     rate: f32,
@@ -20,12 +23,17 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> lists: array<vec4<u32>>; // rows: row, start, length, 1 if in use
-@group(0) @binding(2) var<storage, read> terms: array<vec4<u32>>; // see update_rows_terms
+@group(0) @binding(2) var<storage, read> terms: array<vec2<u32>>; // see update_rows_terms
 @group(0) @binding(3) var<storage, read> negative: array<f32>; // R x candidates
 @group(0) @binding(4) var<storage, read> vectors: array<f32>; // R x width
 @group(0) @binding(5) var<storage, read_write> value: array<f32>; // M x width
 @group(0) @binding(6) var<storage, read_write> first: array<f32>; // M x width
 @group(0) @binding(7) var<storage, read_write> second: array<f32>; // M x width
+
+fn vector(row: u32, columns: vec4<u32>) -> vec4<f32> {
+    let at = columns + row * params.width;
+    return vec4<f32>(vectors[at.x], vectors[at.y], vectors[at.z], vectors[at.w]);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -49,13 +57,14 @@ fn main(
     var gradient = vec4<f32>();
     for (var e = list.y; e < list.y + list.z; e++) {
         let term = terms[e];
-        for (var m = 0u; m < term.y; m++) {
-            var coefficient = bitcast<f32>(term.z);
-            if term.w != 0u {
-                coefficient = negative[term.z + m * term.w];
-            }
-            let at = columns + (term.x + m) * params.width;
-            gradient += coefficient * vec4<f32>(vectors[at.x], vectors[at.y], vectors[at.z], vectors[at.w]);
+        if term.x < 0x80000000u {
+            gradient += bitcast<f32>(term.y) * vector(term.x, columns);
+            continue;
+        }
+        let row = term.x & 0x7fffffffu;
+        let members = min(params.share, params.batch - row % params.batch);
+        for (var m = 0u; m < members; m++) {
+            gradient += negative[term.y + m * params.candidates] * vector(row + m, columns);
         }
     }
     for (var c = 0u; c < min(4u, params.width - column); c++) {

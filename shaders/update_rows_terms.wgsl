@@ -1,5 +1,6 @@
-// What each entry of the lists contributes: (first query row, rows, coefficient, stride). With stride 0 the
-// coefficient is one float's bits; else member m of the group has negative[coefficient + m stride].
+// What each entry of the lists contributes: (query row, bits of its coefficient). Of a candidate that several
+// rows share, it is (first row, index of its coefficient) with the top bit of the row set; the other rows
+// follow, and so do their coefficients at distances of `candidates`.
 //
 // Work per thread: one entry. Grid: linear, total threads.
 
@@ -23,7 +24,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> rows: array<u32>; // E: batch row of each entry
 @group(0) @binding(3) var<storage, read> positive: array<f32>; // L E
 @group(0) @binding(4) var<storage, read> negative: array<f32>; // R x candidates
-@group(0) @binding(5) var<storage, read_write> terms: array<vec4<u32>>; // total
+@group(0) @binding(5) var<storage, read_write> terms: array<vec2<u32>>; // total
 
 @compute @workgroup_size(64)
 fn main(
@@ -38,15 +39,15 @@ fn main(
     let id = ids[at];
     if id < params.positives {
         let row = id / params.entries * params.batch + rows[id % params.entries];
-        terms[at] = vec4<u32>(row, 1u, bitcast<u32>(positive[id]), 0u);
+        terms[at] = vec2<u32>(row, bitcast<u32>(positive[id]));
         return;
     }
     let candidate = id - params.positives;
     let members = rows_of_group(candidate / params.candidates);
     let first = members.x * params.candidates + candidate % params.candidates;
     if members.y == 1u {
-        terms[at] = vec4<u32>(members.x, 1u, bitcast<u32>(negative[first]), 0u);
+        terms[at] = vec2<u32>(members.x, bitcast<u32>(negative[first]));
     } else {
-        terms[at] = vec4<u32>(members, first, params.candidates);
+        terms[at] = vec2<u32>(members.x | 0x80000000u, first);
     }
 }

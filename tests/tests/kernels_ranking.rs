@@ -270,6 +270,10 @@ fn the_k_best_by_score_then_id() {
             // Coarse scores tie at every place, the last included.
             let coarse: Vec<f32> = distinct.iter().map(|x| x.round()).collect();
             check_top_k(engine, &coarse, items, k);
+            if rows > 1000 {
+                // Many rows, for the grid's sake: what follows differs within a row.
+                continue;
+            }
             check_top_k(engine, &vec![-3.5; rows * items], items, k);
             let rising: Vec<f32> = (0..rows * items).map(|i| i as f32).collect();
             check_top_k(engine, &rising, items, k);

@@ -119,7 +119,7 @@ impl Kernel for KmeansAssign {
                 codewords: self.k as u32,
             },
             kmeans_assign::Bindings { values: &points.values, centres: &self.codewords, codes: &self.codes },
-            gpu::Work::Threads(points.count),
+            gpu::Work::Threads(points.count.div_ceil(4)),
         );
     }
 }

@@ -128,8 +128,8 @@ impl Kernel for SampledLoss {
     fn gpu(&self, calls: &mut gpu::Calls) {
         let groups = self.groups;
         let (rows, width, entries) = (groups.rows(), self.width as u32, self.entries as u32);
-        // Two inner products a thread and more fill a GPU at ordinary batch sizes.
-        let parts = groups.candidates.div_ceil(128);
+        // Four items a thread.
+        let parts = groups.candidates.div_ceil(256);
         let (batch, share, candidates) = (groups.batch as u32, groups.share as u32, groups.candidates as u32);
         let no_bias = calls.empty();
         calls.dispatch(

@@ -197,7 +197,7 @@ impl Kernel for UpdateRows {
         let positives = groups.samples * source.entries;
         let total = positives + groups.total();
         let lanes = calls.scratch("update: lists", 4 * rows);
-        let terms = calls.scratch("update: terms", 4 * total);
+        let terms = calls.scratch("update: terms", 2 * total);
         let no_negative = calls.empty();
         let negative = source.negative.as_ref().unwrap_or(&no_negative);
         calls.dispatch(
@@ -233,6 +233,9 @@ impl Kernel for UpdateRows {
         let AdamStep { rate, beta1, beta2, root, epsilon, keep, l2 } = self.adam;
         calls.dispatch(
             update_rows::Params {
+                batch: groups.batch as u32,
+                share: groups.share as u32,
+                candidates: groups.candidates as u32,
                 rows: rows as u32,
                 width: self.table.width as u32,
                 rate,

@@ -10,11 +10,12 @@ use std::{
 };
 
 pub use adapters::{AdapterInfo, adapters};
+use calls::Call;
 pub use calls::{Calls, Work};
 use fastvae_shaders::Shader;
 use signal::Signal;
 
-use super::{Buffer, Element, Kernel, Profile, Recording};
+use super::{Buffer, Element, Profile, Recording};
 use crate::{Error, Result};
 
 /// Uploads and read-backs go in pieces of this size: each piece lies in host memory a second time.
@@ -34,7 +35,7 @@ pub struct GpuEngine {
     /// Bound where a kernel does without a buffer.
     placeholder: wgpu::Buffer,
     failure: Arc<Mutex<Failure>>,
-    /// Calls and time by kernel, where they are kept.
+    /// Dispatches and time by shader, where they are kept.
     profile: Option<Arc<Mutex<Profile>>>,
 }
 
@@ -102,7 +103,7 @@ impl GpuEngine {
         })
     }
 
-    /// An engine that keeps the time spent in each kernel. It waits for each of them, so the whole takes
+    /// An engine that keeps the time spent in each shader. It waits for each dispatch, so the whole takes
     /// longer than without; native only, as a browser does not wait.
     ///
     /// # Errors
@@ -111,7 +112,7 @@ impl GpuEngine {
         Ok(Self { profile: Some(Arc::default()), ..Self::new(name).await? })
     }
 
-    /// Calls and time by kernel since the engine was made; empty unless made by [`GpuEngine::profiled`].
+    /// Dispatches and time by shader since the engine was made; empty unless made by [`GpuEngine::profiled`].
     pub fn profile(&self) -> Profile {
         self.profile.as_ref().map(|profile| lock(profile).clone()).unwrap_or_default()
     }
@@ -169,34 +170,37 @@ impl GpuEngine {
     }
 
     pub(super) fn run(&self, recording: &Recording) -> Result<()> {
-        let Some(profile) = &self.profile else { return self.submit(recording.kernels()) };
-        for kernel in recording.kernels() {
-            let start = web_time::Instant::now();
-            self.submit(std::iter::once(kernel))?;
-            self.wait()?;
-            let mut profile = lock(profile);
-            let entry = profile.entry(kernel.name()).or_default();
-            *entry = (entry.0 + 1, entry.1 + start.elapsed());
-        }
-        Ok(())
-    }
-
-    fn submit<'a>(&self, kernels: impl Iterator<Item = &'a dyn Kernel>) -> Result<()> {
         self.status()?;
         let mut calls = Calls::new(self);
-        for kernel in kernels {
+        for kernel in recording.kernels() {
             kernel.gpu(&mut calls);
         }
         let (uniforms, calls) = calls.finish()?;
         // Held until the recording is on its way: another thread's would overwrite the parameters.
         let mut memory = lock(&self.uniforms);
         let uniforms = self.upload_uniforms(&mut memory, &uniforms);
+        let Some(profile) = &self.profile else {
+            self.submit(&calls, &uniforms);
+            return self.status();
+        };
+        for call in &calls {
+            let start = web_time::Instant::now();
+            self.submit(std::slice::from_ref(call), &uniforms);
+            self.wait()?;
+            let mut profile = lock(profile);
+            let entry = profile.entry(call.shader.name).or_default();
+            *entry = (entry.0 + 1, entry.1 + start.elapsed());
+        }
+        self.status()
+    }
+
+    fn submit(&self, calls: &[Call], uniforms: &wgpu::Buffer) {
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for call in &calls {
+        for call in calls {
             let Pipeline { pipeline, layout } = self.pipeline(call.shader);
             let parameters = wgpu::BufferBinding {
-                buffer: &uniforms,
+                buffer: uniforms,
                 offset: 0,
                 size: wgpu::BufferSize::new(call.shader.params_size.into()),
             };
@@ -218,7 +222,6 @@ impl GpuEngine {
         }
         drop(pass);
         self.queue.submit([encoder.finish()]);
-        self.status()
     }
 
     pub(super) async fn read_range<T: Element>(
