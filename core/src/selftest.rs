@@ -20,7 +20,7 @@ use crate::{
 /// A kernel, or several that belong together, run once on an engine.
 type Check = for<'a> fn(&'a Engine) -> LocalFuture<'a, Result<Vec<Output>>>;
 
-const CHECKS: [(&str, Check); 15] = [
+const CHECKS: [(&str, Check); 16] = [
     ("matmul", |engine| Box::pin(dense::matmul(engine))),
     ("column_sum, sum_loss", |engine| Box::pin(dense::sums(engine))),
     ("softmax", |engine| Box::pin(dense::softmax(engine))),
@@ -32,6 +32,7 @@ const CHECKS: [(&str, Check); 15] = [
     ("draw_static", |engine| Box::pin(sampling::draw_static(engine))),
     ("kmeans", |engine| Box::pin(sampling::kmeans(engine))),
     ("midx", |engine| Box::pin(sampling::midx(engine))),
+    ("midx_exact", |engine| Box::pin(sampling::midx_exact(engine))),
     ("sampled_loss", |engine| Box::pin(sampling::sampled_loss(engine))),
     ("transpose", |engine| Box::pin(rows::transpose(engine))),
     ("adam, replay_rows, update_rows", |engine| Box::pin(rows::updates(engine))),

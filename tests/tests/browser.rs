@@ -80,6 +80,7 @@ fn kernels_agree_with_their_twins_on_webgpu() {
     let page = Page::open(Browser::SoftwareGpu, "/", "engine=gpu&selftest=1");
     let result = page.wait("selftest", RUN, |result| result != "running");
     println!("self-test on {}: {result}", page.data("adapter").unwrap_or_default());
+    assert_eq!(page.data("engine").as_deref(), Some("gpu"));
     let passed: u32 = result.strip_prefix("passed ").and_then(|n| n.parse().ok()).unwrap_or(0);
     assert!(passed > 0, "{result}");
 }
@@ -120,4 +121,52 @@ fn webgpu_that_is_not_there_is_explained() {
     let page = Page::open(Browser::NoGpu, "/", "engine=gpu&autostart=1");
     let message = page.wait("error", LOAD, |message| !message.is_empty());
     assert!(message.contains("WebGPU"), "{message}");
+
+    // Another choice, and the page goes on.
+    choose(&page, "engine", "cpu");
+    page.wait("state", LOAD, |state| state == "ready");
+    choose(&page, "epochs", "1");
+    press(&page, "go");
+    page.wait("state", RUN, |state| state == "done");
+    assert_eq!((page.data("engine").as_deref(), page.data("error")), (Some("cpu"), None));
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn a_run_can_be_held_and_given_up() {
+    let page = Page::open(Browser::SoftwareGpu, "/", "engine=cpu&loss=uniform&epochs=1000&autostart=1");
+    let epoch = || page.data("epoch").and_then(|epoch| epoch.parse::<u32>().ok()).unwrap_or(0);
+    page.wait("epoch", RUN, |epoch| epoch != "0");
+    press(&page, "go");
+    page.wait("state", LOAD, |state| state == "paused");
+    // What was on its way arrives; then nothing moves.
+    std::thread::sleep(Duration::from_secs(3));
+    let held = epoch();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(epoch(), held, "a held run goes on");
+    press(&page, "go");
+    page.wait("epoch", RUN, |epoch| epoch.parse::<u32>().is_ok_and(|epoch| epoch > held));
+
+    press(&page, "reset");
+    page.wait("state", LOAD, |state| state == "ready");
+    assert_eq!((page.data("epoch"), page.data("loss"), page.data("ndcg")), (None, None, None));
+    choose(&page, "epochs", "1");
+    press(&page, "go");
+    page.wait("state", RUN, |state| state == "done");
+    assert_eq!(page.data("epoch").as_deref(), Some("1"));
+    let errors = page.console_errors();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+fn press(page: &Page, id: &str) {
+    page.run(&format!("document.getElementById('{id}').click()"));
+}
+
+/// Sets a control as a user would, and tells the page.
+fn choose(page: &Page, id: &str, value: &str) {
+    page.run(&format!(
+        "const control = document.getElementById('{id}');
+         control.value = '{value}';
+         control.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+    ));
 }

@@ -38,7 +38,8 @@ impl EngineChoice {
 }
 
 /// What the page can minimise: name in addresses and in the selector, and the setting.
-pub const LOSSES: [(&str, Loss); 5] = [
+pub const LOSSES: [(&str, Loss); 6] = [
+    ("midx", Loss::Midx),
     ("midx-popularity", Loss::MidxPopularity),
     ("midx-uniform", Loss::MidxUniform),
     ("popularity", Loss::Popularity),

@@ -8,7 +8,13 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Columns, collect::Shard, lines::LineFormat, sniff};
+use super::{
+    Columns,
+    collect::Shard,
+    lines::LineFormat,
+    roles::{asked_roles, named_roles},
+    sniff::shorten,
+};
 use crate::{Error, Result};
 
 /// `user item item ...`; a user without items is allowed.
@@ -62,14 +68,14 @@ impl JsonLines {
         let object = object(first).map_err(|problem| Error::format(place, problem))?;
         let keys: Vec<&str> = object.0.iter().map(|(key, _)| key.as_ref()).collect();
         let (user, item, rating) = match columns {
-            Some(columns) => sniff::asked_roles(columns, &keys, true, place)?,
-            None => match sniff::named_roles(&keys) {
+            Some(columns) => asked_roles(columns, &keys, true, place)?,
+            None => match named_roles(&keys) {
                 (Some(user), Some(item), rating) => (user, item, rating),
                 (user, ..) => {
                     let problem = format!(
                         "no {} among the keys ({}); say which with --columns user=KEY,item=KEY,rating=KEY",
                         if user.is_none() { "user" } else { "item" },
-                        sniff::shorten(&keys.join(", "))
+                        shorten(&keys.join(", "))
                     );
                     return Err(Error::format(place, problem));
                 }
@@ -145,6 +151,6 @@ fn scalar<'a>(key: &str, value: &'a RawValue) -> Result<Cow<'a, str>, String> {
     match text.as_bytes().first() {
         Some(b'"') => serde_json::from_str(text).map(|Text(text)| text).map_err(|error| error.to_string()),
         Some(b'0'..=b'9' | b'-') => Ok(Cow::Borrowed(text)),
-        _ => Err(format!("the value of {key:?} is neither text nor a number: {}", sniff::shorten(text))),
+        _ => Err(format!("the value of {key:?} is neither text nor a number: {}", shorten(text))),
     }
 }

@@ -4,6 +4,21 @@
 //! its files and their first lines; [`load_bytes`] does the same for bytes in memory, in the browser too.
 //! Ids come back as the strings they were. They are numbered in the order of [`compare_ids`], so a set has the
 //! same numbering whatever the order of its rows.
+//!
+//! ```
+//! use fastvae::data::{self, LoadOptions, SplitOptions};
+//! # fn main() -> fastvae::Result<()> {
+//! let table = b"user,item,rating\nann,tea,5\nann,milk,4\nann,salt,1\nbob,tea,4\nbob,jam,5\nbob,milk,4\n";
+//! let options = LoadOptions { min_rating: Some(4.0), ..LoadOptions::default() };
+//! let set = data::load_bytes("shop.csv", table, &options)?;
+//! assert_eq!((set.users.join(" "), set.items.join(" ")), ("ann bob".into(), "jam milk tea".into()));
+//! assert_eq!(set.interactions.row(0), [1, 2]);
+//!
+//! let split = data::split(&set, &SplitOptions { validation_users: 0, ..SplitOptions::default() })?;
+//! assert_eq!((split.train.nnz(), split.test.users, split.test.skipped), (4, vec![1], 1));
+//! # Ok(())
+//! # }
+//! ```
 
 mod collect;
 #[cfg(not(target_arch = "wasm32"))]
@@ -22,6 +37,7 @@ mod parallel;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod random;
+mod roles;
 mod sniff;
 mod source;
 mod split;

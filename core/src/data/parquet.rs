@@ -14,7 +14,8 @@ use super::{
     LoadOptions,
     collect::Shard,
     lines::Text,
-    sniff::{asked_roles, named_roles, no_ratings, shorten},
+    roles::{asked_roles, named_roles, no_ratings},
+    sniff::shorten,
 };
 use crate::{Error, Result};
 

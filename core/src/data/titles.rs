@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, io::Read};
 
-use super::{Dataset, layout::TitleForm, sniff, source::Source, table::Delimiter};
+use super::{Dataset, layout::TitleForm, roles, sniff, source::Source, table::Delimiter};
 use crate::{Error, Result};
 
 /// Title and genres by item id.
@@ -128,7 +128,7 @@ fn table(name: &str, text: &str) -> Result<Titles> {
         Error::format(format!("{name}:{line}"), format!("{error}; is the line cut short?"))
     };
     let header: Vec<String> = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
-    let place = |known: &[&str]| sniff::find(&header, known);
+    let place = |known: &[&str]| roles::find(&header, known);
     let (Some(id), Some(title)) = (place(&["movieid", "item"]), place(&["title"])) else {
         let problem =
             format!("the header must name movieId (or item) and title, but is {}", header.join(","));

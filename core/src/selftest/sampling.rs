@@ -5,8 +5,8 @@ use crate::{
     Result,
     engine::{Engine, Recording},
     kernels::{
-        AliasTable, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw, MidxLogQ,
-        MidxNormalise, Partition, Points, SampledLoss,
+        AliasTable, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw,
+        MidxExactCells, MidxExactDraw, MidxLogQ, MidxNormalise, Partition, Points, SampledLoss, SoftmaxLogQ,
     },
     rng::Rng,
     sampler::{MidxIndex, alias, index::Kept},
@@ -79,18 +79,25 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     ])
 }
 
-pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
-    let (items, k, width) = (345, 7, 10);
-    let mut index = MidxIndex::new(engine, items, width, k)?;
+/// An index with empty cells over `items` items.
+fn index(engine: &Engine, items: usize, codewords: usize) -> Result<MidxIndex> {
+    let width = 10;
+    let mut index = MidxIndex::new(engine, items, width, codewords)?;
     index.install(
         engine,
         Kept {
-            codewords: numbers(0, k * width),
+            codewords: numbers(0, codewords * width),
             // Cells from 40 on stay empty.
             cells: (0..items as u32).map(|item| item * item % 40).collect(),
             log_weights: numbers(1, items),
         },
     )?;
+    Ok(index)
+}
+
+pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
+    let (items, k) = (345, 7);
+    let index = index(engine, items, k)?;
     let mut outputs = Vec::new();
     for (share, samples) in [(1, 2), (4, 1)] {
         let groups = Groups { batch: 13, samples, share, candidates: 21 };
@@ -144,6 +151,57 @@ pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
         outputs.push(Output::twin(engine, format!("draws, shared by {share}"), &negatives, 0.0).await?);
         outputs.push(Output::twin(engine, "log q of draws", &negative_log_q, 1e-5).await?);
         outputs.push(Output::twin(engine, "log q of positives", &positive_log_q, 1e-5).await?);
+    }
+    Ok(outputs)
+}
+
+pub async fn midx_exact(engine: &Engine) -> Result<Vec<Output>> {
+    let (items, k) = (345, 7);
+    let index = index(engine, items, k)?;
+    let mut outputs = Vec::new();
+    for (share, samples) in [(1, 2), (4, 1)] {
+        let groups = Groups { batch: 13, samples, share, candidates: 21 };
+        let rows = groups.rows();
+        let logits: Vec<f32> = numbers(2, rows * items).iter().map(|x| 8.0 * x).collect();
+        let logits = engine.upload("logits", &logits)?;
+        let sums = unwritten(engine, rows * k * k)?;
+        let (top, log_z) = (unwritten(engine, rows)?, unwritten(engine, rows)?);
+        let negatives = unset(engine, groups.total())?;
+        let log_q = unwritten(engine, groups.total())?;
+        let cells = index.cells();
+        let mut recording = Recording::new();
+        recording.push(MidxExactCells {
+            logits: logits.clone(),
+            rows,
+            cells: cells.clone(),
+            sums: sums.clone(),
+            top: top.clone(),
+            log_z: log_z.clone(),
+        });
+        recording.push(MidxExactDraw {
+            groups,
+            logits: logits.clone(),
+            sums: sums.clone(),
+            top: top.clone(),
+            cells: cells.clone(),
+            rng: Rng::new(11),
+            step: 4,
+            negatives: negatives.clone(),
+        });
+        recording.push(SoftmaxLogQ {
+            groups,
+            logits,
+            catalogue: items,
+            log_z: log_z.clone(),
+            items: ItemsOf::Candidates(negatives.clone()),
+            output: log_q.clone(),
+        });
+        engine.run(&recording)?;
+        outputs.push(Output::twin(engine, "sums of cells", &sums, 1e-5).await?);
+        outputs.push(Output::twin(engine, "largest logits", &top, 0.0).await?);
+        outputs.push(Output::twin(engine, "log Z", &log_z, 1e-5).await?);
+        outputs.push(Output::twin(engine, format!("draws, shared by {share}"), &negatives, 0.0).await?);
+        outputs.push(Output::twin(engine, "log q of draws", &log_q, 1e-5).await?);
     }
     Ok(outputs)
 }

@@ -10,13 +10,14 @@ use crate::{
     train::Trainer,
 };
 
-/// Losses of ten steps of three kinds of runs, on a small set and with odd sizes.
+/// Losses of ten steps of four kinds of runs, on a small set and with odd sizes.
 pub async fn ten_steps(engine: &Engine) -> Result<Vec<Output>> {
     let set = synthetic(&SyntheticOptions { users: 181, items: 130, shortest: 5, longest: 40, seed: 1 })?;
     let split = split(&set, &SplitOptions::default())?;
     let mut outputs = Vec::new();
     for (loss, share, partition, decoder) in [
         (Loss::Full, 1, Partition::Paper, Decoder::Dense),
+        (Loss::Midx, 2, Partition::Paper, Decoder::Dense),
         (Loss::MidxPopularity, 1, Partition::Paper, Decoder::Dense),
         (Loss::MidxUniform, 3, Partition::ExactPositives, Decoder::Direct),
     ] {

@@ -134,7 +134,7 @@ impl Run {
 }
 
 /// `1,234,567`.
-fn grouped(number: usize) -> String {
+pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

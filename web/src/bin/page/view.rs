@@ -7,7 +7,7 @@ use web_sys::{
     HtmlProgressElement, HtmlSelectElement,
 };
 
-use crate::run::Run;
+use crate::run::{Run, grouped};
 
 /// What the page is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +160,8 @@ impl View {
         self.shown_epoch.set_text_content(Some(&shown(epoch)));
         self.shown_loss.set_text_content(Some(&shown(run.loss().map(|loss| format!("{loss:.2}")))));
         self.shown_ndcg.set_text_content(Some(&shown(run.ndcg().map(|ndcg| format!("{ndcg:.4}")))));
-        self.shown_speed.set_text_content(Some(&shown(run.speed.map(|speed| format!("{speed:.0}")))));
+        self.shown_speed
+            .set_text_content(Some(&shown(run.speed.map(|speed| grouped(speed.round() as usize)))));
         self.progress.set_value(run.progress());
         if !run.set.is_empty() {
             self.set.set_text_content(Some(&run.set));

@@ -1,46 +1,77 @@
 //! Which engine this browser gets, and why, in words for its user.
 
 use fastvae::engine::{Engine, gpu::adapters};
-use js_sys::Reflect;
-use wasm_bindgen::JsValue;
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web::{EngineChoice, Failure};
 
-/// The engine of a choice, and the reason.
-pub async fn choose(choice: EngineChoice) -> Result<(Engine, String), Failure> {
+/// An engine and how it came about.
+pub struct Chosen {
+    pub engine: Engine,
+    /// What the browser calls the GPU; the CPU engine has none.
+    pub adapter: Option<String>,
+    /// Why this engine.
+    pub reason: String,
+}
+
+/// The engine of a choice.
+pub async fn choose(choice: EngineChoice) -> Result<Chosen, Failure> {
+    let cpu = |reason: &str| Chosen { engine: Engine::cpu(), adapter: None, reason: reason.into() };
     if choice == EngineChoice::Cpu {
-        return Ok((Engine::cpu(), "you chose it".into()));
+        return Ok(cpu("you chose it"));
     }
-    match (gpu(choice == EngineChoice::Gpu).await, choice) {
-        (Ok(engine), EngineChoice::Gpu) => Ok((engine, "you chose it".into())),
-        (Ok(engine), _) => Ok((engine, "this browser offers a GPU".into())),
-        (Err(reason), EngineChoice::Gpu) => Err(Failure::new(
+    let asked_for = choice == EngineChoice::Gpu;
+    match gpu(asked_for).await {
+        Ok((engine, adapter)) => {
+            let reason = if asked_for { "you chose it" } else { "this browser offers a GPU" };
+            Ok(Chosen { engine, adapter: Some(adapter), reason: reason.into() })
+        }
+        Err(reason) if asked_for => Err(Failure::new(
             "device",
             format!("No WebGPU: {reason}"),
             "Choose the CPU engine, or another browser.",
         )),
-        (Err(reason), _) => Ok((Engine::cpu(), reason)),
+        Err(reason) => Ok(cpu(&reason)),
     }
 }
 
-/// WebGPU's engine, or why there is none. A software adapter is slower than the CPU engine, and taken only
-/// where `software` is welcome.
-async fn gpu(software: bool) -> Result<Engine, String> {
+/// WebGPU's engine and its adapter, or why there is none. A software adapter is slower than the CPU engine,
+/// and taken only where `software` is welcome.
+async fn gpu(software: bool) -> Result<(Engine, String), String> {
     let scope = js_sys::global();
-    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED);
     if get(&scope, "isSecureContext").is_falsy() {
         return Err("browsers offer WebGPU on https pages only".into());
     }
-    if get(&get(&scope, "navigator"), "gpu").is_falsy() {
+    let webgpu = get(&get(&scope, "navigator"), "gpu");
+    if webgpu.is_falsy() {
         return Err("this browser has no WebGPU".into());
     }
     let Some(adapter) = adapters().await.into_iter().next() else {
         return Err("this browser's WebGPU finds no GPU".into());
     };
+    let name = told_name(&webgpu).await.unwrap_or_else(|| adapter.name.clone());
     if adapter.software && !software {
         return Err(format!(
-            "this browser offers only a software GPU ({}), which is slower than the CPU engine",
-            adapter.name
+            "this browser offers only a software GPU ({name}), which is slower than the CPU engine"
         ));
     }
-    Engine::gpu(Some(&adapter.name)).await.map_err(|error| error.to_string())
+    let engine = Engine::gpu(Some(&adapter.name)).await.map_err(|error| error.to_string())?;
+    Ok((engine, name))
+}
+
+/// What the browser tells of its adapter: a description, or `nvidia ampere`.
+async fn told_name(webgpu: &JsValue) -> Option<String> {
+    let request: Function = get(webgpu, "requestAdapter").dyn_into().ok()?;
+    let promise: Promise = request.call0(webgpu).ok()?.dyn_into().ok()?;
+    let info = get(&JsFuture::from(promise).await.ok()?, "info");
+    let word = |name: &str| get(&info, name).as_string().filter(|word| !word.is_empty());
+    word("description").or_else(|| {
+        let words: Vec<String> = ["vendor", "architecture"].into_iter().filter_map(word).collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    })
+}
+
+fn get(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
 }

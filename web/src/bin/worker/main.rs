@@ -9,7 +9,7 @@ use fastvae::{engine::Engine, selftest};
 use wasm_bindgen::prelude::*;
 use web::{Command, EngineChoice, Failure, Report};
 
-use self::queue::Queue;
+use self::{engine::Chosen, queue::Queue};
 
 fn main() -> Result<(), JsValue> {
     scope::report_panics();
@@ -53,11 +53,7 @@ impl Worker {
         {
             return Ok(engine.clone());
         }
-        let (engine, reason) = engine::choose(choice).await?;
-        let adapter = match &engine {
-            Engine::Cpu(_) => None,
-            Engine::Gpu(gpu) => Some(gpu.adapter().name.clone()),
-        };
+        let Chosen { engine, adapter, reason } = engine::choose(choice).await?;
         scope::post(&Report::Engine { adapter, reason });
         self.engine = Some((choice, engine.clone()));
         Ok(engine)
