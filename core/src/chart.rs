@@ -63,6 +63,10 @@ pub struct Frame {
     pub y_scale: Scale,
     /// Width and height in CSS pixels.
     pub size: (u32, u32),
+    /// A value of the horizontal axis to point at.
+    pub marker: Option<f64>,
+    /// Whether the chart brings its style along; a page that has one of its own leaves it out.
+    pub styled: bool,
 }
 
 impl Default for Frame {
@@ -75,6 +79,8 @@ impl Default for Frame {
             x_scale: Scale::Linear,
             y_scale: Scale::Linear,
             size: (720, 400),
+            marker: None,
+            styled: true,
         }
     }
 }
@@ -121,6 +127,10 @@ pub fn lines(frame: &Frame, series: &[Series]) -> String {
         "<text class=\"label\" transform=\"translate(18 {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
         Escaped(&frame.y_label)
     ));
+    if let Some(marker) = frame.marker.filter(|&value| x.shows(value)) {
+        let at = area.x(x.at(marker).clamp(0.0, 1.0));
+        svg.put(format_args!("<path class=\"marker\" fill=\"none\" stroke=\"#808891\" stroke-dasharray=\"4 3\" d=\"M{at:.1} {:.1}V{:.1}\"/>", area.top, area.bottom));
+    }
     for (one, dash) in series.iter().zip(dashes) {
         svg.line(one, dash, &x, &y, &area);
     }
@@ -225,7 +235,9 @@ impl Svg {
              width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\
              <title>{title}</title><desc>{description}</desc>"
         ));
-        svg.put(format_args!("{STYLE}"));
+        if frame.styled {
+            svg.put(format_args!("{STYLE}"));
+        }
         svg.put(format_args!(
             "<rect class=\"back\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\
              <text class=\"title\" x=\"18\" y=\"28\">{title}</text>"

@@ -1,9 +1,10 @@
-//! What the page and its worker share: the settings in the address, the messages between them, and the state
-//! that the page shows.
+//! What the page and its worker share: parameters, the messages between them, and the small catalogue that the
+//! first lessons look at.
 //!
 //! # The page's state
 //!
-//! The `<body>` carries what the page is doing as attributes, for style sheets, scripts and tests:
+//! The container (the `<body>` of the full page) carries what the page is doing as attributes, for style sheets,
+//! scripts and tests:
 //!
 //! | attribute | values |
 //! |---|---|
@@ -11,25 +12,31 @@
 //! | `data-engine` | `cpu` or `gpu`, once an engine is chosen |
 //! | `data-adapter` | the GPU adapter's name, when `data-engine` is `gpu` |
 //! | `data-reason` | why this engine, in a sentence; also shown |
-//! | `data-epoch` | epochs finished |
-//! | `data-loss` | training loss of the last epoch |
-//! | `data-ndcg` | NDCG@50 of the last evaluation |
+//! | `data-epoch` | epochs finished by every sampler of the race |
+//! | `data-loss` | training loss of the last epoch, of the first sampler |
+//! | `data-ndcg` | NDCG@50 of its last evaluation |
 //! | `data-selftest` | `running`, `passed N`, or `failed: ` and the failures |
-//! | `data-error` | the message, when `data-state` is `error` |
+//! | `data-error` | the message of the last error; gone with the next thing that works |
 //!
 //! # The address
 //!
-//! `?engine=auto|gpu|cpu&seed=N&epochs=N&loss=NAME` preset the controls ([`Settings`]); `autostart=1` starts training
-//! as soon as the worker is ready; `selftest=1` first runs the kernels' self-tests on the engine, in the worker.
-//! `NAME` is one of [`LOSSES`].
+//! Every parameter of [`Parameters`] may stand in the query or in the fragment, which wins: a share link has the
+//! state of the lessons in its fragment too. `autostart=1` plays as soon as the worker is ready; `selftest=1` first
+//! runs the kernels' self-tests on the engine, in the worker.
 //!
 //! # The worker
 //!
-//! It takes [`Command`]s and answers with [`Report`]s; both travel as JSON text. A worker that has failed is
-//! replaced by a new one.
+//! It takes [`Command`]s and answers with [`Report`]s; both travel as JSON text. It works for a few hundredths of a
+//! second at a time and then waits to be asked again, so whoever asks decides about pausing and pace. A worker that
+//! has failed is replaced by a new one.
 
 mod message;
-mod settings;
+mod parameters;
+pub mod samplers;
+pub mod text;
+pub mod toy;
 
 pub use message::{Command, Failure, Report};
-pub use settings::{EngineChoice, LOSSES, Settings};
+pub use parameters::{
+    ENGINES, EngineChoice, HIDEABLE, KEYS, LESSONS, Parameters, SPEEDS, Speed, THEMES, Theme,
+};

@@ -1,12 +1,11 @@
 //! Messages between the page and its worker, as JSON text.
 
-use fastvae::{Error, event::Event};
+use fastvae::Error;
 use serde::{Deserialize, Serialize};
 
-use crate::{EngineChoice, Settings};
+use crate::EngineChoice;
 
-/// What the page asks of the worker. Commands are obeyed in order; while a run goes on, [`Command::Pause`]
-/// and [`Command::Resume`] alone are heeded.
+/// What the page asks of the worker. Commands are obeyed in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub enum Command {
@@ -20,15 +19,6 @@ pub enum Command {
         /// On which engine.
         choice: EngineChoice,
     },
-    /// Train on the built-in set; answered by [`Report::Events`].
-    Train {
-        /// How.
-        settings: Settings,
-    },
-    /// Hold the run.
-    Pause,
-    /// Go on with it.
-    Resume,
 }
 
 /// What the worker tells the page.
@@ -37,17 +27,15 @@ pub enum Command {
 pub enum Report {
     /// The engine module is loaded; commands may come. Nothing sent earlier arrives.
     Ready,
+    /// There is a worker again after the page did without; it knows nothing yet. Never sent: the page says it to
+    /// itself.
+    Revived,
     /// An engine is in place.
     Engine {
         /// The adapter's name; the CPU engine has none.
         adapter: Option<String>,
         /// Why this engine.
         reason: String,
-    },
-    /// What has happened in the run since the last report; of several steps the last alone.
-    Events {
-        /// In order.
-        events: Vec<Event>,
     },
     /// The self-tests are over.
     Tested {
@@ -56,14 +44,28 @@ pub enum Report {
         /// What went wrong in the others.
         failures: Vec<String>,
     },
-    /// The worker cannot go on.
+    /// The device was lost, and the run goes on from the last point kept.
+    Lost {
+        /// What the browser says.
+        message: String,
+        /// What it goes on with: `gpu` or `cpu`.
+        engine: String,
+    },
+    /// Something did not work.
     Failed(Failure),
+}
+
+impl Report {
+    /// Whether something did not work.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
 }
 
 /// An error, for programs and for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// A word for programs: `setting`, `device`, `diverged`, `data`, `bug`.
+    /// A word for programs: `parameter`, `setting`, `data`, `device`, `diverged`, `worker`, `bug`.
     pub code: String,
     /// What went wrong.
     pub message: String,
@@ -76,6 +78,11 @@ impl Failure {
     pub fn new(code: &str, message: impl Into<String>, help: &str) -> Self {
         Self { code: code.into(), message: message.into(), help: help.into() }
     }
+
+    /// Whether the worker that reported it can no longer be trusted.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self.code.as_str(), "worker" | "device" | "bug")
+    }
 }
 
 impl From<Error> for Failure {
@@ -85,7 +92,7 @@ impl From<Error> for Failure {
             Error::Device(_) => ("device", "Start again, or choose the CPU engine."),
             Error::Diverged { .. } => ("diverged", "Start again with another seed."),
             Error::Shape { .. } => ("bug", "Reload the page, and please report this."),
-            _ => ("data", "Reload the page."),
+            _ => ("data", "Choose another file; the set that was there stays."),
         };
         Self::new(code, error.to_string(), help)
     }
@@ -97,19 +104,12 @@ mod tests {
 
     #[test]
     fn messages_survive_the_way() {
-        let command = Command::Train { settings: Settings::default() };
+        let command = Command::Engine { choice: EngineChoice::Cpu };
         let text = serde_json::to_string(&command).unwrap();
         assert_eq!(serde_json::from_str::<Command>(&text).unwrap(), command);
-
-        let metrics = [("ndcg@50".to_owned(), 0.1 + 0.2)].into();
-        let events = vec![
-            Event::Losses { first_step: 1, nll: vec![0.1], kl: vec![1e-30] },
-            Event::Evaluated { epoch: 1, metrics, best: true, seconds: 0.5 },
-        ];
         for report in [
             Report::Ready,
             Report::Engine { adapter: None, reason: "a \"reason\"".into() },
-            Report::Events { events },
             Report::Failed(Error::setting("epochs", "is 0").into()),
         ] {
             let text = serde_json::to_string(&report).unwrap();

@@ -1,265 +1,541 @@
-//! What the page does: from controls to commands, from reports to what is shown.
+//! A page or a widget: from what people do to commands, from reports to what is shown.
+
+mod entry;
+mod worker;
 
 use std::{
     cell::RefCell,
     rc::{Rc, Weak},
 };
 
-use wasm_bindgen::JsValue;
-use web::{Command, Failure, Report, Settings};
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::*;
+use web::{Command, EngineChoice, Failure, LESSONS, Parameters, Report, Speed};
+use web_sys::{CustomEvent, CustomEventInit, Element, EventTarget};
 
+pub use self::entry::with;
 use crate::{
-    describe,
+    bar,
+    dom::{self, Act, Kind, Listeners, Page},
+    lessons::{self, Context, Lesson, Pace},
     link::Link,
-    run::Run,
-    view::{State, View},
-    waiting_for,
+    look, share,
 };
 
-/// The page.
+/// What the container's `data-state` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Loading,
+    Ready,
+    Training,
+    Paused,
+    Done,
+    Error,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Ready => "ready",
+            Self::Training => "training",
+            Self::Paused => "paused",
+            Self::Done => "done",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A page or a widget.
 pub struct App {
-    /// Itself, for the worker's reports.
+    /// Itself, for callbacks.
     this: Weak<RefCell<App>>,
-    view: View,
+    page: Page,
+    /// Where events go.
+    host: Option<EventTarget>,
+    parameters: Parameters,
+    lessons: Vec<Box<dyn Lesson>>,
+    /// The lesson that the bar steers.
+    current: usize,
+    playing: bool,
+    /// Whether a timer for the next step runs.
+    timer: bool,
     state: State,
     link: Option<Link>,
     /// Whether the worker takes commands.
     ready: bool,
-    /// Sent once it does.
+    /// Whether there is to be no worker for now.
+    parked: bool,
+    /// Sent once the worker takes commands.
     pending: Vec<Command>,
-    /// Train as soon as the worker is ready.
-    autostart: bool,
-    run: Run,
+    /// Told once nothing is under way.
+    outbox: Vec<(&'static str, Value)>,
+    listeners: Option<Listeners>,
+    window: Option<entry::WindowListeners>,
 }
 
 impl App {
-    pub fn new(view: View) -> Rc<RefCell<Self>> {
-        Rc::new_cyclic(|this| {
+    /// Builds the markup in `root` and starts.
+    ///
+    /// # Errors
+    /// If the browser refuses elements.
+    pub fn mount(
+        root: &Element,
+        parameters: Parameters,
+        failures: Vec<Failure>,
+        state: &[(String, String)],
+        host: Option<EventTarget>,
+    ) -> Result<Rc<RefCell<Self>>, JsValue> {
+        let document = root.owner_document().ok_or("the element belongs to no document")?;
+        look::adopt(root)?;
+        let container = if root.tag_name().eq_ignore_ascii_case("body") {
+            root.clone()
+        } else {
+            let container = document.create_element("div")?;
+            root.append_child(&container)?;
+            container
+        };
+        container.class_list().add_1("fv")?;
+        let mut lessons = lessons::all(&parameters);
+        if let Some(only) = &parameters.lesson {
+            lessons.retain(|lesson| lesson.name() == only);
+        }
+        for (key, value) in state {
+            if let Some((name, key)) = key.split_once('.')
+                && let Some(lesson) = lessons.iter_mut().find(|lesson| lesson.name() == name)
+            {
+                lesson.restore(key, value);
+            }
+        }
+        container.set_inner_html(&bar::surface(&parameters, &lessons));
+        let app = Rc::new_cyclic(|this| {
             RefCell::new(Self {
                 this: this.clone(),
-                view,
+                page: Page::new(container.clone()),
+                host,
+                parameters,
+                lessons,
+                current: 0,
+                playing: false,
+                timer: false,
                 state: State::Loading,
                 link: None,
                 ready: false,
+                parked: false,
                 pending: Vec::new(),
-                autostart: false,
-                run: Run::default(),
+                outbox: Vec::new(),
+                listeners: None,
+                window: None,
             })
-        })
+        });
+        let weak = Rc::downgrade(&app);
+        app.borrow_mut().listeners = Some(Listeners::new(&container, {
+            let weak = weak.clone();
+            move |act| with(&weak, move |app| app.act(&act))
+        }));
+        app.borrow_mut().window = entry::WindowListeners::new(&weak);
+        with(&weak, move |app| app.begin(failures));
+        Ok(app)
     }
 
-    /// Shows the settings of the address and does what they ask.
-    pub fn open(&mut self, address: Result<Settings, String>) {
-        self.draw();
-        let settings = match address {
-            Ok(settings) => settings,
-            Err(problem) => {
-                self.view.preset(&Settings::default());
-                return self.show_error(&problem);
-            }
-        };
-        self.view.preset(&settings);
+    fn begin(&mut self, failures: Vec<Failure>) {
         self.set_state(State::Loading, "Loading the engine.");
-        self.view.badge("Engine", waiting_for(settings.engine));
-        self.send(Command::Engine { choice: settings.engine });
-        if settings.selftest {
-            self.view.set("selftest", "running");
-            self.send(Command::Test { choice: settings.engine });
+        self.dress();
+        for index in 0..self.lessons.len() {
+            self.with_lesson(index, |lesson, context| lesson.draw(context));
         }
-        self.autostart = settings.autostart;
+        self.refresh();
+        self.tell("ready", json!({ "lesson": self.parameters.lesson }));
+        let choice = self.parameters.engine;
+        self.send(Command::Engine { choice });
+        if self.parameters.selftest {
+            self.set_attribute("selftest", "running");
+            self.send(Command::Test { choice });
+        }
+        for failure in failures {
+            self.fail(&failure);
+        }
     }
 
-    /// The main button: start, pause, resume.
-    pub fn go(&mut self) {
-        match self.state {
-            State::Training => {
-                self.set_state(State::Paused, "Paused.");
-                self.send(Command::Pause);
+    /// Lets a lesson do something, and does what it asks for.
+    fn with_lesson(&mut self, index: usize, act: impl FnOnce(&mut dyn Lesson, &mut Context<'_>)) {
+        let (mut commands, mut events, mut failure) = (Vec::new(), Vec::new(), None);
+        let mut context = Context {
+            page: &self.page,
+            parameters: &mut self.parameters,
+            playing: &mut self.playing,
+            commands: &mut commands,
+            events: &mut events,
+            failure: &mut failure,
+        };
+        act(self.lessons[index].as_mut(), &mut context);
+        self.outbox.append(&mut events);
+        for command in commands {
+            self.send(command);
+        }
+        if let Some(failure) = failure {
+            self.fail(&failure);
+        }
+    }
+
+    fn with_current(&mut self, act: impl FnOnce(&mut dyn Lesson, &mut Context<'_>)) {
+        if !self.lessons.is_empty() {
+            self.with_lesson(self.current, act);
+        }
+    }
+
+    /// Someone did something.
+    fn act(&mut self, act: &Act) {
+        let lesson =
+            act.lesson.as_deref().and_then(|name| self.lessons.iter().position(|l| l.name() == name));
+        if let Some(index) = lesson {
+            if matches!(act.kind, Kind::Click | Kind::Input | Kind::Change | Kind::Key | Kind::Drag) {
+                self.steer(index);
             }
-            State::Paused => {
-                self.set_state(State::Training, "Training.");
-                self.send(Command::Resume);
-            }
-            _ => self.start(),
+            self.with_lesson(index, |lesson, context| lesson.act(context, act));
+        } else {
+            self.bar(act);
         }
+        self.refresh();
+        self.schedule();
     }
 
-    fn start(&mut self) {
-        match self.view.settings() {
-            Ok(settings) => {
-                self.forget_run();
-                self.run = Run::new(&settings);
-                self.draw();
-                self.set_state(State::Training, "Training.");
-                self.send(Command::Train { settings });
-            }
-            Err(problem) => self.show_error(&problem),
-        }
-    }
-
-    /// Ends the run, with all that the worker holds.
-    pub fn reset(&mut self) {
-        self.forget_run();
-        self.draw();
-        self.drop_worker();
-        self.load_engine();
-    }
-
-    /// Another engine was chosen.
-    pub fn change_engine(&mut self) {
-        if matches!(self.state, State::Ready | State::Done | State::Error) {
-            self.load_engine();
-        }
-    }
-
-    /// Draws the charts at the width they have.
-    pub fn draw(&self) {
-        self.view.charts(&self.run);
-    }
-
-    fn load_engine(&mut self) {
-        match self.view.settings() {
-            Ok(settings) => {
-                self.view.unset("error");
-                self.set_state(State::Loading, "Loading the engine.");
-                self.view.badge("Engine", waiting_for(settings.engine));
-                self.send(Command::Engine { choice: settings.engine });
-            }
-            Err(problem) => self.show_error(&problem),
-        }
-    }
-
-    fn forget_run(&mut self) {
-        self.autostart = false;
-        self.run = Run::default();
-        for name in ["epoch", "loss", "ndcg", "error"] {
-            self.view.unset(name);
-        }
-        self.view.numbers(&self.run);
-    }
-
-    fn drop_worker(&mut self) {
-        self.link = None;
-        self.ready = false;
-        self.pending.clear();
-    }
-
-    /// Sends a command, to a new worker where there is none.
-    fn send(&mut self, command: Command) {
-        if self.link.is_none() {
-            let this = self.this.clone();
-            let receive = move |report| {
-                if let Some(app) = this.upgrade() {
-                    app.borrow_mut().receive(report);
-                }
-            };
-            match Link::start(receive) {
-                Ok(link) => self.link = Some(link),
-                Err(error) => return self.show_error(&describe(&error)),
-            }
-        }
-        match &self.link {
-            Some(link) if self.ready => {
-                if let Err(error) = link.send(&command) {
-                    self.lost(&error);
-                }
-            }
-            _ => self.pending.push(command),
-        }
-    }
-
-    fn lost(&mut self, error: &JsValue) {
-        self.drop_worker();
-        self.show_error(&describe(error));
-    }
-
-    fn receive(&mut self, report: Report) {
-        match report {
-            Report::Ready => {
-                self.ready = true;
-                for command in std::mem::take(&mut self.pending) {
-                    self.send(command);
-                }
-                if self.state == State::Loading {
-                    self.set_state(State::Ready, "Ready.");
-                }
-                if std::mem::take(&mut self.autostart) {
-                    self.start();
-                }
-            }
-            Report::Engine { adapter, reason } => {
-                self.view.set("engine", if adapter.is_some() { "gpu" } else { "cpu" });
-                self.view.set("reason", &reason);
-                match &adapter {
-                    Some(adapter) => {
-                        self.view.set("adapter", adapter);
-                        self.view.badge("WebGPU", &format!("{adapter}; {reason}"));
-                    }
-                    None => {
-                        self.view.unset("adapter");
-                        self.view.badge("CPU", &reason);
+    /// The permanent bar.
+    fn bar(&mut self, act: &Act) {
+        match (act.name.as_str(), act.kind) {
+            ("play", Kind::Click) => self.toggle(),
+            ("step", Kind::Click) => self.step(1, Pace::Step),
+            ("part", Kind::Click) => self.step(1, Pace::Part),
+            ("reset", Kind::Click) => self.reset(),
+            ("share", Kind::Click) => self.share(),
+            ("embed", Kind::Click) => self.show_embed(),
+            ("goto", Kind::Click) => {
+                if let Some(index) = self.lessons.iter().position(|lesson| lesson.name() == act.value) {
+                    self.steer(index);
+                    if let Some(section) = self.page.part(&format!("section-{}", act.value)) {
+                        section.scroll_into_view();
                     }
                 }
-                if self.state == State::Loading {
-                    self.set_state(State::Ready, "Ready.");
-                }
             }
-            Report::Tested { passed, failures } => {
-                if failures.is_empty() {
-                    self.view.set("selftest", &format!("passed {passed}"));
-                    self.view
-                        .tested(&format!("Self-test: {passed} of {passed} checks passed on this engine."));
-                } else {
-                    let list = failures.join("; ");
-                    self.view.set("selftest", &format!("failed: {list}"));
-                    self.view.tested(&format!(
-                        "Self-test: {} checks failed on this engine: {list}",
-                        failures.len()
-                    ));
-                }
+            ("speed" | "seed" | "engine" | "theme", Kind::Change) => {
+                self.set_parameters(&[(act.name.clone(), act.value.clone())]);
             }
-            Report::Events { events } => {
-                let grown = events.iter().fold(false, |grown, event| self.run.note(event) | grown);
-                self.show_run(grown);
-            }
-            Report::Failed(Failure { message, help, .. }) => {
-                // What the worker held may be broken: the next command gets a new one.
-                self.drop_worker();
-                self.show_error(&format!("{message}. {help}"));
-            }
+            _ => {}
         }
     }
 
-    fn show_run(&mut self, grown: bool) {
-        self.view.numbers(&self.run);
-        if !grown && self.run.done.is_none() {
+    /// Makes a lesson the one that the bar steers.
+    pub fn steer(&mut self, index: usize) {
+        if index != self.current && index < self.lessons.len() {
+            self.pause();
+            self.current = index;
+            self.refresh();
+        }
+    }
+
+    /// Steers the lesson that fills the middle of the window.
+    pub fn look_around(&mut self) {
+        if self.lessons.len() < 2 || self.playing {
             return;
         }
-        self.draw();
-        let run = &self.run;
-        self.view.set("epoch", &run.epoch.to_string());
-        for (name, value) in [("loss", run.loss()), ("ndcg", run.ndcg())] {
-            if let Some(value) = value {
-                self.view.set(name, &value.to_string());
+        let middle = dom::window().and_then(|w| w.inner_height().ok()?.as_f64()).unwrap_or(800.0) * 0.45;
+        let seen = (0..self.lessons.len()).find(|&index| {
+            self.page.part(&format!("section-{}", self.lessons[index].name())).is_some_and(|section| {
+                let area = section.get_bounding_client_rect();
+                area.top() <= middle && area.bottom() > middle
+            })
+        });
+        if let Some(index) = seen {
+            self.steer(index);
+        }
+    }
+
+    fn toggle(&mut self) {
+        if self.playing { self.pause() } else { self.play() }
+    }
+
+    /// Goes on step by step until the lesson is through or someone pauses.
+    pub fn play(&mut self) {
+        if self.lessons.get(self.current).is_some_and(|lesson| lesson.finished()) {
+            self.with_current(|lesson, context| lesson.reset(context));
+        }
+        self.playing = true;
+        self.page_state(State::Training, "Playing.");
+        self.advance();
+        self.refresh();
+    }
+
+    /// Stops going on.
+    pub fn pause(&mut self) {
+        if self.playing {
+            self.playing = false;
+            self.page_state(State::Paused, "Paused.");
+            self.refresh();
+        }
+    }
+
+    /// Goes so many steps.
+    pub fn step(&mut self, steps: u32, pace: Pace) {
+        self.pause();
+        for _ in 0..steps {
+            self.with_current(|lesson, context| lesson.step(context, pace));
+        }
+        self.refresh();
+    }
+
+    /// Back to the beginning of the lesson, with all that the worker holds for it.
+    pub fn reset(&mut self) {
+        self.playing = false;
+        self.clear_error();
+        for name in ["epoch", "loss", "ndcg"] {
+            self.unset_attribute(name);
+        }
+        self.with_current(|lesson, context| lesson.reset(context));
+        self.page_state(if self.ready { State::Ready } else { State::Loading }, "Ready.");
+        self.refresh();
+    }
+
+    /// One step of play.
+    fn advance(&mut self) {
+        let Some(lesson) = self.lessons.get(self.current).filter(|_| self.playing) else { return };
+        if lesson.finished() {
+            self.playing = false;
+            self.page_state(State::Done, "Done.");
+            self.refresh();
+        } else if !lesson.busy() {
+            let pace = if self.parameters.speed == Speed::Slow { Pace::Part } else { Pace::Step };
+            self.with_current(|lesson, context| lesson.step(context, pace));
+        }
+        self.schedule();
+    }
+
+    /// Sees to it that play goes on.
+    fn schedule(&mut self) {
+        let hidden = self.page.document().is_some_and(|document| document.hidden());
+        let waits = hidden && !self.parameters.background;
+        let busy = self.lessons.get(self.current).is_some_and(|lesson| lesson.busy());
+        if !self.playing || self.timer || busy || waits {
+            return;
+        }
+        self.timer = true;
+        let this = self.this.clone();
+        dom::later(self.parameters.speed.interval(), move || {
+            with(&this, |app| {
+                app.timer = false;
+                app.advance();
+                app.refresh();
+            });
+        });
+    }
+
+    /// The page was hidden or is seen again.
+    pub fn visibility(&mut self) {
+        self.schedule();
+    }
+
+    /// There is more room, or less.
+    pub fn resize(&mut self) {
+        for index in 0..self.lessons.len() {
+            self.with_lesson(index, |lesson, context| lesson.draw(context));
+        }
+    }
+
+    /// Changes parameters: all that can be used are, and each that cannot is an error.
+    pub fn set_parameters(&mut self, pairs: &[(String, String)]) {
+        let before = self.parameters.clone();
+        let mut keys = Vec::new();
+        let mut failures = Vec::new();
+        for (key, value) in pairs {
+            match self.parameters.set(key, value) {
+                Ok(true) => keys.push(key.as_str()),
+                Ok(false) => failures.push(Failure::new(
+                    "parameter",
+                    format!("there is no parameter {key}"),
+                    "Look at the list of attributes in the documentation.",
+                )),
+                Err(failure) => failures.push(failure),
             }
         }
-        if let Some(best) = run.done {
-            let best = best.and_then(|epoch| run.ndcg_of(epoch).map(|ndcg| (epoch, ndcg)));
-            let text = match best {
-                Some((epoch, ndcg)) => format!("Done: NDCG@50 was best after epoch {epoch}, {ndcg:.4}."),
-                None => "Done.".into(),
-            };
-            self.set_state(State::Done, &text);
+        if self.parameters != before && failures.is_empty() {
+            self.clear_error();
         }
+        if self.parameters.engine != before.engine {
+            self.change_engine();
+        }
+        if self.parameters.lesson != before.lesson
+            && let Some(index) = self
+                .lessons
+                .iter()
+                .position(|lesson| Some(lesson.name()) == self.parameters.lesson.as_deref())
+        {
+            self.steer(index);
+        }
+        for index in 0..self.lessons.len() {
+            self.with_lesson(index, |lesson, context| {
+                lesson.parameters(context, &keys);
+                lesson.draw(context);
+            });
+        }
+        self.dress();
+        self.refresh();
+        for failure in failures {
+            self.fail(&failure);
+        }
+    }
+
+    /// Parameters, progress and the lessons' own state, for scripts.
+    pub fn get_state(&self) -> Value {
+        let mut state = serde_json::Map::new();
+        for (key, value) in self.parameters.pairs() {
+            state.insert(key.into(), value.into());
+        }
+        for lesson in &self.lessons {
+            for (key, value) in lesson.state() {
+                state.insert(format!("{}.{key}", lesson.name()), value.into());
+            }
+        }
+        state.insert("playing".into(), self.playing.into());
+        state.insert("state".into(), self.state.name().into());
+        Value::Object(state)
+    }
+
+    /// The address of exactly what is shown.
+    fn address(&self) -> String {
+        share::fragment(&self.parameters, &self.lessons)
+    }
+
+    fn share(&mut self) {
+        let address = share::link(&self.address());
+        share::copy(&address);
+        self.page.set_value("share-text", &address);
+        self.page.show("share-panel", true);
+        self.page.fill("share-title", "Link to exactly this. It is on the clipboard.");
+        if self.host.is_none() {
+            share::replace_fragment(&self.address());
+        }
+    }
+
+    fn show_embed(&mut self) {
+        let name = self.lessons.get(self.current).map_or(LESSONS[0], |lesson| lesson.name());
+        let code = share::embed_code(name, &self.parameters);
+        share::copy(&code);
+        self.page.set_value("share-text", &code);
+        self.page.show("share-panel", true);
+        self.page.fill("share-title", "Code for a course page. It is on the clipboard.");
+    }
+
+    /// Theme and language.
+    fn dress(&self) {
+        let root = &self.page.root;
+        // Both are names of attributes.
+        let _ = root.set_attribute("data-theme", self.parameters.theme.name());
+        let _ = root.set_attribute("lang", &self.parameters.lang);
+    }
+
+    /// The bar, as things stand.
+    fn refresh(&mut self) {
+        let lesson = self.lessons.get(self.current);
+        bar::refresh(&self.page, &self.parameters, lesson.map(|l| (l.name(), l.title())), self.playing);
+    }
+
+    fn page_state(&mut self, state: State, status: &str) {
+        if state != State::Error && self.state == State::Loading && !self.ready && state != State::Ready {
+            // The engine is still on its way; that is what the state says until it has come.
+            self.page.fill("status", status);
+            return;
+        }
+        self.set_state(state, status);
     }
 
     fn set_state(&mut self, state: State, status: &str) {
         self.state = state;
-        self.view.state(state, status);
+        self.set_attribute("state", state.name());
+        self.page.fill("status", web::text::escape(status));
     }
 
-    fn show_error(&mut self, message: &str) {
-        self.view.set("error", message);
-        self.set_state(State::Error, message);
+    fn set_attribute(&self, name: &str, value: &str) {
+        // Fails only for names that are not attributes.
+        let _ = self.page.root.set_attribute(&format!("data-{name}"), value);
+    }
+
+    fn unset_attribute(&self, name: &str) {
+        let _ = self.page.root.remove_attribute(&format!("data-{name}"));
+    }
+
+    fn clear_error(&mut self) {
+        self.unset_attribute("error");
+        self.page.show("error", false);
+        if self.state == State::Error {
+            self.set_state(if self.ready { State::Ready } else { State::Loading }, "Ready.");
+        }
+    }
+
+    /// Shows what went wrong and what to do, and tells the host.
+    pub fn fail(&mut self, failure: &Failure) {
+        let Failure { code, message, help } = failure;
+        self.playing = false;
+        let text = format!("{message}. {help}");
+        self.set_attribute("error", &text);
+        self.page.fill("error-text", web::text::escape(&text));
+        self.page.show("error", true);
+        self.set_state(State::Error, &text);
+        self.tell("error", json!({ "code": code, "message": message, "help": help }));
+        self.refresh();
+    }
+
+    /// Tells the host, once nothing is under way.
+    fn tell(&mut self, event: &'static str, detail: Value) {
+        self.outbox.push((event, detail));
+    }
+
+    /// What the host is to be told.
+    fn take_outbox(&mut self) -> (Option<EventTarget>, Vec<(&'static str, Value)>) {
+        (self.host.clone(), std::mem::take(&mut self.outbox))
+    }
+
+    /// Takes everything down: markup, worker, listeners.
+    pub fn destroy(&mut self) {
+        self.playing = false;
+        self.drop_worker();
+        self.listeners = None;
+        self.window = None;
+        self.lessons.clear();
+        self.page.root.set_inner_html("");
+        if !self.page.root.tag_name().eq_ignore_ascii_case("body") {
+            self.page.root.remove();
+        }
+    }
+}
+
+/// Dispatches a `CustomEvent` whose detail is an object.
+fn dispatch(host: &EventTarget, event: &str, detail: &Value) {
+    let options = CustomEventInit::new();
+    options.set_bubbles(true);
+    options.set_composed(true);
+    let detail = js_sys::JSON::parse(&detail.to_string()).unwrap_or(JsValue::NULL);
+    options.set_detail(&detail);
+    if let Ok(event) = CustomEvent::new_with_event_init_dict(event, &options) {
+        // Fails only for an event that is under way already.
+        let _ = host.dispatch_event(&event);
+    }
+}
+
+/// What the badge says of a choice whose engine is not known yet.
+fn waiting_for(choice: EngineChoice) -> &'static str {
+    match choice {
+        EngineChoice::Auto => "looking for a GPU",
+        EngineChoice::Gpu => "opening WebGPU",
+        EngineChoice::Cpu => "loading",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_a_name() {
+        assert_eq!(State::Done.name(), "done");
+        assert!(!Report::Ready.is_failure());
     }
 }

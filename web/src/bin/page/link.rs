@@ -1,9 +1,11 @@
 //! The worker, and the line to it.
 
-use js_sys::Reflect;
+use js_sys::{Array, Reflect};
 use wasm_bindgen::prelude::*;
 use web::{Command, Failure, Report};
-use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{Blob, BlobPropertyBag, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
+
+use crate::share;
 
 /// A worker; dropping it ends the worker and frees all that it holds, whatever it is doing.
 pub struct Link {
@@ -12,12 +14,9 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts a worker and hands its reports to `receive`.
-    pub fn start(receive: impl Fn(Report) + Clone + 'static) -> Result<Self, JsValue> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options("./worker_loader.js", &options)?;
-
+    /// Starts a worker from the folder `base` (where this script lies, without) and hands its reports to `receive`.
+    pub fn start(base: Option<&str>, receive: impl Fn(Report) + Clone + 'static) -> Result<Self, JsValue> {
+        let worker = spawn(&share::beside(base, "worker_loader.js"))?;
         let hear = receive.clone();
         let on_message =
             Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
@@ -46,6 +45,29 @@ impl Link {
         let text = serde_json::to_string(command).map_err(|error| error.to_string())?;
         self.worker.post_message(&JsValue::from_str(&text))
     }
+
+    /// Sends the files that a command speaks of; they come before it.
+    pub fn send_files(&self, files: &Array) -> Result<(), JsValue> {
+        self.worker.post_message(files)
+    }
+}
+
+/// A worker of the script at `address`. Browsers start workers from the page's own site only, so a script from
+/// elsewhere is imported by a line of our own.
+fn spawn(address: &str) -> Result<Worker, JsValue> {
+    let options = WorkerOptions::new();
+    options.set_type(WorkerType::Module);
+    if share::same_site(address)
+        && let Ok(worker) = Worker::new_with_options(address, &options)
+    {
+        return Ok(worker);
+    }
+    let line = format!("import {};", serde_json::Value::from(address));
+    let kind = BlobPropertyBag::new();
+    kind.set_type("text/javascript");
+    let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&line.into()), &kind)?;
+    let address = Url::create_object_url_with_blob(&blob)?;
+    Worker::new_with_options(&address, &options)
 }
 
 impl Drop for Link {

@@ -1,92 +1,157 @@
-//! The page: reads the address, starts the worker, shows what the worker reports.
+//! The surface: the full page, or one lesson inside another page.
 
 mod app;
+mod bar;
+mod dom;
+mod lessons;
 mod link;
-mod run;
-mod view;
+mod look;
+mod plane;
+mod share;
 
 use std::{cell::RefCell, rc::Rc};
 
-use js_sys::{Array, JSON};
+use js_sys::{Array, JSON, Object};
 use wasm_bindgen::prelude::*;
-use web::{EngineChoice, Settings};
-use web_sys::{Document, Event, UrlSearchParams};
+use web::{Failure, Parameters};
+use web_sys::{Element, EventTarget};
 
-use self::{app::App, view::View};
+use self::{
+    app::{App, with},
+    lessons::Pace,
+};
 
+/// Starts the full page: where the document's body asks for it with `data-fastvae="page"`. Elsewhere this module
+/// waits for [`mount`].
 fn main() {
     console_error_panic_hook::set_once();
-    let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
-    if let Err(error) = start(&document) {
-        // Only a page whose markup does not fit this program gets here.
+    let Some(body) = web_sys::window().and_then(|window| window.document()?.body()) else { return };
+    if body.get_attribute("data-fastvae").as_deref() != Some("page") {
+        return;
+    }
+    if let Err(error) = start(&body, &share::page_pairs(), None) {
         let message = describe(&error);
-        if let Some(body) = document.body() {
-            let _ = body.set_attribute("data-error", &message);
-            let _ = body.set_attribute("data-state", "error");
-        }
+        // Both are names of attributes.
+        let _ = body.set_attribute("data-error", &message);
+        let _ = body.set_attribute("data-state", "error");
         wasm_bindgen::throw_str(&message);
     }
 }
 
-fn start(document: &Document) -> Result<(), JsValue> {
-    let address = settings_from_address(document)?;
-    let view = View::new(document)?;
-    let app = App::new(view);
-    connect(document, &app)?;
-    app.borrow_mut().open(address);
-    Ok(())
+/// Parameters and state from pairs; what cannot be used becomes failures.
+fn start(
+    root: &Element,
+    pairs: &[(String, String)],
+    host: Option<EventTarget>,
+) -> Result<Rc<RefCell<App>>, JsValue> {
+    let (mut parameters, mut failures) = (Parameters::default(), Vec::new());
+    for (key, value) in pairs {
+        if let Err(failure) = parameters.set(key, value) {
+            failures.push(failure);
+        }
+    }
+    App::mount(root, parameters, failures, pairs, host)
 }
 
-/// The controls' events.
-fn connect(document: &Document, app: &Rc<RefCell<App>>) -> Result<(), JsValue> {
-    on(app, &view::element(document, "controls")?, "submit", |app, event| {
-        event.prevent_default();
-        app.go();
-    })?;
-    on(app, &view::element(document, "reset")?, "click", |app, _| app.reset())?;
-    on(app, &view::element(document, "engine")?, "change", |app, _| app.change_engine())?;
-    let window = web_sys::window().ok_or("no window")?;
-    on(app, &window, "resize", |app, _| app.draw())
+/// A mounted page or widget.
+#[wasm_bindgen]
+pub struct Widget {
+    app: Rc<RefCell<App>>,
 }
 
-fn on(
-    app: &Rc<RefCell<App>>,
-    target: &web_sys::EventTarget,
-    event: &str,
-    act: impl Fn(&mut App, Event) + 'static,
-) -> Result<(), JsValue> {
-    let app = app.clone();
-    let listener = Closure::<dyn FnMut(Event)>::new(move |event: Event| act(&mut app.borrow_mut(), event));
-    target.add_event_listener_with_callback(event, listener.as_ref().unchecked_ref())?;
-    // Lives as long as the page.
-    listener.forget();
-    Ok(())
+/// Shows the lesson inside `root`, which may lie in a shadow root. `parameters` has the attributes' names as keys.
+/// Events are dispatched on `host`: `ready`, `engine`, `step`, `eval`, `select`, `error`, `devicelost`.
+///
+/// # Errors
+/// If the browser refuses elements. Parameters that cannot be used are `error` events.
+#[wasm_bindgen]
+pub fn mount(root: &Element, parameters: &Object, host: Option<EventTarget>) -> Result<Widget, JsValue> {
+    start(root, &pairs_of(parameters), host).map(|app| Widget { app })
 }
 
-/// The settings in the address; a value that is none becomes a sentence about it.
-fn settings_from_address(document: &Document) -> Result<Result<Settings, String>, JsValue> {
-    let search = document.location().ok_or("the document has no address")?.search()?;
-    let params = UrlSearchParams::new_with_str(&search)?;
-    let pairs = js_sys::try_iter(&params)?
-        .into_iter()
-        .flatten()
-        .map(|pair| {
-            let pair = Array::from(&pair?);
-            Ok((pair.get(0).as_string().unwrap_or_default(), pair.get(1).as_string().unwrap_or_default()))
-        })
-        .collect::<Result<Vec<_>, JsValue>>()?;
-    Ok(Settings::from_pairs(pairs))
-}
+#[wasm_bindgen]
+impl Widget {
+    fn with(&self, act: impl FnOnce(&mut App) + 'static) {
+        with(&Rc::downgrade(&self.app), act);
+    }
 
-/// What the badge says of a choice whose engine is not known yet.
-fn waiting_for(choice: EngineChoice) -> &'static str {
-    match choice {
-        EngineChoice::Auto => "looking for a GPU",
-        EngineChoice::Gpu => "opening WebGPU",
-        EngineChoice::Cpu => "loading",
+    /// Goes on step by step.
+    pub fn play(&self) {
+        self.with(|app| {
+            app.unpark();
+            app.play();
+        });
+    }
+
+    /// Holds.
+    pub fn pause(&self) {
+        self.with(App::pause);
+    }
+
+    /// Goes `n` steps, one without.
+    pub fn step(&self, n: Option<u32>) {
+        self.with(move |app| app.step(n.unwrap_or(1), Pace::Step));
+    }
+
+    /// Back to the beginning.
+    pub fn reset(&self) {
+        self.with(App::reset);
+    }
+
+    /// Changes some parameters; what cannot be used is an `error` event.
+    #[wasm_bindgen(js_name = setParameters)]
+    pub fn set_parameters(&self, parameters: &Object) {
+        let pairs = pairs_of(parameters);
+        self.with(move |app| app.set_parameters(&pairs));
+    }
+
+    /// Parameters and state as an object with text values, which [`mount`] takes back.
+    #[wasm_bindgen(js_name = getState)]
+    pub fn get_state(&self) -> Result<JsValue, JsValue> {
+        let app = self.app.try_borrow().map_err(|_| JsValue::from_str("the widget is at work; ask again"))?;
+        JSON::parse(&app.get_state().to_string())
+    }
+
+    /// Takes everything down and frees it.
+    pub fn destroy(&self) {
+        self.with(App::destroy);
+    }
+
+    /// Gives the worker up; what is shown stays.
+    pub fn park(&self) {
+        self.with(App::park);
+    }
+
+    /// Takes a worker again.
+    pub fn unpark(&self) {
+        self.with(App::unpark);
     }
 }
 
+/// The entries of an object as text; null and undefined are left out, `true` is the bare attribute.
+fn pairs_of(object: &Object) -> Vec<(String, String)> {
+    Object::entries(object)
+        .iter()
+        .filter_map(|entry| {
+            let entry = Array::from(&entry);
+            let (key, value) = (entry.get(0).as_string()?, entry.get(1));
+            if value.is_null() || value.is_undefined() {
+                return None;
+            }
+            let text = match value.as_string() {
+                Some(text) => text,
+                None if Array::is_array(&value) => Array::from(&value).join(",").into(),
+                None => value
+                    .as_bool()
+                    .map(|flag| u8::from(flag).to_string())
+                    .or_else(|| JSON::stringify(&value).ok().map(String::from))?,
+            };
+            Some((key, text))
+        })
+        .collect()
+}
+
+/// An error of the browser in words.
 fn describe(error: &JsValue) -> String {
     if let Some(text) = error.as_string() {
         return text;
@@ -95,4 +160,9 @@ fn describe(error: &JsValue) -> String {
         Some(error) => String::from(error.message()),
         None => JSON::stringify(error).map(String::from).unwrap_or_default(),
     }
+}
+
+/// A failure that a lesson reports by itself.
+fn failure(code: &str, message: impl Into<String>, help: &str) -> Option<Failure> {
+    Some(Failure::new(code, message, help))
 }

@@ -3,7 +3,6 @@
 mod engine;
 mod queue;
 mod scope;
-mod training;
 
 use fastvae::{engine::Engine, selftest};
 use wasm_bindgen::prelude::*;
@@ -33,12 +32,6 @@ impl Worker {
             let obeyed = match self.commands.next().await {
                 Command::Engine { choice } => self.engine(choice).await.map(drop),
                 Command::Test { choice } => self.test(choice).await,
-                Command::Train { settings } => match self.engine(settings.engine).await {
-                    Ok(engine) => training::train(engine, &settings, &self.commands).await,
-                    Err(failure) => Err(failure),
-                },
-                // Nothing runs: too late, or too early.
-                Command::Pause | Command::Resume => Ok(()),
             };
             if let Err(failure) = obeyed {
                 scope::post(&Report::Failed(failure));

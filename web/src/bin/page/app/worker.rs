@@ -1,0 +1,165 @@
+//! The app's side of the worker: when there is one, what it is sent, and what it says.
+
+use serde_json::json;
+use web::{Command, Failure, Report};
+
+use super::{App, State, waiting_for, with};
+use crate::{describe, link::Link};
+
+impl App {
+    /// Sends a command, to a new worker where there is none.
+    pub(super) fn send(&mut self, command: Command) {
+        if self.parked {
+            return self.pending.push(command);
+        }
+        if self.link.is_none() {
+            if let Command::Engine { choice } = &command {
+                self.page.fill("badge-name", "Engine");
+                self.page.fill("badge-reason", waiting_for(*choice));
+            }
+            let this = self.this.clone();
+            let receive = move |report: Report| with(&this, move |app| app.receive(&report));
+            match Link::start(self.parameters.base.as_deref(), receive) {
+                Ok(link) => self.link = Some(link),
+                Err(error) => {
+                    return self.fail(&Failure::new(
+                        "worker",
+                        format!("the engine cannot be started: {}", describe(&error)),
+                        "The page may forbid workers; a course page needs worker-src blob: in its policy.",
+                    ));
+                }
+            }
+        }
+        match &self.link {
+            Some(link) if self.ready => {
+                if let Err(error) = link.send(&command) {
+                    self.drop_worker();
+                    self.fail(&Failure::new("worker", describe(&error), "Reload the page."));
+                }
+            }
+            _ => self.pending.push(command),
+        }
+    }
+
+    /// Ends the worker and frees all that it holds.
+    pub(super) fn drop_worker(&mut self) {
+        self.link = None;
+        self.ready = false;
+        self.pending.clear();
+    }
+
+    /// Another engine was chosen: a new worker, and the lessons ask anew.
+    pub(super) fn change_engine(&mut self) {
+        let choice = self.parameters.engine;
+        self.playing = false;
+        self.drop_worker();
+        self.set_state(State::Loading, "Loading the engine.");
+        self.send(Command::Engine { choice });
+        for index in 0..self.lessons.len() {
+            self.with_lesson(index, |lesson, context| lesson.reset(context));
+        }
+    }
+
+    /// Gives the worker up, and with it what it holds; the surface stays as it is.
+    pub fn park(&mut self) {
+        self.pause();
+        self.link = None;
+        self.ready = false;
+        self.parked = true;
+        self.page.fill("badge-name", "Parked");
+        self.page.fill("badge-reason", "press play to go on");
+    }
+
+    /// Takes a worker again.
+    pub fn unpark(&mut self) {
+        if !std::mem::take(&mut self.parked) {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.pending);
+        let choice = self.parameters.engine;
+        self.send(Command::Engine { choice });
+        for command in waiting {
+            self.send(command);
+        }
+        for index in 0..self.lessons.len() {
+            self.with_lesson(index, |lesson, context| lesson.report(context, &Report::Revived));
+        }
+    }
+
+    /// The worker says something.
+    fn receive(&mut self, report: &Report) {
+        match report {
+            Report::Ready => {
+                self.ready = true;
+                for command in std::mem::take(&mut self.pending) {
+                    self.send(command);
+                }
+                if self.state == State::Loading {
+                    self.set_state(State::Ready, "Ready.");
+                }
+                if std::mem::take(&mut self.parameters.autostart) {
+                    self.play();
+                }
+            }
+            Report::Engine { adapter, reason } => self.show_engine(adapter.as_deref(), reason),
+            Report::Tested { passed, failures } => self.show_tested(*passed, failures),
+            Report::Lost { message, engine } => {
+                self.tell("devicelost", json!({ "message": message, "engine": engine }));
+            }
+            Report::Failed(failure) => {
+                // What the worker held may be broken: the next command gets a new one.
+                if failure.is_fatal() {
+                    self.drop_worker();
+                }
+                self.fail(failure);
+            }
+            _ => {}
+        }
+        for index in 0..self.lessons.len() {
+            self.with_lesson(index, |lesson, context| lesson.report(context, report));
+        }
+        if self.playing {
+            self.advance();
+        }
+        self.refresh();
+    }
+
+    fn show_engine(&mut self, adapter: Option<&str>, reason: &str) {
+        let engine = if adapter.is_some() { "gpu" } else { "cpu" };
+        self.set_attribute("engine", engine);
+        self.set_attribute("reason", reason);
+        match adapter {
+            Some(adapter) => {
+                self.set_attribute("adapter", adapter);
+                self.page.fill("badge-name", "WebGPU");
+                self.page.fill("badge-reason", web::text::escape(&format!("{adapter}; {reason}")));
+            }
+            None => {
+                self.unset_attribute("adapter");
+                self.page.fill("badge-name", "CPU");
+                self.page.fill("badge-reason", web::text::escape(reason));
+            }
+        }
+        self.tell("engine", json!({ "engine": engine, "adapter": adapter, "reason": reason }));
+        if self.state == State::Loading {
+            self.set_state(State::Ready, "Ready.");
+        }
+    }
+
+    fn show_tested(&mut self, passed: usize, failures: &[String]) {
+        let (attribute, text) = if failures.is_empty() {
+            (
+                format!("passed {passed}"),
+                format!("Self-test: {passed} of {passed} checks passed on this engine."),
+            )
+        } else {
+            let list = failures.join("; ");
+            (
+                format!("failed: {list}"),
+                format!("Self-test: {} checks failed on this engine: {list}", failures.len()),
+            )
+        };
+        self.set_attribute("selftest", &attribute);
+        self.page.fill("tested", web::text::escape(&text));
+    }
+}

@@ -1,0 +1,133 @@
+//! Addresses: of this page with its state, of files beside it, and of the code that puts it elsewhere.
+
+use wasm_bindgen::prelude::*;
+use web::{Parameters, text};
+use web_sys::Url;
+
+use crate::{dom, lessons::Lesson};
+
+#[wasm_bindgen]
+extern "C" {
+    type ImportMeta;
+    #[wasm_bindgen(method, getter)]
+    fn url(this: &ImportMeta) -> String;
+    #[wasm_bindgen(thread_local_v2, js_namespace = import, js_name = meta)]
+    static IMPORT_META: ImportMeta;
+}
+
+/// The address of a file in `base`, or in the folder of this script.
+pub fn beside(base: Option<&str>, file: &str) -> String {
+    let script = IMPORT_META.with(ImportMeta::url);
+    let resolve = |path: &str, base: &str| Url::new_with_base(path, base).map(|url| url.href()).ok();
+    let folder = match base {
+        Some(base) => resolve(base, &page_address()).map(|base| format!("{}/", base.trim_end_matches('/'))),
+        None => None,
+    };
+    resolve(file, folder.as_deref().unwrap_or(&script)).unwrap_or_else(|| file.to_owned())
+}
+
+fn page_address() -> String {
+    dom::window().and_then(|window| window.location().href().ok()).unwrap_or_default()
+}
+
+/// Whether an address is of the site that the page came from.
+pub fn same_site(address: &str) -> bool {
+    let origin = |address: &str| Url::new(address).map(|url| url.origin()).ok();
+    let here = dom::window().and_then(|window| window.location().origin().ok());
+    here.is_some() && origin(address) == here && here.as_deref() != Some("null")
+}
+
+/// Query and fragment of the page's address, the fragment last.
+pub fn page_pairs() -> Vec<(String, String)> {
+    let Some(location) = dom::window().map(|window| window.location()) else { return Vec::new() };
+    let mut pairs = text::pairs(&location.search().unwrap_or_default());
+    pairs.extend(text::pairs(&location.hash().unwrap_or_default()));
+    pairs
+}
+
+/// Parameters and state as a fragment.
+pub fn fragment(parameters: &Parameters, lessons: &[Box<dyn Lesson>]) -> String {
+    let mut pairs: Vec<String> = parameters
+        .pairs()
+        .into_iter()
+        .map(|(key, value)| format!("{key}={}", text::encode(&value)))
+        .collect();
+    for lesson in lessons {
+        pairs.extend(
+            lesson
+                .state()
+                .into_iter()
+                .map(|(key, value)| format!("{}.{key}={}", lesson.name(), text::encode(&value))),
+        );
+    }
+    pairs.join("&")
+}
+
+/// The page with a fragment: the full page, wherever the widget stands.
+pub fn link(fragment: &str) -> String {
+    format!("{}#{fragment}", beside(None, "index.html"))
+}
+
+/// Makes the fragment the page's own, without a step back.
+pub fn replace_fragment(fragment: &str) {
+    if let Some(history) = dom::window().and_then(|window| window.history().ok()) {
+        // Sandboxed pages refuse; the link can still be copied.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("#{fragment}")));
+    }
+}
+
+/// Puts text on the clipboard, where the page may.
+pub fn copy(text: &str) {
+    if let Some(window) = dom::window() {
+        let clipboard = window.navigator().clipboard();
+        if !clipboard.is_undefined() {
+            let written = clipboard.write_text(text);
+            wasm_bindgen_futures::spawn_local(async move {
+                // The text is shown too, to be copied by hand.
+                let _ = wasm_bindgen_futures::JsFuture::from(written).await;
+            });
+        }
+    }
+}
+
+/// What a course page pastes to show one lesson.
+pub fn embed_code(lesson: &str, parameters: &Parameters) -> String {
+    let attributes: String = parameters
+        .pairs()
+        .into_iter()
+        .filter(|(key, _)| *key != "lesson")
+        .map(|(key, value)| format!(" {key}=\"{}\"", text::escape(&value)))
+        .collect();
+    let query: String = parameters
+        .pairs()
+        .into_iter()
+        .filter(|(key, _)| *key != "lesson")
+        .map(|(key, value)| format!("&amp;{key}={}", text::encode(&value)))
+        .collect();
+    format!(
+        "<script type=\"module\" src=\"{}\"></script>\n<fast-vae lesson=\"{lesson}\"{attributes}></fast-vae>\n\n\
+         <!-- where scripts are not allowed -->\n\
+         <iframe src=\"{}?lesson={lesson}{query}\" loading=\"lazy\" title=\"FastVAE: {lesson}\" \
+         style=\"width: 100%; height: 44rem; border: 0\"></iframe>\n",
+        beside(None, "embed.js"),
+        beside(None, "embed.html"),
+    )
+}
+
+/// Saves text as a file.
+pub fn download(name: &str, kind: &str, content: &JsValue) -> Result<(), JsValue> {
+    let document = dom::window().and_then(|window| window.document()).ok_or("no document")?;
+    let options = web_sys::BlobPropertyBag::new();
+    options.set_type(kind);
+    let blob = web_sys::Blob::new_with_u8_array_sequence_and_options(&js_sys::Array::of1(content), &options)?;
+    let address = Url::create_object_url_with_blob(&blob)?;
+    let anchor: web_sys::HtmlAnchorElement = document.create_element("a")?.dyn_into()?;
+    anchor.set_href(&address);
+    anchor.set_download(name);
+    anchor.click();
+    // The browser has taken what it needs by then.
+    dom::later(10_000, move || {
+        let _ = Url::revoke_object_url(&address);
+    });
+    Ok(())
+}

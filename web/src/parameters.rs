@@ -1,0 +1,386 @@
+//! What a page or a widget is asked to show: attributes of the element, keys of an address, properties in scripts.
+
+use fastvae::config::Loss;
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, samplers};
+
+/// The parts of the lesson, in order.
+pub const LESSONS: [&str; 8] =
+    ["softmax", "importance", "midx", "fidelity", "race", "scale", "recommend", "teacher"];
+
+/// Names of the attributes, as they are written in addresses.
+pub const KEYS: [&str; 15] = [
+    "lesson",
+    "items",
+    "k",
+    "dim",
+    "samplers",
+    "negatives",
+    "seed",
+    "speed",
+    "hide",
+    "theme",
+    "lang",
+    "engine",
+    "background",
+    "data",
+    "base",
+];
+
+/// What can be hidden.
+pub const HIDEABLE: [&str; 7] = ["bar", "text", "formula", "seed", "speed", "share", "data"];
+
+/// Which engine to run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// A hardware GPU if the browser offers one, else the CPU engine.
+    #[default]
+    Auto,
+    /// WebGPU, on a software adapter too.
+    Gpu,
+    /// The CPU engine in wasm.
+    Cpu,
+}
+
+/// How long a step is looked at before the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Speed {
+    /// Each part of a step by itself.
+    Slow,
+    /// A step a second.
+    #[default]
+    Normal,
+    /// Ten steps a second.
+    Fast,
+    /// As fast as it goes.
+    Max,
+}
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    Auto,
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+/// Every attribute, with its default where there is one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    /// The part to show, one of [`LESSONS`]; all of them without.
+    pub lesson: Option<String>,
+    /// Items: of the small catalogues, or the most popular of a data set that are kept.
+    pub items: Option<u32>,
+    /// Codewords of each codebook, K.
+    pub k: u32,
+    /// Width of the item vectors in the lessons on a small catalogue.
+    pub dim: u32,
+    /// Who takes part.
+    pub samplers: Vec<Loss>,
+    /// Negatives a user.
+    pub negatives: u32,
+    /// Seed of the built-in set, the start values and every draw.
+    pub seed: u32,
+    /// Pace of the play button.
+    pub speed: Speed,
+    /// Which controls are not shown, some of [`HIDEABLE`].
+    pub hide: Vec<String>,
+    /// Light or dark.
+    pub theme: Theme,
+    /// Language of the text.
+    pub lang: String,
+    /// Engine to run on.
+    pub engine: EngineChoice,
+    /// Whether play goes on while the page is hidden.
+    pub background: bool,
+    /// Address of a data set beside the page; the built-in set without.
+    pub data: Option<String>,
+    /// Address of the folder that this program was published in; where its script lies without.
+    pub base: Option<String>,
+    /// Passes over the users.
+    pub epochs: u32,
+    /// Play without waiting for the button.
+    pub autostart: bool,
+    /// Run the kernels' self-tests first.
+    pub selftest: bool,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            lesson: None,
+            items: None,
+            k: 8,
+            dim: 2,
+            samplers: vec![Loss::Uniform, Loss::Popularity, Loss::MidxPopularity, Loss::Full],
+            negatives: 100,
+            seed: 0,
+            speed: Speed::Normal,
+            hide: Vec::new(),
+            theme: Theme::Auto,
+            lang: "en".into(),
+            engine: EngineChoice::Auto,
+            background: false,
+            data: None,
+            base: None,
+            epochs: 20,
+            autostart: false,
+            selftest: false,
+        }
+    }
+}
+
+/// Names of the speeds, slowest first.
+pub const SPEEDS: [(&str, Speed); 4] =
+    [("slow", Speed::Slow), ("normal", Speed::Normal), ("fast", Speed::Fast), ("max", Speed::Max)];
+
+/// Names of the themes.
+pub const THEMES: [(&str, Theme); 3] =
+    [("auto", Theme::Auto), ("light", Theme::Light), ("dark", Theme::Dark)];
+
+/// Names of the engines.
+pub const ENGINES: [(&str, EngineChoice); 3] =
+    [("auto", EngineChoice::Auto), ("gpu", EngineChoice::Gpu), ("cpu", EngineChoice::Cpu)];
+
+fn named<T: Copy>(table: &[(&'static str, T)], name: &str) -> Option<T> {
+    table.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+}
+
+fn name_of<T: PartialEq>(table: &[(&'static str, T)], value: &T) -> &'static str {
+    table.iter().find(|(_, known)| known == value).map_or("", |(name, _)| name)
+}
+
+impl Speed {
+    /// The name used in addresses.
+    pub fn name(self) -> &'static str {
+        name_of(&SPEEDS, &self)
+    }
+
+    /// Milliseconds from one step to the next.
+    pub fn interval(self) -> u32 {
+        match self {
+            Self::Slow => 1500,
+            Self::Normal => 700,
+            Self::Fast => 100,
+            Self::Max => 0,
+        }
+    }
+}
+
+impl EngineChoice {
+    /// The name used in addresses.
+    pub fn name(self) -> &'static str {
+        name_of(&ENGINES, &self)
+    }
+}
+
+impl Theme {
+    /// The name used in addresses.
+    pub fn name(self) -> &'static str {
+        name_of(&THEMES, &self)
+    }
+}
+
+impl Parameters {
+    /// Most epochs the page runs.
+    pub const MAX_EPOCHS: u32 = 1000;
+
+    /// Sets one parameter from text. Unknown keys are left alone and give `false`.
+    ///
+    /// # Errors
+    /// A failure with code `parameter` that names the key, the value and what is expected.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Failure> {
+        let value = value.trim();
+        let expected = |what: &str| {
+            Failure::new(
+                "parameter",
+                format!("{key}={value} cannot be used: {what} is expected"),
+                "Correct the address or the attribute; the default is in force meanwhile.",
+            )
+        };
+        let number = |low: u32, high: u32| {
+            value
+                .parse()
+                .ok()
+                .filter(|number| (low..=high).contains(number))
+                .ok_or_else(|| expected(&format!("a whole number from {low} to {high}")))
+        };
+        let flag = || match value {
+            "" | "1" | "true" => Ok(true),
+            "0" | "false" => Ok(false),
+            _ => Err(expected("0 or 1")),
+        };
+        let address = || (!value.is_empty()).then(|| value.to_owned());
+        match key {
+            "lesson" if value.is_empty() || value == "all" => self.lesson = None,
+            "lesson" => {
+                if !LESSONS.contains(&value) {
+                    return Err(expected(&either(&LESSONS)));
+                }
+                self.lesson = Some(value.into());
+            }
+            "items" => self.items = if value.is_empty() { None } else { Some(number(4, 10_000_000)?) },
+            "k" => self.k = number(2, 256)?,
+            "dim" => {
+                self.dim = number(2, 256)?;
+                if !self.dim.is_multiple_of(2) {
+                    self.dim = Self::default().dim;
+                    return Err(expected("an even number"));
+                }
+            }
+            "samplers" | "loss" => {
+                let mut chosen = Vec::new();
+                for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                    let sampler = samplers::parse(name).ok_or_else(|| {
+                        expected(&format!("one or several of {}", samplers::names().join(", ")))
+                    })?;
+                    if !chosen.contains(&sampler) {
+                        chosen.push(sampler);
+                    }
+                }
+                if chosen.is_empty() {
+                    return Err(expected(&format!("one or several of {}", samplers::names().join(", "))));
+                }
+                self.samplers = chosen;
+            }
+            "negatives" => self.negatives = number(1, 10_000)?,
+            "seed" => self.seed = number(0, u32::MAX)?,
+            "speed" => {
+                self.speed = named(&SPEEDS, value).ok_or_else(|| expected("slow, normal, fast or max"))?;
+            }
+            "hide" => {
+                let parts = || value.split([',', ' ']).map(str::trim).filter(|part| !part.is_empty());
+                if parts().any(|part| !HIDEABLE.contains(&part)) {
+                    return Err(expected(&format!("some of {}", HIDEABLE.join(", "))));
+                }
+                self.hide = parts().map(str::to_owned).collect();
+            }
+            "theme" => self.theme = named(&THEMES, value).ok_or_else(|| expected("auto, light or dark"))?,
+            "lang" => {
+                if value != "en" && !value.starts_with("en-") {
+                    return Err(expected("en, the one language there is so far,"));
+                }
+                self.lang = value.into();
+            }
+            "engine" => self.engine = named(&ENGINES, value).ok_or_else(|| expected("auto, gpu or cpu"))?,
+            "background" => self.background = flag()?,
+            "data" => self.data = address(),
+            "base" => self.base = address(),
+            "epochs" => self.epochs = number(1, Self::MAX_EPOCHS)?,
+            "autostart" => self.autostart = flag()?,
+            "selftest" => self.selftest = flag()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What differs from the defaults, as an address has it.
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let samplers: Vec<&str> = self.samplers.iter().map(|&sampler| samplers::name(sampler)).collect();
+        let all = |p: &Self| {
+            [
+                ("lesson", p.lesson.clone().unwrap_or_default()),
+                ("items", p.items.map(|items| items.to_string()).unwrap_or_default()),
+                ("k", p.k.to_string()),
+                ("dim", p.dim.to_string()),
+                ("negatives", p.negatives.to_string()),
+                ("seed", p.seed.to_string()),
+                ("speed", p.speed.name().into()),
+                ("hide", p.hide.join(",")),
+                ("theme", p.theme.name().into()),
+                ("engine", p.engine.name().into()),
+                ("data", p.data.clone().unwrap_or_default()),
+                ("epochs", p.epochs.to_string()),
+            ]
+        };
+        let standard = Self::default();
+        let mut pairs: Vec<_> = all(self).into_iter().filter(|pair| !all(&standard).contains(pair)).collect();
+        if self.samplers != standard.samplers {
+            pairs.push(("samplers", samplers.join(",")));
+        }
+        pairs
+    }
+
+    /// Whether a part of the surface is wanted.
+    pub fn shows(&self, part: &str) -> bool {
+        !self.hide.iter().any(|hidden| hidden == part)
+    }
+}
+
+/// `a, b or c`.
+fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).into(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_key_and_writes_it_back() {
+        let pairs = [
+            ("lesson", "midx"),
+            ("items", "300"),
+            ("k", "16"),
+            ("dim", "8"),
+            ("samplers", "uniform,midx-pop"),
+            ("negatives", "50"),
+            ("seed", "7"),
+            ("speed", "max"),
+            ("hide", "bar,text"),
+            ("theme", "dark"),
+            ("engine", "gpu"),
+            ("data", "data/ml-latest-small.zip"),
+            ("epochs", "3"),
+        ];
+        let mut read = Parameters::default();
+        for (key, value) in pairs {
+            assert!(read.set(key, value).unwrap(), "{key}");
+        }
+        assert_eq!(read.samplers, [Loss::Uniform, Loss::MidxPopularity]);
+        let mut again = Parameters::default();
+        for (key, value) in read.pairs() {
+            again.set(key, &value).unwrap();
+        }
+        assert_eq!(again, read);
+        assert!(Parameters::default().pairs().is_empty());
+    }
+
+    #[test]
+    fn leaves_unknown_keys_alone() {
+        let mut parameters = Parameters::default();
+        assert!(!parameters.set("utm_source", "course").unwrap());
+        assert_eq!(parameters, Parameters::default());
+    }
+
+    #[test]
+    fn names_the_key_that_is_wrong_and_keeps_the_default() {
+        for (key, value) in [
+            ("engine", "abacus"),
+            ("seed", "-1"),
+            ("epochs", "0"),
+            ("lesson", "sums"),
+            ("samplers", "uniform,hinge"),
+            ("k", "1"),
+            ("dim", "3"),
+            ("hide", "everything"),
+            ("lang", "tlh"),
+            ("theme", "pink"),
+        ] {
+            let mut parameters = Parameters::default();
+            let failure = parameters.set(key, value).unwrap_err();
+            assert!(failure.message.contains(&format!("{key}={value}")), "{}", failure.message);
+            assert_eq!((parameters, failure.code.as_str()), (Parameters::default(), "parameter"));
+        }
+    }
+}
