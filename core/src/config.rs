@@ -101,6 +101,33 @@ pub enum Loss {
     MidxPopularity,
 }
 
+impl Loss {
+    /// Every loss by the name that configuration files and the command line use.
+    pub const NAMED: [(&'static str, Self); 6] = [
+        ("full", Self::Full),
+        ("uniform", Self::Uniform),
+        ("popularity", Self::Popularity),
+        ("midx", Self::Midx),
+        ("midx-uniform", Self::MidxUniform),
+        ("midx-popularity", Self::MidxPopularity),
+    ];
+
+    /// The names alone.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::NAMED.iter().map(|(name, _)| *name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMED.iter().find(|(_, loss)| *loss == self).map_or("full", |(name, _)| name)
+    }
+
+    /// Whether negatives come from an inverted multi-index.
+    pub fn indexed(self) -> bool {
+        matches!(self, Self::Midx | Self::MidxUniform | Self::MidxPopularity)
+    }
+}
+
 /// What an item's count means for popularity proposals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -307,7 +334,7 @@ impl Config {
                 ),
             ));
         }
-        if matches!(loss.loss, Loss::Midx | Loss::MidxUniform | Loss::MidxPopularity) {
+        if loss.loss.indexed() {
             if !(2..=256).contains(&loss.codewords) {
                 return Err(Error::setting("codewords", format!("{} is outside of 2..=256", loss.codewords)));
             }

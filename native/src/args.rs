@@ -150,6 +150,11 @@ fn described(arg: Arg, value: &Value) -> Arg {
     if let Some(long) = long { arg.long_help(long) } else { arg }
 }
 
+/// The names of the losses, as a flag's possible values.
+pub fn losses() -> clap::builder::PossibleValuesParser {
+    fastvae::config::Loss::names().collect::<Vec<_>>().into()
+}
+
 /// A number that is one: no NaN, no infinity.
 pub fn finite<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
     match text.parse::<T>() {

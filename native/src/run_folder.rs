@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fastvae::{Error, Result, config::Loss, run_config::RunConfig};
+use fastvae::{Error, Result, run_config::RunConfig};
 
 /// A folder that holds, or will hold, one run.
 pub struct RunFolder(PathBuf);
@@ -61,14 +61,7 @@ impl RunFolder {
         fs::create_dir_all(runs).map_err(|error| Error::io("create", runs, error))?;
         let name: String =
             data.chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '-' }).collect();
-        let loss = match config.loss.loss {
-            Loss::Full => "full",
-            Loss::Uniform => "uniform",
-            Loss::Popularity => "popularity",
-            Loss::Midx => "midx",
-            Loss::MidxUniform => "midx-uniform",
-            Loss::MidxPopularity => "midx-popularity",
-        };
+        let loss = config.loss.loss.name();
         let seed = config.training.seed;
         for number in 1u32.. {
             let path = runs.join(format!("{name}-{loss}-{seed}-{number}"));

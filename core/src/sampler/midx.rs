@@ -46,7 +46,7 @@ impl Midx {
 }
 
 impl Proposal for Midx {
-    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
         let Some(index) = &self.index else { return };
         let (k, rows, cells) = (self.codewords, draw.groups.rows(), index.cells());
         let width = index.stacked().len() / (2 * k);
@@ -73,14 +73,18 @@ impl Proposal for Midx {
             cells: cells.clone(),
             rng: draw.rng,
             step: draw.step,
-            negatives: samples.negatives.clone(),
+            negatives: negatives.clone(),
         });
+    }
+
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+        let Some(index) = &self.index else { return };
         for (items, output) in draw.lookups(samples) {
             recording.push(MidxLogQ {
                 groups: draw.groups,
                 scores: self.scores.clone(),
                 log_z: self.log_z.clone(),
-                cells: cells.clone(),
+                cells: index.cells().clone(),
                 items,
                 output: output.clone(),
             });

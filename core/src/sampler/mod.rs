@@ -89,8 +89,18 @@ pub trait Proposal {
     /// Shows the item vectors that every step will meet, for proposals that read them as they move.
     fn attach(&mut self, _catalogue: &Catalogue) {}
 
+    /// Appends the kernels that draw the candidates.
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>);
+
+    /// Appends the kernels that look up log q of `samples.negatives`, whoever drew them, and of the entries.
+    /// They may use what [`Proposal::draw`] has left, which comes before them in the same recording.
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples);
+
     /// Appends the kernels that fill `samples`.
-    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples);
+    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+        self.draw(recording, draw, &samples.negatives);
+        self.log_q(recording, draw, samples);
+    }
 
     /// Looks at the item vectors again; `None` where there is nothing to look at. `step` tells the random
     /// numbers of this refresh from others'.

@@ -48,15 +48,18 @@ impl Popularity {
 }
 
 impl Proposal for Popularity {
-    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
         recording.push(DrawStatic {
             groups: draw.groups,
             items: self.items,
             table: Some(self.table.clone()),
             rng: draw.rng,
             step: draw.step,
-            negatives: samples.negatives.clone(),
+            negatives: negatives.clone(),
         });
+    }
+
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
         record_lookups(recording, &self.log_q, draw, samples);
     }
 

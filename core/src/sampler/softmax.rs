@@ -70,7 +70,7 @@ impl Proposal for SoftmaxMidx {
         self.catalogue = Some(catalogue.clone());
     }
 
-    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
         let (Some(index), Some(catalogue)) = (&self.index, &self.catalogue) else { return };
         let (rows, width, cells) = (draw.groups.rows(), catalogue.width, index.cells());
         let mut product = MatMul::new(
@@ -99,8 +99,11 @@ impl Proposal for SoftmaxMidx {
             cells: cells.clone(),
             rng: draw.rng,
             step: draw.step,
-            negatives: samples.negatives.clone(),
+            negatives: negatives.clone(),
         });
+    }
+
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
         for (items, output) in draw.lookups(samples) {
             recording.push(SoftmaxLogQ {
                 groups: draw.groups,

@@ -34,7 +34,7 @@ pub struct StepArgs {
 pub struct EpochArgs {
     /// The losses to compare.
     #[arg(long, value_name = "LOSS,..", value_delimiter = ',', default_value = "full,midx-popularity",
-        value_parser = ["full", "uniform", "popularity", "midx", "midx-uniform", "midx-popularity"])]
+        value_parser = super::losses())]
     pub losses: Vec<String>,
     /// Epochs to measure of each, after one to warm up.
     #[arg(long, value_name = "N", default_value_t = 3)]

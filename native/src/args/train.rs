@@ -133,7 +133,7 @@ pub struct LossArgs {
     /// The softmax over all items, or a sampled one by where its negatives come from; `midx-*` draw from
     /// the inverted multi-index.
     #[arg(long, value_name = "LOSS",
-        value_parser = ["full", "uniform", "popularity", "midx", "midx-uniform", "midx-popularity"])]
+        value_parser = super::losses())]
     pub loss: Option<String>,
     /// Negatives that each user sees.
     #[arg(long, value_name = "C")]
