@@ -67,6 +67,9 @@ pub struct Numbers {
     pub rng: Rng,
 }
 
+/// Logits of a step that are kept whole, 64 MiB of them: the second sweep then need not compute them again,
+/// a quarter of the products of a step.
+const KEPT_LOGITS: usize = 1 << 24;
 /// Logits of a block of items that stay in a second-level cache on the CPU.
 const CPU_BLOCK_LOGITS: usize = 1 << 18;
 /// Logits of a block that give a GPU enough to do.
@@ -88,7 +91,8 @@ impl StepPlan {
         let entries: usize = lengths[..batch].iter().sum();
         let head = if config.loss.loss == Loss::Full {
             let logits = if engine.is_cpu() { CPU_BLOCK_LOGITS } else { GPU_BLOCK_LOGITS };
-            let block = (logits / rows).clamp(64, items.max(64)).min(items);
+            let block =
+                if rows * items <= KEPT_LOGITS { items } else { (logits / rows).max(64).min(items) };
             Head::Full {
                 logits: engine.zeros("logits of a block", rows * block)?,
                 maximum: engine.zeros("largest logits", rows)?,
@@ -300,7 +304,8 @@ impl StepPlan {
         }
     }
 
-    /// The full softmax in two sweeps over blocks of items; the second updates each block's rows.
+    /// The full softmax in two sweeps over blocks of items; the second updates each block's rows. A single block
+    /// still holds its logits when the second sweep comes.
     fn record_full(
         &self,
         recording: &mut Recording,
@@ -343,7 +348,9 @@ impl StepPlan {
             });
         }
         for (start, count) in blocks() {
-            recording.push(score(start, count));
+            if *block < items {
+                recording.push(score(start, count));
+            }
             recording.push(SoftmaxGradient {
                 logits: logits.clone(),
                 batch: batch.users,
