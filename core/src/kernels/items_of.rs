@@ -51,13 +51,15 @@ impl ItemsOf {
         }
     }
 
-    /// `output = value(group, item)` for each of them, on threads.
+    /// `output = value(prepare(group), item)` for each of them, on threads; `prepare` is called anew where the
+    /// group changes.
     #[inline(always)]
-    pub(super) fn fill(
+    pub(super) fn fill<S>(
         &self,
         groups: &Groups,
         output: &Buffer<f32>,
-        value: impl Fn(usize, u32) -> f32 + Sync + Send,
+        prepare: impl Fn(usize) -> S + Sync + Send,
+        value: impl Fn(&S, u32) -> f32 + Sync + Send,
     ) {
         let mut output = output.write();
         let output = &mut output[..self.outputs(groups)];
@@ -68,8 +70,9 @@ impl ItemsOf {
                     simd::dispatch(
                         #[inline(always)]
                         || {
+                            let prepared = prepare(group);
                             for (output, &item) in output.iter_mut().zip(&items[group * candidates..]) {
-                                *output = value(group, item);
+                                *output = value(&prepared, item);
                             }
                         },
                     );
@@ -82,11 +85,19 @@ impl ItemsOf {
                     simd::dispatch(
                         #[inline(always)]
                         || {
+                            let group_of = |at: usize| {
+                                let row = at / entries * groups.batch + rows[at % entries] as usize;
+                                groups.of_row(row)
+                            };
+                            let mut group = group_of(piece * PIECE);
+                            let mut prepared = prepare(group);
                             for (i, output) in output.iter_mut().enumerate() {
                                 let at = piece * PIECE + i;
-                                let (sample, entry) = (at / entries, at % entries);
-                                let row = sample * groups.batch + rows[entry] as usize;
-                                *output = value(groups.of_row(row), items[entry]);
+                                if group_of(at) != group {
+                                    group = group_of(at);
+                                    prepared = prepare(group);
+                                }
+                                *output = value(&prepared, items[at % entries]);
                             }
                         },
                     );

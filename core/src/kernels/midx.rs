@@ -349,14 +349,12 @@ impl Kernel for MidxLogQ {
         let (k, groups) = (self.cells.codewords, self.groups);
         let (scores, log_z) = (self.scores.read(), self.log_z.read());
         let (cell_of, item_log_weights) = (self.cells.cell_of.read(), self.cells.item_log_weights.read());
-        let log_q = |row: usize, cell: u32| {
+        let prepare = |group| Mixture::new(&groups, group, k, &scores, &log_z);
+        self.items.fill(&groups, &self.output, prepare, |mixture, item| {
+            let cell = cell_of[item as usize];
             // 32-bit division is several times faster than 64-bit.
             let (k1, k2) = ((cell / k as u32) as usize, (cell % k as u32) as usize);
-            scores[row * 2 * k + k1] + scores[row * 2 * k + k + k2] - log_z[row]
-        };
-        self.items.fill(&groups, &self.output, |group, item| {
-            let cell = cell_of[item as usize];
-            item_log_weights[item as usize] + groups.mix(group, |row| log_q(row, cell))
+            item_log_weights[item as usize] + mixture.log_q(k1, k2)
         });
     }
 
@@ -384,5 +382,71 @@ impl Kernel for MidxLogQ {
             },
             gpu::Work::Threads(total),
         );
+    }
+}
+
+/// The mixture of a group, as powers by codeword where there are several rows: an item then costs a product a
+/// row instead of an exponential.
+struct Mixture<'a> {
+    groups: &'a Groups,
+    group: usize,
+    k: usize,
+    scores: &'a [f32],
+    log_z: &'a [f32],
+    /// Rows that draw; 0 where powers would not stay in range.
+    rows: usize,
+    /// `exp(r1 + max r2 - log z) drawn / C`, K x rows.
+    first: Vec<f32>,
+    /// `exp(r2 - max r2)`, K x rows.
+    second: Vec<f32>,
+}
+
+/// Sums of powers below this have lost digits, and are taken of differences instead.
+const SMALLEST_SUM: f32 = 1e-25;
+/// Larger exponents would weigh what the second powers have lost below e^-87.
+const LARGEST_EXPONENT: f32 = 10.0;
+
+impl<'a> Mixture<'a> {
+    #[inline(always)]
+    fn new(groups: &'a Groups, group: usize, k: usize, scores: &'a [f32], log_z: &'a [f32]) -> Self {
+        let range = groups.rows_of(group);
+        let size = range.len();
+        let mut rows = if size == 1 { 0 } else { size.min(groups.candidates) };
+        let (mut first, mut second) = (vec![0.0; k * rows], vec![0.0; k * rows]);
+        for (member, row) in range.take(rows).enumerate() {
+            let (r1, r2) = scores[row * 2 * k..][..2 * k].split_at(k);
+            let top = simd::max(r2);
+            let drawn = groups.drawn_by(member, size) as f32 / groups.candidates as f32;
+            let shift = top - log_z[row];
+            if simd::max(r1) + shift > LARGEST_EXPONENT {
+                rows = 0;
+                break;
+            }
+            for (k1, r1) in r1.iter().enumerate() {
+                first[k1 * rows + member] = drawn * simd::exp(r1 + shift);
+            }
+            for (k2, r2) in r2.iter().enumerate() {
+                second[k2 * rows + member] = simd::exp(r2 - top);
+            }
+        }
+        Self { groups, group, k, scores, log_z, rows, first, second }
+    }
+
+    /// log q of an item of weight one in cell (k1, k2).
+    #[inline(always)]
+    fn log_q(&self, k1: usize, k2: usize) -> f32 {
+        if self.rows > 0 {
+            let sum = simd::dot(
+                &self.first[k1 * self.rows..][..self.rows],
+                &self.second[k2 * self.rows..][..self.rows],
+            );
+            if sum > SMALLEST_SUM {
+                return sum.ln();
+            }
+        }
+        self.groups.mix(self.group, |row| {
+            let scores = &self.scores[row * 2 * self.k..][..2 * self.k];
+            scores[k1] + scores[self.k + k2] - self.log_z[row]
+        })
     }
 }

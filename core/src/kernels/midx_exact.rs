@@ -228,8 +228,12 @@ impl Kernel for SoftmaxLogQ {
     fn cpu(&self) {
         let (logits, log_z) = (self.logits.read(), self.log_z.read());
         let log_q = |row: usize, item: u32| logits[row * self.catalogue + item as usize] - log_z[row];
-        self.items
-            .fill(&self.groups, &self.output, |group, item| self.groups.mix(group, |row| log_q(row, item)));
+        self.items.fill(
+            &self.groups,
+            &self.output,
+            |group| group,
+            |&group, item| self.groups.mix(group, |row| log_q(row, item)),
+        );
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {

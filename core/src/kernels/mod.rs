@@ -12,6 +12,7 @@ mod gather_batch;
 mod groups;
 mod items_of;
 mod kmeans;
+mod local_product;
 mod matmul;
 mod midx;
 mod midx_exact;

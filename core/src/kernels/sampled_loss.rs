@@ -2,7 +2,7 @@
 
 use fastvae_shaders::{sampled_coefficients, sampled_logits, sampled_query_gradient};
 
-use super::groups::Groups;
+use super::{groups::Groups, local_product::local_product};
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
@@ -277,7 +277,7 @@ impl Input<'_> {
             self.gather(ids, &mut tile);
             let start = index * TILE;
             // C = Q T': members x tile.
-            product(
+            local_product(
                 rows.len(),
                 ids.len(),
                 self.width,
@@ -317,7 +317,7 @@ impl Input<'_> {
         for (index, ids) in candidates.chunks(TILE).enumerate() {
             self.gather(ids, &mut tile);
             let start = index * TILE;
-            product(
+            local_product(
                 rows.len(),
                 self.width,
                 ids.len(),
@@ -421,49 +421,5 @@ impl Input<'_> {
             *logit = weight * simd::exp(*logit - log_count - log_partition);
         }
         loss
-    }
-}
-
-/// `C[m x n] (+)= A[m x k] B[k x n]` with strides (row, column), on this thread.
-#[inline(always)]
-fn product(
-    m: usize,
-    n: usize,
-    k: usize,
-    a: &[f32],
-    (a_row, a_column): (usize, usize),
-    b: &[f32],
-    (b_row, b_column): (usize, usize),
-    c: &mut [f32],
-    c_row: usize,
-    add: bool,
-) {
-    debug_assert!(
-        a.len() > (m - 1) * a_row + (k - 1) * a_column && b.len() > (k - 1) * b_row + (n - 1) * b_column
-    );
-    assert!(c.len() >= (m - 1) * c_row + n);
-    // SAFETY: the views lie inside their slices, as asserted, and C is borrowed exclusively.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            c_row as isize,
-            add,
-            a.as_ptr(),
-            a_column as isize,
-            a_row as isize,
-            b.as_ptr(),
-            b_column as isize,
-            b_row as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
     }
 }

@@ -2,7 +2,9 @@
 
 use fastvae_shaders::{update_rows, update_rows_finish, update_rows_lists, update_rows_terms};
 
-use super::{adam::AdamStep, groups::Groups, replay_rows::Table, transpose::ItemLists};
+use super::{
+    adam::AdamStep, groups::Groups, local_product::local_product, replay_rows::Table, transpose::ItemLists,
+};
 use crate::{
     Result,
     engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
@@ -28,6 +30,34 @@ pub struct RankOne {
     pub negative: Option<Buffer<f32>>,
     /// How rows and candidates belong together; `candidates = 0` without `negative`.
     pub groups: Groups,
+}
+
+impl RankOne {
+    /// `reduced[g C + c] = sum over rows r of group g: negative[r C + c] vectors[r]`, where enough rows share
+    /// candidates.
+    fn reduce(&self, width: usize) -> Option<Vec<f32>> {
+        let (groups, candidates) = (&self.groups, self.groups.candidates);
+        let negative =
+            self.negative.as_ref().filter(|_| groups.share.min(groups.batch) >= REDUCED_FROM)?.read();
+        let vectors = self.vectors.read();
+        let mut reduced = vec![0.0; groups.total() * width];
+        parallel::for_each_chunk(&mut reduced, candidates * width, |group, reduced| {
+            let rows = groups.rows_of(group);
+            local_product(
+                candidates,
+                width,
+                rows.len(),
+                &negative[rows.start * candidates..],
+                (1, candidates),
+                &vectors[rows.start * width..],
+                (width, 1),
+                reduced,
+                width,
+                false,
+            );
+        });
+        Some(reduced)
+    }
 }
 
 /// Which rows Adam moves.
@@ -66,24 +96,20 @@ struct Source<'a> {
     entries: usize,
     groups: Groups,
     width: usize,
+    /// What each candidate contributes, summed over its group, where many rows share it: groups x C x width.
+    reduced: Option<&'a [f32]>,
 }
 
+/// Rows that share candidates from which on it pays to sum their contributions by a matrix product.
+const REDUCED_FROM: usize = 4;
+
 impl<'a> Source<'a> {
-    /// The terms of a row's gradient. Neighbouring entries of one query row, such as repeated draws of the
-    /// item, become one term.
+    /// Calls `add(vector, coefficient)` for all that makes up a row's gradient.
     #[inline(always)]
-    fn terms(&self, entries: &[u32], terms: &mut Vec<(f32, &'a [f32])>) {
-        let mut last = usize::MAX;
-        let mut add = |row: usize, coefficient: f32| {
-            if let (true, Some((sum, _))) = (row == last, terms.last_mut()) {
-                *sum += coefficient;
-            } else if coefficient != 0.0 {
-                terms.push((coefficient, &self.vectors[row * self.width..][..self.width]));
-                last = row;
-            }
-        };
+    fn visit(&self, entries: &[u32], mut add: impl FnMut(&'a [f32], f32)) {
         let positives = (self.groups.samples * self.entries) as u32;
         let (batch, candidates) = (self.groups.batch, self.groups.candidates as u32);
+        let query = |row: usize| &self.vectors[row * self.width..][..self.width];
         let split = entries.partition_point(|&id| id < positives);
         for &id in &entries[..split] {
             let (sample, entry) = if self.groups.samples == 1 {
@@ -91,15 +117,36 @@ impl<'a> Source<'a> {
             } else {
                 (id as usize / self.entries, id as usize % self.entries)
             };
-            add(sample * batch + self.rows[entry] as usize, self.positive[id as usize]);
+            add(query(sample * batch + self.rows[entry] as usize), self.positive[id as usize]);
         }
         for &id in &entries[split..] {
             let id = id - positives;
+            if let Some(reduced) = self.reduced {
+                add(&reduced[id as usize * self.width..][..self.width], 1.0);
+                continue;
+            }
             let (group, slot) = ((id / candidates) as usize, (id % candidates) as usize);
             for row in self.groups.rows_of(group) {
-                add(row, self.negative[row * candidates as usize + slot]);
+                add(query(row), self.negative[row * candidates as usize + slot]);
             }
         }
+    }
+
+    /// A row's gradient. Neighbouring entries of one query row, such as repeated draws of the item, become one
+    /// term.
+    #[inline(always)]
+    fn gradient(&self, entries: &[u32], terms: &mut Vec<(f32, &'a [f32])>, gradient: &mut [f32]) {
+        gradient.fill(0.0);
+        if let [sum] = gradient {
+            return self.visit(entries, |vector, coefficient| *sum += coefficient * vector[0]);
+        }
+        terms.clear();
+        self.visit(entries, |vector, coefficient| match terms.last_mut() {
+            Some((sum, last)) if std::ptr::eq(*last, vector) => *sum += coefficient,
+            _ if coefficient != 0.0 => terms.push((coefficient, vector)),
+            _ => {}
+        });
+        simd::add_rows(terms, gradient);
     }
 }
 
@@ -124,6 +171,7 @@ impl Kernel for UpdateRows {
             (self.gradient.vectors.read(), self.gradient.rows.read(), self.gradient.positive.read());
         let negative = self.gradient.negative.as_ref().map(Buffer::read);
         let width = self.table.width;
+        let reduced = self.gradient.reduce(width);
         let source = Source {
             vectors: &vectors,
             rows: &rows,
@@ -132,6 +180,7 @@ impl Kernel for UpdateRows {
             entries: self.gradient.entries,
             groups: self.gradient.groups,
             width,
+            reduced: reduced.as_deref(),
         };
         let count = self.lists.count.read()[0] as usize;
         let (touched, starts, lengths) =
@@ -161,15 +210,11 @@ impl Kernel for UpdateRows {
                             Reach::All => (i, (list_of[i] as usize).checked_sub(1)),
                             Reach::Touched => (touched[i] as usize, Some(i)),
                         };
-                        terms.clear();
-                        if let Some(list) = list {
-                            source.terms(
-                                &entries[starts[list] as usize..][..lengths[list] as usize],
-                                &mut terms,
-                            );
-                        }
-                        gradient.fill(0.0);
-                        simd::add_rows(&terms, &mut gradient);
+                        let entries = match list {
+                            Some(list) => &entries[starts[list] as usize..][..lengths[list] as usize],
+                            None => &[],
+                        };
+                        source.gradient(entries, &mut terms, &mut gradient);
                         // SAFETY: rows are distinct: every row once, or touched rows, which are distinct.
                         let (value, first, second) =
                             unsafe { (value.row(row), first.row(row), second.row(row)) };

@@ -91,8 +91,7 @@ impl StepPlan {
         let entries: usize = lengths[..batch].iter().sum();
         let head = if config.loss.loss == Loss::Full {
             let logits = if engine.is_cpu() { CPU_BLOCK_LOGITS } else { GPU_BLOCK_LOGITS };
-            let block =
-                if rows * items <= KEPT_LOGITS { items } else { (logits / rows).max(64).min(items) };
+            let block = if rows * items <= KEPT_LOGITS { items } else { (logits / rows).max(64).min(items) };
             Head::Full {
                 logits: engine.zeros("logits of a block", rows * block)?,
                 maximum: engine.zeros("largest logits", rows)?,

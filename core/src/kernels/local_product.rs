@@ -1,0 +1,43 @@
+//! A matrix product inside a kernel, for the pieces that one thread works on.
+
+/// `C[m x n] (+)= A[m x k] B[k x n]` with strides (row, column), on this thread.
+#[inline(always)]
+pub(super) fn local_product(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &[f32],
+    (a_row, a_column): (usize, usize),
+    b: &[f32],
+    (b_row, b_column): (usize, usize),
+    c: &mut [f32],
+    c_row: usize,
+    add: bool,
+) {
+    assert!(a.len() > (m - 1) * a_row + (k - 1) * a_column && b.len() > (k - 1) * b_row + (n - 1) * b_column);
+    assert!(c.len() >= (m - 1) * c_row + n);
+    // SAFETY: the views lie inside their slices, as asserted, and C is borrowed exclusively.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            c_row as isize,
+            add,
+            a.as_ptr(),
+            a_column as isize,
+            a_row as isize,
+            b.as_ptr(),
+            b_column as isize,
+            b_row as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
