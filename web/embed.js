@@ -1,0 +1,372 @@
+// <fast-vae>: a lesson of FastVAE inside any page.
+//
+//     <script type="module" src="https://HOST/embed.js"></script>
+//     <fast-vae lesson="midx" k="16" seed="7"><img src="midx.svg" alt="..."></fast-vae>
+//
+// What stands inside the element shows until the lesson does. This file loads nothing before a widget comes near the
+// window; then it fetches page.js, which lies beside it, and mounts the lesson in a shadow root. All the mathematics
+// is in the WebAssembly modules.
+
+const here = new URL(".", import.meta.url).href;
+
+/** Attributes, keys of embed.html's address, and properties. */
+export const PARAMETERS = [
+    "lesson", "items", "k", "dim", "samplers", "negatives", "seed", "speed",
+    "hide", "theme", "lang", "engine", "background", "data", "base", "epochs", "autostart", "selftest",
+];
+const NUMBERS = new Set(["items", "k", "dim", "negatives", "seed", "epochs"]);
+const FLAGS = new Set(["background", "autostart", "selftest"]);
+
+const sheet = new CSSStyleSheet();
+// The host page's rules stop at the shadow root; what it inherits stops at the frame. Inside, rules of :host that are
+// !important win over those of the page.
+sheet.replaceSync(`
+    :host { display: block !important; min-width: 0 }
+    :host([hidden]) { display: none !important }
+    :host([theme="light"]) > div { color-scheme: light }
+    :host([theme="dark"]) > div { color-scheme: dark }
+    div { all: initial; direction: ltr; color-scheme: light dark; display: block; font-family: system-ui, sans-serif }
+    p { margin: .5em 0; font-size: 14px; color: light-dark(#59636e, #a0aab6) }
+    p:empty { display: none }
+    p.error { color: light-dark(#a40000, #ff8a80) }
+    button { font: inherit; margin-inline-start: .5em; padding: .3em .8em; cursor: pointer }
+`);
+
+// ---------------------------------------------------------------------------------------------- the page's coordinator
+
+const AT_ONCE = 2;
+/** A boot that takes longer no longer keeps the others waiting. */
+const PATIENCE = 10_000;
+const waiting = [];
+let booting = 0;
+/** The widget that trains, or that trained last. */
+let trainer;
+
+/** Resolves when it is this widget's turn to boot, with the function that ends the turn. */
+function turn(first) {
+    return new Promise((resolve) => {
+        waiting[first ? "unshift" : "push"](resolve);
+        next();
+    });
+}
+
+function next() {
+    while (booting < AT_ONCE && waiting.length) {
+        booting++;
+        let over = false;
+        const end = () => {
+            if (over) return;
+            over = true;
+            booting--;
+            next();
+        };
+        setTimeout(end, PATIENCE);
+        waiting.shift()(end);
+    }
+}
+
+/** Widgets in other frames of this origin share the machine, too. An opaque origin may have no channel. */
+let channel;
+try {
+    channel = new BroadcastChannel("fast-vae");
+    channel.onmessage = () => trains(undefined);
+} catch {}
+
+/** This widget trains now; the one that did so far holds. */
+function trains(widget) {
+    if (widget === trainer) return;
+    trainer?._hold();
+    trainer = widget;
+    if (widget) channel?.postMessage("trains");
+}
+
+const seen = new IntersectionObserver(
+    (entries) => entries.forEach((entry) => entry.target._seen(entry.isIntersecting)),
+    { rootMargin: "200px" },
+);
+const widgets = new Set();
+document.addEventListener("visibilitychange", () => widgets.forEach((widget) => widget._park()));
+
+/** The module of the lessons, once for each base. */
+const modules = new Map();
+
+function load(base) {
+    if (!modules.has(base)) {
+        const loaded = (async () => {
+            if (typeof WebAssembly !== "object") {
+                throw failure("unsupported", "This browser has no WebAssembly.", "Use a current browser.");
+            }
+            const module = await import(`${base}page.js`).catch((error) => {
+                throw failure(
+                    navigator.onLine ? "load" : "offline",
+                    `${base}page.js cannot be loaded: ${error.message}`,
+                    `Check the connection, the attribute base, and that the page's policy allows scripts of ${base}`,
+                );
+            });
+            await module.default({ module_or_path: `${base}page_bg.wasm` }).catch((error) => {
+                throw error instanceof WebAssembly.CompileError
+                    ? failure("policy", `WebAssembly is refused: ${error.message}`,
+                        "Allow 'wasm-unsafe-eval' in script-src of the page's content security policy.")
+                    : failure("load", `${base}page_bg.wasm cannot be loaded: ${error.message}`,
+                        `Check that the server sends it, and that the page's policy allows to connect to ${base}`);
+            });
+            return module;
+        })();
+        modules.set(base, loaded);
+        loaded.catch(() => modules.delete(base));
+    }
+    return modules.get(base);
+}
+
+function failure(code, message, help) {
+    return Object.assign(new Error(message), { code, help });
+}
+
+// --------------------------------------------------------------------------------------------------------- the element
+
+class FastVae extends HTMLElement {
+    static observedAttributes = PARAMETERS;
+
+    #frame;
+    #note;
+    #widget;
+    /** The boot under way or done. */
+    #booted;
+    /** Counts boots, so that one given up knows. */
+    #boot = 0;
+    /** Unknown until the observer has spoken. */
+    #visible;
+    #parked = false;
+    #changes;
+
+    constructor() {
+        super();
+        const root = this.attachShadow({ mode: "open" });
+        root.adoptedStyleSheets = [sheet];
+        this.#note = document.createElement("p");
+        this.#note.setAttribute("role", "status");
+        const about = document.createElement("div");
+        about.append(this.#note);
+        root.append(document.createElement("slot"), about);
+        // Whoever steps, trains: the button inside the lesson counts as much as play().
+        this.addEventListener("step", (event) => event.target === this && trains(this));
+    }
+
+    connectedCallback() {
+        for (const name of PARAMETERS) {
+            // Set before the element was defined, such a property would hide the accessor.
+            if (Object.hasOwn(this, name)) {
+                const value = this[name];
+                delete this[name];
+                this[name] = value;
+            }
+        }
+        widgets.add(this);
+        seen.observe(this);
+    }
+
+    disconnectedCallback() {
+        seen.unobserve(this);
+        this._seen(false);
+        // An element that is only moved comes back at once, with its state.
+        setTimeout(() => this.isConnected || this.destroy());
+    }
+
+    attributeChangedCallback(name, before, value) {
+        if (before === value || !this.#widget) return;
+        // Changes of one turn are one change.
+        if (!this.#changes) {
+            queueMicrotask(() => {
+                const changes = this.#changes;
+                this.#changes = undefined;
+                this.#guard(() => this.#widget?.setParameters(changes));
+            });
+        }
+        this.#changes = { ...this.#changes, [name]: value };
+    }
+
+    // ---- methods; each boots the lesson where that has not happened
+
+    async play() {
+        const widget = await this.#ensure();
+        trains(this);
+        return widget.play();
+    }
+
+    async pause() {
+        return this.#widget?.pause();
+    }
+
+    async step(n = 1) {
+        return (await this.#ensure()).step(n);
+    }
+
+    async reset() {
+        return (await this.#ensure()).reset();
+    }
+
+    /** Sets the attributes of these names; null takes one away. */
+    setParameters(parameters) {
+        for (const [name, value] of Object.entries(parameters)) {
+            if (PARAMETERS.includes(name)) set(this, name, value);
+            else this.#fail(failure("parameter", `fast-vae has no parameter ${name}`, `Use ${PARAMETERS.join(", ")}.`));
+        }
+    }
+
+    /** What the lesson shows; before it has loaded, the parameters. */
+    async getState() {
+        return this.#widget ? this.#widget.getState() : { parameters: this.#parameters() };
+    }
+
+    /** Gives back all that the widget holds, and shows what it showed at first. A method or a move brings it back. */
+    destroy() {
+        this.#boot++;
+        this.#booted = undefined;
+        seen.unobserve(this);
+        widgets.delete(this);
+        if (trainer === this) trainer = undefined;
+        const widget = this.#widget;
+        this.#widget = undefined;
+        this.#guard(() => widget?.destroy());
+        this.#clear();
+        this.#say("");
+    }
+
+    // ---- what the coordinator calls
+
+    _seen(visible) {
+        this.#visible = visible;
+        if (visible) this.#ensure().catch(() => {});
+        else if (this.#booted && !this.#widget) this.#giveUp();
+        this._park();
+    }
+
+    /** Held where nobody sees it, unless it may go on in the background. */
+    _park() {
+        const park = (this.#visible === false || document.hidden) && !this.background;
+        if (!this.#widget || park === this.#parked) return;
+        this.#parked = park;
+        this.#guard(() => (park ? this.#widget.park() : this.#widget.unpark()));
+    }
+
+    _hold() {
+        this.#guard(() => this.#widget?.pause());
+    }
+
+    // ---- booting
+
+    #ensure() {
+        this.#booted ??= this.#start(++this.#boot);
+        return this.#booted;
+    }
+
+    #giveUp() {
+        this.#boot++;
+        this.#booted = undefined;
+        this.#clear();
+        this.#say("");
+    }
+
+    async #start(boot) {
+        const given = () => boot !== this.#boot;
+        const end = await turn();
+        try {
+            if (given()) throw failure("destroyed", "The widget went away while it loaded.", "");
+            this.#say("Loading the lesson.");
+            const base = this.#parameters().base;
+            const module = await load(base);
+            if (given()) throw failure("destroyed", "The widget went away while it loaded.", "");
+            this.#clear();
+            this.#frame = document.createElement("div");
+            this.#frame.lang = this.lang || "en";
+            this.shadowRoot.append(this.#frame);
+            for (const event of ["ready", "error"]) this.addEventListener(event, end, { once: true });
+            this.#parked = false;
+            const widget = module.mount(this.#frame, this.#parameters(), this);
+            this.#widget = widget;
+            this.#say("");
+            this.shadowRoot.querySelector("slot").hidden = true;
+            widgets.add(this);
+            seen.observe(this);
+            this._park();
+            return widget;
+        } catch (error) {
+            end();
+            if (!given()) {
+                this.#giveUp();
+                this.#fail(error);
+            }
+            throw error;
+        }
+    }
+
+    #clear() {
+        this.#frame?.remove();
+        this.#frame = undefined;
+        this.shadowRoot.querySelector("slot").hidden = false;
+    }
+
+    #parameters() {
+        const parameters = {};
+        for (const name of PARAMETERS) {
+            if (this.hasAttribute(name)) parameters[name] = this.getAttribute(name);
+        }
+        // A folder, whether or not it was written with its last slash.
+        parameters.base = parameters.base ? new URL(`${parameters.base}/`.replace(/\/+$/, "/"), document.baseURI).href : here;
+        return parameters;
+    }
+
+    // ---- telling
+
+    #guard(act) {
+        try {
+            return act();
+        } catch (error) {
+            this.#fail(error);
+        }
+    }
+
+    #fail(error) {
+        const detail = {
+            code: error.code ?? "bug",
+            message: error.message ?? String(error),
+            help: error.help ?? "Reload the page, and please report this.",
+        };
+        if (!this.#widget) {
+            this.#say(`${detail.message} ${detail.help}`, "error");
+            const again = document.createElement("button");
+            again.textContent = "Try again";
+            again.onclick = () => this.#ensure().catch(() => {});
+            this.#note.append(again);
+        }
+        this.dispatchEvent(new CustomEvent("error", { detail }));
+    }
+
+    #say(text, kind = "") {
+        this.#note.className = kind;
+        this.#note.textContent = text;
+    }
+}
+
+function set(element, name, value) {
+    if (value == null || value === false) element.removeAttribute(name);
+    else element.setAttribute(name, value === true ? "" : value);
+}
+
+for (const name of PARAMETERS) {
+    if (name === "lang") continue; // Every element has it.
+    Object.defineProperty(FastVae.prototype, name, {
+        enumerable: true,
+        configurable: true,
+        get() {
+            const value = this.getAttribute(name);
+            if (FLAGS.has(name)) return value !== null && value !== "false" && value !== "0";
+            return value !== null && NUMBERS.has(name) ? Number(value) : value;
+        },
+        set(value) {
+            set(this, name, value);
+        },
+    });
+}
+
+if (!customElements.get("fast-vae")) customElements.define("fast-vae", FastVae);
