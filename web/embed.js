@@ -127,6 +127,8 @@ function failure(code, message, help) {
 class FastVae extends HTMLElement {
     static observedAttributes = PARAMETERS;
 
+    /** What getState() gave, or the keys of a share link: where the lesson starts. */
+    state;
     #frame;
     #note;
     #widget;
@@ -280,9 +282,9 @@ class FastVae extends HTMLElement {
             this.#frame = document.createElement("div");
             this.#frame.lang = this.lang || "en";
             this.shadowRoot.append(this.#frame);
-            for (const event of ["ready", "error"]) this.addEventListener(event, end, { once: true });
+            for (const event of ["engine", "error"]) this.addEventListener(event, end, { once: true });
             this.#parked = false;
-            const widget = module.mount(this.#frame, this.#parameters(), this);
+            const widget = module.mount(this.#frame, { ...this.state, ...this.#parameters() }, this);
             this.#widget = widget;
             this.#say("");
             this.shadowRoot.querySelector("slot").hidden = true;

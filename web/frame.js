@@ -8,6 +8,8 @@ for (const [key, value] of new URLSearchParams(location.search)) {
     // Others, such as those that mailers add to an address, are none of the lesson's.
     if (PARAMETERS.includes(key)) widget.setAttribute(key, value);
 }
+// The fragment of a share link.
+widget.state = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 widget.textContent = "The lesson is loading.";
 document.body.append(widget);
 

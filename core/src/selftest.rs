@@ -49,6 +49,27 @@ pub async fn run(engine: &Engine) -> Vec<(&'static str, Result<(), String>)> {
     results
 }
 
+/// A fingerprint of every integer that the checks draw, rank or list: uniform, popular and MIDX negatives, clusters,
+/// lists of items. Philox is the same everywhere, so this is the same number on every engine and every machine.
+///
+/// # Errors
+/// If the engine fails.
+pub async fn draws(engine: &Engine) -> Result<u32> {
+    // FNV-1a over the words.
+    let mut hash = 0x811c_9dc5_u32;
+    for (_, check) in CHECKS {
+        for output in check(engine).await? {
+            let whole = output.tolerance == 0.0 && output.got.iter().all(|value| value.fract() == 0.0);
+            for value in output.got.iter().filter(|_| whole) {
+                for byte in (*value as u32).to_le_bytes() {
+                    hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+                }
+            }
+        }
+    }
+    Ok(hash)
+}
+
 async fn compare(check: Check, engine: &Engine, twin: &Engine) -> Result<(), String> {
     let got = check(engine).await.map_err(|error| error.to_string())?;
     let want = check(twin).await.map_err(|error| format!("the CPU twin: {error}"))?;

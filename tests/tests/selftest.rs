@@ -1,5 +1,7 @@
 //! The self-tests that the page offers, natively.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
 use tests::engines;
 
 #[test]
@@ -13,4 +15,17 @@ fn every_engine_passes_its_self_tests() {
         assert!(failures.is_empty(), "{}:\n{}", engine.describe(), failures.join("\n"));
         println!("{}: {} self-tests passed", engine.describe(), results.len());
     }
+}
+
+#[test]
+fn every_engine_draws_the_same_integers() {
+    let drawn: Vec<u32> = engines()
+        .iter()
+        .map(|engine| {
+            let drawn = pollster::block_on(fastvae::selftest::draws(engine)).unwrap();
+            println!("{}: {drawn:08x}", engine.describe());
+            drawn
+        })
+        .collect();
+    assert!(drawn.windows(2).all(|pair| pair[0] == pair[1]), "{drawn:08x?}");
 }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{LogEntry, Server, WebDriver};
+use super::{LogEntry, Server, Site, View, WebDriver};
 
 /// Which WebGPU the browser has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,9 @@ impl Browser {
 /// One page in one browser of its own.
 pub struct Page {
     driver: WebDriver,
-    _server: Server,
-    _profile: Profile,
+    /// The server that the page came from; more may be beside it.
+    pub server: Server,
+    profile: Profile,
     // One browser at a time: timing out because another test holds the processor tells nothing. Released last.
     _turn: MutexGuard<'static, ()>,
 }
@@ -60,49 +61,143 @@ impl Page {
     /// # Panics
     /// With what is missing and how to get it.
     pub fn open(browser: Browser, prefix: &str, query: &str) -> Self {
+        Self::visit(browser, Site::new(&dist(), prefix), &format!("?{query}"))
+    }
+
+    /// Serves a site, starts a browser and opens an address of the site.
+    ///
+    /// # Panics
+    /// With what is missing and how to get it.
+    pub fn visit(browser: Browser, site: Site, path: &str) -> Self {
+        let page = Self::blank(browser, site);
+        page.go(path);
+        page
+    }
+
+    /// Serves a site and starts a browser, which shows nothing yet.
+    ///
+    /// # Panics
+    /// With what is missing and how to get it.
+    pub fn blank(browser: Browser, site: Site) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let dist = dist();
-        let server = Server::start(&dist, prefix).unwrap_or_else(|error| panic!("no server: {error}"));
+        let server = site.serve().unwrap_or_else(|error| panic!("no server: {error}"));
         let profile = Profile::create();
         let driver = WebDriver::start(&browser.arguments(), &profile.0, SCRIPT)
             .unwrap_or_else(|error| panic!("no browser: {error}"));
-        let page = Self { driver, _server: server, _profile: profile, _turn: turn };
-        let url = page._server.url(&format!("?{query}"));
-        page.driver.open(&url).unwrap_or_else(|error| panic!("{url}: {error}"));
-        page
+        Self { driver, server, profile, _turn: turn }
+    }
+
+    /// Opens an address of the site and waits until it has loaded.
+    ///
+    /// # Panics
+    /// When it does not load.
+    #[track_caller]
+    pub fn go(&self, path: &str) {
+        let url = self.server.url(path);
+        self.driver.open(&url).unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    /// The full page.
+    pub fn all(&self) -> View<'_> {
+        View::new(self, "document.body")
+    }
+
+    /// The widget that a CSS selector finds.
+    pub fn widget(&self, selector: &str) -> View<'_> {
+        View::new(self, format!("document.querySelector('{selector}')?.shadowRoot?.querySelector('[data-state]')"))
     }
 
     /// Runs the body of a JavaScript function in the page; a promise is awaited.
     ///
     /// # Panics
     /// When the script throws or takes over two minutes.
+    #[track_caller]
     pub fn run(&self, script: &str) -> Value {
-        self.driver.run(script, &[]).unwrap_or_else(|error| panic!("{error}\n{}", self.told()))
+        match self.driver.run(script, &[]) {
+            Ok(value) => value,
+            Err(error) => panic!("{error}\nin {script}\n{}", self.all().told()),
+        }
     }
 
     /// The body's attribute `data-{name}`, or None where the page has not set it.
+    #[track_caller]
     pub fn data(&self, name: &str) -> Option<String> {
-        let value = self.run(&format!("return document.body.getAttribute('data-{name}')"));
-        value.as_str().map(str::to_owned)
+        self.all().data(name)
     }
 
-    /// Waits until the body's `data-{name}` satisfies `done`, and gives it.
+    /// [`View::wait`] of the full page.
     ///
     /// # Panics
-    /// When `limit` passes first, or when the page reports an error (unless that is waited for); with the page's
-    /// state and console.
+    /// When `limit` passes first, or when the page reports an error (unless that is waited for).
+    #[track_caller]
     pub fn wait(&self, name: &str, limit: Duration, done: impl Fn(&str) -> bool) -> String {
-        let started = Instant::now();
-        loop {
-            let value = self.data(name);
-            if let Some(value) = value.as_deref().filter(|value| done(value)) {
-                return value.to_owned();
-            }
-            let failed = name != "error" && self.data("state").as_deref() == Some("error");
-            assert!(!failed, "the page reports an error while waiting for data-{name}\n{}", self.told());
-            assert!(started.elapsed() < limit, "data-{name} is {value:?} after {limit:?}\n{}", self.told());
-            std::thread::sleep(Duration::from_millis(100));
+        self.all().wait(name, limit, done)
+    }
+
+    /// Presses keys, one after another: characters, or names as in `KeyboardEvent.key`.
+    ///
+    /// # Panics
+    /// When the browser does not take them, or a name is not known.
+    #[track_caller]
+    pub fn keys(&self, keys: &[&str]) {
+        for key in keys {
+            self.driver.press(key).unwrap_or_else(|error| panic!("{key}: {error}"));
         }
+    }
+
+    /// Looks into a frame of the page from now on, or at the page again.
+    ///
+    /// # Panics
+    /// When there is no such frame.
+    #[track_caller]
+    pub fn frame(&self, index: Option<u32>) {
+        self.driver.frame(index).unwrap_or_else(|error| panic!("frame {index:?}: {error}"));
+    }
+
+    /// Megabytes that the browser holds in all its processes, pages they share counted once.
+    ///
+    /// # Panics
+    /// When the processes cannot be read.
+    #[track_caller]
+    pub fn memory(&self) -> u64 {
+        memory(&self.profile.0).unwrap_or_else(|error| panic!("memory of the browser: {error}"))
+    }
+
+    /// A command of the DevTools protocol.
+    ///
+    /// # Panics
+    /// When the browser refuses it.
+    #[track_caller]
+    pub fn devtools(&self, command: &str, parameters: Value) -> Value {
+        self.driver.devtools(command, parameters).unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Gives the window a width and a height in CSS pixels, as a telephone has them.
+    #[track_caller]
+    pub fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics);
+    }
+
+    /// Sets what the reader prefers: `("prefers-color-scheme", "dark")`.
+    #[track_caller]
+    pub fn prefers(&self, features: &[(&str, &str)]) {
+        let features: Vec<Value> =
+            features.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features }));
+    }
+
+    /// The page as a PNG: all of it, or what the window shows.
+    ///
+    /// # Panics
+    /// When the browser gives none.
+    #[track_caller]
+    pub fn screenshot(&self, all: bool) -> String {
+        let shot = self.devtools(
+            "Page.captureScreenshot",
+            json!({ "format": "png", "captureBeyondViewport": all, "optimizeForSpeed": false }),
+        );
+        shot["data"].as_str().unwrap_or_else(|| panic!("no picture: {shot}")).to_owned()
     }
 
     /// Errors on the console since the last look.
@@ -114,11 +209,10 @@ impl Page {
         entries.into_iter().filter(|entry| entry.level == "SEVERE").collect()
     }
 
-    /// The page's attributes and console, for the message of a failing test.
-    fn told(&self) -> String {
-        let state = self.driver.run("return JSON.stringify(document.body.dataset)", &[]);
-        let mut told = match state {
-            Ok(state) => format!("page: {}\n", state.as_str().unwrap_or_default()),
+    /// What a script gives and what the console shows, for the message of a failing test.
+    pub(super) fn told(&self, script: &str) -> String {
+        let mut told = match self.driver.run(script, &[]) {
+            Ok(state) => format!("page: {}\n", state.as_str().unwrap_or("nothing")),
             Err(error) => format!("page: does not answer ({error})\n"),
         };
         for entry in self.driver.console().unwrap_or_default() {
@@ -128,8 +222,31 @@ impl Page {
     }
 }
 
+/// The proportional set size of every process whose command line names the profile.
+fn memory(profile: &Path) -> std::io::Result<u64> {
+    let profile = profile.to_string_lossy();
+    let mut kilobytes = 0;
+    for process in std::fs::read_dir("/proc")? {
+        let process = process?.path();
+        // A process may end while it is looked at.
+        let Ok(command) = std::fs::read(process.join("cmdline")) else { continue };
+        if !String::from_utf8_lossy(&command).contains(&*profile) {
+            continue;
+        }
+        let rollup = std::fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+        kilobytes += line
+            .and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+            .unwrap_or(0);
+    }
+    if kilobytes == 0 { Err(std::io::Error::other("no process of it was found")) } else { Ok(kilobytes / 1000) }
+}
+
 /// The folder that `trunk build --release` wrote.
-fn dist() -> PathBuf {
+///
+/// # Panics
+/// When it is not there.
+pub fn dist() -> PathBuf {
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
     let index = dist.join("index.html");
     assert!(index.is_file(), "{} is missing: run `trunk build --release`", index.display());

@@ -98,6 +98,44 @@ impl WebDriver {
         serde_json::from_value(entries).map_err(|error| format!("the console's log: {error}"))
     }
 
+    /// Presses a key and lets it go: a character, or a name as in `KeyboardEvent.key`; `Shift+` may stand before.
+    ///
+    /// # Errors
+    /// What ChromeDriver answered, or that the name is not known.
+    pub fn press(&self, key: &str) -> Result<(), String> {
+        let (shift, name) = match key.strip_prefix("Shift+") {
+            Some(name) => (true, name),
+            None => (false, key),
+        };
+        let value = key_value(name)?;
+        let mut actions = vec![
+            json!({ "type": "keyDown", "value": value }),
+            json!({ "type": "keyUp", "value": value }),
+        ];
+        if shift {
+            actions.insert(0, json!({ "type": "keyDown", "value": SHIFT }));
+            actions.push(json!({ "type": "keyUp", "value": SHIFT }));
+        }
+        let keyboard = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] });
+        self.post("/actions", &keyboard).map(drop)
+    }
+
+    /// Looks into a frame of the page from now on, or at the page again.
+    ///
+    /// # Errors
+    /// What ChromeDriver answered.
+    pub fn frame(&self, index: Option<u32>) -> Result<(), String> {
+        self.post("/frame", &json!({ "id": index })).map(drop)
+    }
+
+    /// A command of the DevTools protocol, and its answer.
+    ///
+    /// # Errors
+    /// What ChromeDriver answered.
+    pub fn devtools(&self, command: &str, parameters: Value) -> Result<Value, String> {
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
+    }
+
     fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         let answer = self.agent.post(format!("{}{path}", self.session)).send_json(body);
         let mut answer = answer.map_err(|error| format!("ChromeDriver, {path}: {error}"))?;
@@ -111,6 +149,32 @@ impl WebDriver {
             }
             None => Ok(value),
         }
+    }
+}
+
+const SHIFT: &str = "\u{e008}";
+
+/// The character by which WebDriver names a key.
+fn key_value(name: &str) -> Result<String, String> {
+    let named = [
+        ("Tab", '\u{e004}'),
+        ("Enter", '\u{e007}'),
+        ("Escape", '\u{e00c}'),
+        (" ", ' '),
+        ("PageUp", '\u{e00e}'),
+        ("PageDown", '\u{e00f}'),
+        ("End", '\u{e010}'),
+        ("Home", '\u{e011}'),
+        ("ArrowLeft", '\u{e012}'),
+        ("ArrowUp", '\u{e013}'),
+        ("ArrowRight", '\u{e014}'),
+        ("ArrowDown", '\u{e015}'),
+    ];
+    let mut characters = name.chars();
+    match (named.iter().find(|(known, _)| *known == name), characters.next(), characters.next()) {
+        (Some((_, value)), ..) => Ok(value.to_string()),
+        (None, Some(character), None) => Ok(character.to_string()),
+        _ => Err(format!("{name:?} is no key")),
     }
 }
 

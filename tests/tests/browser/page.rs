@@ -1,17 +1,10 @@
-//! The built page in headless Chromium.
-//!
-//! `tests/run.sh` builds `dist/` and runs these; by hand:
-//! `trunk build --release && cargo test -p tests --test browser -- --ignored`.
-
-#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+//! The full page: its engines, its training, its controls.
 
 use std::time::Duration;
 
 use tests::browser::{Browser, Page};
 
-const LOAD: Duration = Duration::from_secs(60);
-/// A run of a few epochs in wasm, or on a software GPU.
-const RUN: Duration = Duration::from_secs(300);
+use crate::common::{LOAD, RUN};
 
 /// What a page shows after a run: engine, loss of the last epoch, NDCG@50.
 fn train(browser: Browser, engine: &str, epochs: u32) -> (String, f64, f64) {

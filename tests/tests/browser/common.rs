@@ -1,0 +1,19 @@
+//! What the browser tests share.
+
+use std::time::Duration;
+
+use tests::browser::{Site, dist};
+
+/// A page that loads, with its engine.
+pub const LOAD: Duration = Duration::from_secs(60);
+/// A run of a few epochs in wasm, or on a software GPU.
+pub const RUN: Duration = Duration::from_secs(300);
+
+/// The parts of the lesson.
+pub const LESSONS: [&str; 8] =
+    ["softmax", "importance", "midx", "fidelity", "race", "scale", "recommend", "teacher"];
+
+/// The built page at the root.
+pub fn site() -> Site {
+    Site::new(&dist(), "/")
+}

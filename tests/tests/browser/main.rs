@@ -1,0 +1,11 @@
+//! The built page and its widgets in headless Chromium.
+//!
+//! `tests/run.sh` builds `dist/` and runs these; by hand:
+//! `trunk build --release && cargo test -p tests --test browser -- --ignored`.
+
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
+mod common;
+mod embed;
+mod look;
+mod page;
