@@ -37,6 +37,8 @@ sheet.replaceSync(`
 const AT_ONCE = 2;
 /** A boot that takes longer no longer keeps the others waiting. */
 const PATIENCE = 10_000;
+/** Out of sight for so long, a widget gives its engine back. */
+const AWAY = 30_000;
 const waiting = [];
 let booting = 0;
 /** The widget that trains, or that trained last. */
@@ -84,8 +86,6 @@ const seen = new IntersectionObserver(
     (entries) => entries.forEach((entry) => entry.target._seen(entry.isIntersecting)),
     { rootMargin: "200px" },
 );
-const widgets = new Set();
-document.addEventListener("visibilitychange", () => widgets.forEach((widget) => widget._park()));
 
 /** The module of the lessons, once for each base. */
 const modules = new Map();
@@ -138,7 +138,10 @@ class FastVae extends HTMLElement {
     #boot = 0;
     /** Unknown until the observer has spoken. */
     #visible;
-    #parked = false;
+    #resting = false;
+    /** Whether it played when it went out of sight. */
+    #played = false;
+    #away;
     #changes;
 
     constructor() {
@@ -163,7 +166,6 @@ class FastVae extends HTMLElement {
                 this[name] = value;
             }
         }
-        widgets.add(this);
         seen.observe(this);
     }
 
@@ -192,6 +194,7 @@ class FastVae extends HTMLElement {
     async play() {
         const widget = await this.#ensure();
         trains(this);
+        clearTimeout(this.#away);
         return widget.play();
     }
 
@@ -225,11 +228,14 @@ class FastVae extends HTMLElement {
         this.#boot++;
         this.#booted = undefined;
         seen.unobserve(this);
-        widgets.delete(this);
         if (trainer === this) trainer = undefined;
         const widget = this.#widget;
         this.#widget = undefined;
-        this.#guard(() => widget?.destroy());
+        clearTimeout(this.#away);
+        this.#guard(() => {
+            widget?.destroy();
+            widget?.free();
+        });
         this.#clear();
         this.#say("");
     }
@@ -240,15 +246,26 @@ class FastVae extends HTMLElement {
         this.#visible = visible;
         if (visible) this.#ensure().catch(() => {});
         else if (this.#booted && !this.#widget) this.#giveUp();
-        this._park();
+        this.#rest();
     }
 
-    /** Held where nobody sees it, unless it may go on in the background. */
-    _park() {
-        const park = (this.#visible === false || document.hidden) && !this.background;
-        if (!this.#widget || park === this.#parked) return;
-        this.#parked = park;
-        this.#guard(() => (park ? this.#widget.park() : this.#widget.unpark()));
+    /** Held where nobody sees it, and after a while without its engine; back in sight it goes on. */
+    #rest() {
+        const away = this.#visible === false && !this.background;
+        const widget = this.#widget;
+        if (!widget || away === this.#resting) return;
+        this.#resting = away;
+        clearTimeout(this.#away);
+        this.#guard(() => {
+            if (away) {
+                this.#played = widget.getState().playing;
+                if (this.#played) widget.pause();
+                this.#away = setTimeout(() => this.#guard(() => widget.park()), AWAY);
+            } else {
+                widget.unpark();
+                if (this.#played && trainer === this) widget.play();
+            }
+        });
     }
 
     _hold() {
@@ -283,14 +300,13 @@ class FastVae extends HTMLElement {
             this.#frame.lang = this.lang || "en";
             this.shadowRoot.append(this.#frame);
             for (const event of ["engine", "error"]) this.addEventListener(event, end, { once: true });
-            this.#parked = false;
+            this.#resting = this.#played = false;
             const widget = module.mount(this.#frame, { ...this.state, ...this.#parameters() }, this);
             this.#widget = widget;
             this.#say("");
             this.shadowRoot.querySelector("slot").hidden = true;
-            widgets.add(this);
             seen.observe(this);
-            this._park();
+            this.#rest();
             return widget;
         } catch (error) {
             end();

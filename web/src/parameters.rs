@@ -191,12 +191,19 @@ impl Parameters {
     /// Most epochs the page runs.
     pub const MAX_EPOCHS: u32 = 1000;
 
-    /// Sets one parameter from text. Unknown keys are left alone and give `false`.
+    /// Sets one parameter from text; without any, it is at its default again, and a flag is set. Unknown keys are
+    /// left alone and give `false`.
     ///
     /// # Errors
     /// A failure with code `parameter` that names the key, the value and what is expected.
     pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Failure> {
         let value = value.trim();
+        if value.is_empty()
+            && let Some((_, standard)) =
+                Self::default().entries().iter().find(|(name, text)| *name == key && !text.is_empty())
+        {
+            return self.set(key, standard);
+        }
         let expected = |what: &str| {
             Failure::new(
                 "parameter",
@@ -282,29 +289,30 @@ impl Parameters {
 
     /// What differs from the defaults, as an address has it.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let standard = Self::default().entries();
+        self.entries().into_iter().filter(|entry| !standard.contains(entry)).collect()
+    }
+
+    /// Every parameter that an address has, but for flags.
+    fn entries(&self) -> Vec<(&'static str, String)> {
         let samplers: Vec<&str> = self.samplers.iter().map(|&sampler| samplers::name(sampler)).collect();
-        let all = |p: &Self| {
-            [
-                ("lesson", p.lesson.clone().unwrap_or_default()),
-                ("items", p.items.map(|items| items.to_string()).unwrap_or_default()),
-                ("k", p.k.to_string()),
-                ("dim", p.dim.to_string()),
-                ("negatives", p.negatives.to_string()),
-                ("seed", p.seed.to_string()),
-                ("speed", p.speed.name().into()),
-                ("hide", p.hide.join(",")),
-                ("theme", p.theme.name().into()),
-                ("engine", p.engine.name().into()),
-                ("data", p.data.clone().unwrap_or_default()),
-                ("epochs", p.epochs.to_string()),
-            ]
-        };
-        let standard = Self::default();
-        let mut pairs: Vec<_> = all(self).into_iter().filter(|pair| !all(&standard).contains(pair)).collect();
-        if self.samplers != standard.samplers {
-            pairs.push(("samplers", samplers.join(",")));
-        }
-        pairs
+        let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+        vec![
+            ("lesson", self.lesson.clone().unwrap_or_default()),
+            ("items", number(self.items)),
+            ("k", self.k.to_string()),
+            ("dim", self.dim.to_string()),
+            ("negatives", self.negatives.to_string()),
+            ("seed", self.seed.to_string()),
+            ("speed", self.speed.name().into()),
+            ("hide", self.hide.join(",")),
+            ("theme", self.theme.name().into()),
+            ("lang", self.lang.clone()),
+            ("engine", self.engine.name().into()),
+            ("data", self.data.clone().unwrap_or_default()),
+            ("epochs", self.epochs.to_string()),
+            ("samplers", samplers.join(",")),
+        ]
     }
 
     /// Whether a part of the surface is wanted.
@@ -354,6 +362,20 @@ mod tests {
         }
         assert_eq!(again, read);
         assert!(Parameters::default().pairs().is_empty());
+    }
+
+    #[test]
+    fn nothing_means_the_default() {
+        let mut parameters = Parameters::default();
+        for (key, value) in
+            [("k", "16"), ("lesson", "midx"), ("samplers", "full"), ("speed", "max"), ("items", "9")]
+        {
+            parameters.set(key, value).unwrap();
+            assert!(parameters.set(key, "").unwrap());
+        }
+        assert_eq!(parameters, Parameters::default());
+        parameters.set("background", "").unwrap();
+        assert!(parameters.background);
     }
 
     #[test]

@@ -66,7 +66,8 @@ fn decode(text: &str) -> Vec<u8> {
     };
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     for four in text.trim_end_matches('=').as_bytes().chunks(4) {
-        let word = four.iter().fold(0u32, |word, &byte| word << 6 | u32::from(value(byte))) << (6 * (4 - four.len()));
+        let word = four.iter().fold(0u32, |word, &byte| word << 6 | u32::from(value(byte)))
+            << (6 * (4 - four.len()));
         bytes.extend_from_slice(&word.to_be_bytes()[1..four.len()]);
     }
     bytes

@@ -104,7 +104,10 @@ impl Page {
 
     /// The widget that a CSS selector finds.
     pub fn widget(&self, selector: &str) -> View<'_> {
-        View::new(self, format!("document.querySelector('{selector}')?.shadowRoot?.querySelector('[data-state]')"))
+        View::new(
+            self,
+            format!("document.querySelector('{selector}')?.shadowRoot?.querySelector('[data-state]')"),
+        )
     }
 
     /// Runs the body of a JavaScript function in the page; a promise is awaited.
@@ -235,11 +238,14 @@ fn memory(profile: &Path) -> std::io::Result<u64> {
         }
         let rollup = std::fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
         let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
-        kilobytes += line
-            .and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
-            .unwrap_or(0);
+        kilobytes +=
+            line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0);
     }
-    if kilobytes == 0 { Err(std::io::Error::other("no process of it was found")) } else { Ok(kilobytes / 1000) }
+    if kilobytes == 0 {
+        Err(std::io::Error::other("no process of it was found"))
+    } else {
+        Ok(kilobytes / 1000)
+    }
 }
 
 /// The folder that `trunk build --release` wrote.

@@ -108,10 +108,8 @@ impl WebDriver {
             None => (false, key),
         };
         let value = key_value(name)?;
-        let mut actions = vec![
-            json!({ "type": "keyDown", "value": value }),
-            json!({ "type": "keyUp", "value": value }),
-        ];
+        let mut actions =
+            vec![json!({ "type": "keyDown", "value": value }), json!({ "type": "keyUp", "value": value })];
         if shift {
             actions.insert(0, json!({ "type": "keyDown", "value": SHIFT }));
             actions.push(json!({ "type": "keyUp", "value": SHIFT }));

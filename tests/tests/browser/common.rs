@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tests::browser::{Site, dist};
+use tests::browser::{Site, View, dist};
 
 /// A page that loads, with its engine.
 pub const LOAD: Duration = Duration::from_secs(60);
@@ -16,4 +16,20 @@ pub const LESSONS: [&str; 8] =
 /// The built page at the root.
 pub fn site() -> Site {
     Site::new(&dist(), "/")
+}
+
+/// Presses a button of the bar.
+#[track_caller]
+pub fn press(view: &View<'_>, act: &str) {
+    view.run(&format!("root.querySelector('[data-act={act}]').click()"));
+}
+
+/// Sets a control of the bar as a user would.
+#[track_caller]
+pub fn choose(view: &View<'_>, act: &str, value: &str) {
+    view.run(&format!(
+        "const control = root.querySelector('[data-act={act}]');
+         control.value = '{value}';
+         control.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+    ));
 }

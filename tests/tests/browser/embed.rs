@@ -56,7 +56,9 @@ fn four_widgets_share_a_page() {
     let widgets: Vec<View<'_>> =
         lessons.iter().map(|lesson| page.widget(&format!("[lesson={lesson}]"))).collect();
     for (lesson, widget) in lessons.iter().zip(&widgets) {
-        page.run(&format!("document.querySelector('[lesson={lesson}]').scrollIntoView({{ block: 'center' }})"));
+        page.run(&format!(
+            "document.querySelector('[lesson={lesson}]').scrollIntoView({{ block: 'center' }})"
+        ));
         widget.wait("engine", LOAD, |engine| engine == "cpu");
     }
     no_errors(&page);
@@ -71,9 +73,8 @@ fn four_widgets_share_a_page() {
     race.wait("state", LOAD, |state| state == "paused");
     let held = race.number("epoch");
     assert!(held >= 1.0, "the race forgot its epochs");
-    let training = || {
-        widgets.iter().filter(|widget| widget.data("state").as_deref() == Some("training")).count()
-    };
+    let training =
+        || widgets.iter().filter(|widget| widget.data("state").as_deref() == Some("training")).count();
     assert_eq!(training(), 1);
     std::thread::sleep(Duration::from_secs(2));
     assert!(training() <= 1, "several train");
@@ -97,7 +98,8 @@ fn four_widgets_share_a_page() {
 #[test]
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
 fn memory_comes_back_after_destroy() {
-    let page = Page::blank(Browser::SoftwareGpu, host("<fast-vae lesson=\"race\" engine=\"cpu\"></fast-vae>"));
+    let page =
+        Page::blank(Browser::SoftwareGpu, host("<fast-vae lesson=\"race\" engine=\"cpu\"></fast-vae>"));
     watch(&page);
     page.go("host.html");
     let round = || {
@@ -123,7 +125,9 @@ fn memory_comes_back_after_destroy() {
 #[test]
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
 fn nothing_is_loaded_before_a_widget_is_near() {
-    let page = open("<p id=\"far\" style=\"height: 5000px\"></p><fast-vae lesson=\"softmax\"><b>Poster</b></fast-vae>");
+    let page = open(
+        "<p id=\"far\" style=\"height: 5000px\"></p><fast-vae lesson=\"softmax\"><b>Poster</b></fast-vae>",
+    );
     std::thread::sleep(Duration::from_secs(1));
     let loads = |page: &Page| page.server.asked().iter().any(|path| path == "page.js");
     assert!(!loads(&page), "{:?}", page.server.asked());
@@ -214,7 +218,12 @@ fn what_cannot_be_used_is_an_error_and_the_lesson_goes_on() {
     );
     std::thread::sleep(Duration::from_millis(300));
     let errors = errors(&page);
-    for (word, code) in [("k=many", "parameter"), ("theme=pink", "parameter"), ("seed=-1", "parameter"), ("sampler", "parameter")] {
+    for (word, code) in [
+        ("k=many", "parameter"),
+        ("theme=pink", "parameter"),
+        ("seed=-1", "parameter"),
+        ("sampler", "parameter"),
+    ] {
         let found = errors.iter().find(|(_, message, _)| message.contains(word));
         let (found, message, help) = found.unwrap_or_else(|| panic!("nothing about {word}: {errors:?}"));
         assert_eq!(found, code, "{message}");
@@ -266,7 +275,9 @@ fn a_strict_policy_and_another_origin() {
          script-src {origin} 'wasm-unsafe-eval'; connect-src {origin}; worker-src blob:; img-src data:"
     );
     let body = "<fast-vae lesson=\"race\" engine=\"cpu\" epochs=\"2\"></fast-vae>";
-    let site = site().page("host.html", &document(&there.url("embed.js"), body)).header("Content-Security-Policy", &policy);
+    let site = site()
+        .page("host.html", &document(&there.url("embed.js"), body))
+        .header("Content-Security-Policy", &policy);
     let page = Page::blank(Browser::SoftwareGpu, site);
     watch(&page);
     page.go("host.html");
@@ -279,7 +290,9 @@ fn a_strict_policy_and_another_origin() {
     // A policy that forbids WebAssembly is named.
     drop(page);
     let policy = policy.replace("'wasm-unsafe-eval'", "");
-    let site = self::site().page("host.html", &document(&there.url("embed.js"), body)).header("Content-Security-Policy", &policy);
+    let site = self::site()
+        .page("host.html", &document(&there.url("embed.js"), body))
+        .header("Content-Security-Policy", &policy);
     let page = Page::blank(Browser::SoftwareGpu, site);
     watch(&page);
     page.go("host.html");
@@ -345,7 +358,8 @@ fn the_style_of_the_host_stays_outside() {
     let (plain, hostile) = (plain.as_array().unwrap(), hostile.as_array().unwrap());
     assert_eq!(plain.len(), hostile.len());
     assert!(plain.len() > 50, "a lesson of {} elements", plain.len());
-    let differ: Vec<_> = plain.iter().zip(hostile).filter(|(plain, hostile)| plain != hostile).take(5).collect();
+    let differ: Vec<_> =
+        plain.iter().zip(hostile).filter(|(plain, hostile)| plain != hostile).take(5).collect();
     assert!(differ.is_empty(), "{differ:#?}");
 }
 
@@ -372,7 +386,8 @@ fn it_opens_again_without_a_network() {
         );
         page.server.stop();
         page.run("location.reload()");
-        let ready = "const root = document.querySelector('fast-vae')?.shadowRoot.querySelector('[data-state]')
+        let ready =
+            "const root = document.querySelector('fast-vae')?.shadowRoot.querySelector('[data-state]')
                 ?? document.body; return root.dataset.engine === 'cpu' && performance.now() > 0";
         page.all().until(LOAD, "an engine without a network", ready);
         page.run(

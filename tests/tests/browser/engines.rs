@@ -1,11 +1,10 @@
 //! Which engine a page gets, that both do the same, and what happens when a device is lost.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use serde_json::json;
-use tests::browser::{Browser, Page, Site, View};
+use tests::browser::{Browser, Page, Site};
 
-use crate::common::{LOAD, RUN, site};
+use crate::common::{LOAD, RUN, choose, press, site};
 
 /// A page whose worker runs `script` first.
 fn stubbed(script: &str, query: &str) -> Page {
@@ -38,25 +37,12 @@ fn no_adapter_of_any_kind_leaves_the_page_empty() {
             page.go("?lesson=race&epochs=1&engine=gpu");
             let message = page.wait("error", LOAD, |message| !message.is_empty());
             assert!(message.contains("WebGPU"), "{what}: {message}");
-            choose(&page, "engine", "cpu");
+            choose(&page.all(), "engine", "cpu");
             page.wait("engine", LOAD, |engine| engine == "cpu");
             press(&page.all(), "play");
             page.wait("state", RUN, |state| state == "done");
         }
     }
-}
-
-fn press(view: &View<'_>, act: &str) {
-    view.run(&format!("root.querySelector('[data-act={act}]').click()"));
-}
-
-/// Sets a control of the bar as a user would.
-fn choose(page: &Page, act: &str, value: &str) {
-    page.run(&format!(
-        "const control = document.querySelector('[data-act={act}]');
-         control.value = '{value}';
-         control.dispatchEvent(new Event('change', {{ bubbles: true }}))"
-    ));
 }
 
 /// A device that a page can lose, and a count of read-backs and submissions.
@@ -126,7 +112,11 @@ fn a_lost_device_goes_on_with_the_same_curve() {
     assert!(marks.as_u64() >= Some(2), "the curve does not say where: {marks} marks");
     drop(page);
 
-    let page = Page::visit(Browser::SoftwareGpu, spied(), "?lesson=race&samplers=midx-pop&engine=cpu&epochs=8&seed=1&speed=max");
+    let page = Page::visit(
+        Browser::SoftwareGpu,
+        spied(),
+        "?lesson=race&samplers=midx-pop&engine=cpu&epochs=8&seed=1&speed=max",
+    );
     page.wait("engine", LOAD, |engine| engine == "cpu");
     press(&page.all(), "play");
     page.wait("state", RUN, |state| state == "done");
@@ -140,8 +130,10 @@ fn a_lost_device_goes_on_with_the_same_curve() {
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
 fn no_step_reads_back() {
     let page = Page::visit(Browser::SoftwareGpu, spied(), "host.html");
-    page.run("window.counts = []; window.spy = new BroadcastChannel('spy');
-        spy.onmessage = ({ data }) => data.reads && counts.push(data)");
+    page.run(
+        "window.counts = []; window.spy = new BroadcastChannel('spy');
+        spy.onmessage = ({ data }) => data.reads && counts.push(data)",
+    );
     let widget = page.widget("fast-vae");
     widget.wait("engine", LOAD, |engine| engine == "gpu");
     page.run(
@@ -157,7 +149,10 @@ fn no_step_reads_back() {
          const most = Math.max(...reads.map((at) => reads.filter((other) => other >= at && other < at + 1000).length));
          return { reads: reads.length, most, submissions }",
     );
-    println!("read-backs of a run of 8 epochs of 20 steps: {count}, {} step events", page.run("return steps"));
+    println!(
+        "read-backs of a run of 8 epochs of 20 steps: {count}, {} step events",
+        page.run("return steps")
+    );
     let number = |name: &str| count[name].as_u64().unwrap();
     assert!(number("submissions") > 0, "no work reached the GPU");
     assert!(number("reads") < 160, "{} read-backs in 160 steps", number("reads"));
@@ -169,14 +164,19 @@ fn no_step_reads_back() {
 fn the_kernels_pass_and_draw_the_same_everywhere() {
     let native = pollster::block_on(fastvae::selftest::draws(&fastvae::engine::Engine::cpu())).unwrap();
     for engine in ["gpu", "cpu"] {
-        let page = Page::open(Browser::SoftwareGpu, "/", &format!("engine={engine}&selftest=1&lesson=softmax"));
+        let page =
+            Page::open(Browser::SoftwareGpu, "/", &format!("engine={engine}&selftest=1&lesson=softmax"));
         let result = page.wait("selftest", RUN, |result| result != "running");
         assert_eq!(page.data("engine").as_deref(), Some(engine));
         let drawn = page.data("draws").unwrap_or_default();
         println!("{engine} {}: {result}, draws {drawn}", page.data("adapter").unwrap_or_default());
         let passed: u32 = result.strip_prefix("passed ").and_then(|n| n.parse().ok()).unwrap_or(0);
         assert!(passed > 0, "{result}");
-        assert_eq!(drawn, format!("{native:08x}"), "{engine} draws other integers than the native CPU engine");
+        assert_eq!(
+            drawn,
+            format!("{native:08x}"),
+            "{engine} draws other integers than the native CPU engine"
+        );
     }
 }
 

@@ -14,8 +14,9 @@ fn axe() -> String {
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         home.join(".cache/fastvae/node/node_modules/axe-core/axe.min.js")
     });
-    std::fs::read_to_string(&file)
-        .unwrap_or_else(|error| panic!("{}: {error}; tests/run.sh installs it, FASTVAE_AXE names it", file.display()))
+    std::fs::read_to_string(&file).unwrap_or_else(|error| {
+        panic!("{}: {error}; tests/run.sh installs it, FASTVAE_AXE names it", file.display())
+    })
 }
 
 /// Findings that keep people out, as `rule: elements`.
@@ -147,7 +148,11 @@ fn lesson_1_works_before_the_engine_is_there() {
             "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null",
         );
         paints.push(paint.as_f64().unwrap());
-        page.all().until(LOAD, "lesson 1", "return root.querySelector('[data-lesson=softmax] input[type=range]') !== null");
+        page.all().until(
+            LOAD,
+            "lesson 1",
+            "return root.querySelector('[data-lesson=softmax] input[type=range]') !== null",
+        );
         let usable = page.run("return performance.now()");
         let shown = "return root.querySelector('[data-lesson=softmax]').innerHTML";
         let before = page.all().run(shown);
@@ -156,7 +161,11 @@ fn lesson_1_works_before_the_engine_is_there() {
              slider.value = slider.max;
              for (const type of ['input', 'change']) slider.dispatchEvent(new Event(type, { bubbles: true }))",
         );
-        page.all().until(LOAD, "another picture", &format!("return root.querySelector('[data-lesson=softmax]').innerHTML !== {before}"));
+        page.all().until(
+            LOAD,
+            "another picture",
+            &format!("return root.querySelector('[data-lesson=softmax]').innerHTML !== {before}"),
+        );
         assert_eq!(page.data("engine"), None, "the engine was held back");
         println!("first paint after {:.0} ms, lesson 1 usable before {usable} ms", paints.last().unwrap());
         page.server.release();

@@ -7,5 +7,6 @@
 
 mod common;
 mod embed;
+mod engines;
 mod look;
 mod page;

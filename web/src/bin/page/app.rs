@@ -507,11 +507,10 @@ impl App {
     }
 }
 
-/// Dispatches a `CustomEvent` whose detail is an object.
+/// Dispatches a `CustomEvent` whose detail is an object. It does not bubble: an `error` would look like one of the
+/// host page's own scripts.
 fn dispatch(host: &EventTarget, event: &str, detail: &Value) {
     let options = CustomEventInit::new();
-    options.set_bubbles(true);
-    options.set_composed(true);
     let detail = js_sys::JSON::parse(&detail.to_string()).unwrap_or(JsValue::NULL);
     options.set_detail(&detail);
     if let Ok(event) = CustomEvent::new_with_event_init_dict(event, &options) {

@@ -128,15 +128,19 @@ impl Widget {
     }
 }
 
-/// The entries of an object as text; null and undefined are left out, `true` is the bare attribute.
+/// The entries of an object as text. What is null goes back to its default, what is undefined is left out.
 fn pairs_of(object: &Object) -> Vec<(String, String)> {
     Object::entries(object)
         .iter()
         .filter_map(|entry| {
             let entry = Array::from(&entry);
             let (key, value) = (entry.get(0).as_string()?, entry.get(1));
-            if value.is_null() || value.is_undefined() {
+            if value.is_undefined() {
                 return None;
+            }
+            if value.is_null() {
+                let flag = matches!(key.as_str(), "background" | "autostart" | "selftest");
+                return Some((key, if flag { "0".into() } else { String::new() }));
             }
             let text = match value.as_string() {
                 Some(text) => text,
