@@ -153,8 +153,8 @@ class FastVae extends HTMLElement {
         const about = document.createElement("div");
         about.append(this.#note);
         root.append(document.createElement("slot"), about);
-        // Whoever steps, trains: the button inside the lesson counts as much as play().
-        this.addEventListener("step", (event) => event.target === this && trains(this));
+        // The button inside the lesson counts as much as play().
+        this.addEventListener("play", () => trains(this));
     }
 
     connectedCallback() {

@@ -14,7 +14,7 @@ pub struct Site {
     folder: PathBuf,
     prefix: String,
     headers: Vec<(String, String)>,
-    pages: BTreeMap<String, String>,
+    pages: BTreeMap<String, Vec<u8>>,
     prologues: BTreeMap<String, String>,
     held: Mutex<BTreeSet<String>>,
     released: Condvar,
@@ -44,8 +44,8 @@ impl Site {
     }
 
     /// A file of the test's own, instead of one in the folder; the path has no leading `/`.
-    pub fn page(mut self, path: &str, text: &str) -> Self {
-        self.pages.insert(path.into(), text.into());
+    pub fn page(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.pages.insert(path.into(), content.into());
         self
     }
 
@@ -98,7 +98,7 @@ impl Site {
         }
         drop(held);
         let bytes = match self.pages.get(path) {
-            Some(text) => Some(text.clone().into_bytes()),
+            Some(content) => Some(content.clone()),
             None => std::fs::read(self.folder.join(path)).ok(),
         };
         let Some(mut bytes) = bytes else {

@@ -11,7 +11,7 @@ const READY: fn(&str) -> bool = |state| state == "ready";
 
 /// A page with `body`, beside the built one.
 fn host(body: &str) -> Site {
-    site().page("host.html", &document("embed.js", body))
+    site().page("host.html", document("embed.js", body))
 }
 
 fn document(script: &str, body: &str) -> String {
@@ -276,7 +276,7 @@ fn a_strict_policy_and_another_origin() {
     );
     let body = "<fast-vae lesson=\"race\" engine=\"cpu\" epochs=\"2\"></fast-vae>";
     let site = site()
-        .page("host.html", &document(&there.url("embed.js"), body))
+        .page("host.html", document(&there.url("embed.js"), body))
         .header("Content-Security-Policy", &policy);
     let page = Page::blank(Browser::SoftwareGpu, site);
     watch(&page);
@@ -291,7 +291,7 @@ fn a_strict_policy_and_another_origin() {
     drop(page);
     let policy = policy.replace("'wasm-unsafe-eval'", "");
     let site = self::site()
-        .page("host.html", &document(&there.url("embed.js"), body))
+        .page("host.html", document(&there.url("embed.js"), body))
         .header("Content-Security-Policy", &policy);
     let page = Page::blank(Browser::SoftwareGpu, site);
     watch(&page);

@@ -260,6 +260,7 @@ impl App {
             self.with_current(|lesson, context| lesson.reset(context));
         }
         self.playing = true;
+        self.tell("play", json!({}));
         self.page_state(State::Training, "Playing.");
         self.advance();
         self.refresh();
