@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod common;
+mod data;
 mod embed;
 mod engines;
 mod look;
