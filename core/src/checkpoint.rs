@@ -123,7 +123,23 @@ pub fn fingerprint(dataset: &Dataset) -> String {
 /// # Errors
 /// [`Error::Io`] if it cannot be written; [`Error::Checkpoint`] if names or ids are more than the format holds.
 pub fn write(path: &Path, context: &Context, state: &State) -> Result<()> {
-    let too_large = |problem: String| Error::Checkpoint { path: path.into(), problem };
+    let named = |problem: String| Error::Checkpoint { path: path.into(), problem };
+    encode(context, state, |parts| {
+        file::write_with(path, |file| parts.iter().try_for_each(|part| file.write_all(part)))
+    })
+    .map_err(named)?
+}
+
+/// The bytes of a checkpoint, where there are no files.
+///
+/// # Errors
+/// [`Error::Data`] if names or ids are more than the format holds.
+pub fn to_bytes(context: &Context, state: &State) -> Result<Vec<u8>> {
+    encode(context, state, |parts| parts.concat()).map_err(Error::Data)
+}
+
+/// Hands the parts of the file in order to `write`.
+fn encode<R>(context: &Context, state: &State, write: impl FnOnce(&[&[u8]]) -> R) -> Result<R, String> {
     let header = Header {
         version: VERSION,
         config: context.config.clone(),
@@ -132,8 +148,8 @@ pub fn write(path: &Path, context: &Context, state: &State) -> Result<()> {
         metrics: context.metrics.clone(),
         progress: state.progress.clone(),
     };
-    let header = serde_json::to_string(&header).map_err(|error| too_large(error.to_string()))?;
-    let extra = context_tensors(context).map_err(too_large)?;
+    let header = serde_json::to_string(&header).map_err(|error| error.to_string())?;
+    let extra = context_tensors(context)?;
     let tensors: Vec<(&str, Dtype, &[usize], &[u8])> = state
         .tensors
         .iter()
@@ -159,14 +175,13 @@ pub fn write(path: &Path, context: &Context, state: &State) -> Result<()> {
         })
         .collect();
     let metadata = Metadata::new(Some([(KEY.to_owned(), header)].into_iter().collect()), infos)
-        .map_err(|error| too_large(error.to_string()))?;
-    let mut metadata = serde_json::to_vec(&metadata).map_err(|error| too_large(error.to_string()))?;
+        .map_err(|error| error.to_string())?;
+    let mut metadata = serde_json::to_vec(&metadata).map_err(|error| error.to_string())?;
     metadata.resize(metadata.len().next_multiple_of(8), b' ');
-    file::write_with(path, |file| {
-        file.write_all(&(metadata.len() as u64).to_le_bytes())?;
-        file.write_all(&metadata)?;
-        ordered.iter().try_for_each(|tensor| file.write_all(tensor.3))
-    })
+    let length = (metadata.len() as u64).to_le_bytes();
+    let parts: Vec<&[u8]> =
+        [&length[..], &metadata].into_iter().chain(ordered.iter().map(|tensor| tensor.3)).collect();
+    Ok(write(&parts))
 }
 
 /// Reads a checkpoint.

@@ -34,9 +34,12 @@ mod message;
 mod parameters;
 pub mod samplers;
 pub mod text;
+pub mod theory;
 pub mod toy;
 
-pub use message::{Command, Failure, Report};
+pub use message::{
+    Closeness, Command, DataView, Failure, FidelityQuestion, Question, Report, RunSettings, Source,
+};
 pub use parameters::{
     ENGINES, EngineChoice, HIDEABLE, KEYS, LESSONS, Parameters, SPEEDS, Speed, THEMES, Theme,
 };

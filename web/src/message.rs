@@ -1,9 +1,9 @@
 //! Messages between the page and its worker, as JSON text.
 
-use fastvae::Error;
+use fastvae::{Error, config::Loss, event::Event};
 use serde::{Deserialize, Serialize};
 
-use crate::EngineChoice;
+use crate::{EngineChoice, theory::Estimate};
 
 /// What the page asks of the worker. Commands are obeyed in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,180 @@ pub enum Command {
         /// On which engine.
         choice: EngineChoice,
     },
+    /// Draw from a proposal over the small catalogue; answered by [`Report::Drawn`].
+    Draw(Question),
+    /// Look at a data set; answered by [`Report::Data`], after any number of [`Report::Reading`]. A file travels in
+    /// the message beside this command.
+    Data(Source),
+    /// Take a model from a file that travels beside this command; answered by [`Report::Data`] and
+    /// [`Report::Started`].
+    Import {
+        /// What the file is called.
+        name: String,
+    },
+    /// Set up runs; answered by [`Report::Started`].
+    Start(RunSettings),
+    /// Go on with a group of runs; answered by [`Report::Progress`].
+    Advance {
+        /// Which group.
+        group: String,
+        /// No longer than this.
+        milliseconds: u32,
+        /// Whether to return after one step.
+        single: bool,
+    },
+    /// How far the proposals are from the softmax of one user; answered by [`Report::Fidelity`].
+    Fidelity(FidelityQuestion),
+    /// What a kept model recommends; answered by [`Report::Recommended`].
+    Recommend {
+        /// Echoed.
+        to: String,
+        /// Which group.
+        group: String,
+        /// Which of its runs.
+        run: usize,
+        /// The epoch that is kept; the last without.
+        epoch: Option<u32>,
+        /// Items of the history.
+        liked: Vec<u32>,
+        /// How many.
+        count: u32,
+    },
+    /// Time a step with so many items; answered by [`Report::Timed`].
+    Time {
+        /// What is minimised.
+        sampler: Loss,
+        /// M.
+        items: u32,
+        /// C.
+        negatives: u32,
+        /// K.
+        codewords: u32,
+        /// Seed of the histories.
+        seed: u32,
+    },
+    /// The trained model as a file; answered by [`Report::File`].
+    Export {
+        /// Which group.
+        group: String,
+        /// Which of its runs.
+        run: usize,
+    },
+}
+
+/// Draws from a proposal over the small catalogue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// Echoed.
+    pub to: String,
+    /// Films.
+    pub items: u32,
+    /// Width of their vectors.
+    pub dim: u32,
+    /// The catalogue's seed and that of the draws.
+    pub seed: u32,
+    /// Which proposal.
+    pub sampler: Loss,
+    /// In its place, a fixed distribution with these weights, if there are any.
+    pub weights: Vec<f32>,
+    /// K.
+    pub codewords: u32,
+    /// The viewer.
+    pub query: Vec<f32>,
+    /// Sets of draws.
+    pub rows: u32,
+    /// Draws of a set.
+    pub draws: u32,
+    /// Tells these draws from others.
+    pub step: u32,
+}
+
+/// Where interactions come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// An absolute address, or the name of the file beside the command; the built-in set without.
+    pub name: Option<String>,
+    /// Whether `name` is to be fetched.
+    pub fetch: bool,
+    /// Keep the most popular items only.
+    pub items: Option<u32>,
+    /// Seed of the built-in set and of the split.
+    pub seed: u32,
+}
+
+/// Runs that start alike and see the same batches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSettings {
+    /// What to call them.
+    pub group: String,
+    /// One run for each.
+    pub samplers: Vec<Loss>,
+    /// Seed of start values and draws.
+    pub seed: u32,
+    /// Passes over the users.
+    pub epochs: u32,
+    /// C.
+    pub negatives: u32,
+    /// K.
+    pub codewords: u32,
+    /// H.
+    pub hidden: u32,
+    /// D.
+    pub latent: u32,
+    /// B.
+    pub batch: u32,
+}
+
+/// Which proposals, and where they look.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FidelityQuestion {
+    /// Which group; its first run is looked at.
+    pub group: String,
+    /// The epoch whose model decides.
+    pub epoch: u32,
+    /// The epoch whose item vectors the index was made from.
+    pub index_epoch: u32,
+    /// Which user of the set.
+    pub user: u32,
+    /// Which proposals.
+    pub samplers: Vec<Loss>,
+    /// K.
+    pub codewords: u32,
+    /// Seed of the index.
+    pub seed: u32,
+}
+
+/// One proposal against the softmax.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Closeness {
+    /// Which.
+    pub sampler: Loss,
+    /// `KL(q || softmax)`, exact.
+    pub divergence: f64,
+    /// `KL(softmax || q)`, exact.
+    pub reverse: f64,
+    /// The bound of theorem 5.3 or 5.4 on `divergence`, for the proposals that have one.
+    pub bound: Option<f64>,
+    /// The part of `divergence` that items of each fifth contribute, smallest residual first; for those with an index.
+    pub fifths: Vec<f64>,
+    /// Cumulative probability at each place.
+    pub curve: Vec<f64>,
+}
+
+impl RunSettings {
+    /// The settings of one run.
+    pub fn config(&self, sampler: Loss) -> fastvae::config::Config {
+        let mut config = fastvae::config::Config::default();
+        (config.model.hidden, config.model.latent) = (self.hidden as usize, self.latent as usize);
+        config.loss.loss = sampler;
+        (config.loss.negatives, config.loss.codewords) = (self.negatives as usize, self.codewords as usize);
+        (config.training.epochs, config.training.seed) = (self.epochs, self.seed.into());
+        config.training.batch = self.batch as usize;
+        // Runs in a page are short: the divergence counts in full from the second hundred steps on.
+        config.training.anneal_steps = 200;
+        config.optimizer.learning_rate = 3e-3;
+        config
+    }
 }
 
 /// What the worker tells the page.
@@ -44,6 +218,94 @@ pub enum Report {
         /// What went wrong in the others.
         failures: Vec<String>,
     },
+    /// Draws from a proposal.
+    Drawn {
+        /// From the question.
+        to: String,
+        /// From the question.
+        step: u32,
+        /// One set after the other.
+        draws: Vec<u32>,
+        /// ln q of every item; very small where it is never drawn.
+        log_q: Vec<f32>,
+        /// What each set says; see [`crate::theory::estimate`]. First with, then without the correction.
+        estimates: [Vec<Estimate>; 2],
+        /// Cell `k1 K + k2` of each item, for proposals with an index.
+        cells: Vec<u32>,
+        /// The codewords, 2 x K x half.
+        codewords: Vec<f32>,
+    },
+    /// Bytes read of a file.
+    Reading {
+        /// So far.
+        done: f64,
+        /// Of all; 0 where that is not known.
+        total: f64,
+    },
+    /// The set that runs will learn from.
+    Data(Box<DataView>),
+    /// Runs are set up.
+    Started {
+        /// Which group.
+        group: String,
+        /// How.
+        settings: RunSettings,
+    },
+    /// What has happened in a group since the last report.
+    Progress {
+        /// Which group.
+        group: String,
+        /// Run and event, in order; of several steps the last alone.
+        events: Vec<(usize, Event)>,
+        /// Epochs whose models are kept, of each run.
+        kept: Vec<Vec<u32>>,
+        /// Whether all runs are over.
+        finished: bool,
+    },
+    /// How close proposals are.
+    Fidelity {
+        /// The question's epochs: the model's and the index's.
+        epochs: (u32, u32),
+        /// From the question.
+        user: u32,
+        /// From the question.
+        codewords: u32,
+        /// Items counted at each place of the curves, most popular first.
+        places: Vec<u32>,
+        /// The softmax's cumulative probability at each place.
+        truth: Vec<f64>,
+        /// Each proposal.
+        proposals: Vec<Closeness>,
+    },
+    /// A list of recommendations.
+    Recommended {
+        /// From the question.
+        to: String,
+        /// From the question.
+        run: usize,
+        /// The epoch of the model.
+        epoch: u32,
+        /// Item and logit, best first.
+        items: Vec<(u32, f32)>,
+        /// The mean of the latent code.
+        code: Vec<f32>,
+    },
+    /// What a step costs.
+    Timed {
+        /// What is minimised.
+        sampler: Loss,
+        /// M.
+        items: u32,
+        /// Of one step; none where it cannot be run.
+        seconds: Option<f64>,
+        /// Why not.
+        problem: Option<String>,
+    },
+    /// A file to save; its content travels beside the report.
+    File {
+        /// What to call it.
+        name: String,
+    },
     /// The device was lost, and the run goes on from the last point kept.
     Lost {
         /// What the browser says.
@@ -60,6 +322,29 @@ impl Report {
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed(_))
     }
+}
+
+/// A data set as the page shows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataView {
+    /// Its name.
+    pub name: String,
+    /// How it was read.
+    pub form: String,
+    /// Users.
+    pub users: usize,
+    /// Items.
+    pub items: usize,
+    /// Items before the subset was taken.
+    pub all_items: usize,
+    /// Interactions.
+    pub interactions: usize,
+    /// Title of each item, or its id.
+    pub titles: Vec<String>,
+    /// Genres of each item, where there are any.
+    pub genres: Vec<String>,
+    /// How often each item occurs.
+    pub counts: Vec<u32>,
 }
 
 /// An error, for programs and for people.

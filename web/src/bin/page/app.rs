@@ -67,7 +67,7 @@ pub struct App {
     /// Whether there is to be no worker for now.
     parked: bool,
     /// Sent once the worker takes commands.
-    pending: Vec<Command>,
+    pending: Vec<(Command, JsValue)>,
     /// Told once nothing is under way.
     outbox: Vec<(&'static str, Value)>,
     listeners: Option<Listeners>,
@@ -152,6 +152,9 @@ impl App {
             self.set_attribute("selftest", "running");
             self.send(Command::Test { choice });
         }
+        if self.parameters.data.is_some() || self.parameters.items.is_some() {
+            self.send_data();
+        }
         for failure in failures {
             self.fail(&failure);
         }
@@ -170,8 +173,8 @@ impl App {
         };
         act(self.lessons[index].as_mut(), &mut context);
         self.outbox.append(&mut events);
-        for command in commands {
-            self.send(command);
+        for (command, file) in commands {
+            self.send_with(command, file);
         }
         if let Some(failure) = failure {
             self.fail(&failure);
@@ -186,6 +189,7 @@ impl App {
 
     /// Someone did something.
     fn act(&mut self, act: &Act) {
+        let playing = self.playing;
         let lesson =
             act.lesson.as_deref().and_then(|name| self.lessons.iter().position(|l| l.name() == name));
         if let Some(index) = lesson {
@@ -195,6 +199,12 @@ impl App {
             self.with_lesson(index, |lesson, context| lesson.act(context, act));
         } else {
             self.bar(act);
+        }
+        // A lesson may start or stop by itself.
+        match (playing, self.playing) {
+            (false, true) => self.page_state(State::Training, "Playing."),
+            (true, false) if self.state == State::Training => self.page_state(State::Paused, "Paused."),
+            _ => {}
         }
         self.refresh();
         self.schedule();
@@ -362,6 +372,9 @@ impl App {
         }
         if self.parameters.engine != before.engine {
             self.change_engine();
+        }
+        if (&self.parameters.data, self.parameters.items) != (&before.data, before.items) {
+            self.send_data();
         }
         if self.parameters.lesson != before.lesson
             && let Some(index) = self

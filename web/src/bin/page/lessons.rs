@@ -1,7 +1,16 @@
 //! The parts of the lesson.
 
+mod data;
+mod fidelity;
+mod importance;
+mod midx;
+mod race;
+mod recommend;
+mod scale;
 mod softmax;
+mod teacher;
 
+use wasm_bindgen::JsValue;
 use web::{Command, Failure, Parameters, Report};
 
 use crate::dom::{Act, Page};
@@ -22,7 +31,7 @@ pub struct Context<'a> {
     /// Whether the play button is down.
     pub playing: &'a mut bool,
     /// Sent to the worker afterwards.
-    pub commands: &'a mut Vec<Command>,
+    pub commands: &'a mut Vec<(Command, JsValue)>,
     /// Told to the host afterwards: name and detail, as JSON.
     pub events: &'a mut Vec<(&'static str, serde_json::Value)>,
     /// Something that went wrong and can be put right.
@@ -32,7 +41,23 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Asks the worker.
     pub fn ask(&mut self, command: Command) {
-        self.commands.push(command);
+        self.commands.push((command, JsValue::UNDEFINED));
+    }
+
+    /// Asks the worker about a file.
+    pub fn ask_about(&mut self, command: Command, file: JsValue) {
+        self.commands.push((command, file));
+    }
+
+    /// Says something about progress in the container's attributes.
+    pub fn mark(&self, name: &str, value: &str) {
+        // Fails only for names that are not attributes.
+        let _ = self.page.root.set_attribute(&format!("data-{name}"), value);
+    }
+
+    /// Whether the page shows this part of its surface.
+    pub fn shows(&self, part: &str) -> bool {
+        self.parameters.shows(part)
     }
 
     /// Tells the host.
@@ -91,5 +116,14 @@ pub trait Lesson {
 
 /// All of them in order.
 pub fn all(parameters: &Parameters) -> Vec<Box<dyn Lesson>> {
-    vec![Box::new(softmax::Softmax::new(parameters))]
+    vec![
+        Box::new(softmax::Softmax::new(parameters)),
+        Box::new(importance::Importance::new(parameters)),
+        Box::new(midx::Midx::new(parameters)),
+        Box::new(fidelity::Fidelity::new(parameters)),
+        Box::new(race::Race::new(parameters)),
+        Box::new(scale::Scale::new(parameters)),
+        Box::new(recommend::Recommend::new(parameters)),
+        Box::new(teacher::Teacher::new(parameters)),
+    ]
 }

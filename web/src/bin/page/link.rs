@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use web::{Command, Failure, Report};
 use web_sys::{Blob, BlobPropertyBag, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
 
-use crate::share;
+use crate::{describe, share};
 
 /// A worker; dropping it ends the worker and frees all that it holds, whatever it is doing.
 pub struct Link {
@@ -40,15 +40,14 @@ impl Link {
         Ok(Self { worker, _listeners: [on_message, on_error] })
     }
 
-    /// Sends a command; those sent before [`Report::Ready`] are lost.
-    pub fn send(&self, command: &Command) -> Result<(), JsValue> {
-        let text = serde_json::to_string(command).map_err(|error| error.to_string())?;
-        self.worker.post_message(&JsValue::from_str(&text))
-    }
-
-    /// Sends the files that a command speaks of; they come before it.
-    pub fn send_files(&self, files: &Array) -> Result<(), JsValue> {
-        self.worker.post_message(files)
+    /// Sends a command, with a file where it speaks of one; those sent before [`Report::Ready`] are lost.
+    pub fn send(&self, command: &Command, file: &JsValue) -> Result<(), JsValue> {
+        let text = serde_json::to_string(command).map_err(|error| error.to_string())?.into();
+        if file.is_undefined() {
+            self.worker.post_message(&text)
+        } else {
+            self.worker.post_message(&Array::of2(&text, file))
+        }
     }
 }
 

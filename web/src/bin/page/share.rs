@@ -131,3 +131,9 @@ pub fn download(name: &str, kind: &str, content: &JsValue) -> Result<(), JsValue
     });
     Ok(())
 }
+
+/// Saves text as a file; a browser that refuses says so itself.
+pub fn save(name: &str, kind: &str, text: &str) {
+    let bytes = js_sys::Uint8Array::from(text.as_bytes());
+    let _ = download(name, kind, &bytes);
+}

@@ -1,59 +1,141 @@
 //! The worker: holds the engine, so that training never stops the page.
 
+mod data;
+mod draw;
 mod engine;
+mod fidelity;
 mod queue;
+mod runs;
 mod scope;
+mod time;
 
-use fastvae::{engine::Engine, selftest};
+use std::collections::BTreeMap;
+
+use fastvae::{Error, engine::Engine, selftest};
 use wasm_bindgen::prelude::*;
 use web::{Command, EngineChoice, Failure, Report};
 
-use self::{engine::Chosen, queue::Queue};
+use self::{data::Data, draw::Proposals, engine::Chosen, queue::Queue, runs::Group};
 
 fn main() -> Result<(), JsValue> {
     scope::report_panics();
     let commands = Queue::default();
     scope::listen(commands.clone())?;
-    wasm_bindgen_futures::spawn_local(Worker { commands, engine: None }.serve());
+    wasm_bindgen_futures::spawn_local(Worker::default().serve(commands));
     scope::post(&Report::Ready);
     Ok(())
 }
 
 /// One task obeys all commands, so they never overlap.
+#[derive(Default)]
 struct Worker {
-    commands: Queue,
+    /// What was chosen last.
+    choice: EngineChoice,
     /// The engine in place, and the choice that led to it.
     engine: Option<(EngineChoice, Engine)>,
+    /// Devices lost so far.
+    lost: u32,
+    proposals: Proposals,
+    data: Option<Data>,
+    groups: BTreeMap<String, Group>,
 }
 
 impl Worker {
-    async fn serve(mut self) {
+    async fn serve(mut self, commands: Queue) {
         loop {
-            let obeyed = match self.commands.next().await {
-                Command::Engine { choice } => self.engine(choice).await.map(drop),
-                Command::Test { choice } => self.test(choice).await,
-            };
-            if let Err(failure) = obeyed {
+            let (command, beside) = commands.next().await;
+            if let Err(failure) = self.obey(command, &beside).await {
                 scope::post(&Report::Failed(failure));
             }
         }
     }
 
-    /// The engine of a choice, the one in place if it is that.
-    async fn engine(&mut self, choice: EngineChoice) -> Result<Engine, Failure> {
+    async fn obey(&mut self, command: Command, beside: &JsValue) -> Result<(), Failure> {
+        match command {
+            Command::Engine { choice } => {
+                self.choice = choice;
+                self.engine().await.map(drop)
+            }
+            Command::Test { choice } => {
+                self.choice = choice;
+                self.test().await
+            }
+            Command::Draw(question) => {
+                let engine = self.engine().await?;
+                scope::post(&self.proposals.draw(&engine, &question).await?);
+                Ok(())
+            }
+            Command::Data(source) => {
+                let data = Data::read(&source, beside).await?;
+                scope::post(&Report::Data(Box::new(data.view())));
+                self.groups.clear();
+                self.data = Some(data);
+                Ok(())
+            }
+            Command::Import { name } => self.import(&name, beside).await,
+            Command::Start(settings) => {
+                let engine = self.engine().await?;
+                self.groups.remove(&settings.group);
+                let made = match &self.data {
+                    Some(data) => data.with_seed(settings.seed).transpose()?,
+                    None => Some(Data::built_in(settings.seed, None)?),
+                };
+                if let Some(data) = made {
+                    scope::post(&Report::Data(Box::new(data.view())));
+                    self.groups.clear();
+                    self.data = Some(data);
+                }
+                let Some(data) = &self.data else { return Ok(()) };
+                let group = Group::start(&engine, &settings, data).await?;
+                scope::post(&Report::Started { group: settings.group.clone(), settings: settings.clone() });
+                scope::post(&group.progress(Vec::new()));
+                self.groups.insert(settings.group, group);
+                Ok(())
+            }
+            Command::Advance { group, milliseconds, single } => {
+                self.advance(&group, f64::from(milliseconds), single).await
+            }
+            Command::Fidelity(question) => {
+                let engine = self.engine().await?;
+                let group = group(&mut self.groups, &question.group)?;
+                scope::post(&fidelity::measure(&engine, group, &question).await?);
+                Ok(())
+            }
+            Command::Recommend { to, group: name, run, epoch, liked, count } => {
+                let engine = self.engine().await?;
+                let group = group(&mut self.groups, &name)?;
+                scope::post(&group.recommend(&engine, to, run, epoch, &liked, count).await?);
+                Ok(())
+            }
+            Command::Time { sampler, items, negatives, codewords, seed } => {
+                let engine = self.engine().await?;
+                scope::post(&time::step(&engine, sampler, items, negatives, codewords, seed).await);
+                Ok(())
+            }
+            Command::Export { group: name, run } => {
+                let group = group(&mut self.groups, &name)?;
+                let (file, bytes) = group.export(run)?;
+                scope::post_with(&Report::File { name: file }, &bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// The engine of the choice, the one in place if it is that.
+    async fn engine(&mut self) -> Result<Engine, Failure> {
         if let Some((chosen, engine)) = &self.engine
-            && *chosen == choice
+            && *chosen == self.choice
         {
             return Ok(engine.clone());
         }
-        let Chosen { engine, adapter, reason } = engine::choose(choice).await?;
+        let Chosen { engine, adapter, reason } = engine::choose(self.choice).await?;
         scope::post(&Report::Engine { adapter, reason });
-        self.engine = Some((choice, engine.clone()));
+        self.engine = Some((self.choice, engine.clone()));
         Ok(engine)
     }
 
-    async fn test(&mut self, choice: EngineChoice) -> Result<(), Failure> {
-        let engine = self.engine(choice).await?;
+    async fn test(&mut self) -> Result<(), Failure> {
+        let engine = self.engine().await?;
         let results = selftest::run(&engine).await;
         let failures: Vec<String> = results
             .iter()
@@ -62,4 +144,57 @@ impl Worker {
         scope::post(&Report::Tested { passed: results.len() - failures.len(), failures });
         Ok(())
     }
+
+    async fn advance(&mut self, name: &str, milliseconds: f64, single: bool) -> Result<(), Failure> {
+        let group = group(&mut self.groups, name)?;
+        match group.advance(milliseconds, single).await {
+            Ok(report) => {
+                scope::post(&report);
+                Ok(())
+            }
+            Err(Error::Device(message)) => self.recover(name, message).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// After a lost device: another one the first time, the CPU engine from then on. All runs go on from their last
+    /// epoch.
+    async fn recover(&mut self, name: &str, message: String) -> Result<(), Failure> {
+        self.lost += 1;
+        self.engine = None;
+        self.proposals = Proposals::default();
+        if self.lost > 1 || self.engine().await.is_err() {
+            self.choice = EngineChoice::Cpu;
+        }
+        let engine = self.engine().await?;
+        for group in self.groups.values_mut() {
+            group.resume(&engine).await?;
+        }
+        let with = if engine.is_cpu() { "cpu" } else { "gpu" };
+        scope::post(&Report::Lost { message, engine: with.into() });
+        let group = group(&mut self.groups, name)?;
+        scope::post(&group.progress(Vec::new()));
+        Ok(())
+    }
+
+    async fn import(&mut self, name: &str, beside: &JsValue) -> Result<(), Failure> {
+        let engine = self.engine().await?;
+        let bytes = data::bytes(name, beside)?;
+        let checkpoint = fastvae::checkpoint::from_bytes(name.as_ref(), &bytes)?;
+        let data = Data::of_checkpoint(&checkpoint)?;
+        let group = Group::of_checkpoint(&engine, checkpoint, &data)?;
+        self.groups.clear();
+        scope::post(&Report::Data(Box::new(data.view())));
+        scope::post(&Report::Started { group: group.name().into(), settings: group.settings().clone() });
+        scope::post(&group.progress(Vec::new()));
+        self.groups.insert(group.name().into(), group);
+        self.data = Some(data);
+        Ok(())
+    }
+}
+
+fn group<'a>(groups: &'a mut BTreeMap<String, Group>, name: &str) -> Result<&'a mut Group, Failure> {
+    groups.get_mut(name).ok_or_else(|| {
+        Failure::new("stale", format!("nothing has been trained for {name} yet"), "Press play to train first.")
+    })
 }

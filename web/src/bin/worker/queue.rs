@@ -8,39 +8,38 @@ use std::{
     task::{Poll, Waker},
 };
 
+use wasm_bindgen::JsValue;
 use web::Command;
 
-/// A queue that one task waits on.
+/// A queue that one task waits on; a command may have a file beside it.
 #[derive(Clone, Default)]
 pub struct Queue(Rc<RefCell<Inner>>);
 
 #[derive(Default)]
 struct Inner {
-    commands: VecDeque<Command>,
+    commands: VecDeque<(Command, JsValue)>,
     waiting: Option<Waker>,
 }
 
 impl Queue {
-    pub fn push(&self, command: Command) {
+    pub fn push(&self, command: Command, beside: JsValue) {
         let mut inner = self.0.borrow_mut();
-        inner.commands.push_back(command);
+        inner.commands.push_back((command, beside));
         if let Some(waker) = inner.waiting.take() {
             waker.wake();
         }
     }
 
-    /// What has come, if anything has.
-    pub fn pop(&self) -> Option<Command> {
-        self.0.borrow_mut().commands.pop_front()
-    }
-
     /// Waits for a command.
-    pub async fn next(&self) -> Command {
-        poll_fn(|context| match self.pop() {
-            Some(command) => Poll::Ready(command),
-            None => {
-                self.0.borrow_mut().waiting = Some(context.waker().clone());
-                Poll::Pending
+    pub async fn next(&self) -> (Command, JsValue) {
+        poll_fn(|context| {
+            let mut inner = self.0.borrow_mut();
+            match inner.commands.pop_front() {
+                Some(command) => Poll::Ready(command),
+                None => {
+                    inner.waiting = Some(context.waker().clone());
+                    Poll::Pending
+                }
             }
         })
         .await

@@ -1,10 +1,10 @@
-//! The worker's side of the browser: messages, panics, and letting others have their turn.
+//! The worker's side of the browser: messages, files and panics.
 
-use js_sys::Promise;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web::{Failure, Report};
-use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Response};
 
 use crate::queue::Queue;
 
@@ -31,11 +31,24 @@ pub fn report_panics() {
     }));
 }
 
-/// Puts the page's messages into the queue.
+/// Sends a report with bytes beside it.
+pub fn post_with(report: &Report, bytes: &[u8]) {
+    let text = serde_json::to_string(report).unwrap_or_default();
+    let message = Array::of2(&text.into(), &Uint8Array::from(bytes));
+    // As above.
+    let _ = scope().and_then(|scope| scope.post_message(&message));
+}
+
+/// Puts the page's messages into the queue: a command as text, or text and the file it speaks of.
 pub fn listen(commands: Queue) -> Result<(), JsValue> {
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        match serde_json::from_str(&event.data().as_string().unwrap_or_default()) {
-            Ok(command) => commands.push(command),
+        let data = event.data();
+        let (text, beside) = match data.dyn_ref::<Array>() {
+            Some(pair) => (pair.get(0), pair.get(1)),
+            None => (data, JsValue::UNDEFINED),
+        };
+        match serde_json::from_str(&text.as_string().unwrap_or_default()) {
+            Ok(command) => commands.push(command, beside),
             Err(error) => {
                 let message = format!("a message of the page cannot be read: {error}");
                 post(&Report::Failed(Failure::new("bug", message, BUG)));
@@ -48,24 +61,20 @@ pub fn listen(commands: Queue) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Lets the browser deliver what is waiting. A resolved promise would not: only a new task does. Timers are
-/// held back by browsers, messages are not.
-pub struct Turn(MessageChannel);
-
-impl Turn {
-    pub fn new() -> Result<Self, JsValue> {
-        MessageChannel::new().map(Self)
+/// Fetches a file.
+pub async fn fetch(address: &str) -> Result<Vec<u8>, JsValue> {
+    let response: Response = JsFuture::from(scope()?.fetch_with_str(address)).await?.dyn_into()?;
+    if !response.ok() {
+        return Err(format!("the server answers {} {}", response.status(), response.status_text()).into());
     }
+    let content = JsFuture::from(response.array_buffer()?).await?;
+    Ok(Uint8Array::new(&content).to_vec())
+}
 
-    /// Comes back in a task of its own.
-    pub async fn give(&self) {
-        let (here, there) = (self.0.port1(), self.0.port2());
-        let delivered = Promise::new(&mut |resolve, _| {
-            here.set_onmessage(Some(&resolve));
-            // Null can always be posted.
-            let _ = there.post_message(&JsValue::NULL);
-        });
-        // Nothing rejects this promise.
-        let _ = JsFuture::from(delivered).await;
+/// An error of the browser in words.
+pub fn describe(error: &JsValue) -> String {
+    if let Some(text) = error.as_string() {
+        return text;
     }
+    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }

@@ -1,16 +1,30 @@
 //! The app's side of the worker: when there is one, what it is sent, and what it says.
 
 use serde_json::json;
-use web::{Command, Failure, Report};
+use wasm_bindgen::JsValue;
+use web::{Command, Failure, Parameters, Report, Source};
 
 use super::{App, State, waiting_for, with};
-use crate::{describe, link::Link};
+use crate::{describe, link::Link, share};
 
 impl App {
     /// Sends a command, to a new worker where there is none.
     pub(super) fn send(&mut self, command: Command) {
+        self.send_with(command, JsValue::UNDEFINED);
+    }
+
+    /// Asks for the data set of the parameters.
+    pub(super) fn send_data(&mut self) {
+        let Parameters { data, base, items, seed, .. } = &self.parameters;
+        let name = data.as_ref().map(|data| share::beside(base.as_deref(), data));
+        let command = Command::Data(Source { fetch: name.is_some(), name, items: *items, seed: *seed });
+        self.send(command);
+    }
+
+    /// Sends a command with the file that it speaks of.
+    pub(super) fn send_with(&mut self, command: Command, file: JsValue) {
         if self.parked {
-            return self.pending.push(command);
+            return self.pending.push((command, file));
         }
         if self.link.is_none() {
             if let Command::Engine { choice } = &command {
@@ -32,12 +46,12 @@ impl App {
         }
         match &self.link {
             Some(link) if self.ready => {
-                if let Err(error) = link.send(&command) {
+                if let Err(error) = link.send(&command, &file) {
                     self.drop_worker();
                     self.fail(&Failure::new("worker", describe(&error), "Reload the page."));
                 }
             }
-            _ => self.pending.push(command),
+            _ => self.pending.push((command, file)),
         }
     }
 
@@ -78,8 +92,8 @@ impl App {
         let waiting = std::mem::take(&mut self.pending);
         let choice = self.parameters.engine;
         self.send(Command::Engine { choice });
-        for command in waiting {
-            self.send(command);
+        for (command, file) in waiting {
+            self.send_with(command, file);
         }
         for index in 0..self.lessons.len() {
             self.with_lesson(index, |lesson, context| lesson.report(context, &Report::Revived));
@@ -91,8 +105,8 @@ impl App {
         match report {
             Report::Ready => {
                 self.ready = true;
-                for command in std::mem::take(&mut self.pending) {
-                    self.send(command);
+                for (command, file) in std::mem::take(&mut self.pending) {
+                    self.send_with(command, file);
                 }
                 if self.state == State::Loading {
                     self.set_state(State::Ready, "Ready.");
@@ -107,6 +121,10 @@ impl App {
                 self.tell("devicelost", json!({ "message": message, "engine": engine }));
             }
             Report::Failed(failure) => {
+                // Nothing to worry about: what was asked has been replaced meanwhile.
+                if failure.code == "stale" && !self.playing {
+                    return;
+                }
                 // What the worker held may be broken: the next command gets a new one.
                 if failure.is_fatal() {
                     self.drop_worker();

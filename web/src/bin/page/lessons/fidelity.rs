@@ -1,0 +1,454 @@
+//! 4. How close proposals are to the softmax of a trained model.
+
+use std::fmt::Write;
+
+use serde_json::json;
+use web::{
+    Closeness, Command, FidelityQuestion, Parameters, Report, RunSettings, samplers,
+    text::{digits, grouped, percent},
+};
+
+use super::{Context, Lesson, Pace};
+use crate::{
+    dom::{Act, Kind},
+    share,
+};
+use fastvae::{
+    chart::{Frame, Scale, Series, lines},
+    config::Loss,
+    event::Event,
+};
+
+/// The run that this lesson and the recommendations look at.
+pub const GROUP: &str = "study";
+/// Codewords that the slider offers.
+const CODEWORDS: [u32; 7] = [2, 4, 8, 16, 32, 64, 128];
+const PIECE: u32 = 40;
+
+/// How the model of this lesson is trained.
+pub fn study(parameters: &Parameters) -> RunSettings {
+    RunSettings {
+        group: GROUP.into(),
+        samplers: vec![Loss::MidxPopularity],
+        seed: parameters.seed,
+        epochs: parameters.epochs,
+        negatives: parameters.negatives,
+        codewords: 16,
+        hidden: 64,
+        latent: 16,
+        batch: 64,
+    }
+}
+
+struct Answer {
+    places: Vec<u32>,
+    truth: Vec<f64>,
+    proposals: Vec<Closeness>,
+    epochs: (u32, u32),
+}
+
+pub struct Fidelity {
+    started: bool,
+    finished: bool,
+    waiting: bool,
+    asking: bool,
+    stale: bool,
+    /// Epochs behind the model.
+    epochs: u32,
+    steps: (u32, u32),
+    until: u32,
+    /// The epoch that is looked at; the last without.
+    epoch: Option<u32>,
+    /// Epochs that the index is behind the model.
+    late: u32,
+    user: u32,
+    /// Place in [`CODEWORDS`].
+    codewords: usize,
+    answer: Option<Answer>,
+    /// Divergence of each proposal by K, for the second chart.
+    by_codewords: Vec<(u32, Loss, f64)>,
+}
+
+impl Fidelity {
+    pub fn new(_: &Parameters) -> Self {
+        Self {
+            started: false,
+            finished: false,
+            waiting: false,
+            asking: false,
+            stale: false,
+            epochs: 0,
+            steps: (0, 1),
+            until: 0,
+            epoch: None,
+            late: 0,
+            user: 0,
+            codewords: 3,
+            answer: None,
+            by_codewords: Vec::new(),
+        }
+    }
+
+    fn go_on(&mut self, context: &mut Context<'_>, single: bool) {
+        self.waiting = true;
+        if self.started {
+            context.ask(Command::Advance { group: GROUP.into(), milliseconds: PIECE, single });
+        } else {
+            context.ask(Command::Start(study(context.parameters)));
+        }
+    }
+
+    fn ask(&mut self, context: &mut Context<'_>) {
+        if !self.started {
+            return;
+        }
+        if self.asking {
+            self.stale = true;
+            return;
+        }
+        self.asking = true;
+        let epoch = self.epoch.unwrap_or(self.epochs);
+        context.ask(Command::Fidelity(FidelityQuestion {
+            group: GROUP.into(),
+            epoch,
+            index_epoch: epoch.saturating_sub(self.late),
+            user: self.user,
+            samplers: samplers::ALL.iter().map(|(_, loss)| *loss).collect(),
+            codewords: CODEWORDS[self.codewords],
+            seed: context.parameters.seed,
+        }));
+    }
+
+    fn curves(&self, size: (u32, u32), styled: bool) -> String {
+        let Some(answer) = &self.answer else { return String::new() };
+        let points = |curve: &[f64]| -> Vec<(f64, f64)> {
+            answer.places.iter().map(|&place| f64::from(place)).zip(curve.iter().copied()).collect()
+        };
+        let mut series: Vec<Series> = answer
+            .proposals
+            .iter()
+            .map(|one| Series::new(samplers::name(one.sampler), points(&one.curve)))
+            .collect();
+        series.push(Series::new("full softmax", points(&answer.truth)));
+        let frame = Frame {
+            title: "Cumulative probability, films by popularity".into(),
+            description: "The nearer a curve is to that of the softmax, the better the proposal.".into(),
+            x_label: "films, most popular first".into(),
+            y_label: "probability so far".into(),
+            x_scale: Scale::Log,
+            size,
+            styled,
+            ..Frame::default()
+        };
+        lines(&frame, &series)
+    }
+
+    fn by_codewords(&self, size: (u32, u32)) -> String {
+        let mut series = Vec::new();
+        for (name, loss) in samplers::ALL {
+            let mut points: Vec<(f64, f64)> = self
+                .by_codewords
+                .iter()
+                .filter(|(_, sampler, _)| *sampler == loss)
+                .map(|&(k, _, divergence)| (f64::from(k), divergence))
+                .collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            if !points.is_empty() {
+                series.push(Series::new(name, points));
+            }
+        }
+        let frame = Frame {
+            title: "Divergence by number of codewords".into(),
+            description: "Move the slider to add points.".into(),
+            x_label: "codewords K".into(),
+            y_label: "KL, nats".into(),
+            x_scale: Scale::Log,
+            size,
+            styled: false,
+            ..Frame::default()
+        };
+        lines(&frame, &series)
+    }
+
+    fn table(&self) -> String {
+        let Some(answer) = &self.answer else { return String::new() };
+        let top = answer.proposals.iter().flat_map(|one| one.fifths.iter().copied()).fold(1e-12, f64::max);
+        let mut html = String::from(
+            "<table class=\"numbers\"><thead><tr><th scope=\"col\">proposal q</th>\
+             <th scope=\"col\" class=\"num\">KL(q ‖ softmax)</th><th scope=\"col\" class=\"num\">bound</th>\
+             <th scope=\"col\" class=\"num\">KL(softmax ‖ q)</th>\
+             <th scope=\"col\" class=\"wide\">by residual, small to large</th></tr></thead><tbody>",
+        );
+        for one in &answer.proposals {
+            let name = samplers::name(one.sampler);
+            let mut fifths = String::new();
+            if !one.fifths.is_empty() {
+                let _ = write!(fifths, "<svg class=\"fifths s-{name}\" viewBox=\"0 0 100 20\" aria-hidden=\"true\">");
+                for (n, part) in one.fifths.iter().enumerate() {
+                    let high = (part / top * 20.0).clamp(0.4, 20.0);
+                    let _ = write!(
+                        fifths,
+                        "<rect class=\"bar-fill\" x=\"{}\" y=\"{:.2}\" width=\"17\" height=\"{high:.2}\"/>",
+                        n * 20,
+                        20.0 - high
+                    );
+                }
+                let parts: Vec<String> = one.fifths.iter().map(|part| digits(*part)).collect();
+                let _ = write!(fifths, "</svg><span class=\"sr\">{}</span>", parts.join(", "));
+            }
+            let _ = write!(
+                html,
+                "<tr><th scope=\"row\"><span class=\"dot s-{name}\"></span>{}</th><td class=\"num\">{}</td>\
+                 <td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"wide\">{fifths}</td></tr>",
+                samplers::title(one.sampler),
+                digits(one.divergence),
+                one.bound.map_or("–".into(), |bound| format!("≤ {}", digits(bound))),
+                digits(one.reverse),
+            );
+        }
+        html + "</tbody></table>"
+    }
+}
+
+impl Lesson for Fidelity {
+    fn name(&self) -> &'static str {
+        "fidelity"
+    }
+
+    fn title(&self) -> &'static str {
+        "Fidelity: how close is close"
+    }
+
+    fn html(&self, parameters: &Parameters) -> String {
+        let text = |html: &str| if parameters.shows("text") { html.to_owned() } else { String::new() };
+        let formula = if parameters.shows("formula") {
+            "<div class=\"formula\"><math display=\"block\"><mi>KL</mi><mo>(</mo><msub><mi>q</mi><mtext>uni</mtext></msub>\
+             <mo>‖</mo><mtext>softmax</mtext><mo>)</mo><mo>≤</mo><mn>2</mn><mo>·</mo><munder><mi>max</mi><mi>i</mi></munder>\
+             <mo>‖</mo><msub><mover><mi>q</mi><mo>~</mo></mover><mi>i</mi></msub><mo>‖</mo><mo>·</mo><mo>‖</mo>\
+             <msub><mi>z</mi><mi>u</mi></msub><mo>‖</mo></math></div>"
+        } else {
+            ""
+        };
+        let slider = |act: &str, title: &str, max: usize, value: u32| {
+            format!(
+                "<label class=\"slider\">{title} <input type=\"range\" min=\"0\" max=\"{max}\" value=\"{value}\" \
+                 data-act=\"{act}\" data-part=\"fidelity-{act}\"><output data-part=\"fidelity-{act}-shown\"></output></label>"
+            )
+        };
+        text(
+            "<p>Now a real model: press play, and it trains. At each moment every proposal is compared with the softmax of \
+             one viewer, exactly and over all films. What the two codewords leave of a film's vector, its <b>residual</b>, \
+             is all that MIDX ignores; theorem 5.3 bounds the divergence by the longest residual.</p>",
+        ) + formula
+            + &format!(
+                "<div class=\"figure\"><div class=\"controls\">{}{}{}{}</div>\
+                 <p class=\"note\" data-part=\"fidelity-note\" role=\"status\"></p>\
+                 <div class=\"halves\"><div class=\"chart\" data-part=\"fidelity-curves\"></div>\
+                 <div class=\"chart\" data-part=\"fidelity-codewords-chart\"></div></div>\
+                 <div class=\"scroll\" data-part=\"fidelity-table\"></div>\
+                 <div class=\"controls\"><button type=\"button\" data-act=\"csv\">Table as csv</button>\
+                 <button type=\"button\" data-act=\"svg\">Figure as svg</button></div></div>",
+                slider("user", "Viewer", 99, self.user),
+                slider("codewords", "Codewords K", CODEWORDS.len() - 1, self.codewords as u32),
+                slider("epoch", "Model of epoch", 1, 1),
+                slider("late", "Index older by", 10, self.late),
+            )
+            + &text(
+                "<p>More codewords, smaller residuals, less divergence. An index made from the item vectors of some epochs ago \
+                 is still a proper proposal, for its probabilities are those it draws with; it is only less close.</p>",
+            )
+    }
+
+    fn draw(&mut self, context: &mut Context<'_>) {
+        let page = context.page;
+        let epoch = self.epoch.unwrap_or(self.epochs);
+        page.attribute("fidelity-epoch", "max", &self.epochs.max(1).to_string());
+        page.set_value("fidelity-epoch", &epoch.to_string());
+        page.fill("fidelity-epoch-shown", epoch.to_string());
+        page.set_value("fidelity-user", &self.user.to_string());
+        page.fill("fidelity-user-shown", (self.user + 1).to_string());
+        page.set_value("fidelity-codewords", &self.codewords.to_string());
+        page.fill("fidelity-codewords-shown", CODEWORDS[self.codewords].to_string());
+        page.set_value("fidelity-late", &self.late.to_string());
+        page.fill("fidelity-late-shown", format!("{} epochs", self.late));
+        let note = match (&self.answer, self.started) {
+            (Some(answer), _) => format!(
+                "Model after epoch {}, index from epoch {}. Training: epoch {}, {} done.",
+                answer.epochs.0,
+                answer.epochs.1,
+                self.epochs,
+                percent(f64::from(self.steps.0) / f64::from(self.steps.1.max(1)))
+            ),
+            (None, false) => "Press play: the model trains, epoch by epoch, and is measured after each.".into(),
+            (None, true) => "Training.".into(),
+        };
+        page.fill("fidelity-note", note);
+        if self.answer.is_some() {
+            page.fill("fidelity-curves", self.curves(page.chart_size("fidelity-curves", 340), false));
+            page.fill(
+                "fidelity-codewords-chart",
+                self.by_codewords(page.chart_size("fidelity-codewords-chart", 340)),
+            );
+            page.fill("fidelity-table", self.table());
+        } else {
+            for part in ["fidelity-curves", "fidelity-codewords-chart", "fidelity-table"] {
+                page.fill(part, "");
+            }
+        }
+    }
+
+    fn act(&mut self, context: &mut Context<'_>, act: &Act) {
+        match (act.name.as_str(), act.kind) {
+            ("user", Kind::Input) => {
+                self.user = act.number().unwrap_or(0);
+                self.by_codewords.clear();
+            }
+            ("codewords", Kind::Input) => {
+                self.codewords = act.number().unwrap_or(0).min(CODEWORDS.len() - 1);
+            }
+            ("epoch", Kind::Input) => {
+                let epoch = act.number().unwrap_or(0);
+                self.epoch = (epoch < self.epochs).then_some(epoch);
+                self.by_codewords.clear();
+            }
+            ("late", Kind::Input) => {
+                self.late = act.number().unwrap_or(0);
+                self.by_codewords.clear();
+            }
+            ("csv", Kind::Click) => {
+                let mut csv = String::from("sampler,codewords,kl_q_softmax,bound,kl_softmax_q\n");
+                for one in self.answer.iter().flat_map(|answer| &answer.proposals) {
+                    let bound = one.bound.map(|bound| bound.to_string()).unwrap_or_default();
+                    let _ = writeln!(
+                        csv,
+                        "{},{},{},{bound},{}",
+                        samplers::name(one.sampler),
+                        CODEWORDS[self.codewords],
+                        one.divergence,
+                        one.reverse
+                    );
+                }
+                return share::save("fastvae-fidelity.csv", "text/csv", &csv);
+            }
+            ("svg", Kind::Click) => {
+                return share::save("fastvae-fidelity.svg", "image/svg+xml", &self.curves((720, 420), true));
+            }
+            _ => return,
+        }
+        self.ask(context);
+        self.draw(context);
+    }
+
+    fn step(&mut self, context: &mut Context<'_>, pace: Pace) {
+        if self.waiting || self.finished {
+            return;
+        }
+        self.epoch = None;
+        self.until = if pace == Pace::Step { self.epochs + 1 } else { 0 };
+        self.go_on(context, pace == Pace::Part);
+    }
+
+    fn reset(&mut self, context: &mut Context<'_>) {
+        *self = Self { user: self.user, codewords: self.codewords, late: self.late, ..Self::new(context.parameters) };
+        self.draw(context);
+    }
+
+    fn parameters(&mut self, context: &mut Context<'_>, keys: &[&str]) {
+        if keys.iter().any(|key| ["seed", "epochs", "negatives"].contains(key)) {
+            self.reset(context);
+        }
+    }
+
+    fn report(&mut self, context: &mut Context<'_>, report: &Report) {
+        match report {
+            Report::Data(_) | Report::Revived => {
+                let waiting = self.waiting && !self.started;
+                self.reset(context);
+                self.waiting = waiting;
+            }
+            Report::Started { group, .. } if group == GROUP => {
+                (self.started, self.finished, self.epochs) = (true, false, 0);
+            }
+            Report::Progress { group, events, kept, finished } if group == GROUP && self.started => {
+                let before = self.epochs;
+                for (_, event) in events {
+                    match event {
+                        Event::Started { steps_per_epoch, .. } => self.steps = (0, *steps_per_epoch),
+                        Event::Step { step, .. } => self.steps.0 = *step,
+                        Event::Epoch { epoch, .. } => (self.epochs, self.steps.0) = (*epoch, 0),
+                        _ => {}
+                    }
+                }
+                // A model from a file has its epochs behind it.
+                self.epochs = self.epochs.max(kept.first().and_then(|kept| kept.last().copied()).unwrap_or(0));
+                self.finished = *finished;
+                if self.epochs > before || (self.answer.is_none() && !self.asking) {
+                    self.by_codewords.clear();
+                    if self.epochs > before {
+                        context.tell("step", json!({ "lesson": "fidelity", "epoch": self.epochs }));
+                    }
+                    self.ask(context);
+                }
+                if self.epochs < self.until && !*finished && self.waiting {
+                    self.go_on(context, false);
+                } else {
+                    (self.waiting, self.until) = (false, 0);
+                }
+                self.draw(context);
+            }
+            Report::Fidelity { epochs, user, codewords, places, truth, proposals } => {
+                self.asking = false;
+                if std::mem::take(&mut self.stale) {
+                    self.ask(context);
+                }
+                if *user == self.user {
+                    for one in proposals {
+                        self.by_codewords.retain(|(k, sampler, _)| (*k, *sampler) != (*codewords, one.sampler));
+                        self.by_codewords.push((*codewords, one.sampler, one.divergence));
+                    }
+                }
+                self.answer = Some(Answer {
+                    places: places.clone(),
+                    truth: truth.clone(),
+                    proposals: proposals.clone(),
+                    epochs: *epochs,
+                });
+                self.draw(context);
+            }
+            Report::Failed(_) => (self.waiting, self.asking, self.until) = (false, false, 0),
+            _ => {}
+        }
+    }
+
+    fn busy(&self) -> bool {
+        self.waiting || self.asking
+    }
+
+    fn finished(&self) -> bool {
+        self.finished
+    }
+
+    fn state(&self) -> Vec<(&'static str, String)> {
+        let mut state = Vec::new();
+        for (key, value, standard) in
+            [("user", self.user, 0), ("codewords", CODEWORDS[self.codewords], 16), ("late", self.late, 0)]
+        {
+            if value != standard {
+                state.push((key, grouped(value).replace(',', "")));
+            }
+        }
+        state
+    }
+
+    fn restore(&mut self, key: &str, value: &str) {
+        let Ok(number) = value.parse::<u32>() else { return };
+        match key {
+            "user" => self.user = number.min(99),
+            "codewords" => {
+                self.codewords = CODEWORDS.iter().position(|&k| k == number).unwrap_or(self.codewords);
+            }
+            "late" => self.late = number.min(10),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The data set that runs learn from: the built-in one, a file that somebody dropped, or one beside the page.
+
+use fastvae::{
+    Error,
+    checkpoint::Checkpoint,
+    data::{self, Csr, Dataset, LoadOptions, Split, SplitOptions, SyntheticOptions},
+};
+use js_sys::Uint8Array;
+use wasm_bindgen::prelude::*;
+use web::{DataView, Failure, Report, Source};
+use web_sys::{File, FileReaderSync};
+
+use crate::scope;
+
+/// The largest file that is read: it has to fit into the four gigabytes of a worker together with what is made of it.
+const LARGEST: f64 = (1u64 << 30) as f64;
+/// Bytes read at once.
+const PIECE: f64 = (1u64 << 23) as f64;
+
+const ANOTHER: &str = "The set that was there stays. MovieLens zips, csv files with a header, and the other forms that \
+                       the command line reads will do.";
+
+/// A set, and how it is divided.
+pub struct Data {
+    pub set: Dataset,
+    pub split: Split,
+    /// Items before a subset was taken.
+    all_items: usize,
+    /// Seed and size of the built-in set, if it is that.
+    built_in: Option<(u32, Option<u32>)>,
+}
+
+impl Data {
+    /// The built-in set.
+    pub fn built_in(seed: u32, items: Option<u32>) -> Result<Self, Failure> {
+        let set = data::synthetic(&SyntheticOptions { seed: seed.into(), ..Default::default() })?;
+        Ok(Self { built_in: Some((seed, items)), ..Self::of(set, seed, items)? })
+    }
+
+    /// The built-in set of another seed, where this one is built in.
+    pub fn with_seed(&self, seed: u32) -> Option<Result<Self, Failure>> {
+        let (present, items) = self.built_in?;
+        (present != seed).then(|| Self::built_in(seed, items))
+    }
+
+    /// The set that is asked for.
+    pub async fn read(source: &Source, beside: &JsValue) -> Result<Self, Failure> {
+        let Some(name) = &source.name else { return Self::built_in(source.seed, source.items) };
+        let bytes = if source.fetch {
+            scope::post(&Report::Reading { done: 0.0, total: 0.0 });
+            scope::fetch(name).await.map_err(|error| {
+                Failure::new(
+                    "data",
+                    format!("{name} cannot be fetched: {}", scope::describe(&error)),
+                    "Check the address in data=, and that its server lets this page read it.",
+                )
+            })?
+        } else {
+            bytes(name, beside)?
+        };
+        let short = name.rsplit('/').next().unwrap_or(name);
+        let set = data::load_bytes(short, &bytes, &LoadOptions::default()).map_err(|error| match error {
+            Error::Format { .. } | Error::Data(_) => Failure::new("data", error.to_string(), ANOTHER),
+            error => error.into(),
+        })?;
+        drop(bytes);
+        Self::of(set, source.seed, source.items)
+    }
+
+    fn of(set: Dataset, seed: u32, items: Option<u32>) -> Result<Self, Failure> {
+        let all_items = set.items.len();
+        let set = match items {
+            Some(items) if (items as usize) < all_items => most_popular(set, items as usize)?,
+            _ => set,
+        };
+        let options = SplitOptions { seed: seed.into(), ..SplitOptions::default() };
+        let split = data::split(&set, &options)?;
+        Ok(Self { set, split, all_items, built_in: None })
+    }
+
+    /// The set that a checkpoint was made from.
+    pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Self, Failure> {
+        let context = &checkpoint.context;
+        let set = Dataset {
+            name: context.data.clone(),
+            users: context.users.clone(),
+            items: context.items.clone(),
+            titles: context.titles.clone(),
+            genres: context.genres.clone(),
+            interactions: context.histories.clone(),
+            given: None,
+            report: data::LoadReport { form: "a trained model".into(), ..Default::default() },
+        };
+        let split = data::split(&set, &context.config.split)?;
+        Ok(Self { all_items: set.items.len(), set, split, built_in: None })
+    }
+
+    /// The set for people.
+    pub fn view(&self) -> DataView {
+        let set = &self.set;
+        DataView {
+            name: if set.name == "synthetic" { "built-in films".into() } else { set.name.clone() },
+            form: set.report.form.clone(),
+            users: set.users.len(),
+            items: set.items.len(),
+            all_items: self.all_items,
+            interactions: set.interactions.nnz(),
+            titles: set.titles.clone().unwrap_or_else(|| set.items.clone()),
+            genres: set.genres.iter().flatten().map(|genres| genres.join(", ")).collect(),
+            counts: set.interactions.column_counts(),
+        }
+    }
+}
+
+/// The content of a file that came beside a command, read piece by piece with reports on the way.
+pub fn bytes(name: &str, beside: &JsValue) -> Result<Vec<u8>, Failure> {
+    let refused = |error: JsValue| {
+        Failure::new("data", format!("{name} cannot be read: {}", scope::describe(&error)), ANOTHER)
+    };
+    let file: &File = beside.dyn_ref().ok_or_else(|| Failure::new("data", format!("{name} is no file"), ANOTHER))?;
+    let total = file.size();
+    if total > LARGEST {
+        return Err(Failure::new(
+            "data",
+            format!("{name} has {}, more than the 1 GiB that fits into a page", web::text::bytes(total)),
+            "Take a smaller set (ml-latest-small is a good start), or the command line, which reads files of any size.",
+        ));
+    }
+    if total == 0.0 {
+        return Err(Failure::new("data", format!("{name} is empty"), ANOTHER));
+    }
+    let reader = FileReaderSync::new().map_err(refused)?;
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(total as usize).is_err() {
+        return Err(Failure::new(
+            "memory",
+            format!("this browser has no room for the {} of {name}", web::text::bytes(total)),
+            "Close other pages, or take a smaller set.",
+        ));
+    }
+    while (bytes.len() as f64) < total {
+        let start = bytes.len() as f64;
+        let piece = file.slice_with_f64_and_f64(start, (start + PIECE).min(total)).map_err(refused)?;
+        let read = Uint8Array::new(&reader.read_as_array_buffer(&piece).map_err(refused)?.into()).to_vec();
+        if read.is_empty() {
+            return Err(refused("it has changed while it was read".into()));
+        }
+        bytes.extend(read);
+        scope::post(&Report::Reading { done: bytes.len() as f64, total });
+    }
+    Ok(bytes)
+}
+
+/// The set without its less popular items, and without users who then have fewer than two.
+fn most_popular(set: Dataset, keep: usize) -> Result<Dataset, Failure> {
+    let counts = set.interactions.column_counts();
+    let mut order: Vec<u32> = (0..counts.len() as u32).collect();
+    order.sort_by_key(|&item| (std::cmp::Reverse(counts[item as usize]), item));
+    order.truncate(keep);
+    order.sort_unstable();
+    let mut place = vec![u32::MAX; counts.len()];
+    for (new, &old) in order.iter().enumerate() {
+        place[old as usize] = new as u32;
+    }
+    let (mut users, mut rows) = (Vec::new(), Vec::new());
+    for (user, row) in set.users.iter().zip(set.interactions.iter()) {
+        let row: Vec<u32> = row.iter().map(|&item| place[item as usize]).filter(|&item| item != u32::MAX).collect();
+        if row.len() >= 2 {
+            users.push(user.clone());
+            rows.push(row);
+        }
+    }
+    if rows.is_empty() {
+        return Err(Failure::new(
+            "data",
+            format!("no user has two of the {keep} most popular items, so nothing is left to learn from"),
+            "Keep more items.",
+        ));
+    }
+    let of = |values: &Vec<String>| order.iter().map(|&item| values[item as usize].clone()).collect();
+    Ok(Dataset {
+        interactions: Csr::from_rows(&rows, order.len() as u32)?,
+        users,
+        items: of(&set.items),
+        titles: set.titles.as_ref().map(of),
+        genres: set.genres.as_ref().map(|all| order.iter().map(|&item| all[item as usize].clone()).collect()),
+        given: None,
+        ..set
+    })
+}
