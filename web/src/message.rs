@@ -317,13 +317,6 @@ pub enum Report {
     Failed(Failure),
 }
 
-impl Report {
-    /// Whether something did not work.
-    pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_))
-    }
-}
-
 /// A data set as the page shows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataView {

@@ -3,14 +3,7 @@
 use fastvae::config::Loss;
 
 /// Name in addresses, and the setting.
-pub const ALL: [(&str, Loss); 6] = [
-    ("uniform", Loss::Uniform),
-    ("popularity", Loss::Popularity),
-    ("midx-uniform", Loss::MidxUniform),
-    ("midx-popularity", Loss::MidxPopularity),
-    ("midx", Loss::Midx),
-    ("full", Loss::Full),
-];
+pub const ALL: &[(&str, Loss)] = &Loss::NAMED;
 
 const SHORT: [(&str, Loss); 4] = [
     ("pop", Loss::Popularity),
@@ -21,7 +14,7 @@ const SHORT: [(&str, Loss); 4] = [
 
 /// The names in [`ALL`].
 pub fn names() -> Vec<&'static str> {
-    ALL.iter().map(|(name, _)| *name).collect()
+    Loss::names().collect()
 }
 
 /// The loss of a name.
@@ -31,24 +24,20 @@ pub fn parse(name: &str) -> Option<Loss> {
 
 /// The name of a loss.
 pub fn name(loss: Loss) -> &'static str {
-    ALL.iter().find(|(_, known)| *known == loss).map_or("", |(name, _)| name)
+    loss.name()
 }
 
-/// The name for people.
+/// The name for people; one that the page has no words for is shown as it is written.
 pub fn title(loss: Loss) -> &'static str {
-    match loss {
-        Loss::Uniform => "Uniform",
-        Loss::Popularity => "Popularity",
-        Loss::MidxUniform => "MIDX uniform",
-        Loss::MidxPopularity => "MIDX popularity",
-        Loss::Midx => "MIDX exact",
-        Loss::Full => "Full softmax",
-        #[allow(unreachable_patterns, reason = "core may learn samplers that the page has no name for yet")]
-        other => name(other),
+    match loss.name() {
+        "uniform" => "Uniform",
+        "popularity" => "Popularity",
+        "midx-uniform" => "MIDX uniform",
+        "midx-popularity" => "MIDX popularity",
+        "midx" => "MIDX exact",
+        "full" => "Full softmax",
+        "dns" => "Dynamic (DNS)",
+        "kernel" => "Kernel",
+        other => other,
     }
-}
-
-/// Whether negatives come by way of the index.
-pub fn has_index(loss: Loss) -> bool {
-    matches!(loss, Loss::Midx | Loss::MidxUniform | Loss::MidxPopularity)
 }

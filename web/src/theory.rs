@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 /// ln of the sum of exponents, in f64.
 pub fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let top = values.clone().fold(f64::NEG_INFINITY, f64::max);
-    if top == f64::NEG_INFINITY { top } else { top + values.map(|value| (value - top).exp()).sum::<f64>().ln() }
+    if top == f64::NEG_INFINITY {
+        top
+    } else {
+        top + values.map(|value| (value - top).exp()).sum::<f64>().ln()
+    }
 }
 
 /// The softmax of logits, as logarithms.
@@ -154,7 +158,9 @@ pub fn spread(values: &[f64]) -> (f64, f64) {
 pub fn random_histories(users: u32, items: u32, length: u32, seed: u32) -> Vec<Vec<u32>> {
     let rng = Rng::new(seed.into());
     (0..users)
-        .map(|user| (0..length).map(|n| below(rng.block(Stream::Data, u32::MAX, user, n)[0], items)).collect())
+        .map(|user| {
+            (0..length).map(|n| below(rng.block(Stream::Data, u32::MAX, user, n)[0], items)).collect()
+        })
         .collect()
 }
 

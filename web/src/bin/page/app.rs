@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
-use web::{Command, EngineChoice, Failure, LESSONS, Parameters, Report, Speed};
+use web::{Command, EngineChoice, Failure, LESSONS, Parameters, Speed};
 use web_sys::{CustomEvent, CustomEventInit, Element, EventTarget};
 
 pub use self::entry::with;
@@ -202,7 +202,11 @@ impl App {
         }
         // A lesson may start or stop by itself.
         match (playing, self.playing) {
-            (false, true) => self.page_state(State::Training, "Playing."),
+            (false, true) => {
+                self.unpark();
+                self.tell("play", json!({}));
+                self.page_state(State::Training, "Playing.");
+            }
             (true, false) if self.state == State::Training => self.page_state(State::Paused, "Paused."),
             _ => {}
         }
@@ -261,7 +265,12 @@ impl App {
     }
 
     fn toggle(&mut self) {
-        if self.playing { self.pause() } else { self.play() }
+        if self.playing {
+            self.pause();
+        } else {
+            self.unpark();
+            self.play();
+        }
     }
 
     /// Goes on step by step until the lesson is through or someone pauses.
@@ -549,6 +558,5 @@ mod tests {
     #[test]
     fn every_state_has_a_name() {
         assert_eq!(State::Done.name(), "done");
-        assert!(!Report::Ready.is_failure());
     }
 }

@@ -64,10 +64,12 @@ impl Page {
         }
     }
 
-    /// Disables a control or enables it.
-    pub fn enable(&self, name: &str, enabled: bool) {
-        if let Some(part) = self.part(name) {
-            let _ = part.toggle_attribute_with_force("disabled", !enabled);
+    /// Gives an element the focus, if there is one for the selector.
+    pub fn focus(&self, selector: &str) {
+        let element = self.root.query_selector(selector).ok().flatten();
+        if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+            // Elements that cannot have it leave it where it is.
+            let _ = element.focus();
         }
     }
 

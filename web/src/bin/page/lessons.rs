@@ -54,16 +54,6 @@ impl Context<'_> {
         // Fails only for names that are not attributes.
         let _ = self.page.root.set_attribute(&format!("data-{name}"), value);
     }
-
-    /// Whether the page shows this part of its surface.
-    pub fn shows(&self, part: &str) -> bool {
-        self.parameters.shows(part)
-    }
-
-    /// Tells the host.
-    pub fn tell(&mut self, event: &'static str, detail: serde_json::Value) {
-        self.events.push((event, detail));
-    }
 }
 
 /// One part of the lesson: its markup, and what it does.

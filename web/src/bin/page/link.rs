@@ -18,13 +18,21 @@ impl Link {
     pub fn start(base: Option<&str>, receive: impl Fn(Report) + Clone + 'static) -> Result<Self, JsValue> {
         let worker = spawn(&share::beside(base, "worker_loader.js"))?;
         let hear = receive.clone();
-        let on_message =
-            Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
-                let text = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
-                hear(serde_json::from_str(&text.unwrap_or_default()).unwrap_or_else(|error| {
-                    failed(format!("a message of the worker cannot be read: {error}"))
-                }));
-            });
+        let on_message = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+            let data = event.dyn_ref::<MessageEvent>().map_or(JsValue::UNDEFINED, MessageEvent::data);
+            let (text, bytes) = match data.dyn_ref::<Array>() {
+                Some(pair) => (pair.get(0), pair.get(1)),
+                None => (data, JsValue::UNDEFINED),
+            };
+            let report = serde_json::from_str(&text.as_string().unwrap_or_default())
+                .unwrap_or_else(|error| failed(format!("a message of the worker cannot be read: {error}")));
+            if let Report::File { name } = &report
+                && let Err(error) = share::download(name, "application/octet-stream", &bytes)
+            {
+                return hear(failed(format!("{name} cannot be saved: {}", describe(&error))));
+            }
+            hear(report);
+        });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
 
         let on_error = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {

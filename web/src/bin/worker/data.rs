@@ -117,7 +117,8 @@ pub fn bytes(name: &str, beside: &JsValue) -> Result<Vec<u8>, Failure> {
     let refused = |error: JsValue| {
         Failure::new("data", format!("{name} cannot be read: {}", scope::describe(&error)), ANOTHER)
     };
-    let file: &File = beside.dyn_ref().ok_or_else(|| Failure::new("data", format!("{name} is no file"), ANOTHER))?;
+    let file: &File =
+        beside.dyn_ref().ok_or_else(|| Failure::new("data", format!("{name} is no file"), ANOTHER))?;
     let total = file.size();
     if total > LARGEST {
         return Err(Failure::new(
@@ -164,7 +165,8 @@ fn most_popular(set: Dataset, keep: usize) -> Result<Dataset, Failure> {
     }
     let (mut users, mut rows) = (Vec::new(), Vec::new());
     for (user, row) in set.users.iter().zip(set.interactions.iter()) {
-        let row: Vec<u32> = row.iter().map(|&item| place[item as usize]).filter(|&item| item != u32::MAX).collect();
+        let row: Vec<u32> =
+            row.iter().map(|&item| place[item as usize]).filter(|&item| item != u32::MAX).collect();
         if row.len() >= 2 {
             users.push(user.clone());
             rows.push(row);

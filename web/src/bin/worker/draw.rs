@@ -53,7 +53,10 @@ impl Proposals {
             return Err(Error::Data("the proposal is gone".into()));
         };
         if question.query.len() != toy.dim {
-            return Err(Error::setting("dim", format!("a query of {} numbers for {}", question.query.len(), toy.dim)));
+            return Err(Error::setting(
+                "dim",
+                format!("a query of {} numbers for {}", question.query.len(), toy.dim),
+            ));
         }
         let rows = question.rows as usize;
         let queries = question.query.repeat(rows);
@@ -97,8 +100,9 @@ async fn build(engine: &Engine, question: &Question) -> Result<(Toy, Box<dyn Pro
     let mut proposal: Box<dyn Proposal> = if question.weights.is_empty() {
         let codewords = (question.codewords as usize).min(toy.len());
         let config = LossConfig { loss: question.sampler, codewords, ..LossConfig::default() };
-        sampler::build(engine, &config, &toy.counts, rows)?
-            .ok_or_else(|| Error::setting("samplers", "the full softmax draws nothing; take midx, which is exact"))?
+        sampler::build(engine, &config, &toy.counts, rows)?.ok_or_else(|| {
+            Error::setting("samplers", "the full softmax draws nothing; take midx, which is exact")
+        })?
     } else {
         if question.weights.len() != toy.len() {
             return Err(Error::setting("weights", "one for each film is needed"));

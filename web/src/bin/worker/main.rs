@@ -195,6 +195,10 @@ impl Worker {
 
 fn group<'a>(groups: &'a mut BTreeMap<String, Group>, name: &str) -> Result<&'a mut Group, Failure> {
     groups.get_mut(name).ok_or_else(|| {
-        Failure::new("stale", format!("nothing has been trained for {name} yet"), "Press play to train first.")
+        Failure::new(
+            "stale",
+            format!("nothing has been trained for {name} yet"),
+            "Press play to train first.",
+        )
     })
 }

@@ -8,8 +8,8 @@ use fastvae::{
     config::Loss,
     data::EvaluationSet,
     engine::{Engine, Recording},
-    event::Event,
     evaluate::{RankOptions, rank},
+    event::Event,
     model::{Activations, Batch, Mode, Model},
     run_config::RunConfig,
     state::{State, TensorData},
@@ -128,11 +128,6 @@ impl Group {
         &self.train
     }
 
-    /// The settings of the network.
-    pub fn model_config(&self) -> &fastvae::config::ModelConfig {
-        &self.context.config.model
-    }
-
     /// What has happened, and where things stand.
     pub fn progress(&self, events: Vec<(usize, Event)>) -> Report {
         Report::Progress {
@@ -152,7 +147,8 @@ impl Group {
         let start = Instant::now();
         let mut events: Vec<(usize, Event)> = Vec::new();
         loop {
-            let next = (0..self.runs.len()).filter(|&at| !self.runs[at].done).min_by_key(|&at| self.runs[at].epoch);
+            let next =
+                (0..self.runs.len()).filter(|&at| !self.runs[at].done).min_by_key(|&at| self.runs[at].epoch);
             let Some(index) = next else { break };
             let run = &mut self.runs[index];
             let Some(trainer) = &mut run.trainer else {
@@ -231,7 +227,8 @@ impl Group {
         for run in self.runs.iter_mut().filter(|run| run.trainer.is_some()) {
             let config = self.settings.config(run.sampler);
             let trainer =
-                Trainer::resume(engine.clone(), &config, &self.train, self.validation.as_ref(), &run.last).await?;
+                Trainer::resume(engine.clone(), &config, &self.train, self.validation.as_ref(), &run.last)
+                    .await?;
             run.trainer = Some(trainer);
         }
         Ok(())
@@ -242,7 +239,8 @@ impl Group {
     /// # Errors
     /// If there is no such run, or the engine cannot hold it.
     pub fn model(&self, engine: &Engine, run: usize, epoch: Option<u32>) -> Result<(u32, Model)> {
-        let kept = &self.runs.get(run).ok_or_else(|| Error::setting("samplers", "there is no such run"))?.kept;
+        let kept =
+            &self.runs.get(run).ok_or_else(|| Error::setting("samplers", "there is no such run"))?.kept;
         let (epoch, state) = kept
             .range(..=epoch.unwrap_or(u32::MAX))
             .next_back()

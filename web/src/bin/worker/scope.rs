@@ -76,5 +76,7 @@ pub fn describe(error: &JsValue) -> String {
     if let Some(text) = error.as_string() {
         return text;
     }
-    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }

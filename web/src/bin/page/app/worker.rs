@@ -15,7 +15,11 @@ impl App {
 
     /// Asks for the data set of the parameters.
     pub(super) fn send_data(&mut self) {
-        let Parameters { data, base, items, seed, .. } = &self.parameters;
+        let Parameters { data, base, items, seed, lesson, .. } = &self.parameters;
+        // Elsewhere `items` is the size of the small catalogue.
+        if !matches!(lesson.as_deref(), None | Some("fidelity" | "race" | "recommend")) {
+            return;
+        }
         let name = data.as_ref().map(|data| share::beside(base.as_deref(), data));
         let command = Command::Data(Source { fetch: name.is_some(), name, items: *items, seed: *seed });
         self.send(command);

@@ -145,7 +145,7 @@ impl Fidelity {
 
     fn by_codewords(&self, size: (u32, u32)) -> String {
         let mut series = Vec::new();
-        for (name, loss) in samplers::ALL {
+        for &(name, loss) in samplers::ALL {
             let mut points: Vec<(f64, f64)> = self
                 .by_codewords
                 .iter()
@@ -183,7 +183,10 @@ impl Fidelity {
             let name = samplers::name(one.sampler);
             let mut fifths = String::new();
             if !one.fifths.is_empty() {
-                let _ = write!(fifths, "<svg class=\"fifths s-{name}\" viewBox=\"0 0 100 20\" aria-hidden=\"true\">");
+                let _ = write!(
+                    fifths,
+                    "<svg class=\"fifths s-{name}\" viewBox=\"0 0 100 20\" aria-hidden=\"true\">"
+                );
                 for (n, part) in one.fifths.iter().enumerate() {
                     let high = (part / top * 20.0).clamp(0.4, 20.0);
                     let _ = write!(
@@ -279,7 +282,9 @@ impl Lesson for Fidelity {
                 self.epochs,
                 percent(f64::from(self.steps.0) / f64::from(self.steps.1.max(1)))
             ),
-            (None, false) => "Press play: the model trains, epoch by epoch, and is measured after each.".into(),
+            (None, false) => {
+                "Press play: the model trains, epoch by epoch, and is measured after each.".into()
+            }
             (None, true) => "Training.".into(),
         };
         page.fill("fidelity-note", note);
@@ -349,7 +354,12 @@ impl Lesson for Fidelity {
     }
 
     fn reset(&mut self, context: &mut Context<'_>) {
-        *self = Self { user: self.user, codewords: self.codewords, late: self.late, ..Self::new(context.parameters) };
+        *self = Self {
+            user: self.user,
+            codewords: self.codewords,
+            late: self.late,
+            ..Self::new(context.parameters)
+        };
         self.draw(context);
     }
 
@@ -380,7 +390,8 @@ impl Lesson for Fidelity {
                     }
                 }
                 // A model from a file has its epochs behind it.
-                self.epochs = self.epochs.max(kept.first().and_then(|kept| kept.last().copied()).unwrap_or(0));
+                self.epochs =
+                    self.epochs.max(kept.first().and_then(|kept| kept.last().copied()).unwrap_or(0));
                 self.finished = *finished;
                 if self.epochs > before || (self.answer.is_none() && !self.asking) {
                     self.by_codewords.clear();
@@ -403,7 +414,8 @@ impl Lesson for Fidelity {
                 }
                 if *user == self.user {
                     for one in proposals {
-                        self.by_codewords.retain(|(k, sampler, _)| (*k, *sampler) != (*codewords, one.sampler));
+                        self.by_codewords
+                            .retain(|(k, sampler, _)| (*k, *sampler) != (*codewords, one.sampler));
                         self.by_codewords.push((*codewords, one.sampler, one.divergence));
                     }
                 }

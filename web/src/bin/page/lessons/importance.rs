@@ -25,8 +25,12 @@ const SETS: u32 = 200;
 const DRAWS: [u32; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /// The proposals to choose from; the last is drawn by hand.
-const PROPOSALS: [(&str, &str); 4] =
-    [("uniform", "uniform"), ("popularity", "by popularity"), ("midx", "the softmax itself"), ("drawn", "drawn by hand")];
+const PROPOSALS: [(&str, &str); 4] = [
+    ("uniform", "uniform"),
+    ("popularity", "by popularity"),
+    ("midx", "the softmax itself"),
+    ("drawn", "drawn by hand"),
+];
 
 pub struct Importance {
     toy: Option<Toy>,
@@ -160,12 +164,16 @@ impl Importance {
     fn strip(&self, truth: f64) -> String {
         let estimates = &self.estimates[usize::from(!self.corrected)];
         let values: Vec<f64> = estimates.iter().map(|one| one.log_z).collect();
-        let (low, high) = values.iter().fold((truth - 1.5, truth + 1.0), |(low, high), &v| (low.min(v), high.max(v)));
+        let (low, high) =
+            values.iter().fold((truth - 1.5, truth + 1.0), |(low, high), &v| (low.min(v), high.max(v)));
         let (width, height) = (480.0, 120.0);
         let x = |value: f64| (value - low) / (high - low) * (width - 24.0) + 12.0;
         let bins = 60;
         let mut piles = vec![0usize; bins + 1];
-        let mut svg = format!("<svg class=\"strip s-{}\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">", self.class());
+        let mut svg = format!(
+            "<svg class=\"strip s-{}\" viewBox=\"0 0 {width} {height}\" aria-hidden=\"true\">",
+            self.class()
+        );
         let tallest = {
             let mut counts = vec![0usize; bins + 1];
             for value in &values {
@@ -178,7 +186,8 @@ impl Importance {
             let bin = ((value - low) / (high - low) * bins as f64) as usize;
             let y = height - 22.0 - piles[bin] as f64 * rise;
             piles[bin] += 1;
-            let _ = write!(svg, "<circle class=\"estimate\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"2.6\"/>", x(*value));
+            let _ =
+                write!(svg, "<circle class=\"estimate\" cx=\"{:.1}\" cy=\"{y:.1}\" r=\"2.6\"/>", x(*value));
         }
         let (mean, _) = theory::spread(&values);
         let _ = write!(
@@ -191,7 +200,12 @@ impl Importance {
             l = height - 3.0
         );
         if !values.is_empty() {
-            let _ = write!(svg, "<path class=\"mean\" d=\"M{m:.1} {a}l5 9h-10z\"/>", m = x(mean), a = height - 18.0);
+            let _ = write!(
+                svg,
+                "<path class=\"mean\" d=\"M{m:.1} {a}l5 9h-10z\"/>",
+                m = x(mean),
+                a = height - 18.0
+            );
         }
         svg + "</svg>"
     }
@@ -200,7 +214,8 @@ impl Importance {
         let estimates = &self.estimates[usize::from(!self.corrected)];
         let values: Vec<f64> = estimates.iter().map(|one| one.log_z).collect();
         let (mean, deviation) = theory::spread(&values);
-        let effective = estimates.iter().map(|one| one.effective).sum::<f64>() / estimates.len().max(1) as f64;
+        let effective =
+            estimates.iter().map(|one| one.effective).sum::<f64>() / estimates.len().max(1) as f64;
         let error = estimates
             .iter()
             .map(|one| (one.gradient.0 - gradient.0).hypot(one.gradient.1 - gradient.1))
@@ -430,13 +445,16 @@ impl Lesson for Importance {
         match key {
             "taste" => self.taste = plane::read(value).unwrap_or(self.taste),
             "proposal" => {
-                self.proposal = PROPOSALS.iter().position(|(name, _)| *name == value).unwrap_or(self.proposal);
+                self.proposal =
+                    PROPOSALS.iter().position(|(name, _)| *name == value).unwrap_or(self.proposal);
             }
             "draws" => self.draws = DRAWS.iter().position(|d| d.to_string() == value).unwrap_or(self.draws),
             "corrected" => self.corrected = value != "0",
             "weights" => {
                 let weights: Vec<f32> = value.split(',').filter_map(|weight| weight.parse().ok()).collect();
-                if weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) && weights.iter().sum::<f32>() > 0.0 {
+                if weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
+                    && weights.iter().sum::<f32>() > 0.0
+                {
                     self.weights = weights;
                 }
             }

@@ -174,7 +174,9 @@ impl Midx {
         } else {
             self.ready.extend(draws);
         }
-        if let Some(shown) = self.shown.as_ref().filter(|shown| first || self.cell.0.max(self.cell.1) >= shown.k) {
+        if let Some(shown) =
+            self.shown.as_ref().filter(|shown| first || self.cell.0.max(self.cell.1) >= shown.k)
+        {
             let best = (0..k * k).max_by(|&a, &b| shown.joint[a].total_cmp(&shown.joint[b])).unwrap_or(0);
             self.cell = (best / k, best % k);
         }
@@ -230,7 +232,8 @@ impl Midx {
             "End" => (row, k - 1),
             "Enter" | " " => {
                 let members = self.members();
-                let next = self.film.and_then(|film| members.iter().position(|&m| m == film)).map_or(0, |at| at + 1);
+                let next =
+                    self.film.and_then(|film| members.iter().position(|&m| m == film)).map_or(0, |at| at + 1);
                 self.film = members.get(next % members.len().max(1)).copied();
                 self.stage = 3;
                 act.event.prevent_default();
@@ -411,7 +414,11 @@ impl Lesson for Midx {
 
     fn report(&mut self, context: &mut Context<'_>, report: &Report) {
         match report {
-            Report::Ready => self.ask(context, READY),
+            Report::Ready => {
+                self.ready.clear();
+                self.step += 1;
+                self.ask(context, READY);
+            }
             Report::Drawn { to, step, draws, log_q, cells, codewords, .. } if to == "midx" => {
                 self.waiting = false;
                 if *step != self.step {

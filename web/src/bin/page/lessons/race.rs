@@ -15,7 +15,6 @@ use crate::{
     dom::{Act, Kind},
     share,
 };
-use fastvae::config::Loss;
 
 const GROUP: &str = "race";
 /// Most runs at once.
@@ -31,6 +30,8 @@ pub struct Race {
     waiting: bool,
     /// Go on to this epoch, whether playing or not.
     until: Option<u32>,
+    /// Epochs that a worker had behind it that is gone: the next one runs them again, and they come out alike.
+    again: u32,
     axis: Axis,
     /// The epoch that is looked back at; the present without.
     back: Option<u32>,
@@ -51,6 +52,7 @@ impl Race {
             finished: false,
             waiting: false,
             until: None,
+            again: 0,
             axis: Axis::Epochs,
             back: None,
             kept: Vec::new(),
@@ -75,8 +77,9 @@ impl Race {
 
     fn forget(&mut self, parameters: &Parameters) {
         self.runs = Curves::new(&Self::settings(parameters).samplers, parameters.negatives);
-        (self.started, self.finished, self.waiting, self.until, self.back) = (false, false, false, None, None);
-        (self.kept, self.lists) = (Vec::new(), Vec::new());
+        (self.started, self.finished, self.waiting, self.until, self.back) =
+            (false, false, false, None, None);
+        (self.kept, self.lists, self.again) = (Vec::new(), Vec::new(), 0);
     }
 
     fn advance(&mut self, context: &mut Context<'_>, single: bool) {
@@ -84,8 +87,10 @@ impl Race {
         if self.started {
             context.ask(Command::Advance { group: GROUP.into(), milliseconds: PIECE, single });
         } else {
-            self.forget(context.parameters);
-            self.waiting = true;
+            if self.again == 0 {
+                self.forget(context.parameters);
+                self.waiting = true;
+            }
             context.ask(Command::Start(Self::settings(context.parameters)));
         }
     }
@@ -122,8 +127,10 @@ impl Race {
         for (run, list) in self.lists.iter().enumerate() {
             let Some((epoch, items)) = list else { continue };
             let sampler = self.runs.sampler(run);
-            let rows: String =
-                items.iter().map(|(item, _)| format!("<li>{}</li>", escape(&self.data.title(*item)))).collect();
+            let rows: String = items
+                .iter()
+                .map(|(item, _)| format!("<li>{}</li>", escape(&self.data.title(*item))))
+                .collect();
             html.push_str(&format!(
                 "<div><h3><span class=\"dot s-{}\"></span>{}, epoch {epoch}</h3><ol>{rows}</ol></div>",
                 samplers::name(sampler),
@@ -211,7 +218,7 @@ impl Lesson for Race {
         let page = context.page;
         self.data.draw(context, "race");
         for (name, loss) in samplers::ALL {
-            let on = context.parameters.samplers.contains(&loss);
+            let on = context.parameters.samplers.contains(loss);
             if let Some(input) = page.part(&format!("race-{name}")) {
                 use wasm_bindgen::JsCast;
                 if let Ok(input) = input.dyn_into::<web_sys::HtmlInputElement>() {
@@ -223,8 +230,14 @@ impl Lesson for Race {
         page.set_value("race-negatives", &context.parameters.negatives.to_string());
         page.set_value("race-k", &context.parameters.k.to_string());
         let height = 300;
-        page.fill("race-loss", self.runs.chart(true, self.axis, self.back, page.chart_size("race-loss", height), false));
-        page.fill("race-ndcg", self.runs.chart(false, self.axis, self.back, page.chart_size("race-ndcg", height), false));
+        page.fill(
+            "race-loss",
+            self.runs.chart(true, self.axis, self.back, page.chart_size("race-loss", height), false),
+        );
+        page.fill(
+            "race-ndcg",
+            self.runs.chart(false, self.axis, self.back, page.chart_size("race-ndcg", height), false),
+        );
         let most = self.runs.epochs();
         page.attribute("race-back", "max", &most.max(1).to_string());
         page.set_value("race-back", &self.back.unwrap_or(most.max(1)).to_string());
@@ -282,8 +295,11 @@ impl Lesson for Race {
                 if self.started {
                     context.ask(Command::Export { group: GROUP.into(), run: 0 });
                 } else {
-                    *context.failure =
-                        crate::failure("stale", "there is no trained model yet", "Press play to train one first.");
+                    *context.failure = crate::failure(
+                        "stale",
+                        "there is no trained model yet",
+                        "Press play to train one first.",
+                    );
                 }
             }
             _ => {}
@@ -295,8 +311,9 @@ impl Lesson for Race {
             return;
         }
         self.back = None;
-        self.until = (pace == Pace::Step).then(|| self.runs.epochs() + 1);
+        let until = (pace == Pace::Step).then(|| self.runs.epochs() + 1);
         self.advance(context, pace == Pace::Part);
+        self.until = until.or((self.again > 0).then_some(self.again));
     }
 
     fn reset(&mut self, context: &mut Context<'_>) {
@@ -322,7 +339,9 @@ impl Lesson for Race {
             Report::Reading { .. } => self.data.draw(context, "race"),
             Report::Started { group, settings } if group == GROUP && self.waiting => {
                 self.started = true;
-                self.runs = Curves::new(&settings.samplers, settings.negatives);
+                if std::mem::take(&mut self.again) == 0 {
+                    self.runs = Curves::new(&settings.samplers, settings.negatives);
+                }
                 self.lists = vec![None; settings.samplers.len()];
             }
             Report::Progress { group, events, kept, finished } if group == GROUP && self.started => {
@@ -332,7 +351,10 @@ impl Lesson for Race {
                 self.finished = *finished;
                 for (run, epoch, ndcg) in evaluated {
                     let sampler = samplers::name(self.runs.sampler(run));
-                    context.tell("eval", json!({ "lesson": "race", "sampler": sampler, "epoch": epoch, "ndcg": ndcg }));
+                    context.tell(
+                        "eval",
+                        json!({ "lesson": "race", "sampler": sampler, "epoch": epoch, "ndcg": ndcg }),
+                    );
                 }
                 self.marks(context);
                 let now = self.runs.epochs();
@@ -363,8 +385,8 @@ impl Lesson for Race {
                 (self.waiting, self.until) = (false, None);
             }
             Report::Revived => {
-                self.forget(context.parameters);
-                self.draw(context);
+                self.again = self.runs.epochs();
+                (self.started, self.waiting, self.until) = (false, false, None);
             }
             _ => {}
         }

@@ -114,8 +114,13 @@ impl Recommend {
         let list: String = self
             .offered()
             .into_iter()
-            .filter(|item| !self.liked.contains(item))
-            .map(|item| self.film(item, "like", "+"))
+            .map(|item| {
+                if self.liked.contains(&item) {
+                    self.film(item, "unlike", "✓")
+                } else {
+                    self.film(item, "like", "+")
+                }
+            })
             .collect();
         let list = if list.is_empty() && self.data.view.is_some() {
             "<li class=\"note\">No film has these words.</li>".into()
@@ -197,7 +202,10 @@ impl Lesson for Recommend {
         page.fill("recommend-note", note);
         self.draw_offered(context);
         let liked: String = self.liked.iter().map(|&item| self.film(item, "unlike", "×")).collect();
-        page.fill("recommend-liked", if liked.is_empty() { "<li class=\"note\">nothing yet</li>".into() } else { liked });
+        page.fill(
+            "recommend-liked",
+            if liked.is_empty() { "<li class=\"note\">nothing yet</li>".into() } else { liked },
+        );
         page.fill("recommend-code", self.code_chart());
         let list: String = self
             .items
@@ -212,14 +220,17 @@ impl Lesson for Recommend {
             })
             .collect();
         let empty = if self.started { "Mark a film." } else { "Train, and mark a film." };
-        page.fill("recommend-list", if list.is_empty() { format!("<li class=\"note\">{empty}</li>") } else { list });
+        page.fill(
+            "recommend-list",
+            if list.is_empty() { format!("<li class=\"note\">{empty}</li>") } else { list },
+        );
     }
 
     fn act(&mut self, context: &mut Context<'_>, act: &Act) {
         self.data.act(context, act);
-        let item = act.number().filter(|&item: &u32| {
-            self.data.view.as_ref().is_some_and(|view| (item as usize) < view.items)
-        });
+        let item = act
+            .number()
+            .filter(|&item: &u32| self.data.view.as_ref().is_some_and(|view| (item as usize) < view.items));
         match (act.name.as_str(), act.kind, item) {
             ("search", Kind::Input, _) => {
                 self.search.clone_from(&act.value);
@@ -245,6 +256,8 @@ impl Lesson for Recommend {
         }
         self.ask(context);
         self.draw(context);
+        // The button that was pressed is a new one now; where it is gone, its list keeps the focus.
+        context.page.focus(&format!("[data-part=recommend-offered] [data-value=\"{}\"]", act.value));
     }
 
     fn step(&mut self, context: &mut Context<'_>, pace: Pace) {
@@ -307,7 +320,8 @@ impl Lesson for Recommend {
                         _ => {}
                     }
                 }
-                self.epochs = self.epochs.max(kept.first().and_then(|kept| kept.last().copied()).unwrap_or(0));
+                self.epochs =
+                    self.epochs.max(kept.first().and_then(|kept| kept.last().copied()).unwrap_or(0));
                 self.finished = *finished;
                 if self.epochs > before {
                     self.ask(context);

@@ -36,7 +36,8 @@ impl Scale {
     pub fn new(parameters: &Parameters) -> Self {
         let samplers = parameters.samplers.clone();
         // The largest first: they are the last to be taken off the end.
-        let plan = SIZES.iter().rev().flat_map(|&items| samplers.iter().rev().map(move |&s| (s, items))).collect();
+        let plan =
+            SIZES.iter().rev().flat_map(|&items| samplers.iter().rev().map(move |&s| (s, items))).collect();
         Self { samplers, plan, measured: Vec::new(), notes: Vec::new(), waiting: false, engine: "CPU".into() }
     }
 
@@ -70,7 +71,8 @@ impl Scale {
             .collect();
         let frame = Frame {
             title: "Time of a training step on this machine".into(),
-            description: "On logarithmic axes, proportional cost is a line that rises by one decade per decade.".into(),
+            description:
+                "On logarithmic axes, proportional cost is a line that rises by one decade per decade.".into(),
             x_label: "films N".into(),
             y_label: "milliseconds a step".into(),
             x_scale: AxisScale::Log,
@@ -86,7 +88,8 @@ impl Scale {
         if self.measured.is_empty() {
             return "<p class=\"note\">Press play to measure. It takes a minute, and your machine for itself.</p>".into();
         }
-        let heads: String = SIZES.iter().map(|n| format!("<th scope=\"col\" class=\"num\">{}</th>", grouped(*n))).collect();
+        let heads: String =
+            SIZES.iter().map(|n| format!("<th scope=\"col\" class=\"num\">{}</th>", grouped(*n))).collect();
         let mut html = format!(
             "<table class=\"numbers\"><caption class=\"sr\">Milliseconds a step</caption><thead><tr><th scope=\"col\">ms a step, N =</th>{heads}\
              <th scope=\"col\" class=\"num\">slope</th></tr></thead><tbody>"
@@ -114,7 +117,8 @@ impl Scale {
     }
 
     fn csv(&self) -> String {
-        let browser = dom::window().and_then(|window| window.navigator().user_agent().ok()).unwrap_or_default();
+        let browser =
+            dom::window().and_then(|window| window.navigator().user_agent().ok()).unwrap_or_default();
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
         let mut csv = String::from("sampler,items,milliseconds,engine,browser\n");
         for (sampler, items, seconds) in &self.measured {
@@ -157,14 +161,23 @@ impl Lesson for Scale {
 
     fn draw(&mut self, context: &mut Context<'_>) {
         let page = context.page;
-        page.fill("scale-chart", if self.measured.is_empty() { String::new() } else { self.chart(page.chart_size("scale-chart", 360), false) });
+        page.fill(
+            "scale-chart",
+            if self.measured.is_empty() {
+                String::new()
+            } else {
+                self.chart(page.chart_size("scale-chart", 360), false)
+            },
+        );
         page.fill("scale-table", self.table());
     }
 
     fn act(&mut self, _: &mut Context<'_>, act: &Act) {
         match (act.name.as_str(), act.kind) {
             ("csv", Kind::Click) => share::save("fastvae-scale.csv", "text/csv", &self.csv()),
-            ("svg", Kind::Click) => share::save("fastvae-scale.svg", "image/svg+xml", &self.chart((720, 420), true)),
+            ("svg", Kind::Click) => {
+                share::save("fastvae-scale.svg", "image/svg+xml", &self.chart((720, 420), true))
+            }
             _ => {}
         }
     }
@@ -210,7 +223,11 @@ impl Lesson for Scale {
                     );
                 }
                 if let Some(problem) = problem {
-                    self.notes.push(format!("{}, {} films: {problem}", samplers::title(*sampler), grouped(*items)));
+                    self.notes.push(format!(
+                        "{}, {} films: {problem}",
+                        samplers::title(*sampler),
+                        grouped(*items)
+                    ));
                 }
                 if seconds.is_none_or(|seconds| seconds > PATIENCE) {
                     self.plan.retain(|(s, _)| s != sampler);

@@ -77,7 +77,8 @@ impl Teacher {
 
     fn link(&self, parameters: &Parameters) -> String {
         let pairs = self.chosen(parameters).pairs();
-        let query: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
+        let query: Vec<String> =
+            pairs.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
         share::beside(None, &format!("embed.html?{}", query.join("&")))
     }
 }
@@ -94,9 +95,7 @@ impl Lesson for Teacher {
     fn html(&self, parameters: &Parameters) -> String {
         let boxes: String = HIDEABLE
             .iter()
-            .map(|part| {
-                format!("<label><input type=\"checkbox\" data-act=\"hide-{part}\"> {part}</label>")
-            })
+            .map(|part| format!("<label><input type=\"checkbox\" data-act=\"hide-{part}\"> {part}</label>"))
             .collect();
         let lessons = LESSONS.iter().filter(|name| **name != "teacher").map(|name| (*name, *name));
         let text = if parameters.shows("text") {
@@ -129,8 +128,11 @@ impl Lesson for Teacher {
         let tasks: String = TASKS
             .iter()
             .map(|(lesson, task, answer)| {
-                let answer =
-                    if self.answers { format!("<p class=\"note\">{}</p>", escape(answer)) } else { String::new() };
+                let answer = if self.answers {
+                    format!("<p class=\"note\">{}</p>", escape(answer))
+                } else {
+                    String::new()
+                };
                 format!("<li><b>{lesson}</b> {}{answer}</li>", escape(task))
             })
             .collect();
@@ -139,7 +141,9 @@ impl Lesson for Teacher {
 
     fn act(&mut self, context: &mut Context<'_>, act: &Act) {
         match (act.name.as_str(), act.kind) {
-            ("lesson", Kind::Change) if LESSONS.contains(&act.value.as_str()) => self.lesson.clone_from(&act.value),
+            ("lesson", Kind::Change) if LESSONS.contains(&act.value.as_str()) => {
+                self.lesson.clone_from(&act.value)
+            }
             ("fixed", Kind::Change) => self.fixed_seed = act.value == "1",
             ("answers", Kind::Change) => self.answers = act.value == "1",
             ("copy", Kind::Click) => {

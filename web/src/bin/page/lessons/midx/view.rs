@@ -78,8 +78,7 @@ fn cuts(midx: &Midx, shown: &Shown) -> String {
                 let _ = write!(svg, "<path class=\"cut\" d=\"{path}\"/>");
             }
             let (x, y) = plane::pixels((words[at], words[at]));
-            let mark =
-                if vertical { format!("M{x:.1} 352v8") } else { format!("M0 {y:.1}h8") };
+            let mark = if vertical { format!("M{x:.1} 352v8") } else { format!("M0 {y:.1}h8") };
             let _ = write!(svg, "<path class=\"codeword\" d=\"{mark}\"/>");
         }
     }
@@ -101,7 +100,8 @@ pub fn grid(midx: &Midx, shown: &Shown) -> String {
     let top = shown.joint.iter().copied().fold(1e-12, f64::max);
     let most = shown.rows.iter().copied().fold(1e-12, f64::max);
     let total = SIDE + BARS + 4.0;
-    let mut svg = format!("<svg class=\"grid s-{class}\" viewBox=\"0 0 {total} {total}\" aria-hidden=\"true\">");
+    let mut svg =
+        format!("<svg class=\"grid s-{class}\" viewBox=\"0 0 {total} {total}\" aria-hidden=\"true\">");
     for (k1, weight) in shown.rows.iter().enumerate() {
         let lit = if k1 == row && midx.stage >= 1 { " lit-bar" } else { "" };
         let length = weight / most * (BARS - 8.0);
@@ -113,8 +113,7 @@ pub fn grid(midx: &Midx, shown: &Shown) -> String {
             (size - 1.0).max(0.5)
         );
     }
-    let inside: Vec<f64> =
-        (0..k).map(|k2| shown.joint[row * k + k2] / shown.rows[row].max(1e-300)).collect();
+    let inside: Vec<f64> = (0..k).map(|k2| shown.joint[row * k + k2] / shown.rows[row].max(1e-300)).collect();
     let highest = inside.iter().copied().fold(1e-12, f64::max);
     for (k2, share) in inside.iter().enumerate().filter(|_| midx.stage >= 1) {
         let lit = if k2 == column && midx.stage >= 2 { " lit-bar" } else { "" };
@@ -192,9 +191,9 @@ pub fn formula(midx: &Midx, toy: &Toy, shown: &Shown) -> String {
         None => "film".into(),
     };
     let third_text = third.map_or("…".into(), digits);
-    let whole = third.filter(|_| midx.stage == 3).map_or(String::new(), |third| {
-        format!("<mo>=</mo><mn>{}</mn>", digits(first * second * third))
-    });
+    let whole = third
+        .filter(|_| midx.stage == 3)
+        .map_or(String::new(), |third| format!("<mo>=</mo><mn>{}</mn>", digits(first * second * third)));
     format!(
         "<math display=\"block\"><mrow><mi>q</mi><mo>(</mo><mtext>{name}</mtext><mo>)</mo><mo>=</mo>\
          <munder><mrow{}><msub><mi>P</mi><mn>1</mn></msub><mo>(</mo><msub><mi>k</mi><mn>1</mn></msub><mo>=</mo><mn>{}</mn><mo>)</mo></mrow><mn>{}</mn></munder>\
@@ -217,7 +216,11 @@ pub fn told(midx: &Midx, toy: &Toy, shown: &Shown) -> String {
     let members = midx.members();
     match midx.stage {
         1 => format!("Stage 1: row {} is drawn, with probability {}.", row + 1, percent(first)),
-        2 => format!("Stage 2: in this row, cell {} is drawn, with probability {}.", column + 1, percent(second)),
+        2 => format!(
+            "Stage 2: in this row, cell {} is drawn, with probability {}.",
+            column + 1,
+            percent(second)
+        ),
         _ => match (midx.film, third) {
             (Some(film), Some(third)) => format!(
                 "<b>{}</b> ({}) lies in row {}, cell {}, with {} other films. Drawn with {} × {} × {} = {}; the softmax \
@@ -256,10 +259,8 @@ pub fn cell(midx: &Midx, toy: &Toy, shown: &Shown) -> String {
     members.sort_by(|&a, &b| shown.q[b].total_cmp(&shown.q[a]));
     let (q_sum, p_sum): (f64, f64) =
         members.iter().fold((0.0, 0.0), |(q, p), &film| (q + shown.q[film], p + shown.p[film]));
-    let top = members
-        .iter()
-        .map(|&film| (shown.q[film] / q_sum).max(shown.p[film] / p_sum))
-        .fold(1e-12, f64::max);
+    let top =
+        members.iter().map(|&film| (shown.q[film] / q_sum).max(shown.p[film] / p_sum)).fold(1e-12, f64::max);
     let mut html = format!(
         "<table class=\"films s-{}\"><thead><tr><th scope=\"col\">film</th><th scope=\"col\" class=\"wide\">inside the cell: \
          <span class=\"key-q\">proposal</span>, <span class=\"key-p\">softmax</span></th></tr></thead><tbody>",
@@ -325,7 +326,11 @@ pub fn draws(midx: &Midx, toy: &Toy, shown: &Shown) -> String {
             digits(test.statistic),
             test.freedom,
             digits(test.p),
-            if test.p > 0.01 { "the draws follow the theory." } else { "rare, if the draws follow the theory." }
+            if test.p > 0.01 {
+                "the draws follow the theory."
+            } else {
+                "rare, if the draws follow the theory."
+            }
         ),
         None => "A few dozen draws make a test possible.".into(),
     };

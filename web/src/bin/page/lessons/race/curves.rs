@@ -174,14 +174,17 @@ impl Curves {
             })
             .collect();
         let last = |run: &Run| run.points.last().and_then(value);
-        let description = match self.0.iter().filter_map(|run| Some((run.sampler, last(run)?))).collect::<Vec<_>>() {
-            told if told.is_empty() => "Nothing trained yet.".into(),
-            told => {
-                let each: Vec<String> =
-                    told.iter().map(|(sampler, value)| format!("{} {}", samplers::title(*sampler), digits(*value))).collect();
-                format!("So far: {}.", each.join(", "))
-            }
-        };
+        let description =
+            match self.0.iter().filter_map(|run| Some((run.sampler, last(run)?))).collect::<Vec<_>>() {
+                told if told.is_empty() => "Nothing trained yet.".into(),
+                told => {
+                    let each: Vec<String> = told
+                        .iter()
+                        .map(|(sampler, value)| format!("{} {}", samplers::title(*sampler), digits(*value)))
+                        .collect();
+                    format!("So far: {}.", each.join(", "))
+                }
+            };
         let marker = match (back, axis) {
             (Some(epoch), Axis::Epochs) => Some(f64::from(epoch)),
             _ => None,
