@@ -49,6 +49,11 @@ impl Context<'_> {
         self.commands.push((command, file));
     }
 
+    /// Tells the host.
+    pub fn tell(&mut self, event: &'static str, detail: serde_json::Value) {
+        self.events.push((event, detail));
+    }
+
     /// Says something about progress in the container's attributes.
     pub fn mark(&self, name: &str, value: &str) {
         // Fails only for names that are not attributes.
