@@ -59,22 +59,27 @@ impl Link {
     }
 }
 
-/// A worker of the script at `address`. Browsers start workers from the page's own site only, so a script from
-/// elsewhere is imported by a line of our own.
+/// A worker of the script at `address`. Browsers start workers from the page's own site only, so a line of our own
+/// imports it. Policies judge that import by script-src; a static one by worker-src, like the worker itself.
 fn spawn(address: &str) -> Result<Worker, JsValue> {
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
-    if share::same_site(address)
-        && let Ok(worker) = Worker::new_with_options(address, &options)
-    {
-        return Ok(worker);
-    }
-    let line = format!("import {};", serde_json::Value::from(address));
+    let line = format!(
+        "import({}).catch((error) => postMessage(JSON.stringify({{ report: \"failed\", code: \"worker\", \
+         message: `the engine cannot be loaded: ${{error.message}}`, \
+         help: \"Check the connection, and reload the page.\" }})));",
+        serde_json::Value::from(address)
+    );
     let kind = BlobPropertyBag::new();
     kind.set_type("text/javascript");
     let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&line.into()), &kind)?;
-    let address = Url::create_object_url_with_blob(&blob)?;
-    Worker::new_with_options(&address, &options)
+    let blob = Url::create_object_url_with_blob(&blob)?;
+    let worker = Worker::new_with_options(&blob, &options);
+    // The worker has its script by the time that the address goes.
+    dom::later(10_000, move || {
+        let _ = Url::revoke_object_url(&blob);
+    });
+    worker
 }
 
 impl Drop for Link {

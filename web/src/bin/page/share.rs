@@ -30,13 +30,6 @@ fn page_address() -> String {
     dom::window().and_then(|window| window.location().href().ok()).unwrap_or_default()
 }
 
-/// Whether an address is of the site that the page came from.
-pub fn same_site(address: &str) -> bool {
-    let origin = |address: &str| Url::new(address).map(|url| url.origin()).ok();
-    let here = dom::window().and_then(|window| window.location().origin().ok());
-    here.is_some() && origin(address) == here && here.as_deref() != Some("null")
-}
-
 /// Query and fragment of the page's address, the fragment last.
 pub fn page_pairs() -> Vec<(String, String)> {
     let Some(location) = dom::window().map(|window| window.location()) else { return Vec::new() };
