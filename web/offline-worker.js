@@ -1,4 +1,4 @@
-// The service worker: the network first, what was loaded last where there is none. A new version on the server is
+// The service worker: the network first, what was loaded last where there is none or the server fails. A new version on the server is
 // therefore seen at once, although every file keeps its name.
 
 const CACHE = "fast-vae";
@@ -26,6 +26,7 @@ addEventListener("fetch", (event) => {
 async function answer(event, request) {
     try {
         const response = await fetch(request);
+        if (response.status >= 500) throw new Error(response.statusText);
         if (response.status === 200 && !(response.headers.get("content-length") > MOST)) {
             const copy = response.clone();
             event.waitUntil(caches.open(CACHE).then((cache) => cache.put(request, copy)));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -19,6 +20,7 @@ pub struct Site {
     held: Mutex<BTreeSet<String>>,
     released: Condvar,
     asked: Mutex<Vec<String>>,
+    stopped: AtomicBool,
 }
 
 impl Site {
@@ -34,6 +36,7 @@ impl Site {
             held: Mutex::default(),
             released: Condvar::new(),
             asked: Mutex::default(),
+            stopped: AtomicBool::new(false),
         }
     }
 
@@ -87,6 +90,9 @@ impl Site {
     }
 
     fn respond(&self, url: &str) -> Response<io::Cursor<Vec<u8>>> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Response::from_data("stopped").with_status_code(503);
+        }
         let path = self.path(url);
         lock(&self.asked).push(path.unwrap_or(url).to_owned());
         let Some(path) = path else {
@@ -122,7 +128,7 @@ impl Site {
     }
 }
 
-/// A site that is served until this is dropped or stopped.
+/// A site that is served until this is dropped.
 pub struct Server {
     site: Arc<Site>,
     http: Option<Arc<tiny_http::Server>>,
@@ -152,8 +158,15 @@ impl Server {
         lock(&self.site.asked).clone()
     }
 
-    /// Answers nothing more; connections are refused.
-    pub fn stop(&mut self) {
+    /// From now on every answer is that there is none.
+    pub fn stop(&self) {
+        self.release();
+        self.site.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
         self.release();
         if let Some(http) = self.http.take() {
             http.unblock();
@@ -162,12 +175,6 @@ impl Server {
             // The thread only ends; a panic in it has already failed the page.
             let _ = thread.join();
         }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 

@@ -378,14 +378,15 @@ fn the_example_of_a_portal_works() {
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
 fn it_opens_again_without_a_network() {
     for path in ["?engine=cpu&lesson=race", "embed.html?lesson=race&engine=cpu"] {
-        let mut page = Page::visit(Browser::SoftwareGpu, site(), path);
+        let page = Page::visit(Browser::SoftwareGpu, site(), path);
         page.all().until(
             LOAD,
             "everything is kept",
             "return caches.match('worker_bg.wasm').then((kept) => kept && navigator.serviceWorker.controller ? 1 : null)",
         );
         page.server.stop();
-        page.run("location.reload()");
+        page.run("setTimeout(() => location.reload())");
+        std::thread::sleep(Duration::from_secs(2));
         let ready =
             "const root = document.querySelector('fast-vae')?.shadowRoot.querySelector('[data-state]')
                 ?? document.body; return root.dataset.engine === 'cpu' && performance.now() > 0";
