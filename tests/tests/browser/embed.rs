@@ -333,7 +333,19 @@ fn an_opaque_sandbox() {
 
 /// What every element of the widget looks like.
 fn look(page: &Page) -> Value {
-    page.widget("fast-vae").wait("engine", LOAD, |engine| engine == "cpu");
+    let widget = page.widget("fast-vae");
+    widget.wait("engine", LOAD, |engine| engine == "cpu");
+    // Until the worker has answered and all is drawn.
+    let count = || widget.run("return root.querySelectorAll('*').length");
+    let mut before = count();
+    loop {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = count();
+        if now == before {
+            break;
+        }
+        before = now;
+    }
     page.run(
         "const properties = ['display', 'color', 'backgroundColor', 'fontFamily', 'fontSize', 'letterSpacing',
             'wordSpacing', 'textTransform', 'textAlign', 'textIndent', 'textShadow', 'lineHeight', 'whiteSpace',
