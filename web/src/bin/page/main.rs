@@ -29,12 +29,16 @@ fn main() {
     if body.get_attribute("data-fastvae").as_deref() != Some("page") {
         return;
     }
-    if let Err(error) = start(&body, &share::page_pairs(), None) {
-        let message = describe(&error);
-        // Both are names of attributes.
-        let _ = body.set_attribute("data-error", &message);
-        let _ = body.set_attribute("data-state", "error");
-        wasm_bindgen::throw_str(&message);
+    match start(&body, &share::page_pairs(), None) {
+        // Lives as long as the page; everything else holds it weakly.
+        Ok(app) => std::mem::forget(app),
+        Err(error) => {
+            let message = describe(&error);
+            // Both are names of attributes.
+            let _ = body.set_attribute("data-error", &message);
+            let _ = body.set_attribute("data-state", "error");
+            wasm_bindgen::throw_str(&message);
+        }
     }
 }
 
