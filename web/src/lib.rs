@@ -16,6 +16,7 @@
 //! | `data-loss` | training loss of the last epoch, of the first sampler |
 //! | `data-ndcg` | NDCG@50 of its last evaluation |
 //! | `data-selftest` | `running`, `passed N`, or `failed: ` and the failures |
+//! | `data-draws` | fingerprint of the integers that the self-tests draw, the same on every engine |
 //! | `data-error` | the message of the last error; gone with the next thing that works |
 //!
 //! # The address

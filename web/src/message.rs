@@ -217,6 +217,8 @@ pub enum Report {
         passed: usize,
         /// What went wrong in the others.
         failures: Vec<String>,
+        /// What [`fastvae::selftest::draws`] says of the integers drawn.
+        draws: Option<u32>,
     },
     /// Draws from a proposal.
     Drawn {

@@ -141,7 +141,8 @@ impl Worker {
             .iter()
             .filter_map(|(name, result)| result.as_ref().err().map(|problem| format!("{name}: {problem}")))
             .collect();
-        scope::post(&Report::Tested { passed: results.len() - failures.len(), failures });
+        let draws = selftest::draws(&engine).await.ok();
+        scope::post(&Report::Tested { passed: results.len() - failures.len(), failures, draws });
         Ok(())
     }
 

@@ -120,7 +120,12 @@ impl App {
                 }
             }
             Report::Engine { adapter, reason } => self.show_engine(adapter.as_deref(), reason),
-            Report::Tested { passed, failures } => self.show_tested(*passed, failures),
+            Report::Tested { passed, failures, draws } => {
+                if let Some(draws) = draws {
+                    self.set_attribute("draws", &format!("{draws:08x}"));
+                }
+                self.show_tested(*passed, failures);
+            }
             Report::Lost { message, engine } => {
                 self.tell("devicelost", json!({ "message": message, "engine": engine }));
             }
