@@ -194,3 +194,76 @@ fn training_never_blocks_the_page() {
     let blocked: Vec<Value> = blocked.as_array().unwrap().clone();
     assert!(blocked.is_empty(), "{blocked:?} ms");
 }
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn lesson_3_by_keyboard_alone() {
+    let page = Page::visit(Browser::SoftwareGpu, site(), "embed.html?lesson=midx&engine=cpu&seed=7&k=4");
+    let widget = page.widget("fast-vae");
+    widget.until(LOAD, "the index", "return root?.querySelector('[data-part=midx-grid] svg') !== null");
+    let focused = || {
+        let script =
+            "const at = root.getRootNode().activeElement; return at?.dataset.part ?? at?.dataset.act ?? ''";
+        widget.run(script).as_str().unwrap().to_owned()
+    };
+    // Tab reaches every control, and each shows that it has the focus.
+    let reach = |what: &str| {
+        for _ in 0..40 {
+            if focused() == what {
+                let outlined = widget.run(
+                    "const style = getComputedStyle(root.getRootNode().activeElement);
+                     return style.outlineStyle !== 'none' || style.boxShadow !== 'none'",
+                );
+                assert_eq!(outlined, true, "{what} does not show that it has the focus");
+                return;
+            }
+            page.keys(&["Tab"]);
+        }
+        panic!("Tab does not reach {what}\n{}", widget.told());
+    };
+    let part = |name: &str| {
+        let text = widget.run(&format!("return root.querySelector('[data-part={name}]').textContent"));
+        text.as_str().unwrap().to_owned()
+    };
+
+    // One draw, part by part.
+    reach("part");
+    let before = part("midx-draws");
+    page.keys(&["Enter", "Enter", "Enter"]);
+    widget.until(
+        LOAD,
+        "a draw is counted",
+        &format!("return root.querySelector('[data-part=midx-draws]').textContent !== {}", json!(before)),
+    );
+
+    // The cells, by arrow keys; what is lit is told.
+    reach("midx-grid");
+    let mut told = part("midx-told");
+    for key in ["Home", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "End"] {
+        page.keys(&[key]);
+        let now = part("midx-told");
+        if !matches!(key, "Home" | "ArrowUp") {
+            assert_ne!(now, told, "{key} leads nowhere");
+        }
+        told = now;
+    }
+    page.keys(&["Enter"]);
+    assert!(!part("midx-told").is_empty());
+
+    // The settings and the viewer.
+    reach("midx-k");
+    page.keys(&["ArrowRight"]);
+    widget.until(
+        LOAD,
+        "another K",
+        "return root.querySelector('[data-part=midx-k-shown]').textContent === '5'",
+    );
+    reach("midx-variant");
+    page.keys(&["ArrowDown"]);
+    reach("midx-plane");
+    let taste = "return root.querySelector('[data-part=midx-plane]').getAttribute('aria-valuetext')";
+    let before = widget.run(taste);
+    page.keys(&["ArrowUp", "ArrowUp"]);
+    widget.until(LOAD, "another viewer", &format!("{taste} !== {before}"));
+    assert_eq!(page.run("return document.activeElement?.tagName"), "FAST-VAE");
+}
