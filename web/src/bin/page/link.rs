@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use web::{Command, Failure, Report};
 use web_sys::{Blob, BlobPropertyBag, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
 
-use crate::{describe, share};
+use crate::{describe, dom, share};
 
 /// A worker; dropping it ends the worker and frees all that it holds, whatever it is doing.
 pub struct Link {
