@@ -11,15 +11,15 @@ struct Params {
     rows: u32,
     /// M.
     items: u32,
-    /// K K.
+    /// All cells, the empty ones included.
     cells: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>; // R x M
-@group(0) @binding(2) var<storage, read> starts: array<u32>; // K K + 1
+@group(0) @binding(2) var<storage, read> starts: array<u32>; // cells + 1
 @group(0) @binding(3) var<storage, read> members: array<u32>; // M, by cell
-@group(0) @binding(4) var<storage, read_write> sums: array<f32>; // R x K K
+@group(0) @binding(4) var<storage, read_write> sums: array<f32>; // R x cells
 @group(0) @binding(5) var<storage, read_write> top: array<f32>; // R
 @group(0) @binding(6) var<storage, read_write> log_z: array<f32>; // R
 

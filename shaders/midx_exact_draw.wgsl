@@ -1,5 +1,5 @@
-// Draws from the softmax itself by way of the index (paper, theorem 4.1): k1 by the sums of its cells, k2 by
-// the sums within the row, an item of the cell by its own weight. Slot c of a group is drawn by its member
+// Draws from the softmax itself by way of the index (paper, theorem 4.1): a block by the sums of its cells (k1),
+// a cell by the sums within the block (k2), an item of the cell by its own weight. Slot c of a group is drawn by its member
 // c % size.
 //
 // Work per workgroup: one query row, one of its slots a thread at a time. Grid: linear, rows workgroups.
@@ -14,8 +14,10 @@ struct Params {
     share: u32,
     candidates: u32,
     rows: u32,
-    /// K, at most 256.
-    codewords: u32,
+    /// At most 256.
+    blocks: u32,
+    /// Cells of a block.
+    columns: u32,
     /// M.
     items: u32,
     key_low: u32,
@@ -25,13 +27,13 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>; // R x M
-@group(0) @binding(2) var<storage, read> sums: array<f32>; // R x K K
+@group(0) @binding(2) var<storage, read> sums: array<f32>; // R x blocks x columns
 @group(0) @binding(3) var<storage, read> top: array<f32>; // R
-@group(0) @binding(4) var<storage, read> starts: array<u32>; // K K + 1
+@group(0) @binding(4) var<storage, read> starts: array<u32>; // cells + 1
 @group(0) @binding(5) var<storage, read> members: array<u32>; // M, by cell
 @group(0) @binding(6) var<storage, read_write> negatives: array<u32>; // groups x candidates
 
-var<workgroup> first: array<f32, 256>; // sums over k2 of each k1
+var<workgroup> first: array<f32, 256>; // sums over each block's cells
 
 @compute @workgroup_size(64)
 fn main(
@@ -43,18 +45,19 @@ fn main(
     if row >= params.rows {
         return;
     }
-    let k = params.codewords;
-    for (var k1 = local; k1 < k; k1 += 64u) {
+    let blocks = params.blocks;
+    let columns = params.columns;
+    for (var block = local; block < blocks; block += 64u) {
         var sum = 0.0;
-        for (var k2 = 0u; k2 < k; k2++) {
-            sum += sums[(row * k + k1) * k + k2];
+        for (var column = 0u; column < columns; column++) {
+            sum += sums[(row * blocks + block) * columns + column];
         }
-        first[k1] = sum;
+        first[block] = sum;
     }
     workgroupBarrier();
     var total = 0.0;
-    for (var k1 = 0u; k1 < k; k1++) {
-        total += first[k1];
+    for (var block = 0u; block < blocks; block++) {
+        total += first[block];
     }
     let which = group_of_row(row);
     let rows = rows_of_group(which);
@@ -63,30 +66,29 @@ fn main(
         let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
         // Each search ends at the last that has any weight where rounding leaves none beyond u.
         var sum = 0.0;
-        var k1 = 0u;
-        for (var k = 0u; k < params.codewords; k++) {
-            if first[k] > 0.0 {
-                sum += first[k];
-                k1 = k;
+        var block = 0u;
+        for (var i = 0u; i < blocks; i++) {
+            if first[i] > 0.0 {
+                sum += first[i];
+                block = i;
                 if sum > unit(words.x) * total {
                     break;
                 }
             }
         }
         sum = 0.0;
-        var k2 = 0u;
-        for (var k = 0u; k < params.codewords; k++) {
-            let weight = sums[(row * params.codewords + k1) * params.codewords + k];
+        var cell = block * columns;
+        for (var i = block * columns; i < (block + 1u) * columns; i++) {
+            let weight = sums[row * blocks * columns + i];
             if weight > 0.0 {
                 sum += weight;
-                k2 = k;
-                if sum > unit(words.y) * first[k1] {
+                cell = i;
+                if sum > unit(words.y) * first[block] {
                     break;
                 }
             }
         }
-        let cell = k1 * k + k2;
-        let inside = sums[row * k * k + cell];
+        let inside = sums[row * blocks * columns + cell];
         sum = 0.0;
         var item = members[min(starts[cell], params.items - 1u)];
         for (var i = starts[cell]; i < starts[cell + 1u]; i++) {

@@ -141,6 +141,30 @@ pub enum PopularityWeight {
     Power,
 }
 
+/// What the codewords of the index are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quantisation {
+    /// A part of the item vector for each codebook, as in the paper.
+    #[default]
+    Product,
+    /// The same in the geometry of the queries: error counts as far as queries see it.
+    QueryAware,
+    /// In that geometry, each codebook over what the others leave.
+    Residual,
+}
+
+/// Where k-means starts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Initialisation {
+    /// Random items.
+    Random,
+    /// Items far from one another (k-means++).
+    #[default]
+    PlusPlus,
+}
+
 /// The loss and its proposal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -155,10 +179,20 @@ pub struct LossConfig {
     pub partition: Partition,
     /// Codewords of each codebook, K.
     pub codewords: usize,
+    /// Codebooks, m. With two, a step costs K^2 a user; with more, the occupied cells.
+    pub codebooks: usize,
+    /// What codewords are made of.
+    pub quantisation: Quantisation,
+    /// Whether clusters of many items are made dearer to join, so that sizes even out.
+    pub balanced: bool,
+    /// Where k-means starts from.
+    pub initialisation: Initialisation,
     /// What popularity means.
     pub popularity: PopularityWeight,
     /// Epochs between refreshes of the index.
     pub refresh_every: u32,
+    /// Steps between refreshes of the index, in place of epochs; 0 goes by epochs.
+    pub refresh_steps: u32,
     /// Iterations of k-means for the first index.
     pub first_iterations: u32,
     /// Iterations of k-means at each later refresh, which starts from the codewords in use.
@@ -173,8 +207,13 @@ impl Default for LossConfig {
             share: 1,
             partition: Partition::Paper,
             codewords: 16,
+            codebooks: 2,
+            quantisation: Quantisation::default(),
+            balanced: false,
+            initialisation: Initialisation::default(),
             popularity: PopularityWeight::Log,
             refresh_every: 1,
+            refresh_steps: 0,
             first_iterations: 25,
             refresh_iterations: 3,
         }
@@ -344,17 +383,19 @@ impl Config {
                     format!("{} codewords for {items} items; take at most {items}", loss.codewords),
                 ));
             }
+            if !(2..=8).contains(&loss.codebooks) {
+                return Err(Error::setting("codebooks", format!("{} is outside of 2..=8", loss.codebooks)));
+            }
             let (field, width) = match model.decoder {
                 Decoder::Dense => ("hidden", model.hidden),
                 Decoder::Direct => ("latent", model.latent),
             };
-            if width % 2 == 1 {
+            if width < loss.codebooks {
                 return Err(Error::setting(
                     field,
                     format!(
-                        "{width} cannot be halved for two codebooks; take {} or {}",
-                        width - 1,
-                        width + 1
+                        "item vectors of {width} cannot be cut for {0} codebooks; take a width of at least {0}",
+                        loss.codebooks
                     ),
                 ));
             }
@@ -384,7 +425,10 @@ mod tests {
     #[test]
     fn names_the_field_and_the_way_out() {
         assert!(Config::default().validate(1000).is_ok());
-        assert!(problem(|c| c.model.hidden = 201).starts_with("hidden: 201 cannot be halved"));
+        assert!(
+            problem(|c| (c.model.hidden, c.loss.codebooks) = (3, 4)).starts_with("hidden: item vectors of 3")
+        );
+        assert!(problem(|c| c.loss.codebooks = 9).starts_with("codebooks"));
         assert!(problem(|c| c.loss.negatives = 5000).contains("--loss full"));
         assert!(problem(|c| c.loss.codewords = 300).starts_with("codewords"));
         assert!(problem(|c| c.loss.share = 300).starts_with("share"));

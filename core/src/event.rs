@@ -35,6 +35,12 @@ pub enum Event {
         occupied_cells: usize,
         /// Items of the fullest cell.
         largest_cell: usize,
+        /// Mean squared norm of item vector less codewords.
+        distortion: f64,
+        /// The largest norm of item vector less codewords, C of the paper's theorems 5.3 and 5.4.
+        largest_residual: f64,
+        /// Root mean square of what the index gets wrong of a logit, where it knows the queries.
+        logit_error: Option<f64>,
     },
     /// A batch was trained on. Losses stay on the device; [`Event::Losses`] brings them.
     Step {

@@ -46,6 +46,9 @@ pub struct EpochMetrics {
     pub epoch: u32,
     /// Wall clock of the training steps and the index, without validation.
     pub seconds: f64,
+    /// Of these, seconds spent on refreshing the index.
+    #[serde(default)]
+    pub index_seconds: f64,
     /// Mean over the epoch's users of the negative log-likelihood and the weighted KL term.
     pub loss: f64,
     /// Mean over the epoch's users of the KL divergence, not weighted.

@@ -14,7 +14,7 @@ use crate::{
     engine::{Buffer, Engine, Recording},
     evaluate::evaluate,
     event::Event,
-    kernels::{ReplayRows, Table},
+    kernels::ReplayRows,
     metrics,
     model::{Model, Parameters},
     optimizer::Optimizer,
@@ -102,8 +102,8 @@ impl Trainer {
         let parameters = Parameters::restore(&engine, &config.model, train.columns(), state)?;
         let mut trainer =
             Self::assemble(engine, config, train, validation, parameters, state.progress.clone())?;
-        if let (Some(proposal), Some(kept)) = (&mut trainer.proposal, kept_index(state)?) {
-            proposal.restore(&trainer.engine, kept)?;
+        if let (Some(proposal), Some((kept, moment))) = (&mut trainer.proposal, kept_index(state)?) {
+            proposal.restore(&trainer.engine, kept, &moment)?;
         }
         trainer.losses_read = trainer.progress.step_in_epoch;
         Ok(trainer)
@@ -223,6 +223,7 @@ impl Trainer {
         self.parameters.keep(&self.engine, &self.config.model, &mut state).await?;
         if let Some(index) = self.proposal.as_ref().and_then(|p| p.index()) {
             let kept = index.kept();
+            let moment = self.engine.read(index.moment()).await?;
             let mut keep = |name: &str, data| {
                 let len = match &data {
                     TensorData::F32(values) => values.len(),
@@ -231,8 +232,11 @@ impl Trainer {
                 state.tensors.insert(format!("index.{name}"), Tensor { shape: vec![len], data });
             };
             keep("codewords", TensorData::F32(kept.codewords.clone()));
-            keep("cells", TensorData::U32(kept.cells.clone()));
+            keep("codes", TensorData::U32(kept.codes.clone()));
             keep("log_weights", TensorData::F32(kept.log_weights.clone()));
+            keep("prices", TensorData::F32(kept.prices.clone()));
+            keep("aware", TensorData::U32(vec![kept.aware.into()]));
+            keep("moment", TensorData::F32(moment));
         }
         Ok(state)
     }
@@ -261,19 +265,32 @@ impl Trainer {
     async fn refresh_index(&mut self) -> Result<()> {
         self.progress.index_ready = true;
         let Some(proposal) = &mut self.proposal else { return Ok(()) };
-        let due = self.progress.epoch.is_multiple_of(self.config.loss.refresh_every);
+        let due = match self.config.loss.refresh_steps {
+            0 => {
+                self.progress.step_in_epoch == 0
+                    && self.progress.epoch.is_multiple_of(self.config.loss.refresh_every)
+            }
+            steps => self.progress.step.is_multiple_of(u64::from(steps)),
+        };
         if !due && proposal.index().is_some() {
             return Ok(());
         }
         let start = Instant::now();
+        if self.progress.step_in_epoch > 0 {
+            flush_rows(&self.engine, &self.config, &self.parameters, &self.schedule, self.progress.step)?;
+        }
         let catalogue = self.parameters.catalogue();
-        let report = proposal.refresh(&self.engine, &catalogue, self.rng, self.progress.epoch).await?;
+        let step = self.progress.step as u32;
+        let report = proposal.refresh(&self.engine, &catalogue, self.rng, step).await?;
         if let Some(report) = report {
             self.events.push_back(Event::Indexed {
                 epoch: self.progress.epoch + 1,
                 seconds: start.elapsed().as_secs_f64(),
                 occupied_cells: report.occupied_cells,
                 largest_cell: report.largest_cell,
+                distortion: report.distortion,
+                largest_residual: report.largest_residual,
+                logit_error: report.logit_error,
             });
         }
         Ok(())
@@ -308,6 +325,10 @@ impl Trainer {
         self.engine.run(&recording)?;
         self.progress.step = number;
         self.progress.step_in_epoch += 1;
+        let refresh = u64::from(self.config.loss.refresh_steps);
+        if refresh > 0 && number.is_multiple_of(refresh) {
+            self.progress.index_ready = false;
+        }
         self.events.push_back(Event::Step {
             epoch: self.progress.epoch + 1,
             step: self.progress.step_in_epoch,
@@ -350,7 +371,7 @@ impl Trainer {
     async fn finish_epoch(&mut self) -> Result<()> {
         let start = Instant::now();
         self.read_losses().await?;
-        self.flush_rows()?;
+        flush_rows(&self.engine, &self.config, &self.parameters, &self.schedule, self.progress.step)?;
         let steps = f64::from(self.steps_per_epoch());
         let progress = &mut self.progress;
         progress.epoch += 1;
@@ -402,47 +423,57 @@ impl Trainer {
         });
         Ok(())
     }
-
-    /// Applies the steps that rows have skipped, so that every row is what dense updates would have made it.
-    fn flush_rows(&self) -> Result<()> {
-        if self.config.optimizer.rows != RowUpdates::Replay {
-            return Ok(());
-        }
-        let mut recording = Recording::new();
-        for (_, table) in self.parameters.tables() {
-            recording.push(self.replay(table));
-        }
-        self.engine.run(&recording)
-    }
-
-    fn replay(&self, table: &Table) -> ReplayRows {
-        ReplayRows {
-            lists: None,
-            table: table.clone(),
-            schedule: self.schedule.clone(),
-            beta1: self.config.optimizer.beta1,
-            beta2: self.config.optimizer.beta2,
-            l2: self.config.optimizer.l2,
-            step: self.progress.step as u32,
-        }
-    }
 }
 
-fn kept_index(state: &State) -> Result<Option<Kept>> {
-    let tensor = |name: &str| state.tensors.get(&format!("index.{name}")).map(|t| &t.data);
-    match (tensor("codewords"), tensor("cells"), tensor("log_weights")) {
-        (None, None, None) => Ok(None),
-        (
-            Some(TensorData::F32(codewords)),
-            Some(TensorData::U32(cells)),
-            Some(TensorData::F32(log_weights)),
-        ) => Ok(Some(Kept {
-            codewords: codewords.clone(),
-            cells: cells.clone(),
-            log_weights: log_weights.clone(),
-        })),
-        _ => Err(Error::Data("the kept index is incomplete".into())),
+/// Applies the steps that rows have skipped, so that every row is what dense updates would have made it.
+fn flush_rows(
+    engine: &Engine,
+    config: &Config,
+    parameters: &Parameters,
+    schedule: &Buffer<f32>,
+    step: u64,
+) -> Result<()> {
+    if config.optimizer.rows != RowUpdates::Replay {
+        return Ok(());
     }
+    let mut recording = Recording::new();
+    for (_, table) in parameters.tables() {
+        recording.push(ReplayRows {
+            lists: None,
+            table: table.clone(),
+            schedule: schedule.clone(),
+            beta1: config.optimizer.beta1,
+            beta2: config.optimizer.beta2,
+            l2: config.optimizer.l2,
+            step: step as u32,
+        });
+    }
+    engine.run(&recording)
+}
+
+/// The index of a frozen run, and the second moment of queries that it had seen.
+fn kept_index(state: &State) -> Result<Option<(Kept, Vec<f32>)>> {
+    let tensor = |name: &str| state.tensors.get(&format!("index.{name}")).map(|t| &t.data);
+    let incomplete = || Error::Data("the kept index is incomplete".into());
+    let numbers = |name: &str| match tensor(name) {
+        Some(TensorData::F32(values)) => Ok(values.clone()),
+        _ => Err(incomplete()),
+    };
+    let integers = |name: &str| match tensor(name) {
+        Some(TensorData::U32(values)) => Ok(values.clone()),
+        _ => Err(incomplete()),
+    };
+    if !state.tensors.keys().any(|name| name.starts_with("index.")) {
+        return Ok(None);
+    }
+    let kept = Kept {
+        codewords: numbers("codewords")?,
+        codes: integers("codes")?,
+        log_weights: numbers("log_weights")?,
+        prices: numbers("prices")?,
+        aware: integers("aware")?.first() == Some(&1),
+    };
+    Ok(Some((kept, numbers("moment")?)))
 }
 
 /// Refuses a catalogue that the device cannot bind, with the arithmetic.

@@ -18,6 +18,8 @@ pub struct Log {
     file: File,
     /// Finished epochs in order.
     pub epochs: Vec<EpochMetrics>,
+    /// Spent on the index in the epoch under way.
+    index_seconds: f64,
     /// Spent on validation so far.
     pub validation_seconds: f64,
 }
@@ -43,22 +45,29 @@ impl Log {
         };
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|error| Error::io("write", path, error))?;
-        let mut log = Self { path: path.into(), file, epochs: Vec::new(), validation_seconds: 0.0 };
+        let mut log =
+            Self { path: path.into(), file, epochs: Vec::new(), index_seconds: 0.0, validation_seconds: 0.0 };
         // A run that was killed may have left half a line; and epochs that it has to do again.
         let events = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let mut by_epoch: BTreeMap<u64, (Option<Value>, Option<Value>)> = BTreeMap::new();
-        for event in events {
-            let Some(epoch) = event["epoch"].as_u64().filter(|&epoch| epoch <= u64::from(epochs)) else {
-                continue;
-            };
+        // Builds of the index since the last epoch ended.
+        let mut index_seconds = 0.0;
+        for mut event in events {
+            let Some(epoch) = event["epoch"].as_u64() else { continue };
             let entry = by_epoch.entry(epoch).or_default();
             match event["event"].as_str() {
-                Some("epoch") => entry.0 = Some(event),
+                Some("indexed") => index_seconds += event["seconds"].as_f64().unwrap_or(0.0),
+                Some("epoch") => {
+                    event["index_seconds"] = std::mem::take(&mut index_seconds).into();
+                    entry.0 = Some(event);
+                }
                 Some("evaluated") => entry.1 = Some(event),
                 _ => {}
             }
         }
-        for (trained, evaluated) in by_epoch.into_values() {
+        log.index_seconds = index_seconds;
+        for (_, (trained, evaluated)) in by_epoch.into_iter().filter(|(epoch, _)| *epoch <= u64::from(epochs))
+        {
             let Some(Ok(mut epoch)) = trained.map(serde_json::from_value::<EpochMetrics>) else { continue };
             if let Some(mut event) = evaluated {
                 epoch.validation = serde_json::from_value(event["metrics"].take()).ok();
@@ -82,10 +91,12 @@ impl Log {
             Event::Epoch { epoch, seconds, loss, kl } => self.epochs.push(EpochMetrics {
                 epoch: *epoch,
                 seconds: *seconds,
+                index_seconds: std::mem::take(&mut self.index_seconds),
                 loss: *loss,
                 kl: *kl,
                 validation: None,
             }),
+            Event::Indexed { seconds, .. } => self.index_seconds += seconds,
             Event::Evaluated { metrics, seconds, .. } => {
                 self.validation_seconds += seconds;
                 if let Some(last) = self.epochs.last_mut() {

@@ -74,8 +74,12 @@ impl Index {
         }
         let log_each: Vec<f64> = self.weights.iter().map(|w| w.ln()).collect();
         Cells {
+            codebooks: 2,
             codewords: self.k,
             items: self.cell_of.len(),
+            blocks: self.k,
+            columns: self.k,
+            codes: upload(engine, &[0]),
             cell_of: upload(engine, &self.cell_of),
             starts: upload(engine, &starts),
             members: upload(engine, &members),
@@ -287,10 +291,18 @@ fn midx_follows_the_fixtures() {
 #[test]
 fn midx_at_odd_sizes() {
     for engine in engines() {
-        for (stream, (k, items, rows)) in
-            [(1, 1, 1), (1, 345, 7), (7, 1, 3), (7, 345, 5), (16, 29, 7), (128, 345, 3), (3, 5, 65_537)]
-                .into_iter()
-                .enumerate()
+        for (stream, (k, items, rows)) in [
+            (1, 1, 1),
+            (1, 345, 7),
+            (7, 1, 3),
+            (7, 345, 5),
+            (16, 29, 7),
+            (128, 345, 3),
+            (256, 2000, 3),
+            (3, 5, 65_537),
+        ]
+        .into_iter()
+        .enumerate()
         {
             let index = Index::random(stream as u32, k, items);
             let midx = Midx::new(engine, &index, numbers(40, rows * 2 * k));

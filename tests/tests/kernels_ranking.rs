@@ -44,6 +44,7 @@ impl Cloud {
             points: self.points(engine),
             codewords: upload(engine, codewords),
             k: codewords.len() / self.dimensions,
+            prices: None,
             codes: codes.clone(),
         };
         run(engine, kernel);

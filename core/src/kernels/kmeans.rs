@@ -28,9 +28,20 @@ impl Points {
     fn extent(&self) -> usize {
         if self.count == 0 { 0 } else { (self.count - 1) * self.stride + self.column + self.dimensions }
     }
+
+    /// Whether the buffer holds all of them.
+    pub(super) fn check(&self, kernel: &'static str) -> Result<()> {
+        expect_len(kernel, &self.values, self.extent())
+    }
+
+    /// The columns in use of point `i`.
+    #[inline(always)]
+    pub(super) fn row<'v>(&self, values: &'v [f32], i: usize) -> &'v [f32] {
+        &values[i * self.stride + self.column..][..self.dimensions]
+    }
 }
 
-/// `codes[i] = argmin over k of |x_i - c_k|^2`, the smaller index winning ties.
+/// `codes[i] = argmin over k of |x_i - c_k|^2 / 2 + price_k`, the smaller index winning ties.
 pub struct KmeansAssign {
     /// M x d.
     pub points: Points,
@@ -38,6 +49,8 @@ pub struct KmeansAssign {
     pub codewords: Buffer<f32>,
     /// K.
     pub k: usize,
+    /// What it costs to join each codeword, K; without prices the nearest wins.
+    pub prices: Option<Buffer<f32>>,
     /// Out: M.
     pub codes: Buffer<u32>,
 }
@@ -51,8 +64,9 @@ impl Kernel for KmeansAssign {
     }
 
     fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.points.values, self.points.extent())?;
+        self.points.check(self.name())?;
         expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
+        self.prices.as_ref().map_or(Ok(()), |prices| expect_len(self.name(), prices, self.k))?;
         expect_len(self.name(), &self.codes, self.points.count)
     }
 
@@ -60,7 +74,10 @@ impl Kernel for KmeansAssign {
         let (values, codewords) = (self.points.values.read(), self.codewords.read());
         let (k, d, stride) = (self.k, self.points.dimensions, self.points.stride);
         let codewords = &codewords[..k * d];
-        let halves: Vec<f32> = codewords.chunks_exact(d).map(|c| 0.5 * simd::dot(c, c)).collect();
+        let mut halves: Vec<f32> = codewords.chunks_exact(d).map(|c| 0.5 * simd::dot(c, c)).collect();
+        if let Some(prices) = &self.prices {
+            halves.iter_mut().zip(prices.read().iter()).for_each(|(half, price)| *half += price);
+        }
         let mut codes = self.codes.write();
         parallel::for_each_chunk_with(
             &mut codes[..self.points.count],
@@ -109,7 +126,7 @@ impl Kernel for KmeansAssign {
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
-        let points = &self.points;
+        let (points, empty) = (&self.points, calls.empty());
         calls.dispatch(
             kmeans_assign::Params {
                 count: points.count as u32,
@@ -117,8 +134,14 @@ impl Kernel for KmeansAssign {
                 column: points.column as u32,
                 dimensions: points.dimensions as u32,
                 codewords: self.k as u32,
+                priced: self.prices.is_some().into(),
             },
-            kmeans_assign::Bindings { values: &points.values, centres: &self.codewords, codes: &self.codes },
+            kmeans_assign::Bindings {
+                values: &points.values,
+                centres: &self.codewords,
+                prices: self.prices.as_ref().unwrap_or(&empty),
+                codes: &self.codes,
+            },
             gpu::Work::Threads(points.count.div_ceil(4)),
         );
     }
@@ -152,15 +175,15 @@ impl Kernel for KmeansUpdate {
     }
 
     fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.points.values, self.points.extent())?;
+        self.points.check(self.name())?;
         expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
         expect_len(self.name(), &self.codes, self.points.count)
     }
 
     fn cpu(&self) {
         let (values, codes) = (self.points.values.read(), self.codes.read());
-        let (k, d, stride, count) = (self.k, self.points.dimensions, self.points.stride, self.points.count);
-        let point = |i: usize| &values[i * stride + self.points.column..][..d];
+        let (k, d, count) = (self.k, self.points.dimensions, self.points.count);
+        let point = |i: usize| self.points.row(&values, i);
         let mut partial = vec![(Vec::new(), Vec::new()); count.div_ceil(PART)];
         parallel::for_each_chunk(&mut partial, 1, |part, out| {
             let (mut sums, mut counts) = (vec![0.0f32; k * d], vec![0u32; k]);

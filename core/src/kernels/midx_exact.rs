@@ -25,7 +25,7 @@ pub struct MidxExactCells {
     pub rows: usize,
     /// The index; its weights play no part.
     pub cells: Cells,
-    /// Out: R x K K.
+    /// Out: R x cells.
     pub sums: Buffer<f32>,
     /// Out: the largest logit of each row, R.
     pub top: Buffer<f32>,
@@ -39,16 +39,15 @@ impl Kernel for MidxExactCells {
     }
 
     fn check(&self) -> Result<()> {
-        let k = self.cells.codewords;
         expect_len(self.name(), &self.logits, self.rows * self.cells.items)?;
         expect_len(self.name(), &self.cells.members, self.cells.items)?;
-        expect_len(self.name(), &self.sums, self.rows * k * k)?;
+        expect_len(self.name(), &self.sums, self.rows * self.cells.count())?;
         expect_len(self.name(), &self.top, self.rows)?;
         expect_len(self.name(), &self.log_z, self.rows)
     }
 
     fn cpu(&self) {
-        let (items, cells) = (self.cells.items, self.cells.codewords * self.cells.codewords);
+        let (items, cells) = (self.cells.items, self.cells.count());
         let (logits, cell_of) = (self.logits.read(), self.cells.cell_of.read());
         let (mut sums, mut top, mut log_z) = (self.sums.write(), self.top.write(), self.log_z.write());
         let (top, log_z) = (Rows::new(&mut top, 1), Rows::new(&mut log_z, 1));
@@ -75,7 +74,7 @@ impl Kernel for MidxExactCells {
             midx_exact_cells::Params {
                 rows: self.rows as u32,
                 items: self.cells.items as u32,
-                cells: (self.cells.codewords * self.cells.codewords) as u32,
+                cells: self.cells.count() as u32,
             },
             midx_exact_cells::Bindings {
                 logits: &self.logits,
@@ -96,7 +95,7 @@ pub struct MidxExactDraw {
     pub groups: Groups,
     /// R x M.
     pub logits: Buffer<f32>,
-    /// From [`MidxExactCells`], R x K K.
+    /// From [`MidxExactCells`], R x cells.
     pub sums: Buffer<f32>,
     /// From [`MidxExactCells`], R.
     pub top: Buffer<f32>,
@@ -116,37 +115,38 @@ impl Kernel for MidxExactDraw {
     }
 
     fn check(&self) -> Result<()> {
-        let (k, rows) = (self.cells.codewords, self.groups.rows());
+        let (count, rows) = (self.cells.count(), self.groups.rows());
         expect_len(self.name(), &self.logits, rows * self.cells.items)?;
-        expect_len(self.name(), &self.sums, rows * k * k)?;
+        expect_len(self.name(), &self.sums, rows * count)?;
         expect_len(self.name(), &self.top, rows)?;
-        expect_len(self.name(), &self.cells.starts, k * k + 1)?;
+        expect_len(self.name(), &self.cells.starts, count + 1)?;
         expect_len(self.name(), &self.negatives, self.groups.total())
     }
 
     fn cpu(&self) {
-        let (k, items, groups) = (self.cells.codewords, self.cells.items, self.groups);
+        let (items, groups) = (self.cells.items, self.groups);
+        let (blocks, columns) = (self.cells.blocks, self.cells.columns);
         let (logits, sums, top) = (self.logits.read(), self.sums.read(), self.top.read());
         let (starts, members) = (self.cells.starts.read(), self.cells.members.read());
         let mut negatives = self.negatives.write();
-        let scratch = || (vec![0.0; k], Vec::new());
+        let scratch = || (vec![0.0; blocks], vec![0.0; columns], Vec::new());
         parallel::for_each_chunk_with(
             &mut negatives[..groups.total()],
             groups.candidates,
             scratch,
-            |(cumulative, third), group, slots| {
+            |(first, second, third), group, slots| {
                 let rows = groups.rows_of(group);
                 let size = rows.len();
                 for (member, row) in rows.enumerate() {
-                    let sums = &sums[row * k * k..][..k * k];
+                    let sums = &sums[row * blocks * columns..][..blocks * columns];
                     let logits = &logits[row * items..][..items];
+                    cumulate(sums.chunks_exact(columns).map(simd::sum), first);
                     for slot in (member..groups.candidates).step_by(size) {
                         let words = self.rng.block(Stream::Negatives, self.step, row as u32, slot as u32);
-                        cumulate(sums.chunks_exact(k).map(simd::sum), cumulative);
-                        let k1 = search(cumulative, unit(words[0]) * cumulative[k - 1]);
-                        cumulate(sums[k1 * k..][..k].iter().copied(), cumulative);
-                        let k2 = search(cumulative, unit(words[1]) * cumulative[k - 1]);
-                        let cell = k1 * k + k2;
+                        let block = search(first, unit(words[0]) * first[blocks - 1]);
+                        cumulate(sums[block * columns..][..columns].iter().copied(), second);
+                        let column = search(second, unit(words[1]) * second[columns - 1]);
+                        let cell = block * columns + column;
                         let inside = &members[starts[cell] as usize..starts[cell + 1] as usize];
                         if inside.is_empty() {
                             // A diverged model may point at an empty cell; the loss reports it, not a crash.
@@ -170,7 +170,8 @@ impl Kernel for MidxExactDraw {
                 share: groups.share as u32,
                 candidates: groups.candidates as u32,
                 rows: groups.rows() as u32,
-                codewords: cells.codewords as u32,
+                blocks: cells.blocks as u32,
+                columns: cells.columns as u32,
                 items: cells.items as u32,
                 key_low: self.rng.key()[0],
                 key_high: self.rng.key()[1],

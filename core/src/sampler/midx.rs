@@ -6,20 +6,21 @@ use crate::{
     Result,
     config::LossConfig,
     engine::{Buffer, Engine, Recording},
-    kernels::{MatMul, MidxDraw, MidxLogQ, MidxNormalise, View},
+    kernels::{
+        MatMul, MidxDraw, MidxLogQ, MidxNormalise, MidxOccupiedDraw, MidxOccupiedLogQ, MidxOccupiedNormalise,
+        View,
+    },
     rng::Rng,
 };
 
 /// q(i) ~ w_i exp(bias_i + q . codewords of i).
 pub struct Midx {
     weights: Vec<f64>,
-    codewords: usize,
-    first_iterations: u32,
-    refresh_iterations: u32,
+    config: LossConfig,
     index: Option<MidxIndex>,
-    /// R x 2K.
+    /// R x m K.
     scores: Buffer<f32>,
-    /// R x K.
+    /// R x blocks of cells.
     log_psi: Buffer<f32>,
     /// R.
     log_z: Buffer<f32>,
@@ -31,15 +32,14 @@ impl Midx {
     /// # Errors
     /// If the engine cannot hold its tables.
     pub fn new(engine: &Engine, config: &LossConfig, weights: Vec<f64>, rows: usize) -> Result<Self> {
-        let k = config.codewords;
+        let scores = config.codebooks * config.codewords;
+        let (_, blocks) = MidxIndex::capacity(config, weights.len());
         Ok(Self {
             weights,
-            codewords: k,
-            first_iterations: config.first_iterations,
-            refresh_iterations: config.refresh_iterations,
+            config: config.clone(),
             index: None,
-            scores: engine.zeros("codeword scores", rows * 2 * k)?,
-            log_psi: engine.zeros("log psi", rows * k)?,
+            scores: engine.zeros("codeword scores", rows * scores)?,
+            log_psi: engine.zeros("log psi", rows * blocks)?,
             log_z: engine.zeros("log partition", rows)?,
         })
     }
@@ -48,46 +48,51 @@ impl Midx {
 impl Proposal for Midx {
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
         let Some(index) = &self.index else { return };
-        let (k, rows, cells) = (self.codewords, draw.groups.rows(), index.cells());
-        let width = index.stacked().len() / (2 * k);
+        let (rows, cells) = (draw.groups.rows(), index.cells());
+        let columns = cells.codebooks * cells.codewords;
+        let width = index.stacked().len() / columns;
         recording.push(MatMul::new(
             rows,
-            2 * k,
+            columns,
             width,
             View::rows(draw.queries, width),
             View::rows(index.stacked(), width).transposed(),
-            View::rows(&self.scores, 2 * k),
+            View::rows(&self.scores, columns),
         ));
-        recording.push(MidxNormalise {
-            scores: self.scores.clone(),
-            rows,
-            cells: cells.clone(),
-            log_psi: self.log_psi.clone(),
-            log_z: self.log_z.clone(),
-        });
-        recording.push(MidxDraw {
-            groups: draw.groups,
-            scores: self.scores.clone(),
-            log_psi: self.log_psi.clone(),
-            log_z: self.log_z.clone(),
-            cells: cells.clone(),
-            rng: draw.rng,
-            step: draw.step,
-            negatives: negatives.clone(),
-        });
+        let (groups, rng, step) = (draw.groups, draw.rng, draw.step);
+        let (scores, cells, negatives) = (self.scores.clone(), cells.clone(), negatives.clone());
+        let (log_psi, log_z) = (self.log_psi.clone(), self.log_z.clone());
+        if cells.codebooks == 2 {
+            recording.push(MidxNormalise {
+                scores: scores.clone(),
+                rows,
+                cells: cells.clone(),
+                log_psi: log_psi.clone(),
+                log_z: log_z.clone(),
+            });
+            recording.push(MidxDraw { groups, scores, log_psi, log_z, cells, rng, step, negatives });
+        } else {
+            recording.push(MidxOccupiedNormalise {
+                scores: scores.clone(),
+                rows,
+                cells: cells.clone(),
+                log_psi: log_psi.clone(),
+                log_z: log_z.clone(),
+            });
+            recording.push(MidxOccupiedDraw { groups, scores, log_psi, log_z, cells, rng, step, negatives });
+        }
     }
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
         let Some(index) = &self.index else { return };
         for (items, output) in draw.lookups(samples) {
-            recording.push(MidxLogQ {
-                groups: draw.groups,
-                scores: self.scores.clone(),
-                log_z: self.log_z.clone(),
-                cells: index.cells().clone(),
-                items,
-                output: output.clone(),
-            });
+            let (groups, cells, output) = (draw.groups, index.cells().clone(), output.clone());
+            let (scores, log_z) = (self.scores.clone(), self.log_z.clone());
+            if cells.codebooks == 2 {
+                recording.push(MidxLogQ { groups, scores, log_z, cells, items, output });
+            } else {
+                recording.push(MidxOccupiedLogQ { groups, scores, log_z, cells, items, output });
+            }
         }
     }
 
@@ -99,18 +104,13 @@ impl Proposal for Midx {
         step: u32,
     ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
         Box::pin(async move {
-            let iterations =
-                if self.index.is_some() { self.refresh_iterations } else { self.first_iterations };
             let index = match &mut self.index {
                 Some(index) => index,
-                None => self.index.insert(MidxIndex::new(
-                    engine,
-                    catalogue.items,
-                    catalogue.width,
-                    self.codewords,
-                )?),
+                None => {
+                    self.index.insert(MidxIndex::new(engine, &self.config, catalogue.items, catalogue.width)?)
+                }
             };
-            index.refresh(engine, catalogue, &self.weights, iterations, rng, step).await.map(Some)
+            index.refresh(engine, catalogue, &self.weights, rng, step).await.map(Some)
         })
     }
 
@@ -118,8 +118,14 @@ impl Proposal for Midx {
         self.index.as_ref()
     }
 
-    fn restore(&mut self, engine: &Engine, kept: Kept) -> Result<()> {
-        self.index = Some(MidxIndex::restore(engine, self.weights.len(), self.codewords, kept)?);
+    fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
+        if let Some(index) = &self.index {
+            index.observe(recording, queries, rows);
+        }
+    }
+
+    fn restore(&mut self, engine: &Engine, kept: Kept, moment: &[f32]) -> Result<()> {
+        self.index = Some(MidxIndex::restore(engine, &self.config, self.weights.len(), kept, moment)?);
         Ok(())
     }
 }

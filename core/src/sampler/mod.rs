@@ -102,6 +102,10 @@ pub trait Proposal {
         self.log_q(recording, draw, samples);
     }
 
+    /// Looks at `rows` queries, for proposals that go by what queries there are. The trainer shows them
+    /// every few steps.
+    fn observe(&self, _recording: &mut Recording, _queries: &Buffer<f32>, _rows: usize) {}
+
     /// Looks at the item vectors again; `None` where there is nothing to look at. `step` tells the random
     /// numbers of this refresh from others'.
     fn refresh<'a>(
@@ -117,11 +121,11 @@ pub trait Proposal {
         None
     }
 
-    /// Puts a kept index back.
+    /// Puts a kept index back, and the second moment of queries that went with it.
     ///
     /// # Errors
     /// If it does not fit.
-    fn restore(&mut self, _engine: &Engine, _kept: index::Kept) -> Result<()> {
+    fn restore(&mut self, _engine: &Engine, _kept: index::Kept, _moment: &[f32]) -> Result<()> {
         Ok(())
     }
 }

@@ -12,14 +12,12 @@ use crate::{
 /// q(i) = exp(o_i) / sum of exp(o).
 pub struct SoftmaxMidx {
     items: usize,
-    codewords: usize,
-    first_iterations: u32,
-    refresh_iterations: u32,
+    config: LossConfig,
     index: Option<MidxIndex>,
     catalogue: Option<Catalogue>,
     /// R x M.
     logits: Buffer<f32>,
-    /// R x K K.
+    /// R x cells.
     sums: Buffer<f32>,
     /// R.
     top: Buffer<f32>,
@@ -49,12 +47,10 @@ impl SoftmaxMidx {
                 ),
             ));
         }
-        let cells = config.codewords * config.codewords;
+        let (cells, _) = MidxIndex::capacity(config, items);
         Ok(Self {
             items,
-            codewords: config.codewords,
-            first_iterations: config.first_iterations,
-            refresh_iterations: config.refresh_iterations,
+            config: config.clone(),
             index: None,
             catalogue: None,
             logits: engine.zeros("logits of all items", rows * items)?,
@@ -124,18 +120,13 @@ impl Proposal for SoftmaxMidx {
         step: u32,
     ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
         Box::pin(async move {
-            let iterations =
-                if self.index.is_some() { self.refresh_iterations } else { self.first_iterations };
             let index = match &mut self.index {
                 Some(index) => index,
-                None => self.index.insert(MidxIndex::new(
-                    engine,
-                    catalogue.items,
-                    catalogue.width,
-                    self.codewords,
-                )?),
+                None => {
+                    self.index.insert(MidxIndex::new(engine, &self.config, catalogue.items, catalogue.width)?)
+                }
             };
-            index.refresh(engine, catalogue, &vec![1.0; self.items], iterations, rng, step).await.map(Some)
+            index.refresh(engine, catalogue, &vec![1.0; self.items], rng, step).await.map(Some)
         })
     }
 
@@ -143,8 +134,14 @@ impl Proposal for SoftmaxMidx {
         self.index.as_ref()
     }
 
-    fn restore(&mut self, engine: &Engine, kept: Kept) -> Result<()> {
-        self.index = Some(MidxIndex::restore(engine, self.items, self.codewords, kept)?);
+    fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
+        if let Some(index) = &self.index {
+            index.observe(recording, queries, rows);
+        }
+    }
+
+    fn restore(&mut self, engine: &Engine, kept: Kept, moment: &[f32]) -> Result<()> {
+        self.index = Some(MidxIndex::restore(engine, &self.config, self.items, kept, moment)?);
         Ok(())
     }
 }

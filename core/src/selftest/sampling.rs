@@ -3,6 +3,7 @@
 use super::{Histories, Output, numbers, run_one, unset, unwritten, upload_numbers};
 use crate::{
     Result,
+    config::LossConfig,
     engine::{Engine, Recording},
     kernels::{
         AliasTable, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw,
@@ -60,7 +61,13 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     let codes = unset(engine, count)?;
     run_one(
         engine,
-        KmeansAssign { points: points.clone(), codewords: codewords.clone(), k, codes: codes.clone() },
+        KmeansAssign {
+            points: points.clone(),
+            codewords: codewords.clone(),
+            k,
+            prices: None,
+            codes: codes.clone(),
+        },
     )?;
     run_one(
         engine,
@@ -82,14 +89,19 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
 /// An index with empty cells over `items` items.
 fn index(engine: &Engine, items: usize, codewords: usize) -> Result<MidxIndex> {
     let width = 10;
-    let mut index = MidxIndex::new(engine, items, width, codewords)?;
+    let config = LossConfig { codewords, ..LossConfig::default() };
+    let mut index = MidxIndex::new(engine, &config, items, width)?;
     index.install(
         engine,
         Kept {
-            codewords: numbers(0, codewords * width),
+            codewords: numbers(0, 2 * codewords * width),
             // Cells from 40 on stay empty.
-            cells: (0..items as u32).map(|item| item * item % 40).collect(),
+            codes: (0..items as u32)
+                .map(|item| item * item % 40)
+                .flat_map(|cell| [cell / codewords as u32, cell % codewords as u32])
+                .collect(),
             log_weights: numbers(1, items),
+            ..Kept::default()
         },
     )?;
     Ok(index)

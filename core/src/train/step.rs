@@ -75,6 +75,9 @@ const CPU_BLOCK_LOGITS: usize = 1 << 18;
 /// Logits of a block that give a GPU enough to do.
 const GPU_BLOCK_LOGITS: usize = 1 << 20;
 
+/// Steps between two looks of the proposal at the queries.
+const OBSERVE_EVERY: u32 = 8;
+
 impl StepPlan {
     pub fn new(
         engine: &Engine,
@@ -257,6 +260,9 @@ impl StepPlan {
             rng: rows.numbers.rng,
             step: rows.numbers.step,
         };
+        if rows.numbers.step.is_multiple_of(OBSERVE_EVERY) {
+            proposal.observe(recording, queries, groups.rows());
+        }
         proposal.record(recording, &draw, samples);
         recording.push(Transpose {
             positives: batch.items.clone(),

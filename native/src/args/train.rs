@@ -144,15 +144,32 @@ pub struct LossArgs {
     /// The denominator: one for each positive as in the paper, or one in which positives count exactly.
     #[arg(long, value_parser = ["paper", "exact-positives"], value_name = "DENOMINATOR")]
     pub partition: Option<String>,
-    /// Codewords of each of the two codebooks.
+    /// Codewords of each codebook of the index, 2 to 256.
     #[arg(long, value_name = "K")]
     pub codewords: Option<usize>,
+    /// Codebooks of the index. With two, a step sums over K x K cells a user; with more, over the occupied
+    /// ones.
+    #[arg(long, value_name = "M")]
+    pub codebooks: Option<usize>,
+    /// What codewords are made of: parts of the item vectors as in the paper, parts as queries see them, or
+    /// what the other codebooks leave as queries see it.
+    #[arg(long, value_parser = ["product", "query-aware", "residual"], value_name = "QUANTISATION")]
+    pub quantisation: Option<String>,
+    /// Even out the sizes of clusters.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub balanced: Option<bool>,
+    /// Where k-means starts from: random items, or items far from one another.
+    #[arg(long, value_parser = ["random", "plus-plus"], value_name = "START")]
+    pub initialisation: Option<String>,
     /// What an item's count c means for its popularity: c, ln(1 + c), c^0.75.
     #[arg(long, value_parser = ["count", "log", "power"], value_name = "WEIGHT")]
     pub popularity: Option<String>,
     /// Epochs between refreshes of the index.
     #[arg(long, value_name = "EPOCHS")]
     pub refresh_every: Option<u32>,
+    /// Steps between refreshes of the index, in place of epochs; 0: by epochs.
+    #[arg(long, value_name = "STEPS")]
+    pub refresh_steps: Option<u32>,
     /// Iterations of k-means for the first index.
     #[arg(long, value_name = "N")]
     pub first_iterations: Option<u32>,

@@ -1,0 +1,255 @@
+//! From item vectors to codewords: k-means over all codebooks, on the engine.
+
+use crate::{
+    Result,
+    config::Initialisation,
+    engine::{Buffer, Engine, Recording},
+    kernels::{AddCodewords, GatherRows, KmeansAssign, KmeansUpdate, Points},
+    rng::{Rng, Stream, below},
+};
+
+/// One codebook under way.
+pub(super) struct Book {
+    /// What it quantises: M x d. With residual codebooks this is what the others leave of every point.
+    pub points: Points,
+    /// K x d.
+    pub codewords: Buffer<f32>,
+    /// M.
+    pub codes: Buffer<u32>,
+    /// K, where clusters are balanced.
+    pub prices: Option<Buffer<f32>>,
+}
+
+/// K-means over codebooks, each over its own columns or, `residual`, over what the others leave.
+pub(super) struct Quantiser<'a> {
+    pub engine: &'a Engine,
+    pub books: Vec<Book>,
+    /// K.
+    pub k: usize,
+    /// Whether all books share the same points, in which each finds what the others leave.
+    pub residual: bool,
+    pub initialisation: Initialisation,
+    pub rng: Rng,
+    /// Tells the random numbers of this refresh from others'.
+    pub step: u32,
+}
+
+/// Iterations of a residual codebook before the next one starts from what it leaves.
+const SETTLING: u32 = 4;
+/// Points that first codewords are chosen from, for each codeword and at least.
+const SAMPLE: (usize, usize) = (32, 2048);
+/// How strongly prices follow the sizes of clusters, in units of the codewords' variance.
+const PRICE: f64 = 0.02;
+
+impl Quantiser<'_> {
+    /// Chooses the first codewords of every book.
+    pub async fn begin(&self) -> Result<()> {
+        for (which, book) in self.books.iter().enumerate() {
+            let first = self.first_codewords(which, &book.points).await?;
+            self.engine.write(&book.codewords, 0, &first);
+            if self.residual {
+                for iteration in 0..SETTLING {
+                    self.iterate(which, u32::MAX - iteration).await?;
+                }
+                self.assign(which)?;
+                self.add(which, -1.0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up codewords and codes that are in place.
+    pub fn go_on(&self) -> Result<()> {
+        if self.residual {
+            (0..self.books.len()).try_for_each(|which| self.add(which, -1.0))?;
+        }
+        Ok(())
+    }
+
+    /// Improves all books `iterations` times in turn, then files every point. Residual books leave their
+    /// points as what no codebook explains.
+    pub async fn run(&self, iterations: u32) -> Result<()> {
+        for iteration in 0..iterations {
+            for which in 0..self.books.len() {
+                self.give_back(which)?;
+                self.iterate(which, iteration).await?;
+                self.take(which)?;
+            }
+        }
+        for which in 0..self.books.len() {
+            self.give_back(which)?;
+            self.assign(which)?;
+            self.take(which)?;
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, which: usize) -> Result<()> {
+        if self.residual { self.add(which, 1.0) } else { Ok(()) }
+    }
+
+    fn take(&self, which: usize) -> Result<()> {
+        if self.residual { self.add(which, -1.0) } else { Ok(()) }
+    }
+
+    /// Assigns, sets prices by the sizes of clusters, and moves codewords to the means of their points.
+    async fn iterate(&self, which: usize, iteration: u32) -> Result<()> {
+        let book = &self.books[which];
+        self.assign(which)?;
+        if let Some(prices) = &book.prices {
+            self.reprice(book, prices).await?;
+        }
+        let mut recording = Recording::new();
+        recording.push(KmeansUpdate {
+            points: book.points.clone(),
+            codes: book.codes.clone(),
+            k: self.k,
+            rng: self.rng,
+            step: self.tag(which, iteration),
+            codewords: book.codewords.clone(),
+        });
+        self.engine.run(&recording)
+    }
+
+    fn assign(&self, which: usize) -> Result<()> {
+        let book = &self.books[which];
+        let mut recording = Recording::new();
+        recording.push(KmeansAssign {
+            points: book.points.clone(),
+            codewords: book.codewords.clone(),
+            k: self.k,
+            prices: book.prices.clone(),
+            codes: book.codes.clone(),
+        });
+        self.engine.run(&recording)
+    }
+
+    fn add(&self, which: usize, scale: f32) -> Result<()> {
+        let book = &self.books[which];
+        let mut recording = Recording::new();
+        recording.push(AddCodewords {
+            points: book.points.clone(),
+            codes: book.codes.clone(),
+            codewords: book.codewords.clone(),
+            k: self.k,
+            scale,
+        });
+        self.engine.run(&recording)
+    }
+
+    /// Makes full clusters dearer and empty ones cheaper.
+    async fn reprice(&self, book: &Book, prices: &Buffer<f32>) -> Result<()> {
+        let (k, d) = (self.k, book.points.dimensions);
+        let codes = self.engine.read(&book.codes).await?;
+        let codewords = self.engine.read_range(&book.codewords, 0..k * d).await?;
+        let mut now = self.engine.read_range(prices, 0..k).await?;
+        let mut sizes = vec![0.0f64; k];
+        codes.iter().for_each(|&code| sizes[code as usize] += 1.0);
+        let variance: f64 = (0..d)
+            .map(|column| {
+                let values = || codewords[column..].iter().step_by(d).map(|&x| f64::from(x));
+                let mean = values().sum::<f64>() / k as f64;
+                values().map(|x| (x - mean).powi(2)).sum::<f64>() / k as f64
+            })
+            .sum();
+        let even = codes.len() as f64 / k as f64;
+        for (price, size) in now.iter_mut().zip(&sizes) {
+            *price += (PRICE * variance * ((size + 1.0) / (even + 1.0)).ln()) as f32;
+        }
+        self.engine.write(prices, 0, &now);
+        Ok(())
+    }
+
+    async fn first_codewords(&self, which: usize, points: &Points) -> Result<Vec<f32>> {
+        let (k, d) = (self.k, points.dimensions);
+        let wanted = match self.initialisation {
+            Initialisation::Random => k,
+            Initialisation::PlusPlus => (SAMPLE.0 * k).max(SAMPLE.1),
+        };
+        let rows = self.distinct(which, points.count, wanted.min(points.count));
+        let sample = self.engine.zeros("sample of points", rows.len() * d)?;
+        let mut recording = Recording::new();
+        recording.push(GatherRows {
+            points: points.clone(),
+            rows: self.engine.upload("rows of the sample", &rows)?,
+            len: rows.len(),
+            output: sample.clone(),
+        });
+        self.engine.run(&recording)?;
+        let sample = self.engine.read_range(&sample, 0..rows.len() * d).await?;
+        let chosen = match self.initialisation {
+            // Fewer points than codewords repeat.
+            Initialisation::Random => (0..k).map(|word| word % rows.len()).collect(),
+            Initialisation::PlusPlus => plus_plus(&sample, d, k, |draw| {
+                self.rng.block(Stream::Codewords, self.tag(which, 0), u32::MAX - 1, draw)[0]
+            }),
+        };
+        Ok(chosen.into_iter().flat_map(|row| &sample[row * d..][..d]).copied().collect())
+    }
+
+    /// `wanted` different points of `count`, a function of the seed alone.
+    fn distinct(&self, which: usize, count: usize, wanted: usize) -> Vec<u32> {
+        if wanted == count {
+            return (0..count as u32).collect();
+        }
+        let mut taken = std::collections::BTreeSet::new();
+        let mut chosen = Vec::with_capacity(wanted);
+        let mut draw = 0;
+        while chosen.len() < wanted {
+            let word = self.rng.block(Stream::Codewords, self.tag(which, 0), u32::MAX, draw)[0];
+            draw += 1;
+            let point = below(word, count as u32);
+            if taken.insert(point) {
+                chosen.push(point);
+            }
+        }
+        chosen
+    }
+
+    fn tag(&self, which: usize, iteration: u32) -> u32 {
+        let iteration = iteration.wrapping_mul(self.books.len() as u32).wrapping_add(which as u32);
+        self.step.wrapping_mul(4096).wrapping_add(iteration)
+    }
+}
+
+/// K-means++ (Arthur and Vassilvitskii, 2007): each next codeword is a point drawn by its squared distance to
+/// those chosen before.
+fn plus_plus(points: &[f32], d: usize, k: usize, word: impl Fn(u32) -> u32) -> Vec<usize> {
+    let count = points.len() / d.max(1);
+    let point = |i: usize| &points[i * d..][..d];
+    let mut nearest = vec![f64::INFINITY; count];
+    let mut chosen = vec![below(word(0), count as u32) as usize];
+    while chosen.len() < k {
+        let last = point(chosen[chosen.len() - 1]);
+        for (i, nearest) in nearest.iter_mut().enumerate() {
+            let distance: f32 = point(i).iter().zip(last).map(|(a, b)| (a - b) * (a - b)).sum();
+            *nearest = nearest.min(f64::from(distance));
+        }
+        let total: f64 = nearest.iter().sum();
+        let random = word(chosen.len() as u32);
+        let mut rest = f64::from(random) / 4_294_967_296.0 * total;
+        // Points all alike have no distance to go by.
+        let next = nearest.iter().position(|&distance| {
+            rest -= distance;
+            rest < 0.0
+        });
+        chosen.push(next.unwrap_or_else(|| below(random, count as u32) as usize));
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plus_plus;
+
+    #[test]
+    fn first_codewords_are_far_apart_and_alike_points_are_no_trouble() {
+        let points: Vec<f32> =
+            (0..40).flat_map(|i| [(i % 4) as f32 * 100.0 + (i / 4) as f32 * 0.01, 1.0]).collect();
+        let chosen = plus_plus(&points, 2, 4, |draw| draw.wrapping_mul(2_654_435_761).wrapping_add(12_345));
+        let mut corners: Vec<usize> = chosen.iter().map(|i| i % 4).collect();
+        corners.sort_unstable();
+        assert_eq!(corners, [0, 1, 2, 3]);
+        assert_eq!(plus_plus(&[1.0; 6], 2, 5, |draw| draw << 30).len(), 5);
+    }
+}

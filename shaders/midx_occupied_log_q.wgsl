@@ -1,0 +1,81 @@
+// log q of items under their group's mixture: ln sum over rows g of (drawn_g / C) exp(log q_g), where log q_g = sum
+// over codebooks of q . codeword + ln w - ln Z_g (paper, theorem 5.2, for more than two codebooks).
+//
+// Work per thread: one item. Grid: linear, total threads.
+
+#import "shared/grid.wgsl"
+#import "shared/groups.wgsl"
+#import "shared/numbers.wgsl"
+
+struct Params {
+    batch: u32,
+    share: u32,
+    candidates: u32,
+    /// m.
+    codebooks: u32,
+    /// K.
+    codewords: u32,
+    /// E where items are the batch's entries, for each sample; 0 where they are candidates.
+    entries: u32,
+    /// Outputs: groups * candidates, or samples * entries.
+    total: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> scores: array<f32>; // R x m K
+@group(0) @binding(2) var<storage, read> log_z: array<f32>; // R
+@group(0) @binding(3) var<storage, read> cell_of: array<u32>; // M
+@group(0) @binding(4) var<storage, read> item_log_weights: array<f32>; // M
+@group(0) @binding(5) var<storage, read> codes: array<u32>; // (cells + 1) x (1 + m): start, columns of the scores
+@group(0) @binding(6) var<storage, read> items: array<u32>; // groups x C, or E
+@group(0) @binding(7) var<storage, read> rows: array<u32>; // E: batch row of each entry
+@group(0) @binding(8) var<storage, read_write> output: array<f32>; // total
+
+fn log_q(row: u32, cell: u32) -> f32 {
+    var sum = 0.0;
+    for (var book = 1u; book <= params.codebooks; book++) {
+        let column = codes[cell * (params.codebooks + 1u) + book];
+        sum += scores[row * params.codebooks * params.codewords + column];
+    }
+    return sum - log_z[row];
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_group(group, groups) * 64u + local;
+    if at >= params.total {
+        return;
+    }
+    var item = 0u;
+    var which = 0u;
+    if params.entries == 0u {
+        item = items[at];
+        which = at / params.candidates;
+    } else {
+        let entry = at % params.entries;
+        item = items[entry];
+        which = group_of_row(at / params.entries * params.batch + rows[entry]);
+    }
+    let cell = cell_of[item];
+    let members = rows_of_group(which);
+    var value = log_q(members.x, cell);
+    if members.y > 1u {
+        // Of more rows than candidates the last draw nothing, and must not set the scale either.
+        let drawing = min(members.y, params.candidates);
+        var top = value;
+        for (var i = 1u; i < drawing; i++) {
+            top = max(top, log_q(members.x + i, cell));
+        }
+        var sum = 0.0;
+        for (var i = 0u; i < drawing; i++) {
+            let drawn = (params.candidates + members.y - 1u - i) / members.y;
+            sum += f32(drawn) / f32(params.candidates) * exp_below(log_q(members.x + i, cell) - top);
+        }
+        value = top + log(sum);
+    }
+    output[at] = item_log_weights[item] + value;
+}
