@@ -2,7 +2,7 @@
 
 use fastvae::{
     Error,
-    config::{Config, Decoder, DropoutOn, Loss, Partition, RowUpdates, Schedule},
+    config::{Config, Decoder, DropoutOn, Loss, Partition, Quantisation, RowUpdates, Schedule},
     data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
     engine::Engine,
     evaluate::{RankOptions, rank},
@@ -62,6 +62,17 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
                 (c.loss.share, c.loss.partition, c.model.decoder) =
                     (5, Partition::ExactPositives, Decoder::Direct)
             }),
+        ),
+        (
+            "residual codebooks, refreshed by steps",
+            of(|c| {
+                (c.loss.quantisation, c.loss.refresh_steps, c.loss.balanced) =
+                    (Quantisation::Residual, 3, true)
+            }),
+        ),
+        (
+            "query-aware, three codebooks",
+            of(|c| (c.loss.quantisation, c.loss.codebooks) = (Quantisation::QueryAware, 3)),
         ),
         (
             "bag, l2, no bias, rare refresh",
