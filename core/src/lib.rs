@@ -20,6 +20,7 @@ pub mod rng;
 pub mod run_config;
 pub mod run_metrics;
 pub mod sampler;
+pub mod scaling;
 pub mod selftest;
 pub mod simd;
 pub mod state;

@@ -29,18 +29,9 @@ pub fn html(run: &RunMetrics) -> String {
     let settings = flatten(&run.config);
     let sampler = sampler(&settings);
     let title = format!("{sampler}: {} users × {} items", grouped(run.users), grouped(run.items));
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{0} – FastVAE</title>\n{STYLE}\n</head>\n<body>\n<main>\n<header>\n<p class=\"kicker\">FastVAE run</p>\n\
-         <h1 style=\"border-color:{1}\">{0}</h1>\n<p>Sampler {2} · engine {3} · seed {4} · version {5}</p>\n</header>\n",
-        Escaped(&title),
-        chart::colour_of(sampler),
-        Escaped(sampler),
-        Escaped(&run.engine),
-        run.seed,
-        Escaped(&run.version)
-    );
+    let line =
+        format!("Sampler {sampler} · engine {} · seed {} · version {}", run.engine, run.seed, run.version);
+    let mut page = open("FastVAE run", &title, chart::colour_of(sampler), &line);
     headline(&mut page, run);
     curves(&mut page, run, sampler);
     page.push_str("<div class=\"columns\">\n");
@@ -56,6 +47,19 @@ pub fn html(run: &RunMetrics) -> String {
     section(&mut page, "Notes", &notes(run));
     page.push_str("</main>\n</body>\n</html>\n");
     page
+}
+
+/// A page up to its first section: what kind of report, its title under a rule of that colour, a line about it.
+pub(crate) fn open(kind: &str, title: &str, colour: &str, line: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{0} – FastVAE</title>\n{STYLE}\n</head>\n<body>\n<main>\n<header>\n<p class=\"kicker\">{1}</p>\n\
+         <h1 style=\"border-color:{colour}\">{0}</h1>\n<p>{2}</p>\n</header>\n",
+        Escaped(title),
+        Escaped(kind),
+        Escaped(line)
+    )
 }
 
 const STYLE: &str = "<style>
@@ -79,7 +83,8 @@ th:first-child{text-align:left}thead th,tbody th{color:var(--soft)}td{overflow-w
 .settings th{flex:1;text-align:left}summary{cursor:pointer}ul{margin:0;padding-left:20px}
 </style>";
 
-fn section(page: &mut String, heading: &str, body: &str) {
+/// A card with a heading.
+pub(crate) fn section(page: &mut String, heading: &str, body: &str) {
     let _ = writeln!(page, "<section>\n<h2>{heading}</h2>\n{body}\n</section>");
 }
 
@@ -274,7 +279,7 @@ fn flatten(config: &Value) -> Vec<(String, String)> {
 }
 
 /// `2,001,164`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

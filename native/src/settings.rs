@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fastvae::{
     Error, Result,
+    config::LossConfig,
     data::{self, Dataset},
     engine::{Engine, EngineKind},
     run_config::{DataConfig, RunConfig},
@@ -11,7 +12,10 @@ use fastvae::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::args::{EngineArgs, FilterArgs, train::SettingArgs};
+use crate::args::{
+    EngineArgs, FilterArgs,
+    train::{LossArgs, SettingArgs},
+};
 
 /// The settings of a new run.
 ///
@@ -44,6 +48,16 @@ pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
     let config: RunConfig = understood(given)?;
     before.check_resume(&config)?;
     Ok(config)
+}
+
+/// The settings of a loss alone.
+///
+/// # Errors
+/// [`Error::Setting`] for what cannot be used.
+pub fn loss(flags: &LossArgs) -> Result<LossConfig> {
+    let mut given = json!({});
+    merge(&mut given, json!({ "loss": value(flags)? }));
+    Ok(understood(given)?.loss)
 }
 
 /// What suits the built-in set: small, so less of everything.

@@ -19,7 +19,8 @@ fn every_command_has_help_that_says_what_it_is_for() {
         ("data convert", vec!["--format", "--force"]),
         ("data get", vec!["ml-latest-small", "--to"]),
         ("engines", vec!["--json"]),
-        ("bench", vec!["step", "epoch", "load", "eval"]),
+        ("bench", vec!["step", "epoch", "samplers", "load", "eval"]),
+        ("bench samplers", vec!["--samplers", "--items", "--out", "--codebooks", "--quantisation"]),
         ("bench epoch", vec!["--losses", "--repeats"]),
     ] {
         let mut line = fastvae(&folder);
@@ -42,7 +43,8 @@ fn wrong_arguments_end_with_code_2_and_name_the_flag() {
         ("train --learning-rate -1", "--learning-rate: -1 is outside"),
         ("train --dropout 1", "--dropout: 1 is outside"),
         ("train --batch 0", "--batch: is 0"),
-        ("train --hidden 63", "--hidden: 63 cannot be halved for two codebooks; take 62 or 64"),
+        ("train --hidden 3 --codebooks 4", "--hidden: item vectors of 3 cannot be cut for 4 codebooks"),
+        ("train --codebooks 1", "--codebooks: 1 is outside of 2..=8"),
         ("train --codewords 900 --negatives 10", "--codewords: 900 is outside"),
         ("train --negatives 5000", "--negatives: 5000 negatives for a catalogue of 800 items"),
         ("train --share 101", "--share: 101 users cannot share 100 negatives"),

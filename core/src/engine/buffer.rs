@@ -3,7 +3,10 @@
 use std::{
     marker::PhantomData,
     ops::{Deref, DerefMut},
-    sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
+    sync::{
+        Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// What buffers hold: the two scalar types that storage buffers share with Rust.
@@ -18,6 +21,26 @@ pub struct Buffer<T> {
     len: usize,
     label: &'static str,
     element: PhantomData<T>,
+    /// Of the memory that engines were asked for; what kernels take for themselves is not counted.
+    counted: Option<Arc<Counted>>,
+}
+
+/// Bytes of buffers that are alive, of all engines of this process: what [`super::Engine::zeros`] and
+/// [`super::Engine::upload`] gave and nobody has dropped yet.
+pub fn live_bytes() -> u64 {
+    LIVE.load(Ordering::Relaxed)
+}
+
+static LIVE: AtomicU64 = AtomicU64::new(0);
+
+/// So many bytes are alive as long as this is.
+#[derive(Debug)]
+struct Counted(u64);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(self.0, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -28,7 +51,8 @@ enum Memory {
 
 impl<T> Clone for Buffer<T> {
     fn clone(&self) -> Self {
-        Self { memory: self.memory.clone(), len: self.len, label: self.label, element: PhantomData }
+        let (memory, counted) = (self.memory.clone(), self.counted.clone());
+        Self { memory, len: self.len, label: self.label, element: PhantomData, counted }
     }
 }
 
@@ -53,11 +77,19 @@ impl<T: Element> Buffer<T> {
     pub(super) fn on_cpu(label: &'static str, len: usize) -> Self {
         // Zeroed pages come from the system untouched, so a table costs memory only where it is used.
         let memory = Memory::Cpu(Arc::new(RwLock::new(vec![0; len])));
-        Self { memory, len, label, element: PhantomData }
+        Self { memory, len, label, element: PhantomData, counted: None }
     }
 
     pub(super) fn on_gpu(label: &'static str, len: usize, buffer: wgpu::Buffer) -> Self {
-        Self { memory: Memory::Gpu(buffer), len, label, element: PhantomData }
+        Self { memory: Memory::Gpu(buffer), len, label, element: PhantomData, counted: None }
+    }
+
+    /// The same, in [`live_bytes`] until the last clone is dropped.
+    pub(super) fn counted(mut self) -> Self {
+        let bytes = (self.len * size_of::<T>()) as u64;
+        LIVE.fetch_add(bytes, Ordering::Relaxed);
+        self.counted = Some(Arc::new(Counted(bytes)));
+        self
     }
 
     /// The GPU buffer behind the handle.

@@ -10,7 +10,7 @@ pub mod gpu;
 pub mod parallel;
 mod select;
 
-pub use buffer::{Buffer, Element};
+pub use buffer::{Buffer, Element, live_bytes};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
 pub use select::EngineKind;
@@ -101,8 +101,8 @@ impl Engine {
     /// [`Error::Device`] where the adapter cannot hold or bind so much.
     pub fn zeros<T: Element>(&self, label: &'static str, len: usize) -> Result<Buffer<T>> {
         match self {
-            Self::Cpu(_) => Ok(Buffer::on_cpu(label, len)),
-            Self::Gpu(gpu) => gpu.zeros(label, len),
+            Self::Cpu(_) => Ok(Buffer::on_cpu(label, len).counted()),
+            Self::Gpu(gpu) => Ok(gpu.zeros(label, len)?.counted()),
         }
     }
 

@@ -11,6 +11,8 @@ pub enum BenchArgs {
     Step(StepArgs),
     /// Seconds of an epoch by loss, side by side and taking turns.
     Epoch(EpochArgs),
+    /// What samplers cost as the catalogue grows: set-up, draws, memory, and the exponents of the growth.
+    Samplers(SamplersArgs),
     /// Seconds to read a set from disk.
     Load(LoadArgs),
     /// Seconds to rank every user of the test part exactly.
@@ -46,6 +48,41 @@ pub struct EpochArgs {
     pub common: CommonArgs,
     #[command(flatten)]
     pub settings: SettingArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Options of `fastvae bench samplers`.
+#[derive(Args)]
+pub struct SamplersArgs {
+    /// The samplers to measure, by the names of their losses.
+    #[arg(long, value_name = "LOSS,..", value_delimiter = ',', value_parser = super::losses(),
+        default_value = "uniform,popularity,midx-uniform,midx-popularity,midx")]
+    pub samplers: Vec<String>,
+    /// Sizes of the catalogue.
+    #[arg(
+        long,
+        value_name = "M,..",
+        value_delimiter = ',',
+        default_value = "1000,10000,100000,1000000,1500000"
+    )]
+    pub items: Vec<usize>,
+    /// Width of item vectors and queries.
+    #[arg(long, value_name = "D", default_value_t = 32)]
+    pub width: usize,
+    /// Users that draw together.
+    #[arg(long, value_name = "B", default_value_t = 64)]
+    pub users: usize,
+    /// Batches to measure, after one to warm up; the best counts.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub repeats: u32,
+    /// Write samplers.csv, samplers.html and a figure for each measure into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    pub loss: super::train::LossArgs,
+    #[command(flatten)]
+    pub common: CommonArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
 }

@@ -1,6 +1,7 @@
 //! `fastvae bench`: measures this machine.
 
 mod epoch;
+mod samplers;
 mod step;
 
 use std::time::Instant;
@@ -35,6 +36,7 @@ pub fn run(args: &BenchArgs) -> Result<Outcome> {
     match args {
         BenchArgs::Step(args) => step::run(args),
         BenchArgs::Epoch(args) => epoch::run(args),
+        BenchArgs::Samplers(args) => samplers::run(args),
         BenchArgs::Load(args) => load(args),
         BenchArgs::Eval(args) => eval(args),
     }?;

@@ -1,0 +1,66 @@
+//! `fastvae bench samplers` and the files it leaves.
+
+#![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
+
+use std::fs;
+
+use tempfile::tempdir;
+use tests::cli::{complaint, fastvae, stdout};
+
+const SMALL: [&str; 12] = [
+    "bench",
+    "samplers",
+    "--users",
+    "4",
+    "--negatives",
+    "20",
+    "--width",
+    "8",
+    "--codewords",
+    "8",
+    "--repeats",
+    "1",
+];
+
+#[test]
+fn samplers_are_measured_and_what_cannot_be_is_named() {
+    let folder = tempdir().unwrap();
+    let line = ["--items", "6,300,900", "--samplers", "uniform,midx-popularity", "--codebooks", "3"];
+    let json = stdout(
+        fastvae(&folder).args(SMALL).args(line).args(["--engine", "cpu", "--out", "report", "--json"]),
+    );
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let costs = json["costs"].as_array().unwrap();
+    // Six items are too few for 20 negatives' worth of anything but the uniform sampler.
+    let of = |sampler: &str| costs.iter().filter(|cost| cost["sampler"] == sampler).collect::<Vec<_>>();
+    assert_eq!(of("midx-popularity").len(), 2, "{json}");
+    assert!(json["refused"].to_string().contains("6 items"), "{json}");
+    for cost in of("midx-popularity") {
+        assert!(
+            cost["setup_seconds"].as_f64().unwrap() > 0.0 && cost["draw_seconds"].as_f64().unwrap() > 0.0
+        );
+        assert!(cost["refresh_seconds"].as_f64().unwrap() > 0.0);
+    }
+    let bytes: Vec<u64> = of("midx-popularity").iter().map(|cost| cost["bytes"].as_u64().unwrap()).collect();
+    // Three codes, a place, a weight, a norm, two words of an alias table: more than 32 bytes an item.
+    assert!(bytes[1] > bytes[0] + 600 * 32, "{bytes:?}");
+    let csv = fs::read_to_string(folder.path().join("report/samplers.csv")).unwrap();
+    assert_eq!(csv.lines().count(), costs.len() + 1);
+    let html = fs::read_to_string(folder.path().join("report/samplers.html")).unwrap();
+    assert!(html.contains("midx-popularity") && html.contains("<svg") && html.contains("6 items"));
+    let svg = fs::read_to_string(folder.path().join("report/samplers-draws.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("uniform"));
+}
+
+#[test]
+fn samplers_show_how_costs_grow() {
+    let folder = tempdir().unwrap();
+    let text = stdout(fastvae(&folder).args(SMALL).args(["--items", "200,800", "--engine", "cpu"]));
+    for words in ["as a power of the items", "midx-uniform", "1,000 draws", "engine: CPU"] {
+        assert!(text.contains(words), "no {words:?} in\n{text}");
+    }
+    let text = complaint(fastvae(&folder).args(SMALL).args(["--items", "0"]), 2);
+    assert!(text.contains("at least 1"), "{text}");
+    let text = complaint(fastvae(&folder).args(SMALL).args(["--samplers", "fastest"]), 2);
+    assert!(text.contains("midx-uniform"), "{text}");
+}
