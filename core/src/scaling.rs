@@ -142,6 +142,7 @@ impl Scaling {
                     x_scale: Scale::Log,
                     y_scale: Scale::Log,
                     size: (520, 360),
+                    ..Frame::default()
                 };
                 let suffix = if which == 0 { String::new() } else { format!("-{}", which + 1) };
                 figures.push((format!("samplers-{}{suffix}", measure.file), chart::lines(&frame, &series)));
