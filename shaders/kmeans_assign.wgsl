@@ -1,5 +1,4 @@
-// codes[i] = argmin over k of |x_i - c_k|^2 / 2 + price_k = argmax of c_k . (x_i - c_k / 2) - price_k, the smaller
-// index winning ties.
+// codes[i] = argmin over k of |x_i - c_k|^2 = argmax of c_k . (x_i - c_k / 2), the smaller index winning ties.
 //
 // Work per thread: four points by four codewords at a time, so that each element read serves four products.
 // Grid: linear, ceil(count / 4) threads.
@@ -18,15 +17,12 @@ struct Params {
     dimensions: u32,
     /// K.
     codewords: u32,
-    /// Whether there are prices.
-    priced: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>; // M x stride
 @group(0) @binding(2) var<storage, read> centres: array<f32>; // K x d
-@group(0) @binding(3) var<storage, read> prices: array<f32>; // K, where there are any
-@group(0) @binding(4) var<storage, read_write> codes: array<u32>; // M
+@group(0) @binding(3) var<storage, read_write> codes: array<u32>; // M
 
 @compute @workgroup_size(64)
 fn main(
@@ -59,9 +55,6 @@ fn main(
             c += vec4<u32>(1u);
         }
         for (var n = 0u; n < 4u; n++) {
-            if params.priced != 0u {
-                closeness[n] -= vec4<f32>(prices[four[n]]);
-            }
             let closer = closeness[n] > best;
             best = select(best, closeness[n], closer);
             nearest = select(nearest, vec4<u32>(four[n]), closer);

@@ -1,4 +1,4 @@
-// Sums and counts of the points of each code, over one part of the points.
+// Weighted sums and weights of the points of each code, over one part of the points.
 //
 // Work per thread: one column of a part; its points one after the other, so the order of sums is fixed.
 // Grid: linear, parts * ceil(d / 64) workgroups.
@@ -19,13 +19,16 @@ struct Params {
     parts: u32,
     /// Points of a part.
     part: u32,
+    /// Whether points have weights; otherwise each weighs 1.
+    weighted: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>; // M x stride
 @group(0) @binding(2) var<storage, read> codes: array<u32>; // M
-@group(0) @binding(3) var<storage, read_write> sums: array<f32>; // parts x K x d
-@group(0) @binding(4) var<storage, read_write> counts: array<u32>; // parts x K
+@group(0) @binding(3) var<storage, read> weights: array<f32>; // M, where there are any
+@group(0) @binding(4) var<storage, read_write> sums: array<f32>; // parts x K x d
+@group(0) @binding(5) var<storage, read_write> masses: array<f32>; // parts x K
 
 @compute @workgroup_size(64)
 fn main(
@@ -44,15 +47,19 @@ fn main(
     for (var k = 0u; k < params.codewords; k++) {
         sums[(first + k) * params.dimensions + d] = 0.0;
         if d == 0u {
-            counts[first + k] = 0u;
+            masses[first + k] = 0.0;
         }
     }
     let end = min((part + 1u) * params.part, params.count);
     for (var i = part * params.part; i < end; i++) {
         let code = first + codes[i];
-        sums[code * params.dimensions + d] += values[i * params.stride + params.column + d];
+        var weight = 1.0;
+        if params.weighted != 0u {
+            weight = weights[i];
+        }
+        sums[code * params.dimensions + d] += weight * values[i * params.stride + params.column + d];
         if d == 0u {
-            counts[code] += 1u;
+            masses[code] += weight;
         }
     }
 }

@@ -1,4 +1,5 @@
-// c_k = mean of the points with code k, from the parts' sums; a codeword without points becomes a random point.
+// c_k = weighted mean of the points with code k, from the parts' sums; a codeword without weight becomes a random
+// point.
 //
 // Work per thread: one element of one codeword. Grid: linear, K * d threads.
 
@@ -26,7 +27,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>; // M x stride
 @group(0) @binding(2) var<storage, read> sums: array<f32>; // parts x K x d
-@group(0) @binding(3) var<storage, read> counts: array<u32>; // parts x K
+@group(0) @binding(3) var<storage, read> masses: array<f32>; // parts x K
 @group(0) @binding(4) var<storage, read_write> centres: array<f32>; // K x d
 
 @compute @workgroup_size(64)
@@ -41,16 +42,16 @@ fn main(
     if k >= params.codewords {
         return;
     }
-    var members = 0u;
+    var mass = 0.0;
     var sum = 0.0;
     for (var part = 0u; part < params.parts; part++) {
-        members += counts[part * params.codewords + k];
+        mass += masses[part * params.codewords + k];
         sum += sums[(part * params.codewords + k) * params.dimensions + d];
     }
-    if members == 0u {
+    if mass == 0.0 {
         let words = philox(vec2<u32>(params.key_low, params.key_high), params.stream, params.step, k, 0u);
         centres[at] = values[below(words.x, params.count) * params.stride + params.column + d];
     } else {
-        centres[at] = sum / f32(members);
+        centres[at] = sum / mass;
     }
 }

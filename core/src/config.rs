@@ -154,6 +154,19 @@ pub enum Quantisation {
     Residual,
 }
 
+/// What an item weighs when codewords are made. Where a model puts its probability, errors cost most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodewordWeights {
+    /// As much as any other, as in the paper.
+    #[default]
+    Even,
+    /// The root of its training count.
+    Root,
+    /// Its training count.
+    Count,
+}
+
 /// Where k-means starts from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -183,8 +196,8 @@ pub struct LossConfig {
     pub codebooks: usize,
     /// What codewords are made of.
     pub quantisation: Quantisation,
-    /// Whether clusters of many items are made dearer to join, so that sizes even out.
-    pub balanced: bool,
+    /// What an item weighs when codewords are made.
+    pub codeword_weights: CodewordWeights,
     /// Where k-means starts from.
     pub initialisation: Initialisation,
     /// What popularity means.
@@ -209,7 +222,7 @@ impl Default for LossConfig {
             codewords: 16,
             codebooks: 2,
             quantisation: Quantisation::default(),
-            balanced: false,
+            codeword_weights: CodewordWeights::default(),
             initialisation: Initialisation::default(),
             popularity: PopularityWeight::Log,
             refresh_every: 1,

@@ -102,8 +102,8 @@ impl Trainer {
         let parameters = Parameters::restore(&engine, &config.model, train.columns(), state)?;
         let mut trainer =
             Self::assemble(engine, config, train, validation, parameters, state.progress.clone())?;
-        if let (Some(proposal), Some((kept, moment))) = (&mut trainer.proposal, kept_index(state)?) {
-            proposal.restore(&trainer.engine, kept, &moment)?;
+        if let (Some(proposal), Some((kept, moments))) = (&mut trainer.proposal, kept_index(state)?) {
+            proposal.restore(&trainer.engine, kept, &moments)?;
         }
         trainer.losses_read = trainer.progress.step_in_epoch;
         Ok(trainer)
@@ -223,7 +223,7 @@ impl Trainer {
         self.parameters.keep(&self.engine, &self.config.model, &mut state).await?;
         if let Some(index) = self.proposal.as_ref().and_then(|p| p.index()) {
             let kept = index.kept();
-            let moment = self.engine.read(index.moment()).await?;
+            let moments = self.engine.read(index.moments()).await?;
             let mut keep = |name: &str, data| {
                 let len = match &data {
                     TensorData::F32(values) => values.len(),
@@ -234,9 +234,8 @@ impl Trainer {
             keep("codewords", TensorData::F32(kept.codewords.clone()));
             keep("codes", TensorData::U32(kept.codes.clone()));
             keep("log_weights", TensorData::F32(kept.log_weights.clone()));
-            keep("prices", TensorData::F32(kept.prices.clone()));
             keep("aware", TensorData::U32(vec![kept.aware.into()]));
-            keep("moment", TensorData::F32(moment));
+            keep("moments", TensorData::F32(moments));
         }
         Ok(state)
     }
@@ -451,7 +450,7 @@ fn flush_rows(
     engine.run(&recording)
 }
 
-/// The index of a frozen run, and the second moment of queries that it had seen.
+/// The index of a frozen run, and the moments of queries that it had seen.
 fn kept_index(state: &State) -> Result<Option<(Kept, Vec<f32>)>> {
     let tensor = |name: &str| state.tensors.get(&format!("index.{name}")).map(|t| &t.data);
     let incomplete = || Error::Data("the kept index is incomplete".into());
@@ -470,10 +469,9 @@ fn kept_index(state: &State) -> Result<Option<(Kept, Vec<f32>)>> {
         codewords: numbers("codewords")?,
         codes: integers("codes")?,
         log_weights: numbers("log_weights")?,
-        prices: numbers("prices")?,
         aware: integers("aware")?.first() == Some(&1),
     };
-    Ok(Some((kept, numbers("moment")?)))
+    Ok(Some((kept, numbers("moments")?)))
 }
 
 /// Refuses a catalogue that the device cannot bind, with the arithmetic.

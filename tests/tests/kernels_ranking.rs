@@ -44,7 +44,6 @@ impl Cloud {
             points: self.points(engine),
             codewords: upload(engine, codewords),
             k: codewords.len() / self.dimensions,
-            prices: None,
             codes: codes.clone(),
         };
         run(engine, kernel);
@@ -55,6 +54,7 @@ impl Cloud {
         let codewords = unwritten(engine, k * self.dimensions);
         let kernel = KmeansUpdate {
             points: self.points(engine),
+            weights: None,
             codes: upload(engine, codes),
             k,
             rng: Rng::new(6),

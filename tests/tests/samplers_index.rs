@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
-    config::{Initialisation, Loss, LossConfig, Quantisation},
+    config::{CodewordWeights, Initialisation, Loss, LossConfig, Quantisation},
     engine::{Engine, Recording},
     kernels::Groups,
     rng::Rng,
@@ -176,16 +176,16 @@ fn forms() -> Vec<LossConfig> {
             }
         }
     }
-    for (codebooks, balanced, initialisation) in [
-        (2, true, Initialisation::Random),
-        (3, true, Initialisation::PlusPlus),
-        (5, false, Initialisation::Random),
+    for (codebooks, codeword_weights, initialisation) in [
+        (2, CodewordWeights::Count, Initialisation::Random),
+        (3, CodewordWeights::Root, Initialisation::PlusPlus),
+        (5, CodewordWeights::Even, Initialisation::Random),
     ] {
         let quantisation = Quantisation::Residual;
         forms.push(LossConfig {
             quantisation,
             codebooks,
-            balanced,
+            codeword_weights,
             initialisation,
             codewords: 5,
             ..LossConfig::default()
@@ -245,7 +245,8 @@ fn log_q_is_that_of_the_codewords_and_draws_follow_it() {
 /// `mean over draws of exp(o_j - log q_j) = sum over items of exp(o_i)`, within five standard errors.
 #[test]
 fn draws_and_log_q_give_the_partition_function() {
-    const CANDIDATES: usize = 20_000;
+    // Software adapters stop a thread's loops after 65,536 rounds.
+    const CANDIDATES: usize = 8000;
     for engine in engines() {
         for config in forms() {
             let world = World::normal(engine, &config).settled();
@@ -312,7 +313,7 @@ fn the_fixtures_hold_for_any_number_of_codebooks() {
                 };
                 let (table, queries) = (narrow(&truth.q.data), narrow(&truth.queries.data));
                 let mut world = World::new(engine, &config, table, vec![0.0; truth.items], queries);
-                world.proposal.restore(engine, kept, &vec![0.0; width * width]).unwrap();
+                world.proposal.restore(engine, kept, &vec![0.0; width * (width + 1)]).unwrap();
                 let drawn = world.sample(6000, 1, 5);
                 let name = format!("{file}: {}", name(engine, &config));
                 assert_close(&name, &drawn.log_q, &want.data, 2e-5, 1e-5);
@@ -358,7 +359,10 @@ fn odd_catalogues_make_no_trouble() {
                         );
                         if what == "alike" {
                             assert_eq!((report.occupied_cells, report.largest_cell), (1, ITEMS), "{name}");
-                            assert!(report.largest_residual < 1e-3, "{name}: {report:?}");
+                            assert!(
+                                report.logit_error.is_none_or(|error| error < 1e-3),
+                                "{name}: {report:?}"
+                            );
                         }
                         let drawn = world.sample(2000, 1, 4);
                         for user in 0..USERS {
@@ -395,7 +399,7 @@ fn items_of_no_weight_are_never_drawn() {
             world.refresh(0);
             let mut kept = world.kept().clone();
             kept.log_weights.iter_mut().step_by(2).for_each(|w| *w = f32::NEG_INFINITY);
-            world.proposal.restore(engine, kept, &[0.0; WIDTH * WIDTH]).unwrap();
+            world.proposal.restore(engine, kept, &[0.0; WIDTH * (WIDTH + 1)]).unwrap();
             let drawn = world.sample(4000, 1, 4);
             assert!(drawn.negatives.iter().all(|item| item % 2 == 1));
             for of_user in drawn.log_q.chunks(ITEMS) {
@@ -410,7 +414,8 @@ fn items_of_no_weight_are_never_drawn() {
 /// The same index on two engines: cells differ only where a random number falls on the edge of a sum.
 #[test]
 fn the_engines_draw_the_same_but_at_the_edges() {
-    const CANDIDATES: usize = 20_000;
+    // Software adapters stop a thread's loops after 65,536 rounds.
+    const CANDIDATES: usize = 8000;
     let engines = engines();
     for codebooks in [2, 3] {
         for loss in [Loss::Midx, Loss::MidxPopularity] {
@@ -420,7 +425,7 @@ fn the_engines_draw_the_same_but_at_the_edges() {
             let want = first.sample(CANDIDATES, 1, 9).negatives;
             for engine in &engines[1..] {
                 let mut other = World::normal(engine, &config);
-                let moment = read(engines[0], first.proposal.index().unwrap().moment());
+                let moment = read(engines[0], first.proposal.index().unwrap().moments());
                 other.proposal.restore(engine, first.kept().clone(), &moment).unwrap();
                 let got = other.sample(CANDIDATES, 1, 9).negatives;
                 let different = want.iter().zip(&got).filter(|(a, b)| a != b).count();
@@ -512,49 +517,25 @@ fn knowing_the_queries_pays() {
     assert!(errors[1] < 0.7 * errors[0] && errors[2] < 0.9 * errors[1], "{errors:?}");
 }
 
-/// A crowd of like items and few others: balanced clusters share the crowd.
-#[test]
-fn balanced_clusters_are_more_even() {
-    for engine in engines() {
-        let table: Vec<f32> = numbers(2, ITEMS * WIDTH)
-            .chunks(WIDTH)
-            .enumerate()
-            .flat_map(|(i, row)| row.iter().map(move |x| if i % 10 == 0 { 2.0 * x } else { 1.0 + 0.15 * x }))
-            .collect();
-        let largest = |balanced| {
-            let quantisation = Quantisation::Product;
-            let config = LossConfig { quantisation, balanced, codewords: 6, ..LossConfig::default() };
-            let mut world =
-                World::new(engine, &config, table.clone(), vec![0.0; ITEMS], directed(1, USERS, WIDTH));
-            world.refresh(0);
-            let report = world.refresh(1);
-            let codes = &world.kept().codes;
-            let clusters = histogram(codes.iter().step_by(2).copied(), 6);
-            (report.largest_cell, clusters.into_iter().max().unwrap())
-        };
-        let (plain, balanced) = (largest(false), largest(true));
-        assert!(
-            2 * balanced.0 < plain.0 && balanced.1 < plain.1,
-            "{}: {plain:?}, balanced {balanced:?}",
-            engine.describe()
-        );
-    }
-}
-
 /// The same seed and history give the same bits; going on from what was kept does too.
 #[test]
 fn refreshes_are_reproducible_and_survive_a_restore() {
     for engine in engines() {
         for quantisation in QUANTISATIONS {
-            for (codebooks, balanced) in [(2, false), (3, true)] {
-                let config =
-                    LossConfig { quantisation, codebooks, balanced, codewords: 6, ..LossConfig::default() };
+            for (codebooks, codeword_weights) in [(2, CodewordWeights::Even), (3, CodewordWeights::Root)] {
+                let config = LossConfig {
+                    quantisation,
+                    codebooks,
+                    codeword_weights,
+                    codewords: 6,
+                    ..LossConfig::default()
+                };
                 let name = name(engine, &config);
                 let mut world = World::normal(engine, &config).settled();
                 let again = World::normal(engine, &config).settled();
                 assert_eq!(world.kept(), again.kept(), "{name}");
                 let mut restored = World::normal(engine, &config);
-                let moment = read(engine, world.proposal.index().unwrap().moment());
+                let moment = read(engine, world.proposal.index().unwrap().moments());
                 restored.proposal.restore(engine, world.kept().clone(), &moment).unwrap();
                 for other in [&world, &restored] {
                     other.observe(&directed(12, 40, WIDTH));
@@ -573,16 +554,15 @@ fn what_does_not_fit_is_refused() {
     let mut world = World::normal(engine, &config);
     world.refresh(0);
     let kept = world.kept().clone();
-    let moment = vec![0.0; WIDTH * WIDTH];
+    let moments = vec![0.0; WIDTH * (WIDTH + 1)];
     for wrong in [
         Kept { codes: kept.codes[1..].to_vec(), ..kept.clone() },
         Kept { codes: vec![4; kept.codes.len()], ..kept.clone() },
-        Kept { prices: vec![0.0; 8], ..kept.clone() },
         Kept { log_weights: Vec::new(), ..kept.clone() },
     ] {
-        assert!(world.proposal.restore(engine, wrong, &moment).is_err());
+        assert!(world.proposal.restore(engine, wrong, &moments).is_err());
     }
-    assert!(world.proposal.restore(engine, kept, &moment[1..]).is_err());
+    assert!(world.proposal.restore(engine, kept, &moments[1..]).is_err());
 }
 
 /// 256 codewords a codebook: the widest the kernels take.
@@ -615,7 +595,7 @@ fn the_largest_codebooks() {
     }
 }
 
-/// Prices move points to cheaper codewords, codewords come and go in place, norms are those of the rest.
+/// Points go to the nearest codeword, codewords come and go in place, norms are those of the rest.
 #[test]
 fn the_kernels_of_a_refresh() {
     use fastvae::kernels::{AddCodewords, GatherRows, KmeansAssign, Points, ResidualNorms};
@@ -628,7 +608,6 @@ fn the_kernels_of_a_refresh() {
             let point = |i: usize| &values[i * stride + column..][..dimensions];
             let codewords = numbers(2, k * dimensions);
             let word = |code: u32| &codewords[code as usize * dimensions..][..dimensions];
-            let prices: Vec<f32> = numbers(3, k).iter().map(|x| x.abs()).collect();
             let name = format!("{}: {count} points", engine.describe());
 
             let codes = unset(engine, count);
@@ -638,14 +617,13 @@ fn the_kernels_of_a_refresh() {
                     points: points(&values),
                     codewords: upload(engine, &codewords),
                     k,
-                    prices: Some(upload(engine, &prices)),
                     codes: codes.clone(),
                 },
             );
             for (i, &code) in read(engine, &codes).iter().enumerate() {
                 let cost = |code: u32| {
                     let apart: Vec<f32> = point(i).iter().zip(word(code)).map(|(a, b)| a - b).collect();
-                    0.5 * dot(&apart, &apart) + f64::from(prices[code as usize])
+                    0.5 * dot(&apart, &apart)
                 };
                 let best = (0..k as u32).map(cost).fold(f64::INFINITY, f64::min);
                 assert!(cost(code) <= best + 1e-5, "{name}: point {i}");

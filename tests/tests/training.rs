@@ -2,7 +2,9 @@
 
 use fastvae::{
     Error,
-    config::{Config, Decoder, DropoutOn, Loss, Partition, Quantisation, RowUpdates, Schedule},
+    config::{
+        CodewordWeights, Config, Decoder, DropoutOn, Loss, Partition, Quantisation, RowUpdates, Schedule,
+    },
     data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
     engine::Engine,
     evaluate::{RankOptions, rank},
@@ -66,8 +68,8 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
         (
             "residual codebooks, refreshed by steps",
             of(|c| {
-                (c.loss.quantisation, c.loss.refresh_steps, c.loss.balanced) =
-                    (Quantisation::Residual, 3, true)
+                (c.loss.quantisation, c.loss.refresh_steps, c.loss.codeword_weights) =
+                    (Quantisation::Residual, 3, CodewordWeights::Root)
             }),
         ),
         (

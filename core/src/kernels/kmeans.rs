@@ -41,7 +41,7 @@ impl Points {
     }
 }
 
-/// `codes[i] = argmin over k of |x_i - c_k|^2 / 2 + price_k`, the smaller index winning ties.
+/// `codes[i] = argmin over k of |x_i - c_k|^2`, the smaller index winning ties.
 pub struct KmeansAssign {
     /// M x d.
     pub points: Points,
@@ -49,8 +49,6 @@ pub struct KmeansAssign {
     pub codewords: Buffer<f32>,
     /// K.
     pub k: usize,
-    /// What it costs to join each codeword, K; without prices the nearest wins.
-    pub prices: Option<Buffer<f32>>,
     /// Out: M.
     pub codes: Buffer<u32>,
 }
@@ -66,7 +64,6 @@ impl Kernel for KmeansAssign {
     fn check(&self) -> Result<()> {
         self.points.check(self.name())?;
         expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
-        self.prices.as_ref().map_or(Ok(()), |prices| expect_len(self.name(), prices, self.k))?;
         expect_len(self.name(), &self.codes, self.points.count)
     }
 
@@ -74,10 +71,7 @@ impl Kernel for KmeansAssign {
         let (values, codewords) = (self.points.values.read(), self.codewords.read());
         let (k, d, stride) = (self.k, self.points.dimensions, self.points.stride);
         let codewords = &codewords[..k * d];
-        let mut halves: Vec<f32> = codewords.chunks_exact(d).map(|c| 0.5 * simd::dot(c, c)).collect();
-        if let Some(prices) = &self.prices {
-            halves.iter_mut().zip(prices.read().iter()).for_each(|(half, price)| *half += price);
-        }
+        let halves: Vec<f32> = codewords.chunks_exact(d).map(|c| 0.5 * simd::dot(c, c)).collect();
         let mut codes = self.codes.write();
         parallel::for_each_chunk_with(
             &mut codes[..self.points.count],
@@ -126,7 +120,7 @@ impl Kernel for KmeansAssign {
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
-        let (points, empty) = (&self.points, calls.empty());
+        let points = &self.points;
         calls.dispatch(
             kmeans_assign::Params {
                 count: points.count as u32,
@@ -134,23 +128,19 @@ impl Kernel for KmeansAssign {
                 column: points.column as u32,
                 dimensions: points.dimensions as u32,
                 codewords: self.k as u32,
-                priced: self.prices.is_some().into(),
             },
-            kmeans_assign::Bindings {
-                values: &points.values,
-                centres: &self.codewords,
-                prices: self.prices.as_ref().unwrap_or(&empty),
-                codes: &self.codes,
-            },
+            kmeans_assign::Bindings { values: &points.values, centres: &self.codewords, codes: &self.codes },
             gpu::Work::Threads(points.count.div_ceil(4)),
         );
     }
 }
 
-/// `c_k = mean of the points with code k`; a codeword without points becomes a random point.
+/// `c_k = weighted mean of the points with code k`; a codeword without weight becomes a random point.
 pub struct KmeansUpdate {
     /// M x d.
     pub points: Points,
+    /// Weight of each point, M; without them all weigh the same.
+    pub weights: Option<Buffer<f32>>,
     /// M.
     pub codes: Buffer<u32>,
     /// K.
@@ -177,32 +167,35 @@ impl Kernel for KmeansUpdate {
     fn check(&self) -> Result<()> {
         self.points.check(self.name())?;
         expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
+        self.weights.as_ref().map_or(Ok(()), |w| expect_len(self.name(), w, self.points.count))?;
         expect_len(self.name(), &self.codes, self.points.count)
     }
 
     fn cpu(&self) {
         let (values, codes) = (self.points.values.read(), self.codes.read());
+        let weights = self.weights.as_ref().map(|weights| weights.read());
         let (k, d, count) = (self.k, self.points.dimensions, self.points.count);
         let point = |i: usize| self.points.row(&values, i);
         let mut partial = vec![(Vec::new(), Vec::new()); count.div_ceil(PART)];
         parallel::for_each_chunk(&mut partial, 1, |part, out| {
-            let (mut sums, mut counts) = (vec![0.0f32; k * d], vec![0u32; k]);
+            let (mut sums, mut masses) = (vec![0.0f32; k * d], vec![0.0f32; k]);
             simd::dispatch(
                 #[inline(always)]
                 || {
                     for i in part * PART..count.min((part + 1) * PART) {
                         let code = codes[i] as usize;
-                        counts[code] += 1;
-                        simd::axpy(1.0, point(i), &mut sums[code * d..][..d]);
+                        let weight = weights.as_ref().map_or(1.0, |weights| weights[i]);
+                        masses[code] += weight;
+                        simd::axpy(weight, point(i), &mut sums[code * d..][..d]);
                     }
                 },
             );
-            out[0] = (sums, counts);
+            out[0] = (sums, masses);
         });
         let mut codewords = self.codewords.write();
         for (code, codeword) in codewords[..k * d].chunks_exact_mut(d).enumerate() {
-            let members: u32 = partial.iter().map(|(_, counts)| counts[code]).sum();
-            if members == 0 {
+            let mass: f32 = partial.iter().map(|(_, masses)| masses[code]).sum();
+            if mass == 0.0 {
                 let word = self.rng.block(Stream::Codewords, self.step, code as u32, 0)[0];
                 codeword.copy_from_slice(point(below(word, count as u32) as usize));
                 continue;
@@ -211,7 +204,7 @@ impl Kernel for KmeansUpdate {
             for (sums, _) in &partial {
                 simd::axpy(1.0, &sums[code * d..][..d], codeword);
             }
-            codeword.iter_mut().for_each(|x| *x /= members as f32);
+            codeword.iter_mut().for_each(|x| *x /= mass);
         }
     }
 
@@ -223,7 +216,8 @@ impl Kernel for KmeansUpdate {
         let part = count.div_ceil(most).max(1024);
         let parts = count.div_ceil(part);
         let sums = calls.scratch("k-means: sums", parts * k * dimensions);
-        let counts = calls.scratch("k-means: counts", parts * k);
+        let masses = calls.scratch("k-means: masses", parts * k);
+        let empty = calls.empty();
         calls.dispatch(
             kmeans_sum::Params {
                 count: count as u32,
@@ -233,8 +227,15 @@ impl Kernel for KmeansUpdate {
                 codewords: k as u32,
                 parts: parts as u32,
                 part: part as u32,
+                weighted: self.weights.is_some().into(),
             },
-            kmeans_sum::Bindings { values: &points.values, codes: &self.codes, sums: &sums, counts: &counts },
+            kmeans_sum::Bindings {
+                values: &points.values,
+                codes: &self.codes,
+                weights: self.weights.as_ref().unwrap_or(&empty),
+                sums: &sums,
+                masses: &masses,
+            },
             gpu::Work::Groups(parts * dimensions.div_ceil(64)),
         );
         calls.dispatch(
@@ -253,7 +254,7 @@ impl Kernel for KmeansUpdate {
             kmeans_update::Bindings {
                 values: &points.values,
                 sums: &sums,
-                counts: &counts,
+                masses: &masses,
                 centres: &self.codewords,
             },
             gpu::Work::Threads(k * dimensions),

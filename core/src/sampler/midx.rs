@@ -17,6 +17,8 @@ use crate::{
 pub struct Midx {
     weights: Vec<f64>,
     config: LossConfig,
+    /// Training interactions of each item.
+    counts: Vec<u32>,
     index: Option<MidxIndex>,
     /// R x m K.
     scores: Buffer<f32>,
@@ -31,12 +33,19 @@ impl Midx {
     ///
     /// # Errors
     /// If the engine cannot hold its tables.
-    pub fn new(engine: &Engine, config: &LossConfig, weights: Vec<f64>, rows: usize) -> Result<Self> {
+    pub fn new(
+        engine: &Engine,
+        config: &LossConfig,
+        counts: &[u32],
+        weights: Vec<f64>,
+        rows: usize,
+    ) -> Result<Self> {
         let scores = config.codebooks * config.codewords;
         let (_, blocks) = MidxIndex::capacity(config, weights.len());
         Ok(Self {
             weights,
             config: config.clone(),
+            counts: counts.to_vec(),
             index: None,
             scores: engine.zeros("codeword scores", rows * scores)?,
             log_psi: engine.zeros("log psi", rows * blocks)?,
@@ -107,7 +116,7 @@ impl Proposal for Midx {
             let index = match &mut self.index {
                 Some(index) => index,
                 None => {
-                    self.index.insert(MidxIndex::new(engine, &self.config, catalogue.items, catalogue.width)?)
+                    self.index.insert(MidxIndex::new(engine, &self.config, &self.counts, catalogue.width)?)
                 }
             };
             index.refresh(engine, catalogue, &self.weights, rng, step).await.map(Some)
@@ -124,8 +133,8 @@ impl Proposal for Midx {
         }
     }
 
-    fn restore(&mut self, engine: &Engine, kept: Kept, moment: &[f32]) -> Result<()> {
-        self.index = Some(MidxIndex::restore(engine, &self.config, self.weights.len(), kept, moment)?);
+    fn restore(&mut self, engine: &Engine, kept: Kept, moments: &[f32]) -> Result<()> {
+        self.index = Some(MidxIndex::restore(engine, &self.config, &self.counts, kept, moments)?);
         Ok(())
     }
 }

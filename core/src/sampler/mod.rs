@@ -121,11 +121,11 @@ pub trait Proposal {
         None
     }
 
-    /// Puts a kept index back, and the second moment of queries that went with it.
+    /// Puts a kept index back, and the moments of queries that went with it.
     ///
     /// # Errors
     /// If it does not fit.
-    fn restore(&mut self, _engine: &Engine, _kept: index::Kept, _moment: &[f32]) -> Result<()> {
+    fn restore(&mut self, _engine: &Engine, _kept: index::Kept, _moments: &[f32]) -> Result<()> {
         Ok(())
     }
 }
@@ -146,8 +146,8 @@ pub fn build(
         Loss::Full => return Ok(None),
         Loss::Uniform => Box::new(Uniform::new(engine, counts.len())?),
         Loss::Popularity => Box::new(Popularity::new(engine, &popular())?),
-        Loss::MidxUniform => Box::new(Midx::new(engine, config, vec![1.0; counts.len()], rows)?),
-        Loss::MidxPopularity => Box::new(Midx::new(engine, config, popular(), rows)?),
-        Loss::Midx => Box::new(SoftmaxMidx::new(engine, config, counts.len(), rows)?),
+        Loss::MidxUniform => Box::new(Midx::new(engine, config, counts, vec![1.0; counts.len()], rows)?),
+        Loss::MidxPopularity => Box::new(Midx::new(engine, config, counts, popular(), rows)?),
+        Loss::Midx => Box::new(SoftmaxMidx::new(engine, config, counts, rows)?),
     }))
 }

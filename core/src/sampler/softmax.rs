@@ -13,6 +13,8 @@ use crate::{
 pub struct SoftmaxMidx {
     items: usize,
     config: LossConfig,
+    /// Training interactions of each item.
+    counts: Vec<u32>,
     index: Option<MidxIndex>,
     catalogue: Option<Catalogue>,
     /// R x M.
@@ -34,7 +36,8 @@ impl SoftmaxMidx {
     /// # Errors
     /// [`Error::Setting`] where the logits of a step do not fit; [`Error::Device`] where the engine cannot hold
     /// them.
-    pub fn new(engine: &Engine, config: &LossConfig, items: usize, rows: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &LossConfig, counts: &[u32], rows: usize) -> Result<Self> {
+        let items = counts.len();
         if rows * items > LOGITS {
             return Err(Error::setting(
                 "loss",
@@ -51,6 +54,7 @@ impl SoftmaxMidx {
         Ok(Self {
             items,
             config: config.clone(),
+            counts: counts.to_vec(),
             index: None,
             catalogue: None,
             logits: engine.zeros("logits of all items", rows * items)?,
@@ -123,7 +127,7 @@ impl Proposal for SoftmaxMidx {
             let index = match &mut self.index {
                 Some(index) => index,
                 None => {
-                    self.index.insert(MidxIndex::new(engine, &self.config, catalogue.items, catalogue.width)?)
+                    self.index.insert(MidxIndex::new(engine, &self.config, &self.counts, catalogue.width)?)
                 }
             };
             index.refresh(engine, catalogue, &vec![1.0; self.items], rng, step).await.map(Some)
@@ -140,8 +144,8 @@ impl Proposal for SoftmaxMidx {
         }
     }
 
-    fn restore(&mut self, engine: &Engine, kept: Kept, moment: &[f32]) -> Result<()> {
-        self.index = Some(MidxIndex::restore(engine, &self.config, self.items, kept, moment)?);
+    fn restore(&mut self, engine: &Engine, kept: Kept, moments: &[f32]) -> Result<()> {
+        self.index = Some(MidxIndex::restore(engine, &self.config, &self.counts, kept, moments)?);
         Ok(())
     }
 }

@@ -61,18 +61,15 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     let codes = unset(engine, count)?;
     run_one(
         engine,
-        KmeansAssign {
-            points: points.clone(),
-            codewords: codewords.clone(),
-            k,
-            prices: None,
-            codes: codes.clone(),
-        },
+        KmeansAssign { points: points.clone(), codewords: codewords.clone(), k, codes: codes.clone() },
     )?;
     run_one(
         engine,
         KmeansUpdate {
             points,
+            weights: Some(
+                engine.upload("weights", &numbers(2, count).iter().map(|x| x * x).collect::<Vec<_>>())?,
+            ),
             codes: codes.clone(),
             k,
             rng: Rng::new(5),
@@ -90,7 +87,7 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
 fn index(engine: &Engine, items: usize, codewords: usize) -> Result<MidxIndex> {
     let width = 10;
     let config = LossConfig { codewords, ..LossConfig::default() };
-    let mut index = MidxIndex::new(engine, &config, items, width)?;
+    let mut index = MidxIndex::new(engine, &config, &vec![1; items], width)?;
     index.install(
         engine,
         Kept {

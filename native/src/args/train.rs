@@ -155,9 +155,9 @@ pub struct LossArgs {
     /// what the other codebooks leave as queries see it.
     #[arg(long, value_parser = ["product", "query-aware", "residual"], value_name = "QUANTISATION")]
     pub quantisation: Option<String>,
-    /// Even out the sizes of clusters.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    pub balanced: Option<bool>,
+    /// What an item with c interactions weighs when codewords are made: 1, the root of c, c.
+    #[arg(long, value_parser = ["even", "root", "count"], value_name = "WEIGHT")]
+    pub codeword_weights: Option<String>,
     /// Where k-means starts from: random items, or items far from one another.
     #[arg(long, value_parser = ["random", "plus-plus"], value_name = "START")]
     pub initialisation: Option<String>,

@@ -8,14 +8,14 @@ mod space;
 
 use self::{
     lists::{Lists, capacity},
-    moment::SecondMoment,
+    moment::Moments,
     quantise::{Book, Quantiser},
     space::Space,
 };
 use super::Catalogue;
 use crate::{
     Error, Result,
-    config::{LossConfig, Quantisation},
+    config::{CodewordWeights, LossConfig, Quantisation},
     engine::{Buffer, Engine, Recording},
     kernels::{AliasTable, Cells, MatMul, Points, ResidualNorms, View},
     rng::Rng,
@@ -45,14 +45,16 @@ pub struct Kept {
     pub codewords: Vec<f32>,
     /// Codeword of each item in each codebook, M x m.
     pub codes: Vec<u32>,
-    /// ln w of each item when the index was built, M.
+    /// ln w of each item when the index was built: its static weight, its bias, and what its residual adds for
+    /// the queries seen, M.
     pub log_weights: Vec<f32>,
-    /// What it costs to join each cluster, m K, where clusters are balanced; otherwise empty.
-    pub prices: Vec<f32>,
     /// Whether the codewords were made for the queries of a run. The first refresh that has seen queries
     /// starts anew.
     pub aware: bool,
 }
+
+/// Beyond this variance of a logit's error the correction of an item's weight grows no more.
+const MOST_VARIANCE: f64 = 4.0;
 
 /// The index on an engine.
 pub struct MidxIndex {
@@ -67,8 +69,11 @@ pub struct MidxIndex {
     /// Rows of `stacked` that make up each item, M x m.
     rows: Buffer<u32>,
     norms: Buffer<f32>,
+    projections: Buffer<f32>,
     cells: Cells,
-    moment: SecondMoment,
+    moments: Moments,
+    /// What items weigh when codewords are made, M, where they differ.
+    weights: Option<(Vec<f32>, Buffer<f32>)>,
     built: bool,
     kept: Kept,
 }
@@ -77,15 +82,16 @@ pub struct MidxIndex {
 struct BookBuffers {
     codewords: Buffer<f32>,
     codes: Buffer<u32>,
-    prices: Option<Buffer<f32>>,
 }
 
 impl MidxIndex {
-    /// Room for an index of `items` vectors of `width`, of the codebooks that `config` asks for.
+    /// Room for an index of items with training `counts`, of vectors of `width` and with the codebooks that
+    /// `config` asks for.
     ///
     /// # Errors
     /// If the engine cannot hold it.
-    pub fn new(engine: &Engine, config: &LossConfig, items: usize, width: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &LossConfig, counts: &[u32], width: usize) -> Result<Self> {
+        let items = counts.len();
         let (k, m) = (config.codewords, config.codebooks);
         let (room, _) = capacity(items, k, m);
         let codes = if m > 2 { (room + 1) * (m + 1) } else { 1 };
@@ -110,8 +116,19 @@ impl MidxIndex {
             Ok(BookBuffers {
                 codewords: engine.zeros("codebook", k * width)?,
                 codes: engine.zeros("codes", items)?,
-                prices: if config.balanced { Some(engine.zeros("prices", k)?) } else { None },
             })
+        };
+        let weigh = |count: &u32| match config.codeword_weights {
+            CodewordWeights::Even => 1.0,
+            CodewordWeights::Root => (*count.max(&1) as f32).sqrt(),
+            CodewordWeights::Count => *count.max(&1) as f32,
+        };
+        let weights = if config.codeword_weights == CodewordWeights::Even {
+            None
+        } else {
+            let weights: Vec<f32> = counts.iter().map(weigh).collect();
+            let on_engine = engine.upload("weights of items", &weights)?;
+            Some((weights, on_engine))
         };
         Ok(Self {
             config: config.clone(),
@@ -122,30 +139,32 @@ impl MidxIndex {
             stacked: engine.zeros("codebooks", m * k * width)?,
             rows: engine.zeros("codewords of items", items * m)?,
             norms: engine.zeros("residual norms", items)?,
+            projections: engine.zeros("residuals of the mean query", items)?,
             cells,
-            moment: SecondMoment::new(engine, width)?,
+            moments: Moments::new(engine, width)?,
+            weights,
             built: false,
             kept: Kept::default(),
         })
     }
 
-    /// An index that a checkpoint kept, with the second moment of queries that it had seen.
+    /// An index that a checkpoint kept, with the moments of queries that it had seen.
     ///
     /// # Errors
     /// If it does not fit the catalogue or the settings.
     pub fn restore(
         engine: &Engine,
         config: &LossConfig,
-        items: usize,
+        counts: &[u32],
         kept: Kept,
-        moment: &[f32],
+        moments: &[f32],
     ) -> Result<Self> {
         let width = kept.codewords.len() / (config.codebooks * config.codewords).max(1);
-        let mut index = Self::new(engine, config, items, width)?;
-        if moment.len() != width * width {
+        let mut index = Self::new(engine, config, counts, width)?;
+        if moments.len() != (width + 1) * width {
             return Err(misfit());
         }
-        index.moment.restore(engine, moment);
+        index.moments.restore(engine, moments);
         index.install(engine, kept)?;
         Ok(index)
     }
@@ -165,9 +184,10 @@ impl MidxIndex {
         &self.kept
     }
 
-    /// Second moment of the queries seen so far, width x width; a checkpoint keeps it too.
-    pub fn moment(&self) -> &Buffer<f32> {
-        self.moment.buffer()
+    /// Running means of q q' and, in the last row, of q over the queries seen so far, (width + 1) x width; a
+    /// checkpoint keeps them too.
+    pub fn moments(&self) -> &Buffer<f32> {
+        self.moments.buffer()
     }
 
     /// The most cells that an index of `items` items may have, and the most blocks of them.
@@ -178,7 +198,7 @@ impl MidxIndex {
     /// Takes up `rows` queries for the next refresh, where the quantisation goes by them.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         if self.config.quantisation != Quantisation::Product {
-            self.moment.observe(recording, queries, rows);
+            self.moments.observe(recording, queries, rows);
         }
     }
 
@@ -207,52 +227,48 @@ impl MidxIndex {
             k: self.config.codewords,
             residual: self.config.quantisation == Quantisation::Residual,
             initialisation: self.config.initialisation,
+            weights: self.weights.clone(),
             rng,
             step,
         };
         if !self.built || (aware && !self.kept.aware) {
             quantiser.begin().await?;
-            quantiser.run(self.config.first_iterations).await?;
+            quantiser.run(self.config.first_iterations)?;
         } else {
             self.go_on_from(engine, &quantiser.books, space.as_ref()).await?;
             quantiser.go_on()?;
-            quantiser.run(self.config.refresh_iterations).await?;
+            quantiser.run(self.config.refresh_iterations)?;
         }
-        let bias = match &catalogue.bias {
-            Some(bias) => engine.read_range(bias, 0..self.items).await?,
-            None => vec![0.0; self.items],
+        let left = match space.as_ref().filter(|_| aware) {
+            Some(on) => {
+                quantiser.leave()?;
+                Some(self.left_over(engine, &points, on).await?)
+            }
+            None => None,
         };
+        let mut log_weights: Vec<f64> = weights.iter().map(|w| w.ln()).collect();
+        if let Some(bias) = &catalogue.bias {
+            let bias = engine.read_range(bias, 0..self.items).await?;
+            log_weights.iter_mut().zip(bias).for_each(|(weight, bias)| *weight += f64::from(bias));
+        }
+        if let Some((_, corrections)) = &left {
+            log_weights.iter_mut().zip(corrections).for_each(|(weight, correction)| *weight += correction);
+        }
         let kept = Kept {
             codewords: self.effective(engine, &quantiser.books, space.as_ref()).await?,
             codes: self.codes(engine).await?,
-            log_weights: weights.iter().zip(&bias).map(|(w, b)| (w.ln() + f64::from(*b)) as f32).collect(),
-            prices: self.prices(engine).await?,
+            log_weights: log_weights.into_iter().map(|weight| weight as f32).collect(),
             aware,
         };
         let (occupied_cells, largest_cell) = self.install(engine, kept)?;
         let table = all_columns(&catalogue.table, catalogue.items, catalogue.width);
-        let norms = self.residual_norms(engine, table, &self.stacked, self.config.codebooks).await?;
-        let mean =
-            |norms: &[f32]| norms.iter().map(|&x| f64::from(x)).sum::<f64>() / norms.len().max(1) as f64;
-        let logit_error = match &space {
-            // Residual books have left of the points what none of them explains.
-            Some(_) if quantiser.residual => Some((&points, self.stacked.clone(), 0)),
-            Some(space) => Some((&points, self.map_codewords(engine, space)?, self.config.codebooks)),
-            None => None,
-        };
-        let logit_error = match logit_error.filter(|_| aware) {
-            Some((points, codewords, books)) => {
-                let norms = self.residual_norms(engine, points.clone(), &codewords, books).await?;
-                Some(mean(&norms).sqrt())
-            }
-            None => None,
-        };
+        let norms = self.residual_norms(engine, table, self.config.codebooks).await?;
         Ok(IndexReport {
             occupied_cells,
             largest_cell,
-            distortion: mean(&norms),
+            distortion: mean(norms.iter().copied()),
             largest_residual: norms.iter().fold(0.0f64, |top, &norm| top.max(f64::from(norm))).sqrt(),
-            logit_error,
+            logit_error: left.map(|(error, _)| error),
         })
     }
 
@@ -261,12 +277,14 @@ impl MidxIndex {
         if self.config.quantisation == Quantisation::Product {
             return Ok(None);
         }
-        let moment = engine.read(self.moment.buffer()).await?;
-        let space = Space::new(&moment, self.width, self.config.codebooks);
+        let moments = engine.read(self.moments.buffer()).await?;
+        let (second, mean) = moments.split_at(self.width * self.width);
+        let space = Space::new(second, self.width, self.config.codebooks);
         Ok(Some(OnEngine {
             map: engine.upload("map to query space", &space.map)?,
             back: engine.upload("map from query space", &space.back)?,
-            aware: moment.iter().any(|&x| x != 0.0),
+            mean: engine.upload("mean query", &space.within(mean))?,
+            aware: second.iter().any(|&x| x != 0.0),
             space,
         }))
     }
@@ -326,7 +344,6 @@ impl MidxIndex {
                 points: Points { column: columns.start, dimensions: columns.len(), ..points.clone() },
                 codewords: buffers.codewords.clone(),
                 codes: buffers.codes.clone(),
-                prices: buffers.prices.clone(),
             }
         };
         self.books.iter().enumerate().map(book).collect()
@@ -393,25 +410,40 @@ impl MidxIndex {
         Ok(codes)
     }
 
-    async fn prices(&self, engine: &Engine) -> Result<Vec<f32>> {
-        let mut all = Vec::new();
-        for prices in self.books.iter().filter_map(|book| book.prices.as_ref()) {
-            all.extend(engine.read(prices).await?);
-        }
-        Ok(all)
+    /// Of the squared norms of residuals in the geometry of the queries: their root mean square, which is the
+    /// error of a logit, and what each item's weight makes up for.
+    ///
+    /// Over the queries, the part r . q of a logit that codewords leave out has mean `r . E q` and variance
+    /// `r' S r - (r . E q)^2`. The mean and a quarter of the variance (half of what a normal distribution
+    /// would ask for: that favours the divergence from the softmax as much as the effective sample size)
+    /// join the item's weight.
+    async fn left_over(&self, engine: &Engine, left: &Points, on: &OnEngine) -> Result<(f64, Vec<f64>)> {
+        let d = on.space.dimensions;
+        let mut recording = Recording::new();
+        recording.push(MatMul::new(
+            self.items,
+            1,
+            d,
+            View::rows(&left.values, d),
+            View::rows(&on.mean, 1),
+            View::rows(&self.projections, 1),
+        ));
+        engine.run(&recording)?;
+        let norms = self.residual_norms(engine, left.clone(), 0).await?;
+        let means = engine.read(&self.projections).await?;
+        let correction = |(norm, mean): (&f32, &f32)| {
+            let (norm, mean) = (f64::from(*norm), f64::from(*mean));
+            mean + 0.25 * (norm - mean * mean).clamp(0.0, MOST_VARIANCE)
+        };
+        let error = mean(norms.iter().copied()).sqrt();
+        Ok((error, norms.iter().zip(&means).map(correction).collect()))
     }
 
-    async fn residual_norms(
-        &self,
-        engine: &Engine,
-        points: Points,
-        codewords: &Buffer<f32>,
-        codebooks: usize,
-    ) -> Result<Vec<f32>> {
+    async fn residual_norms(&self, engine: &Engine, points: Points, codebooks: usize) -> Result<Vec<f32>> {
         let mut recording = Recording::new();
         recording.push(ResidualNorms {
             points,
-            codewords: codewords.clone(),
+            codewords: self.stacked.clone(),
             rows: self.rows.clone(),
             codebooks,
             norms: self.norms.clone(),
@@ -427,11 +459,9 @@ impl MidxIndex {
     /// If the sizes are not this index's.
     pub fn install(&mut self, engine: &Engine, kept: Kept) -> Result<(usize, usize)> {
         let (k, m) = (self.config.codewords, self.config.codebooks);
-        let prices = if self.config.balanced { m * k } else { 0 };
         let fits = kept.codewords.len() == m * k * self.width
             && kept.codes.len() == self.items * m
-            && kept.log_weights.len() == self.items
-            && kept.prices.len() == prices;
+            && kept.log_weights.len() == self.items;
         if !fits || kept.codes.iter().any(|&code| code as usize >= k) {
             return Err(misfit());
         }
@@ -440,9 +470,6 @@ impl MidxIndex {
             let codes: Vec<u32> =
                 kept.codes[which.min(kept.codes.len())..].iter().step_by(m).copied().collect();
             engine.write(&book.codes, 0, &codes);
-            if let Some(prices) = &book.prices {
-                engine.write(prices, 0, &kept.prices[which * k..][..k]);
-            }
         }
         let rows: Vec<u32> =
             kept.codes.iter().enumerate().map(|(at, code)| (at % m * k) as u32 + code).collect();
@@ -470,12 +497,19 @@ struct OnEngine {
     map: Buffer<f32>,
     /// Dimensions x width.
     back: Buffer<f32>,
+    /// The mean query in this geometry, dimensions.
+    mean: Buffer<f32>,
     /// Whether it comes from queries.
     aware: bool,
 }
 
 fn all_columns(values: &Buffer<f32>, count: usize, width: usize) -> Points {
     Points { values: values.clone(), count, stride: width, column: 0, dimensions: width }
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f32>) -> f64 {
+    let count = values.len().max(1) as f64;
+    values.map(f64::from).sum::<f64>() / count
 }
 
 fn misfit() -> Error {

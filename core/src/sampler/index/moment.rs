@@ -1,52 +1,62 @@
-//! What the index knows of the queries: their second moment, gathered on the device as training goes.
+//! What the index knows of the queries: their moments, gathered on the device as training goes.
 
 use std::cell::Cell;
 
 use crate::{
     Result,
     engine::{Buffer, Engine, Recording},
-    kernels::{MatMul, View},
+    kernels::{ColumnSum, MatMul, View},
 };
 
 /// Share of an observation that the next one leaves: the last ten or so count.
 const KEPT: f32 = 0.9;
 
-/// `S`, a running mean of `q q'` over batches of queries, width x width.
-pub struct SecondMoment {
+/// Running means of `q q'` and of `q` over batches of queries: width rows of the former, then the latter.
+pub struct Moments {
     width: usize,
+    /// (Width + 1) x width.
     value: Buffer<f32>,
-    /// Whether anything has been seen; nothing is a matrix of zeros.
+    sum: Buffer<f32>,
+    one: Buffer<f32>,
+    /// Whether anything has been seen; nothing is all zeros.
     begun: Cell<bool>,
 }
 
-impl SecondMoment {
+impl Moments {
     /// Of nothing yet.
     ///
     /// # Errors
-    /// If the engine cannot hold it.
+    /// If the engine cannot hold them.
     pub fn new(engine: &Engine, width: usize) -> Result<Self> {
-        let value = engine.zeros("second moment of queries", width * width)?;
-        Ok(Self { width, value, begun: Cell::new(false) })
+        Ok(Self {
+            width,
+            value: engine.zeros("moments of queries", (width + 1) * width)?,
+            sum: engine.zeros("sum of queries", width)?,
+            one: engine.upload("one", &[1.0])?,
+            begun: Cell::new(false),
+        })
     }
 
     /// Takes up `rows` queries of width `width`.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
-        let queries = View::rows(queries, self.width);
-        let value = View::rows(&self.value, self.width);
-        let mut product =
-            MatMul::new(self.width, self.width, rows, queries.clone().transposed(), queries, value);
-        let begun = self.begun.replace(true);
-        product.beta = if begun { KEPT } else { 0.0 };
-        product.alpha = (1.0 - product.beta) / rows.max(1) as f32;
-        recording.push(product);
+        let width = self.width;
+        let beta = if self.begun.replace(true) { KEPT } else { 0.0 };
+        let alpha = (1.0 - beta) / rows.max(1) as f32;
+        let (each, value) = (View::rows(queries, width), View::rows(&self.value, width));
+        let second = MatMul::new(width, width, rows, each.clone().transposed(), each, value.clone());
+        recording.push(MatMul { alpha, beta, ..second });
+        recording.push(ColumnSum { values: queries.clone(), rows, columns: width, output: self.sum.clone() });
+        let (one, sum) = (View::rows(&self.one, 1), View::rows(&self.sum, width));
+        let first = MatMul::new(1, width, 1, one, sum, value.from_row(width));
+        recording.push(MatMul { alpha, beta, ..first });
     }
 
-    /// Width x width; zeros before the first observation.
+    /// (Width + 1) x width; zeros before the first observation.
     pub fn buffer(&self) -> &Buffer<f32> {
         &self.value
     }
 
-    /// Puts a kept one back.
+    /// Puts kept ones back.
     pub fn restore(&self, engine: &Engine, value: &[f32]) {
         self.begun.set(value.iter().any(|&x| x != 0.0));
         engine.write(&self.value, 0, value);

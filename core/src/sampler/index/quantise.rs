@@ -16,8 +16,6 @@ pub(super) struct Book {
     pub codewords: Buffer<f32>,
     /// M.
     pub codes: Buffer<u32>,
-    /// K, where clusters are balanced.
-    pub prices: Option<Buffer<f32>>,
 }
 
 /// K-means over codebooks, each over its own columns or, `residual`, over what the others leave.
@@ -29,6 +27,8 @@ pub(super) struct Quantiser<'a> {
     /// Whether all books share the same points, in which each finds what the others leave.
     pub residual: bool,
     pub initialisation: Initialisation,
+    /// What each point weighs, M; without them all weigh the same.
+    pub weights: Option<(Vec<f32>, Buffer<f32>)>,
     pub rng: Rng,
     /// Tells the random numbers of this refresh from others'.
     pub step: u32,
@@ -38,8 +38,6 @@ pub(super) struct Quantiser<'a> {
 const SETTLING: u32 = 4;
 /// Points that first codewords are chosen from, for each codeword and at least.
 const SAMPLE: (usize, usize) = (32, 2048);
-/// How strongly prices follow the sizes of clusters, in units of the codewords' variance.
-const PRICE: f64 = 0.02;
 
 impl Quantiser<'_> {
     /// Chooses the first codewords of every book.
@@ -49,7 +47,7 @@ impl Quantiser<'_> {
             self.engine.write(&book.codewords, 0, &first);
             if self.residual {
                 for iteration in 0..SETTLING {
-                    self.iterate(which, u32::MAX - iteration).await?;
+                    self.iterate(which, u32::MAX - iteration)?;
                 }
                 self.assign(which)?;
                 self.add(which, -1.0)?;
@@ -68,11 +66,11 @@ impl Quantiser<'_> {
 
     /// Improves all books `iterations` times in turn, then files every point. Residual books leave their
     /// points as what no codebook explains.
-    pub async fn run(&self, iterations: u32) -> Result<()> {
+    pub fn run(&self, iterations: u32) -> Result<()> {
         for iteration in 0..iterations {
             for which in 0..self.books.len() {
                 self.give_back(which)?;
-                self.iterate(which, iteration).await?;
+                self.iterate(which, iteration)?;
                 self.take(which)?;
             }
         }
@@ -84,6 +82,11 @@ impl Quantiser<'_> {
         Ok(())
     }
 
+    /// Leaves of the points what no codebook explains. They must be nobody else's.
+    pub fn leave(&self) -> Result<()> {
+        if self.residual { Ok(()) } else { (0..self.books.len()).try_for_each(|which| self.add(which, -1.0)) }
+    }
+
     fn give_back(&self, which: usize) -> Result<()> {
         if self.residual { self.add(which, 1.0) } else { Ok(()) }
     }
@@ -92,16 +95,14 @@ impl Quantiser<'_> {
         if self.residual { self.add(which, -1.0) } else { Ok(()) }
     }
 
-    /// Assigns, sets prices by the sizes of clusters, and moves codewords to the means of their points.
-    async fn iterate(&self, which: usize, iteration: u32) -> Result<()> {
+    /// Assigns, and moves codewords to the means of their points.
+    fn iterate(&self, which: usize, iteration: u32) -> Result<()> {
         let book = &self.books[which];
         self.assign(which)?;
-        if let Some(prices) = &book.prices {
-            self.reprice(book, prices).await?;
-        }
         let mut recording = Recording::new();
         recording.push(KmeansUpdate {
             points: book.points.clone(),
+            weights: self.weights.as_ref().map(|weights| weights.1.clone()),
             codes: book.codes.clone(),
             k: self.k,
             rng: self.rng,
@@ -118,7 +119,6 @@ impl Quantiser<'_> {
             points: book.points.clone(),
             codewords: book.codewords.clone(),
             k: self.k,
-            prices: book.prices.clone(),
             codes: book.codes.clone(),
         });
         self.engine.run(&recording)
@@ -135,29 +135,6 @@ impl Quantiser<'_> {
             scale,
         });
         self.engine.run(&recording)
-    }
-
-    /// Makes full clusters dearer and empty ones cheaper.
-    async fn reprice(&self, book: &Book, prices: &Buffer<f32>) -> Result<()> {
-        let (k, d) = (self.k, book.points.dimensions);
-        let codes = self.engine.read(&book.codes).await?;
-        let codewords = self.engine.read_range(&book.codewords, 0..k * d).await?;
-        let mut now = self.engine.read_range(prices, 0..k).await?;
-        let mut sizes = vec![0.0f64; k];
-        codes.iter().for_each(|&code| sizes[code as usize] += 1.0);
-        let variance: f64 = (0..d)
-            .map(|column| {
-                let values = || codewords[column..].iter().step_by(d).map(|&x| f64::from(x));
-                let mean = values().sum::<f64>() / k as f64;
-                values().map(|x| (x - mean).powi(2)).sum::<f64>() / k as f64
-            })
-            .sum();
-        let even = codes.len() as f64 / k as f64;
-        for (price, size) in now.iter_mut().zip(&sizes) {
-            *price += (PRICE * variance * ((size + 1.0) / (even + 1.0)).ln()) as f32;
-        }
-        self.engine.write(prices, 0, &now);
-        Ok(())
     }
 
     async fn first_codewords(&self, which: usize, points: &Points) -> Result<Vec<f32>> {
@@ -180,9 +157,15 @@ impl Quantiser<'_> {
         let chosen = match self.initialisation {
             // Fewer points than codewords repeat.
             Initialisation::Random => (0..k).map(|word| word % rows.len()).collect(),
-            Initialisation::PlusPlus => plus_plus(&sample, d, k, |draw| {
-                self.rng.block(Stream::Codewords, self.tag(which, 0), u32::MAX - 1, draw)[0]
-            }),
+            Initialisation::PlusPlus => {
+                let weights: Vec<f32> = match &self.weights {
+                    Some((weights, _)) => rows.iter().map(|&row| weights[row as usize]).collect(),
+                    None => vec![1.0; rows.len()],
+                };
+                let word =
+                    |draw| self.rng.block(Stream::Codewords, self.tag(which, 0), u32::MAX - 1, draw)[0];
+                plus_plus(&sample, &weights, d, k, word)
+            }
         };
         Ok(chosen.into_iter().flat_map(|row| &sample[row * d..][..d]).copied().collect())
     }
@@ -212,9 +195,9 @@ impl Quantiser<'_> {
     }
 }
 
-/// K-means++ (Arthur and Vassilvitskii, 2007): each next codeword is a point drawn by its squared distance to
-/// those chosen before.
-fn plus_plus(points: &[f32], d: usize, k: usize, word: impl Fn(u32) -> u32) -> Vec<usize> {
+/// K-means++ (Arthur and Vassilvitskii, 2007): each next codeword is a point drawn by its weight times its
+/// squared distance to those chosen before.
+fn plus_plus(points: &[f32], weights: &[f32], d: usize, k: usize, word: impl Fn(u32) -> u32) -> Vec<usize> {
     let count = points.len() / d.max(1);
     let point = |i: usize| &points[i * d..][..d];
     let mut nearest = vec![f64::INFINITY; count];
@@ -225,12 +208,13 @@ fn plus_plus(points: &[f32], d: usize, k: usize, word: impl Fn(u32) -> u32) -> V
             let distance: f32 = point(i).iter().zip(last).map(|(a, b)| (a - b) * (a - b)).sum();
             *nearest = nearest.min(f64::from(distance));
         }
-        let total: f64 = nearest.iter().sum();
+        let masses = || nearest.iter().zip(weights).map(|(distance, &weight)| distance * f64::from(weight));
+        let total: f64 = masses().sum();
         let random = word(chosen.len() as u32);
         let mut rest = f64::from(random) / 4_294_967_296.0 * total;
         // Points all alike have no distance to go by.
-        let next = nearest.iter().position(|&distance| {
-            rest -= distance;
+        let next = masses().position(|mass| {
+            rest -= mass;
             rest < 0.0
         });
         chosen.push(next.unwrap_or_else(|| below(random, count as u32) as usize));
@@ -246,10 +230,12 @@ mod tests {
     fn first_codewords_are_far_apart_and_alike_points_are_no_trouble() {
         let points: Vec<f32> =
             (0..40).flat_map(|i| [(i % 4) as f32 * 100.0 + (i / 4) as f32 * 0.01, 1.0]).collect();
-        let chosen = plus_plus(&points, 2, 4, |draw| draw.wrapping_mul(2_654_435_761).wrapping_add(12_345));
+        let chosen = plus_plus(&points, &[1.0; 40], 2, 4, |draw| {
+            draw.wrapping_mul(2_654_435_761).wrapping_add(12_345)
+        });
         let mut corners: Vec<usize> = chosen.iter().map(|i| i % 4).collect();
         corners.sort_unstable();
         assert_eq!(corners, [0, 1, 2, 3]);
-        assert_eq!(plus_plus(&[1.0; 6], 2, 5, |draw| draw << 30).len(), 5);
+        assert_eq!(plus_plus(&[1.0; 6], &[1.0; 3], 2, 5, |draw| draw << 30).len(), 5);
     }
 }

@@ -42,6 +42,13 @@ impl Space {
         Self { map, back, dimensions: rank }
     }
 
+    /// A query in this geometry: the a of `q = L a`.
+    pub fn within(&self, query: &[f32]) -> Vec<f32> {
+        let dot =
+            |row: &[f32]| row.iter().zip(query).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+        self.back.chunks_exact(query.len().max(1)).map(|row| dot(row) as f32).collect()
+    }
+
     /// The columns of a part.
     pub fn part(&self, part: usize, parts: usize) -> std::ops::Range<usize> {
         let start = |part: usize| (0..part).map(|p| (p..self.dimensions).step_by(parts).len()).sum::<usize>();
@@ -144,6 +151,9 @@ mod tests {
         for query in &directions {
             let score = |x: &[f64]| query.iter().zip(x).map(|(q, x)| q * x).sum::<f64>();
             assert!((score(&x) - score(&again)).abs() <= 1e-4, "{} {}", score(&x), score(&again));
+            let query: Vec<f32> = query.iter().map(|&x| x as f32).collect();
+            let within: f64 = space.within(&query).iter().zip(&y).map(|(a, y)| f64::from(*a) * y).sum();
+            assert!((score(&x) - within).abs() <= 1e-4);
         }
     }
 
