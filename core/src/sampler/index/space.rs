@@ -128,7 +128,8 @@ mod tests {
             .map(|d| (0..width).map(|i| ((i * 7 + d * 3 + 1) as f64).sin() * (d + 1) as f64).collect())
             .collect();
         let value = |at: usize| directions.iter().map(|v| v[at / width] * v[at % width]).sum::<f64>() as f32;
-        (directions, (0..width * width).map(value).collect())
+        let moment = (0..width * width).map(value).collect();
+        (directions, moment)
     }
 
     #[test]
