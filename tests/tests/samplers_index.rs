@@ -598,7 +598,7 @@ fn the_largest_codebooks() {
 /// Points go to the nearest codeword, codewords come and go in place, norms are those of the rest.
 #[test]
 fn the_kernels_of_a_refresh() {
-    use fastvae::kernels::{AddCodewords, GatherRows, KmeansAssign, Points, ResidualNorms};
+    use fastvae::kernels::{AddCodewords, GatherRows, KmeansAssign, KmeansUpdate, Points, ResidualNorms};
     use tests::device::run;
     for engine in engines() {
         for (count, stride, column, dimensions, k) in [(1, 3, 1, 2, 1), (7, 5, 0, 5, 4), (345, 9, 2, 6, 17)] {
@@ -630,6 +630,32 @@ fn the_kernels_of_a_refresh() {
             }
 
             let codes = integers(4, count, k as u32);
+            let weights: Vec<f32> = numbers(3, count).iter().map(|x| x * x + 0.1).collect();
+            let means = unwritten(engine, k * dimensions);
+            run(
+                engine,
+                KmeansUpdate {
+                    points: points(&values),
+                    weights: Some(upload(engine, &weights)),
+                    codes: upload(engine, &codes),
+                    k,
+                    rng: Rng::new(1),
+                    step: 0,
+                    codewords: means.clone(),
+                },
+            );
+            for (code, got) in read(engine, &means).chunks(dimensions).enumerate() {
+                let members: Vec<usize> = (0..count).filter(|&i| codes[i] as usize == code).collect();
+                let mass: f64 = members.iter().map(|&i| f64::from(weights[i])).sum();
+                let mean = |d: usize| {
+                    members.iter().map(|&i| f64::from(weights[i]) * f64::from(point(i)[d])).sum::<f64>()
+                        / mass
+                };
+                if !members.is_empty() {
+                    let want: Vec<f64> = (0..dimensions).map(mean).collect();
+                    assert_close(&name, got, &want, 1e-5, 1e-5);
+                }
+            }
             let moved = points(&values);
             run(
                 engine,
