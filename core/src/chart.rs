@@ -11,7 +11,7 @@ use axis::Axis;
 pub use axis::Scale;
 
 /// One accent a sampler, the same in every figure: `uniform`, `popularity`, `midx`, `midx-uniform`,
-/// `midx-popularity`, `full`, `kernel`, `dns`. What follows a space does not count, so that
+/// `midx-popularity`, `full`, `kernel`, `dns`, `softmax`; `exact` is the truth that they are drawn against. What follows a space does not count, so that
 /// `midx K=64` has the colour of `midx`; any other name gets the one neutral accent.
 pub fn colour_of(series: &str) -> &'static str {
     match series.split(' ').next().unwrap_or(series) {
@@ -23,6 +23,8 @@ pub fn colour_of(series: &str) -> &'static str {
         "full" => "#8759e0",
         "kernel" => "#62912a",
         "dns" => "#a5674a",
+        "softmax" => "#b061c4",
+        "exact" => "#6b7684",
         _ => "#4a78b0",
     }
 }

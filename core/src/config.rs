@@ -91,6 +91,12 @@ pub enum Loss {
     Uniform,
     /// Sampled, negatives by popularity.
     Popularity,
+    /// Sampled, each negative the hardest of a few uniform draws (Zhang et al., 2013).
+    Dns,
+    /// Sampled, negatives by a quadratic kernel of the logit (Blanc and Rendle, 2018).
+    Kernel,
+    /// Sampled, negatives from the softmax itself: exact, and as dear as the full softmax.
+    Softmax,
     /// Sampled, negatives from the softmax itself by way of the index (theorem 4.1): exact, and as dear as
     /// the full softmax.
     Midx,
@@ -103,10 +109,13 @@ pub enum Loss {
 
 impl Loss {
     /// Every loss by the name that configuration files and the command line use.
-    pub const NAMED: [(&'static str, Self); 6] = [
+    pub const NAMED: [(&'static str, Self); 9] = [
         ("full", Self::Full),
         ("uniform", Self::Uniform),
         ("popularity", Self::Popularity),
+        ("dns", Self::Dns),
+        ("kernel", Self::Kernel),
+        ("softmax", Self::Softmax),
         ("midx", Self::Midx),
         ("midx-uniform", Self::MidxUniform),
         ("midx-popularity", Self::MidxPopularity),
@@ -178,6 +187,57 @@ pub enum Initialisation {
     PlusPlus,
 }
 
+/// What is known of the probabilities of dynamic negative sampling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DnsCorrection {
+    /// The order statistic of each item's rank, which takes the logits of all items.
+    #[default]
+    Exact,
+    /// Nothing, as published: the draws count as if they were uniform. Cheap, and no estimate of the softmax.
+    None,
+}
+
+/// A second proposal: `uniform=0.1` draws a tenth of the negatives uniformly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mix {
+    /// The second proposal.
+    pub with: Loss,
+    /// The probability that a negative comes from it.
+    pub share: f32,
+}
+
+impl std::str::FromStr for Mix {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let example = "give LOSS=SHARE, such as uniform=0.1";
+        let (name, share) =
+            text.split_once('=').ok_or_else(|| format!("`{text}` names no share; {example}"))?;
+        let (_, with) = Loss::NAMED
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| format!("`{name}` is no loss; {example}"))?;
+        let share = share.parse().map_err(|_| format!("`{share}` is no number; {example}"))?;
+        Ok(Self { with, share })
+    }
+}
+
+impl TryFrom<String> for Mix {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Mix> for String {
+    fn from(mix: Mix) -> Self {
+        format!("{}={}", mix.with.name(), mix.share)
+    }
+}
+
 /// The loss and its proposal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -210,6 +270,15 @@ pub struct LossConfig {
     pub first_iterations: u32,
     /// Iterations of k-means at each later refresh, which starts from the codewords in use.
     pub refresh_iterations: u32,
+    /// A second proposal that a share of the negatives comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
+    /// Uniform draws that the hardest is taken of, B.
+    pub dns_draws: usize,
+    /// What is known of the probabilities of such draws.
+    pub dns_correction: DnsCorrection,
+    /// Weight of the square in the kernel alpha o^2 + 1.
+    pub kernel_alpha: f32,
 }
 
 impl Default for LossConfig {
@@ -229,7 +298,43 @@ impl Default for LossConfig {
             refresh_steps: 0,
             first_iterations: 25,
             refresh_iterations: 3,
+            mix: None,
+            dns_draws: 5,
+            dns_correction: DnsCorrection::Exact,
+            kernel_alpha: 100.0,
         }
+    }
+}
+
+impl LossConfig {
+    /// The loss and the one it is mixed with.
+    pub fn parts(&self) -> impl Iterator<Item = Loss> {
+        std::iter::once(self.loss).chain(self.mix.map(|mix| mix.with))
+    }
+
+    fn validate_mix(&self) -> Result<()> {
+        let Some(mix) = self.mix else { return Ok(()) };
+        let wrong = |problem: String| Err(Error::setting("mix", problem));
+        if mix.with == Loss::Full {
+            return wrong(
+                "the full softmax draws nothing; mix with a sampled loss, such as uniform=0.1".into(),
+            );
+        }
+        if mix.with == self.loss {
+            return wrong(format!("{} is mixed with itself; leave it out", self.loss.name()));
+        }
+        if self.parts().all(Loss::indexed) {
+            return wrong(format!(
+                "{} and {} would need an index each; mix one of them with another kind, such as uniform=0.1",
+                self.loss.name(),
+                mix.with.name()
+            ));
+        }
+        // Written so that NaN fails.
+        if mix.share > 0.0 && mix.share < 1.0 {
+            return Ok(());
+        }
+        wrong(format!("a share of {} is outside of 0 to 1", mix.share))
     }
 }
 
@@ -386,7 +491,13 @@ impl Config {
                 ),
             ));
         }
-        if loss.loss.indexed() {
+        loss.validate_mix()?;
+        at_least_one("dns-draws", loss.dns_draws)?;
+        if loss.dns_draws > 64 {
+            return Err(Error::setting("dns-draws", format!("{} is outside of 1..=64", loss.dns_draws)));
+        }
+        within("kernel-alpha", loss.kernel_alpha, 1e-6..=1e6)?;
+        if loss.parts().any(Loss::indexed) {
             if !(2..=256).contains(&loss.codewords) {
                 return Err(Error::setting("codewords", format!("{} is outside of 2..=256", loss.codewords)));
             }

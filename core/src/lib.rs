@@ -3,12 +3,14 @@
 
 pub mod chart;
 pub mod checkpoint;
+pub mod compare;
 pub mod config;
 pub mod data;
 pub mod engine;
 mod error;
 pub mod evaluate;
 pub mod event;
+pub mod fidelity;
 pub mod file;
 pub mod kernels;
 pub mod metrics;

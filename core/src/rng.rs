@@ -21,6 +21,8 @@ pub enum Stream {
     Codewords = 5,
     /// Splits and the built-in set; `step` is the purpose.
     Data = 6,
+    /// Which of two mixed proposals a candidate comes from.
+    Mixture = 7,
 }
 
 /// The key of a run's random numbers.

@@ -53,7 +53,8 @@ pub struct Progress {
 ///
 /// Tensors: `encoder`, `encoder_bias`, `to_latent`, `to_latent_bias`, `to_hidden`, `to_hidden_bias` (dense
 /// decoder), `items`, `item_bias` (where trained); each with `.first` and `.second` for Adam's moments
-/// and, for the item tables, `.last_step`; the index in use as `index.*`.
+/// and, for the item tables, `.last_step`; the index in use as `index.*`, or the item rows that the proposal in use was made from as
+/// `proposal.rows`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// By name.

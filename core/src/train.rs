@@ -105,6 +105,9 @@ impl Trainer {
         if let (Some(proposal), Some((kept, moments))) = (&mut trainer.proposal, kept_index(state)?) {
             proposal.restore(&trainer.engine, kept, &moments)?;
         }
+        if let (Some(proposal), Some(rows)) = (&mut trainer.proposal, kept_rows(state)?) {
+            proposal.restore_snapshot(&trainer.engine, rows, &trainer.parameters.catalogue())?;
+        }
         trainer.losses_read = trainer.progress.step_in_epoch;
         Ok(trainer)
     }
@@ -237,6 +240,10 @@ impl Trainer {
             keep("aware", TensorData::U32(vec![kept.aware.into()]));
             keep("moments", TensorData::F32(moments));
         }
+        if let Some(rows) = self.proposal.as_ref().and_then(|p| p.snapshot()) {
+            let tensor = Tensor { shape: vec![rows.len()], data: TensorData::F32(rows.to_vec()) };
+            state.tensors.insert("proposal.rows".into(), tensor);
+        }
         Ok(state)
     }
 
@@ -250,6 +257,11 @@ impl Trainer {
             items: self.train.columns(),
             values: self.parameters.values(),
         }
+    }
+
+    /// The item vectors as they stand; shared with the run like [`Trainer::model`].
+    pub fn catalogue(&self) -> sampler::Catalogue {
+        self.parameters.catalogue()
     }
 
     fn shuffle(&mut self) {
@@ -271,7 +283,7 @@ impl Trainer {
             }
             steps => self.progress.step.is_multiple_of(u64::from(steps)),
         };
-        if !due && proposal.index().is_some() {
+        if !due && (proposal.index().is_some() || proposal.snapshot().is_some()) {
             return Ok(());
         }
         let start = Instant::now();
@@ -472,6 +484,14 @@ fn kept_index(state: &State) -> Result<Option<(Kept, Vec<f32>)>> {
         aware: integers("aware")?.first() == Some(&1),
     };
     Ok(Some((kept, numbers("moments")?)))
+}
+
+fn kept_rows(state: &State) -> Result<Option<&[f32]>> {
+    match state.tensors.get("proposal.rows").map(|tensor| &tensor.data) {
+        None => Ok(None),
+        Some(TensorData::F32(rows)) => Ok(Some(rows)),
+        Some(TensorData::U32(_)) => Err(Error::Data("tensor `proposal.rows` holds integers".into())),
+    }
 }
 
 /// Refuses a catalogue that the device cannot bind, with the arithmetic.

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod data;
+pub mod fidelity;
 pub mod train;
 pub mod use_model;
 
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use bench::BenchArgs;
 use data::DataCommand;
+use fidelity::{CompareArgs, FidelityArgs};
 use train::TrainArgs;
 use use_model::{EvaluateArgs, RecommendArgs, SimilarArgs};
 
@@ -50,6 +52,11 @@ pub enum Command {
     Data(DataCommand),
     /// List the engines of this machine, their limits, and which one `auto` takes.
     Engines(EnginesArgs),
+    /// How close samplers come to the softmax: divergences, gradients, cumulative curves; as tables, figures
+    /// and a report.
+    Fidelity(Box<FidelityArgs>),
+    /// Samplers side by side through training, from the same start on the same batches.
+    Compare(Box<CompareArgs>),
     /// Measure this machine: time of a step by kernel, an epoch by loss, loading, ranking.
     #[command(subcommand)]
     Bench(Box<BenchArgs>),

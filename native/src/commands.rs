@@ -1,9 +1,12 @@
 //! One file a command.
 
 pub mod bench;
+pub mod compare;
 pub mod data;
 pub mod engines;
 pub mod evaluate;
+pub mod fidelity;
 pub mod recommend;
+pub mod results;
 pub mod similar;
 pub mod train;

@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Some(Command::Similar(args)) => commands::similar::run(&args),
         Some(Command::Data(command)) => commands::data::run(&command),
         Some(Command::Engines(args)) => commands::engines::run(&args),
+        Some(Command::Fidelity(args)) => commands::fidelity::run(&args),
+        Some(Command::Compare(args)) => commands::compare::run(&args),
         Some(Command::Bench(command)) => commands::bench::run(&command),
     };
     match result {

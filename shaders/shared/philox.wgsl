@@ -4,6 +4,7 @@ const STREAM_INIT = 0u;
 const STREAM_DROPOUT = 1u;
 const STREAM_NOISE = 2u;
 const STREAM_NEGATIVES = 3u;
+const STREAM_MIXTURE = 7u;
 
 /// High half of a 32 x 32 bit product, from 16-bit halves: WGSL has no 64-bit integers.
 fn mul_high(a: u32, b: u32) -> u32 {

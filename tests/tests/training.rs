@@ -3,7 +3,7 @@
 use fastvae::{
     Error,
     config::{
-        CodewordWeights, Config, Decoder, DropoutOn, Loss, Partition, Quantisation, RowUpdates, Schedule,
+        CodewordWeights, Config, Decoder, DropoutOn, Loss, Mix, Partition, Quantisation, RowUpdates, Schedule,
     },
     data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
     engine::Engine,
@@ -83,6 +83,20 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
                 (c.loss.loss, c.loss.refresh_every) = (Loss::MidxUniform, 2);
             }),
         ),
+        (
+            "kernel, rare refresh, direct",
+            of(|c| {
+                (c.loss.loss, c.loss.refresh_every, c.model.decoder) = (Loss::Kernel, 2, Decoder::Direct);
+            }),
+        ),
+        (
+            "dns mixed with midx-uniform, two samples",
+            of(|c| {
+                (c.loss.loss, c.model.latent_samples) = (Loss::Dns, 2);
+                c.loss.mix = Some(Mix { with: Loss::MidxUniform, share: 0.5 });
+            }),
+        ),
+        ("softmax", of(|c| c.loss.loss = Loss::Softmax)),
     ]
 }
 

@@ -39,6 +39,7 @@ pub trait Kernel {
 #[derive(Default)]
 pub struct Recording {
     kernels: Vec<Box<dyn Kernel>>,
+    failure: std::cell::RefCell<Option<Error>>,
 }
 
 impl Recording {
@@ -50,6 +51,11 @@ impl Recording {
     /// Appends a kernel.
     pub fn push(&mut self, kernel: impl Kernel + 'static) {
         self.kernels.push(Box::new(kernel));
+    }
+
+    /// Notes that what should come here cannot be made; running the recording gives this error instead.
+    pub fn fail(&mut self, error: Error) {
+        self.failure.get_mut().get_or_insert(error);
     }
 
     /// The kernels in order.
@@ -129,6 +135,9 @@ impl Engine {
     /// # Errors
     /// [`Error::Shape`] before anything has run; [`Error::Device`] if the device was lost.
     pub fn run(&self, recording: &Recording) -> Result<()> {
+        if let Some(error) = recording.failure.take() {
+            return Err(error);
+        }
         for kernel in recording.kernels() {
             kernel.check()?;
         }

@@ -190,7 +190,8 @@ impl Kernel for MidxExactDraw {
     }
 }
 
-fn cumulate(terms: impl Iterator<Item = f32>, out: &mut [f32]) {
+/// Running sums.
+pub(super) fn cumulate(terms: impl Iterator<Item = f32>, out: &mut [f32]) {
     let mut sum = 0.0;
     for (out, term) in out.iter_mut().zip(terms) {
         sum += term;

@@ -1,11 +1,16 @@
 //! Proposals: where the negatives of the sampled softmax come from, and with what probability.
 //!
-//! A new proposal is one file here and one line in [`build`].
+//! A new proposal is one file here and one line in `one`.
 
 pub mod alias;
+mod dns;
+mod exact;
 pub mod index;
+mod logits;
 mod midx;
+mod mixture;
 mod popularity;
+mod quadratic;
 mod softmax;
 mod uniform;
 
@@ -18,9 +23,13 @@ use crate::{
     kernels::{Groups, ItemsOf},
     rng::Rng,
 };
+pub use dns::Dns;
+pub use exact::Softmax;
 pub use index::{IndexReport, MidxIndex};
 pub use midx::Midx;
+pub use mixture::Mixture;
 pub use popularity::{Popularity, item_weights};
+pub use quadratic::Quadratic;
 pub use softmax::SoftmaxMidx;
 pub use uniform::Uniform;
 
@@ -114,7 +123,10 @@ pub trait Proposal {
         catalogue: &'a Catalogue,
         rng: Rng,
         step: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>>;
+    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+        let _ = (engine, catalogue, rng, step);
+        Box::pin(async { Ok(None) })
+    }
 
     /// The index, for those that have one: checkpoints keep it.
     fn index(&self) -> Option<&MidxIndex> {
@@ -126,6 +138,19 @@ pub trait Proposal {
     /// # Errors
     /// If it does not fit.
     fn restore(&mut self, _engine: &Engine, _kept: index::Kept, _moments: &[f32]) -> Result<()> {
+        Ok(())
+    }
+
+    /// The item rows that a refresh has seen, for those that are defined by them: checkpoints keep them.
+    fn snapshot(&self) -> Option<&[f32]> {
+        None
+    }
+
+    /// Puts kept rows back.
+    ///
+    /// # Errors
+    /// If they do not fit the catalogue.
+    fn restore_snapshot(&mut self, _engine: &Engine, _rows: &[f32], _catalogue: &Catalogue) -> Result<()> {
         Ok(())
     }
 }
@@ -141,11 +166,28 @@ pub fn build(
     counts: &[u32],
     rows: usize,
 ) -> Result<Option<Box<dyn Proposal>>> {
+    let Some(first) = one(engine, config, config.loss, counts, rows)? else { return Ok(None) };
+    let Some(mix) = config.mix else { return Ok(Some(first)) };
+    let second = one(engine, config, mix.with, counts, rows)?;
+    Ok(second.map(|second| Box::new(Mixture::new(engine, first, second, mix.share)) as Box<dyn Proposal>))
+}
+
+/// The proposal of one loss, unmixed.
+fn one(
+    engine: &Engine,
+    config: &LossConfig,
+    loss: Loss,
+    counts: &[u32],
+    rows: usize,
+) -> Result<Option<Box<dyn Proposal>>> {
     let popular = || item_weights(counts, config.popularity);
-    Ok(Some(match config.loss {
+    Ok(Some(match loss {
         Loss::Full => return Ok(None),
         Loss::Uniform => Box::new(Uniform::new(engine, counts.len())?),
         Loss::Popularity => Box::new(Popularity::new(engine, &popular())?),
+        Loss::Softmax => Box::new(Softmax::new(engine, counts.len(), rows)?),
+        Loss::Dns => Box::new(Dns::new(engine, config, counts.len(), rows)?),
+        Loss::Kernel => Box::new(Quadratic::new(engine, config, counts.len(), rows)?),
         Loss::MidxUniform => Box::new(Midx::new(engine, config, counts, vec![1.0; counts.len()], rows)?),
         Loss::MidxPopularity => Box::new(Midx::new(engine, config, counts, popular(), rows)?),
         Loss::Midx => Box::new(SoftmaxMidx::new(engine, config, counts, rows)?),

@@ -1,12 +1,11 @@
 //! Items by how often they occur.
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, Proposal, Samples, alias, uniform::record_lookups};
+use super::{Draw, Proposal, Samples, alias, uniform::record_lookups};
 use crate::{
     Result,
     config::PopularityWeight,
     engine::{Buffer, Engine, Recording},
     kernels::{AliasTable, DrawStatic},
-    rng::Rng,
 };
 
 /// The weight of each item from its training count. Counts start at one here: an item that lost all its
@@ -61,15 +60,5 @@ impl Proposal for Popularity {
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
         record_lookups(recording, &self.log_q, draw, samples);
-    }
-
-    fn refresh<'a>(
-        &'a mut self,
-        _: &'a Engine,
-        _: &'a Catalogue,
-        _: Rng,
-        _: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
-        Box::pin(async { Ok(None) })
     }
 }

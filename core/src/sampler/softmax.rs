@@ -1,11 +1,13 @@
 //! The softmax itself, drawn by way of the index (paper, theorem 4.1): the truth, at the price of all logits.
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept};
+use super::{
+    Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept, logits::Logits,
+};
 use crate::{
-    Error, Result,
-    config::LossConfig,
+    Result,
+    config::{Loss, LossConfig},
     engine::{Buffer, Engine, Recording},
-    kernels::{MatMul, MidxExactCells, MidxExactDraw, SoftmaxLogQ, View},
+    kernels::{MidxExactCells, MidxExactDraw, SoftmaxLogQ},
     rng::Rng,
 };
 
@@ -16,9 +18,7 @@ pub struct SoftmaxMidx {
     /// Training interactions of each item.
     counts: Vec<u32>,
     index: Option<MidxIndex>,
-    catalogue: Option<Catalogue>,
-    /// R x M.
-    logits: Buffer<f32>,
+    logits: Logits,
     /// R x cells.
     sums: Buffer<f32>,
     /// R.
@@ -27,37 +27,21 @@ pub struct SoftmaxMidx {
     log_z: Buffer<f32>,
 }
 
-/// The most logits held at once: 1 GiB of them.
-const LOGITS: usize = 1 << 28;
-
 impl SoftmaxMidx {
     /// `rows` is the most query rows of a step.
     ///
     /// # Errors
-    /// [`Error::Setting`] where the logits of a step do not fit; [`Error::Device`] where the engine cannot hold
-    /// them.
+    /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the engine
+    /// cannot hold them.
     pub fn new(engine: &Engine, config: &LossConfig, counts: &[u32], rows: usize) -> Result<Self> {
         let items = counts.len();
-        if rows * items > LOGITS {
-            return Err(Error::setting(
-                "loss",
-                format!(
-                    "midx needs the logits of {rows} query rows x {items} items x 4 bytes = {} MiB at once, more than \
-                     {} MiB; take a --batch of at most {}, or midx-uniform or midx-popularity, which need no logits",
-                    rows * items / (1 << 18),
-                    LOGITS / (1 << 18),
-                    LOGITS / items,
-                ),
-            ));
-        }
         let (cells, _) = MidxIndex::capacity(config, items);
         Ok(Self {
             items,
             config: config.clone(),
             counts: counts.to_vec(),
             index: None,
-            catalogue: None,
-            logits: engine.zeros("logits of all items", rows * items)?,
+            logits: Logits::new(engine, Loss::Midx, items, rows)?,
             sums: engine.zeros("cell sums", rows * cells)?,
             top: engine.zeros("largest logits", rows)?,
             log_z: engine.zeros("log partition", rows)?,
@@ -67,24 +51,17 @@ impl SoftmaxMidx {
 
 impl Proposal for SoftmaxMidx {
     fn attach(&mut self, catalogue: &Catalogue) {
-        self.catalogue = Some(catalogue.clone());
+        self.logits.attach(catalogue);
     }
 
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let (Some(index), Some(catalogue)) = (&self.index, &self.catalogue) else { return };
-        let (rows, width, cells) = (draw.groups.rows(), catalogue.width, index.cells());
-        let mut product = MatMul::new(
-            rows,
-            self.items,
-            width,
-            View::rows(draw.queries, width),
-            View::rows(&catalogue.table, width).transposed(),
-            View::rows(&self.logits, self.items),
-        );
-        product.bias = catalogue.bias.clone();
-        recording.push(product);
+        let Some(index) = &self.index else { return };
+        let (rows, cells) = (draw.groups.rows(), index.cells());
+        if !self.logits.record(recording, draw) {
+            return;
+        }
         recording.push(MidxExactCells {
-            logits: self.logits.clone(),
+            logits: self.logits.values.clone(),
             rows,
             cells: cells.clone(),
             sums: self.sums.clone(),
@@ -93,7 +70,7 @@ impl Proposal for SoftmaxMidx {
         });
         recording.push(MidxExactDraw {
             groups: draw.groups,
-            logits: self.logits.clone(),
+            logits: self.logits.values.clone(),
             sums: self.sums.clone(),
             top: self.top.clone(),
             cells: cells.clone(),
@@ -107,7 +84,7 @@ impl Proposal for SoftmaxMidx {
         for (items, output) in draw.lookups(samples) {
             recording.push(SoftmaxLogQ {
                 groups: draw.groups,
-                logits: self.logits.clone(),
+                logits: self.logits.values.clone(),
                 catalogue: self.items,
                 log_z: self.log_z.clone(),
                 items,

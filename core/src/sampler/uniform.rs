@@ -1,11 +1,10 @@
 //! Every item alike.
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, Proposal, Samples};
+use super::{Draw, Proposal, Samples};
 use crate::{
     Result,
     engine::{Buffer, Engine, Recording},
     kernels::{DrawStatic, Lookup},
-    rng::Rng,
 };
 
 /// q(i) = 1 / M.
@@ -39,16 +38,6 @@ impl Proposal for Uniform {
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
         record_lookups(recording, &self.log_q, draw, samples);
-    }
-
-    fn refresh<'a>(
-        &'a mut self,
-        _: &'a Engine,
-        _: &'a Catalogue,
-        _: Rng,
-        _: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
-        Box::pin(async { Ok(None) })
     }
 }
 

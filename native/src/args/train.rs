@@ -176,6 +176,19 @@ pub struct LossArgs {
     /// Iterations of k-means at each later refresh.
     #[arg(long, value_name = "N")]
     pub refresh_iterations: Option<u32>,
+    /// A second loss and the share of negatives that come from it, such as uniform=0.1; log q is that of the
+    /// mixture.
+    #[arg(long, value_name = "LOSS=SHARE")]
+    pub mix: Option<String>,
+    /// Uniform draws that `dns` takes the hardest of.
+    #[arg(long, value_name = "B")]
+    pub dns_draws: Option<usize>,
+    /// Log q of `dns`: by the item's rank, which takes the logits of all items; or none, as published.
+    #[arg(long, value_parser = ["exact", "none"], value_name = "CORRECTION")]
+    pub dns_correction: Option<String>,
+    /// Alpha of `kernel`, which draws by alpha o^2 + 1.
+    #[arg(long, value_name = "ALPHA", value_parser = super::finite::<f32>)]
+    pub kernel_alpha: Option<f32>,
 }
 
 /// `[optimizer]`.

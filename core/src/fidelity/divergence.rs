@@ -1,0 +1,158 @@
+//! Exact divergences between a proposal and the softmax, and the bounds that the paper gives for them.
+
+use super::{Ready, Subject, subject::map};
+use crate::{Result, config::Loss};
+
+/// How far a proposal q is from the softmax p of one user. Sums over all items, in f64; nothing is sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Divergence {
+    /// `sum q ln(q / p)`, the paper's.
+    pub kl_qp: f64,
+    /// `sum p ln(p / q)`.
+    pub kl_pq: f64,
+    /// `1/2 sum |p - q|`.
+    pub total_variation: f64,
+    /// `1 / sum p^2 / q`: what a draw is worth, against one from p, in a self-normalised mean.
+    pub effective_sample_size: f64,
+    /// What the paper's theorem bounds `kl_qp` by: 5.3 for MIDX_Uni, 5.4 for MIDX_Pop; NaN elsewhere.
+    pub bound: f64,
+}
+
+/// The mean over users.
+pub fn mean(all: &[Divergence]) -> Divergence {
+    let of = |field: fn(&Divergence) -> f64| all.iter().map(field).sum::<f64>() / all.len().max(1) as f64;
+    Divergence {
+        kl_qp: of(|d| d.kl_qp),
+        kl_pq: of(|d| d.kl_pq),
+        total_variation: of(|d| d.total_variation),
+        effective_sample_size: of(|d| d.effective_sample_size),
+        bound: of(|d| d.bound),
+    }
+}
+
+/// Of each user.
+///
+/// # Errors
+/// If the engine is lost.
+pub async fn divergences(subject: &Subject<'_>, ready: &Ready) -> Result<Vec<Divergence>> {
+    let bound = Bound::of(subject, ready).await?;
+    let (items, mut all) = (subject.items(), Vec::with_capacity(subject.users()));
+    subject
+        .log_q_of_all(ready, &subject.queries, |start, log_q| {
+            all.extend(map(log_q.len() / items, |user| {
+                let mut one = compare(subject.log_p(start + user), &log_q[user * items..][..items]);
+                one.bound = bound.as_ref().map_or(f64::NAN, |bound| bound.at(subject.query(start + user)));
+                one
+            }));
+        })
+        .await?;
+    Ok(all)
+}
+
+fn compare(log_p: impl Iterator<Item = f64>, log_q: &[f32]) -> Divergence {
+    let (mut kl_qp, mut kl_pq, mut distance, mut square) = (0.0, 0.0, 0.0, 0.0);
+    for (log_p, &log_q) in log_p.zip(log_q) {
+        let log_q = f64::from(log_q);
+        let (p, q) = (log_p.exp(), log_q.exp());
+        if q > 0.0 {
+            kl_qp += q * (log_q - log_p);
+        }
+        if p > 0.0 {
+            kl_pq += p * (log_p - log_q);
+            square += (2.0 * log_p - log_q).exp();
+        }
+        distance += (p - q).abs();
+    }
+    Divergence {
+        kl_qp,
+        kl_pq,
+        total_variation: distance / 2.0,
+        effective_sample_size: 1.0 / square,
+        bound: f64::NAN,
+    }
+}
+
+/// Theorems 5.3 and 5.4. With the logit `o_i = z . q_i + b_i` and a proposal `q(i) ~ exp(z . a_i + w_i)`, ln(p / q)
+/// of an item is `z . r_i + d_i` and a constant, `r_i = q_i - a_i` and `d_i = b_i - w_i`, so that
+/// `KL(q | p) <= 2 C |z| + max d - min d` with C the largest `|r_i|`. For MIDX_Uni all d are equal, for MIDX_Pop
+/// they are `- ln pop(i)`; for an index that has gone stale they also hold what has become of the biases.
+struct Bound {
+    /// C.
+    residual: f64,
+    /// max d - min d.
+    spread: f64,
+}
+
+impl Bound {
+    /// Found by asking the proposal for its log q under unit queries, whatever its codebooks look like: the
+    /// answers give each r_i and d_i up to a shift that all items share and that cancels from p / q. Residuals
+    /// are centred, which those of k-means are anyway.
+    async fn of(subject: &Subject<'_>, ready: &Ready) -> Result<Option<Self>> {
+        let config = &ready.sampler.config;
+        let applies = matches!(config.loss, Loss::MidxUniform | Loss::MidxPopularity);
+        if !applies || config.mix.is_some() || config.share > 1 {
+            return Ok(None);
+        }
+        let (items, width, engine) = (subject.items(), subject.catalogue.width, subject.engine);
+        let table = engine.read_range(&subject.catalogue.table, 0..items * width).await?;
+        let bias = match &subject.catalogue.bias {
+            Some(bias) => engine.read_range(bias, 0..items).await?,
+            None => vec![0.0; items],
+        };
+        let mut weights = Vec::new();
+        subject.log_q_of_all(ready, &vec![0.0; width], |_, log_q| weights.extend_from_slice(log_q)).await?;
+        let differences = || bias.iter().zip(&weights).map(|(b, w)| f64::from(*b) - f64::from(*w));
+        let spread =
+            differences().fold(f64::NEG_INFINITY, f64::max) - differences().fold(f64::INFINITY, f64::min);
+        let mut unit = vec![0.0; width * width];
+        unit.iter_mut().step_by(width + 1).for_each(|one| *one = 1.0);
+        let mut squares = vec![0.0f64; items];
+        let mut residuals = vec![0.0f64; items];
+        subject
+            .log_q_of_all(ready, &unit, |start, log_q| {
+                for (at, log_q) in log_q.chunks_exact(items).enumerate() {
+                    for (item, residual) in residuals.iter_mut().enumerate() {
+                        let approximation = f64::from(log_q[item]) - f64::from(weights[item]);
+                        *residual = f64::from(table[item * width + start + at]) - approximation;
+                    }
+                    let mean = residuals.iter().sum::<f64>() / items as f64;
+                    for (square, residual) in squares.iter_mut().zip(&residuals) {
+                        *square += (residual - mean).powi(2);
+                    }
+                }
+            })
+            .await?;
+        let residual = squares.iter().copied().fold(0.0, f64::max).sqrt();
+        Ok(Some(Self { residual, spread }))
+    }
+
+    fn at(&self, query: &[f32]) -> f64 {
+        let norm = query.iter().map(|&z| f64::from(z).powi(2)).sum::<f64>().sqrt();
+        2.0 * self.residual * norm + self.spread
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divergences_by_hand() {
+        let p: [f64; 2] = [0.75, 0.25];
+        let q: [f64; 2] = [0.5, 0.5];
+        let log_q: Vec<f32> = q.iter().map(|q| q.ln() as f32).collect();
+        let got = compare(p.iter().map(|p| p.ln()), &log_q);
+        let near = |got: f64, want: f64| assert!((got - want).abs() < 1e-6, "{got} and not {want}");
+        near(got.kl_qp, 0.5 * (0.5f64 / 0.75).ln() + 0.5 * (0.5f64 / 0.25).ln());
+        near(got.kl_pq, 0.75 * (0.75f64 / 0.5).ln() + 0.25 * (0.25f64 / 0.5).ln());
+        near(got.total_variation, 0.25);
+        near(got.effective_sample_size, 1.0 / (0.75 * 0.75 / 0.5 + 0.25 * 0.25 / 0.5));
+    }
+
+    #[test]
+    fn what_a_proposal_never_draws_makes_it_worth_nothing() {
+        let got = compare([0.5f64.ln(), 0.5f64.ln()].into_iter(), &[0.0, f32::NEG_INFINITY]);
+        assert_eq!((got.effective_sample_size, got.kl_pq), (0.0, f64::INFINITY));
+        assert!((got.kl_qp - 2f64.ln()).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,221 @@
+//! Users of a model: their queries, and the softmax that proposals are measured against.
+
+use crate::{
+    Result,
+    config::Quantisation,
+    data::Csr,
+    engine::{Buffer, Engine, Recording, parallel},
+    kernels::{Groups, MatMul, View},
+    model::{Activations, Batch, Mode, Model},
+    rng::Rng,
+    sampler::{self, Catalogue, Draw, Proposal, Samples},
+};
+
+use super::Sampler;
+
+/// Logits and lookups made at once.
+const AT_ONCE: usize = 1 << 22;
+
+/// Some users of a model.
+pub struct Subject<'a> {
+    /// Where the model is.
+    pub engine: &'a Engine,
+    /// Item vectors, shared with the model.
+    pub catalogue: Catalogue,
+    /// What is known of each user, N rows.
+    pub histories: Csr,
+    /// The mean code of each user, decoded: N x width.
+    pub queries: Vec<f32>,
+    /// N x M.
+    pub logits: Vec<f32>,
+    /// `ln sum exp o` of each user, N.
+    pub log_z: Vec<f64>,
+}
+
+impl<'a> Subject<'a> {
+    /// Runs the users' histories through the model, without dropout or noise, and all items past them.
+    ///
+    /// # Errors
+    /// If the engine cannot hold a piece of it, or is lost.
+    pub async fn new(
+        engine: &'a Engine,
+        model: &Model,
+        catalogue: Catalogue,
+        histories: Csr,
+    ) -> Result<Self> {
+        let (users, items, width) = (histories.rows(), catalogue.items, catalogue.width);
+        let piece = piece(items, users);
+        let starts: Vec<usize> = (0..users).step_by(piece).collect();
+        let entries_of = |start: usize| {
+            (histories.offsets()[(start + piece).min(users)] - histories.offsets()[start]) as usize
+        };
+        let entries = starts.iter().map(|&start| entries_of(start)).max().unwrap_or(0);
+        let forward = Activations::new(engine, &model.config, piece, entries, 1)?;
+        let offsets: Buffer<u32> = engine.zeros("history offsets", piece + 1)?;
+        let seen: Buffer<u32> = engine.zeros("history items", entries.max(1))?;
+        let scores: Buffer<f32> = engine.zeros("logits", piece * items)?;
+        let (mut queries, mut logits) =
+            (Vec::with_capacity(users * width), Vec::with_capacity(users * items));
+        for start in starts {
+            let count = piece.min(users - start);
+            let first = histories.offsets()[start];
+            let local: Vec<u32> =
+                histories.offsets()[start..=start + count].iter().map(|offset| offset - first).collect();
+            let end = local[count] as usize;
+            engine.write(&offsets, 0, &local);
+            engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end]);
+            let batch = Batch {
+                offsets: offsets.clone(),
+                items: seen.clone(),
+                // Training alone asks which row an entry belongs to.
+                rows: seen.clone(),
+                users: count,
+                entries: end,
+            };
+            let mut recording = Recording::new();
+            forward.record(&mut recording, &model.config, model.values(), &batch, 1, &Mode::Rank);
+            let mut product = MatMul::new(
+                count,
+                items,
+                width,
+                View::rows(forward.queries(), width),
+                View::rows(&catalogue.table, width).transposed(),
+                View::rows(&scores, items),
+            );
+            product.bias = catalogue.bias.clone();
+            recording.push(product);
+            engine.run(&recording)?;
+            queries.extend(engine.read_range(forward.queries(), 0..count * width).await?);
+            logits.extend(engine.read_range(&scores, 0..count * items).await?);
+        }
+        let log_z = logits.chunks_exact(items).map(log_sum_exp).collect();
+        Ok(Self { engine, catalogue, histories, queries, logits, log_z })
+    }
+
+    /// Users, N.
+    pub fn users(&self) -> usize {
+        self.log_z.len()
+    }
+
+    /// Items, M.
+    pub fn items(&self) -> usize {
+        self.catalogue.items
+    }
+
+    /// Query of a user.
+    pub fn query(&self, user: usize) -> &[f32] {
+        &self.queries[user * self.catalogue.width..][..self.catalogue.width]
+    }
+
+    /// ln of the softmax of a user.
+    pub fn log_p(&self, user: usize) -> impl Iterator<Item = f64> + '_ {
+        let log_z = self.log_z[user];
+        self.logits[user * self.items()..][..self.items()].iter().map(move |&o| f64::from(o) - log_z)
+    }
+
+    /// Builds a proposal for these items as they are now, and for these users where it goes by what queries
+    /// there are. `counts` are the training interactions of each item.
+    ///
+    /// # Errors
+    /// If the settings cannot work, or the engine cannot hold it.
+    pub async fn prepare(&self, sampler: &Sampler, counts: &[u32], seed: u64) -> Result<Option<Ready>> {
+        let rows = piece(self.items(), self.users());
+        let Some(mut proposal) = sampler::build(self.engine, &sampler.config, counts, rows)? else {
+            return Ok(None);
+        };
+        proposal.attach(&self.catalogue);
+        proposal.refresh(self.engine, &self.catalogue, Rng::new(seed), 0).await?;
+        if sampler.config.quantisation != Quantisation::Product {
+            let queries = self.engine.upload("queries", &self.queries)?;
+            let mut recording = Recording::new();
+            proposal.observe(&mut recording, &queries, self.users());
+            self.engine.run(&recording)?;
+            proposal.refresh(self.engine, &self.catalogue, Rng::new(seed), 1).await?;
+        }
+        Ok(Some(Ready { sampler: sampler.clone(), proposal, rng: Rng::new(seed), rows }))
+    }
+
+    /// log q of every item for queries, `queries x M` values, a piece at a time to `see`, which gets the number
+    /// of the first query of the piece and the values.
+    ///
+    /// # Errors
+    /// If the engine is lost.
+    pub async fn log_q_of_all(
+        &self,
+        ready: &Ready,
+        queries: &[f32],
+        mut see: impl FnMut(usize, &[f32]),
+    ) -> Result<()> {
+        let (items, width) = (self.items(), self.catalogue.width);
+        let count = queries.len() / width;
+        let most = ready.rows.min(count);
+        let each: Vec<u32> = (0..most * items).map(|e| (e % items) as u32).collect();
+        let rows: Vec<u32> = (0..most * items).map(|e| (e / items) as u32).collect();
+        let (each, rows) =
+            (self.engine.upload("all items", &each)?, self.engine.upload("rows of all items", &rows)?);
+        let input = self.engine.zeros("queries", most * width)?;
+        let groups = ready.groups(most, ready.sampler.config.negatives);
+        let samples = Samples {
+            negatives: self.engine.zeros("negatives", groups.total())?,
+            negative_log_q: self.engine.zeros("log q of negatives", groups.total())?,
+            positive_log_q: self.engine.zeros("log q of all items", most * items)?,
+        };
+        for start in (0..count).step_by(most) {
+            let users = most.min(count - start);
+            self.engine.write(&input, 0, &queries[start * width..][..users * width]);
+            let draw = Draw {
+                queries: &input,
+                groups: ready.groups(users, groups.candidates),
+                batch_items: &each,
+                batch_rows: &rows,
+                entries: users * items,
+                rng: ready.rng,
+                step: 0,
+            };
+            let mut recording = Recording::new();
+            ready.proposal.record(&mut recording, &draw, &samples);
+            self.engine.run(&recording)?;
+            see(start, &self.engine.read_range(&samples.positive_log_q, 0..users * items).await?);
+        }
+        Ok(())
+    }
+}
+
+/// A proposal that is built and can be asked.
+pub struct Ready {
+    /// Its settings.
+    pub sampler: Sampler,
+    /// Itself.
+    pub proposal: Box<dyn Proposal>,
+    /// Its random numbers.
+    pub rng: Rng,
+    /// The most query rows of a step.
+    pub rows: usize,
+}
+
+impl Ready {
+    /// Users side by side, with the sampler's sharing.
+    pub fn groups(&self, users: usize, candidates: usize) -> Groups {
+        Groups { batch: users, samples: 1, share: self.sampler.config.share, candidates }
+    }
+}
+
+/// Users whose logits make a piece.
+fn piece(items: usize, users: usize) -> usize {
+    (AT_ONCE / items.max(1)).clamp(1, 256).min(users.max(1))
+}
+
+fn log_sum_exp(logits: &[f32]) -> f64 {
+    let top = logits.iter().fold(f64::NEG_INFINITY, |top, &o| top.max(f64::from(o)));
+    top + logits.iter().map(|&o| (f64::from(o) - top).exp()).sum::<f64>().ln()
+}
+
+/// `body` of every index, on threads, in order.
+pub(super) fn map<T: Clone + Default + Send>(
+    count: usize,
+    body: impl Fn(usize) -> T + Sync + Send,
+) -> Vec<T> {
+    let mut results = vec![T::default(); count];
+    parallel::for_each_chunk(&mut results, 1, |index, result| result[0] = body(index));
+    results
+}

@@ -1,0 +1,122 @@
+//! Two proposals mixed: each slot takes the candidate of the second with probability `share`, and log q is
+//! that of the mixture.
+
+use super::groups::Groups;
+use crate::{
+    Result,
+    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    rng::{Rng, Stream, unit},
+    simd,
+};
+use fastvae_shaders::{mixture, mixture_log_q};
+
+/// Replaces candidates of the first proposal by those of the second, each slot on its own account.
+pub struct MixNegatives {
+    /// Who sees which candidates.
+    pub groups: Groups,
+    /// Probability of the second proposal.
+    pub share: f32,
+    /// The run's random numbers.
+    pub rng: Rng,
+    /// Step of the run.
+    pub step: u32,
+    /// Candidates of the second proposal, groups x C.
+    pub second: Buffer<u32>,
+    /// In: candidates of the first; out: of the mixture. Groups x C.
+    pub negatives: Buffer<u32>,
+}
+
+impl Kernel for MixNegatives {
+    fn name(&self) -> &'static str {
+        "mixture"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.second, self.groups.total())?;
+        expect_len(self.name(), &self.negatives, self.groups.total())
+    }
+
+    fn cpu(&self) {
+        let (groups, second) = (self.groups, self.second.read());
+        let mut negatives = self.negatives.write();
+        parallel::for_each_chunk(&mut negatives[..groups.total()], groups.candidates, |group, slots| {
+            let rows = groups.rows_of(group);
+            for (slot, item) in slots.iter_mut().enumerate() {
+                let row = rows.start + slot % rows.len();
+                let word = self.rng.block(Stream::Mixture, self.step, row as u32, slot as u32)[0];
+                if unit(word) < self.share {
+                    *item = second[group * groups.candidates + slot];
+                }
+            }
+        });
+    }
+
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let groups = self.groups;
+        calls.dispatch(
+            mixture::Params {
+                batch: groups.batch as u32,
+                share: groups.share as u32,
+                candidates: groups.candidates as u32,
+                total: groups.total() as u32,
+                probability: self.share,
+                key_low: self.rng.key()[0],
+                key_high: self.rng.key()[1],
+                step: self.step,
+            },
+            mixture::Bindings { second: &self.second, negatives: &self.negatives },
+            gpu::Work::Threads(groups.total()),
+        );
+    }
+}
+
+/// `ln((1 - share) exp(first) + share exp(second))`, in place of the first.
+pub struct MixLogQ {
+    /// How many values.
+    pub len: usize,
+    /// Probability of the second proposal.
+    pub share: f32,
+    /// log q under the second proposal, `len`.
+    pub second: Buffer<f32>,
+    /// In: log q under the first; out: under the mixture. `len`.
+    pub output: Buffer<f32>,
+}
+
+impl Kernel for MixLogQ {
+    fn name(&self) -> &'static str {
+        "mixture_log_q"
+    }
+
+    fn check(&self) -> Result<()> {
+        expect_len(self.name(), &self.second, self.len)?;
+        expect_len(self.name(), &self.output, self.len)
+    }
+
+    fn cpu(&self) {
+        const PIECE: usize = 4096;
+        let (keep, share) = ((1.0 - self.share).ln(), self.share.ln());
+        let (second, mut output) = (self.second.read(), self.output.write());
+        parallel::for_each_chunk(&mut output[..self.len], PIECE, |piece, output| {
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    for (output, &second) in output.iter_mut().zip(&second[piece * PIECE..]) {
+                        *output = simd::log_add_exp(*output + keep, second + share);
+                    }
+                },
+            );
+        });
+    }
+
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        calls.dispatch(
+            mixture_log_q::Params {
+                total: self.len as u32,
+                keep: (1.0 - self.share).ln(),
+                share: self.share.ln(),
+            },
+            mixture_log_q::Bindings { second: &self.second, output: &self.output },
+            gpu::Work::Threads(self.len),
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! Dynamic negative sampling (Zhang et al., 2013): the hardest of B uniform draws.
+//!
+//! Its true proposal probability is an order statistic of the item's rank (see [`DnsLogQ`]), and ranks take the
+//! logits of all items: exact correction costs what the full softmax does. As published, the hardest draws are
+//! taken as they come, without a correction: a heuristic that costs B inner products a candidate and does not
+//! estimate the softmax's gradient, whatever the number of negatives. [`DnsCorrection`] chooses.
+
+use super::{Catalogue, Draw, Proposal, Samples, logits::Logits, uniform::record_lookups};
+use crate::{
+    Result,
+    config::{DnsCorrection, Loss, LossConfig},
+    engine::{Buffer, Engine, Recording},
+    kernels::{DnsDraw, DnsLogQ, Scores},
+};
+
+/// q(i) = ((M - r_i)^B - (M - r_i - 1)^B) / M^B with r_i items above i.
+pub struct Dns {
+    draws: usize,
+    way: Way,
+    catalogue: Option<Catalogue>,
+    items: usize,
+}
+
+/// How log q is given.
+enum Way {
+    Exact(Logits),
+    /// A constant, M.
+    None(Buffer<f32>),
+}
+
+impl Dns {
+    /// `rows` is the most query rows of a step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the
+    /// engine cannot hold them.
+    pub fn new(engine: &Engine, config: &LossConfig, items: usize, rows: usize) -> Result<Self> {
+        let way = match config.dns_correction {
+            DnsCorrection::Exact => Way::Exact(Logits::new(engine, Loss::Dns, items, rows)?),
+            DnsCorrection::None => {
+                Way::None(engine.upload("uniform log q", &vec![-(items as f64).ln() as f32; items])?)
+            }
+        };
+        Ok(Self { draws: config.dns_draws, way, catalogue: None, items })
+    }
+}
+
+impl Proposal for Dns {
+    fn attach(&mut self, catalogue: &Catalogue) {
+        self.catalogue = Some(catalogue.clone());
+        if let Way::Exact(logits) = &mut self.way {
+            logits.attach(catalogue);
+        }
+    }
+
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
+        let Some(catalogue) = &self.catalogue else { return };
+        let scores = match &self.way {
+            Way::Exact(logits) => {
+                logits.record(recording, draw);
+                Scores::Logits(logits.values.clone())
+            }
+            Way::None(_) => Scores::Rows {
+                queries: draw.queries.clone(),
+                table: catalogue.table.clone(),
+                bias: catalogue.bias.clone(),
+                width: catalogue.width,
+            },
+        };
+        recording.push(DnsDraw {
+            groups: draw.groups,
+            items: self.items,
+            draws: self.draws,
+            scores,
+            rng: draw.rng,
+            step: draw.step,
+            negatives: negatives.clone(),
+        });
+    }
+
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+        match &self.way {
+            Way::Exact(logits) => recording.push(DnsLogQ {
+                groups: draw.groups,
+                logits: logits.values.clone(),
+                catalogue: self.items,
+                draws: self.draws,
+                lookups: draw.lookups(samples).map(|(items, output)| (items, output.clone())),
+            }),
+            Way::None(constant) => record_lookups(recording, constant, draw, samples),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The logits of all items for every query row, for the proposals that cannot do without.
+
+use super::{Catalogue, Draw};
+use crate::{
+    Error, Result,
+    config::Loss,
+    engine::{Buffer, Engine, Recording},
+    kernels::{MatMul, View},
+};
+
+/// The most logits held at once: 1 GiB of them.
+const MOST: usize = 1 << 28;
+
+/// Room for the logits of a step.
+pub(super) struct Logits {
+    /// R x M.
+    pub values: Buffer<f32>,
+    /// M.
+    pub items: usize,
+    catalogue: Option<Catalogue>,
+}
+
+impl Logits {
+    /// `rows` is the most query rows of a step.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where the logits of a step do not fit; [`Error::Device`] where the engine cannot hold
+    /// them.
+    pub fn new(engine: &Engine, loss: Loss, items: usize, rows: usize) -> Result<Self> {
+        if rows * items > MOST {
+            return Err(Error::setting(
+                "loss",
+                format!(
+                    "{} needs the logits of {rows} query rows x {items} items x 4 bytes = {} MiB at once, more than \
+                     {} MiB; take a --batch of at most {}, or midx-uniform or midx-popularity, which need no logits",
+                    loss.name(),
+                    rows * items / (1 << 18),
+                    MOST / (1 << 18),
+                    MOST / items,
+                ),
+            ));
+        }
+        Ok(Self { values: engine.zeros("logits of all items", rows * items)?, items, catalogue: None })
+    }
+
+    /// The item vectors that later steps will meet.
+    pub fn attach(&mut self, catalogue: &Catalogue) {
+        self.catalogue = Some(catalogue.clone());
+    }
+
+    /// Appends their product with the queries; `false` before the item vectors are known.
+    pub fn record(&self, recording: &mut Recording, draw: &Draw<'_>) -> bool {
+        let Some(catalogue) = &self.catalogue else { return false };
+        let width = catalogue.width;
+        let mut product = MatMul::new(
+            draw.groups.rows(),
+            self.items,
+            width,
+            View::rows(draw.queries, width),
+            View::rows(&catalogue.table, width).transposed(),
+            View::rows(&self.values, self.items),
+        );
+        product.bias = catalogue.bias.clone();
+        recording.push(product);
+        true
+    }
+}

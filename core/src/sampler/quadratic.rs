@@ -1,0 +1,206 @@
+//! The quadratic kernel as a proposal (Blanc and Rendle, 2018), its tree built anew at every refresh.
+//!
+//! Between refreshes the tree goes stale, and stays an exact proposal: q is defined by the item rows as they
+//! were when it was built, which it keeps.
+
+use super::{Catalogue, Draw, IndexReport, LocalFuture, Proposal, Samples};
+use crate::{
+    Error, Result,
+    config::LossConfig,
+    engine::{Buffer, Engine, Recording, parallel},
+    kernels::{QuadraticDraw, QuadraticLogQ, QuadraticNormalise, QuadraticTree},
+    rng::Rng,
+    simd,
+};
+
+/// The most memory that a tree may take: 2 GiB.
+const MOST_BYTES: usize = 2 << 30;
+
+/// q(i) ~ alpha o_i^2 + 1.
+pub struct Quadratic {
+    items: usize,
+    alpha: f32,
+    tree: Option<QuadraticTree>,
+    /// The rows that the tree was built from, M x W: a checkpoint keeps them.
+    rows: Vec<f32>,
+    /// R.
+    log_z: Buffer<f32>,
+}
+
+impl Quadratic {
+    /// For `items` vectors of `width`; `rows` is the most query rows of a step.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where the engine cannot hold a number a row.
+    pub fn new(engine: &Engine, config: &LossConfig, items: usize, rows: usize) -> Result<Self> {
+        let log_z = engine.zeros("log partition", rows)?;
+        Ok(Self { items, alpha: config.kernel_alpha, tree: None, rows: Vec::new(), log_z })
+    }
+
+    /// Sums up the rows that are kept, leaves first.
+    fn build(&mut self, engine: &Engine, has_bias: bool) -> Result<()> {
+        let (items, width) = (self.items, self.rows.len() / self.items);
+        let shape = shape(items, width)?;
+        let node = QuadraticTree::node(width);
+        let mut nodes = vec![0.0f32; 2 * shape.leaves * node];
+        let (inner, leaves) = nodes.split_at_mut(shape.leaves * node);
+        let rows = &self.rows;
+        parallel::for_each_chunk(leaves, node, |leaf, sum| {
+            simd::dispatch(
+                #[inline(always)]
+                || {
+                    for item in (leaf * shape.leaf).min(items)..((leaf + 1) * shape.leaf).min(items) {
+                        add_square(&rows[item * width..][..width], sum);
+                    }
+                },
+            );
+        });
+        let mut below: &[f32] = leaves;
+        let mut rest = inner;
+        while rest.len() > node {
+            // A level is as long as all levels above it and the unused place 0.
+            let half = rest.len() / 2;
+            let (above, level) = std::mem::take(&mut rest).split_at_mut(half);
+            parallel::for_each_chunk(level, node, |at, sum| {
+                let (left, right) = below[2 * at * node..][..2 * node].split_at(node);
+                for ((sum, left), right) in sum.iter_mut().zip(left).zip(right) {
+                    *sum = left + right;
+                }
+            });
+            (rest, below) = (above, &*level);
+        }
+        match &self.tree {
+            Some(tree) => {
+                engine.write(&tree.nodes, 0, &nodes);
+                engine.write(&tree.rows, 0, &self.rows);
+            }
+            None => {
+                self.tree = Some(QuadraticTree {
+                    nodes: engine.upload("kernel tree", &nodes)?,
+                    rows: engine.upload("kernel rows", &self.rows)?,
+                    leaves: shape.leaves,
+                    leaf: shape.leaf,
+                    items,
+                    width,
+                    has_bias,
+                    alpha: self.alpha,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a catalogue is cut.
+struct Shape {
+    leaves: usize,
+    leaf: usize,
+}
+
+/// Leaves of at most W items, so that looking through one costs no more than weighing a node, and all nodes
+/// together take about as many numbers as W tables of the items' size over W: between 1 and 2 times M W.
+fn shape(items: usize, width: usize) -> Result<Shape> {
+    let leaves = items.div_ceil(width).next_power_of_two();
+    let node = QuadraticTree::node(width);
+    let bytes = 4 * (2 * leaves * node + items * width);
+    if bytes > MOST_BYTES {
+        return Err(Error::setting(
+            "loss",
+            format!(
+                "kernel needs {} nodes x {node} numbers for its tree and {items} x {width} for the rows of its leaves, \
+                 {} MiB in all and more than {} MiB; --decoder direct or a smaller --hidden has narrower item rows, and \
+                 midx-uniform or midx-popularity need no tree",
+                2 * leaves,
+                bytes >> 20,
+                MOST_BYTES >> 20,
+            ),
+        ));
+    }
+    Ok(Shape { leaves, leaf: items.div_ceil(leaves) })
+}
+
+/// Adds q q' to an upper triangle by rows, elements off the diagonal doubled.
+#[inline(always)]
+fn add_square(row: &[f32], mut triangle: &mut [f32]) {
+    for (at, &q) in row.iter().enumerate() {
+        let (line, rest) = std::mem::take(&mut triangle).split_at_mut(row.len() - at);
+        line[0] += q * q;
+        simd::axpy(2.0 * q, &row[at + 1..], &mut line[1..]);
+        triangle = rest;
+    }
+}
+
+impl Proposal for Quadratic {
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
+        let Some(tree) = &self.tree else { return };
+        recording.push(QuadraticNormalise {
+            queries: draw.queries.clone(),
+            rows: draw.groups.rows(),
+            tree: tree.clone(),
+            log_z: self.log_z.clone(),
+        });
+        recording.push(QuadraticDraw {
+            groups: draw.groups,
+            queries: draw.queries.clone(),
+            tree: tree.clone(),
+            rng: draw.rng,
+            step: draw.step,
+            negatives: negatives.clone(),
+        });
+    }
+
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+        let Some(tree) = &self.tree else { return };
+        for (items, output) in draw.lookups(samples) {
+            recording.push(QuadraticLogQ {
+                groups: draw.groups,
+                queries: draw.queries.clone(),
+                tree: tree.clone(),
+                log_z: self.log_z.clone(),
+                items,
+                output: output.clone(),
+            });
+        }
+    }
+
+    fn refresh<'a>(
+        &'a mut self,
+        engine: &'a Engine,
+        catalogue: &'a Catalogue,
+        _: Rng,
+        _: u32,
+    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+        Box::pin(async move {
+            let (items, width) = (catalogue.items, catalogue.width);
+            shape(items, width + usize::from(catalogue.bias.is_some()))?;
+            let table = engine.read_range(&catalogue.table, 0..items * width).await?;
+            self.rows = match &catalogue.bias {
+                None => table,
+                Some(bias) => {
+                    let bias = engine.read_range(bias, 0..items).await?;
+                    let rows = table.chunks_exact(width).zip(&bias);
+                    rows.flat_map(|(row, bias)| row.iter().chain([bias])).copied().collect()
+                }
+            };
+            self.build(engine, catalogue.bias.is_some())?;
+            Ok(None)
+        })
+    }
+
+    fn snapshot(&self) -> Option<&[f32]> {
+        self.tree.as_ref().map(|_| self.rows.as_slice())
+    }
+
+    fn restore_snapshot(&mut self, engine: &Engine, rows: &[f32], catalogue: &Catalogue) -> Result<()> {
+        let width = catalogue.width + usize::from(catalogue.bias.is_some());
+        if rows.len() != self.items * width {
+            return Err(Error::Data(format!(
+                "the kept rows of the kernel's tree are {} numbers, and {} items x {width} were expected",
+                rows.len(),
+                self.items
+            )));
+        }
+        self.rows = rows.to_vec();
+        self.build(engine, catalogue.bias.is_some())
+    }
+}

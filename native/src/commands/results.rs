@@ -1,0 +1,45 @@
+//! The folder that measurements are written to.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use fastvae::{Error, Result, file};
+
+/// A folder for results, there and writable.
+pub struct Results(PathBuf);
+
+impl Results {
+    /// `out`, or `KIND-DATA` where it is not given.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is a file; [`Error::Io`] if it cannot be made.
+    pub fn create(out: Option<&Path>, kind: &str, data: &str) -> Result<Self> {
+        let folder = out.map_or_else(
+            || {
+                let plain = |c: char| if c.is_alphanumeric() || c == '.' { c } else { '-' };
+                PathBuf::from(format!("{kind}-{}", data.chars().map(plain).collect::<String>()))
+            },
+            Path::to_owned,
+        );
+        if folder.exists() && !folder.is_dir() {
+            return Err(Error::setting("out", format!("{} is a file; give a folder", folder.display())));
+        }
+        fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, error))?;
+        Ok(Self(folder))
+    }
+
+    /// Writes one of the results, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+        file::write(&self.0.join(name), text.as_bytes())
+    }
+
+    /// Where to look.
+    pub fn told(&self) -> String {
+        format!("report: {}\n", self.0.join("report.html").display())
+    }
+}

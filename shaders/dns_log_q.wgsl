@@ -1,0 +1,90 @@
+// log q of items under dynamic negative sampling: with a items ranking at or below an item, the largest of B
+// uniform draws is that item with probability (a^B - (a - 1)^B) / M^B. Under a group, the mixture
+// ln sum over rows g of (drawn_g / C) exp(log q_g).
+//
+// Work per thread: one item, whose rank is counted over all M. Grid: linear, total threads.
+
+#import "shared/grid.wgsl"
+#import "shared/groups.wgsl"
+#import "shared/numbers.wgsl"
+
+struct Params {
+    batch: u32,
+    share: u32,
+    candidates: u32,
+    /// M.
+    catalogue: u32,
+    /// E where items are the batch's entries, for each sample; 0 where they are candidates.
+    entries: u32,
+    /// Outputs: groups * candidates, or samples * entries.
+    total: u32,
+    /// B.
+    draws: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>; // R x M
+@group(0) @binding(2) var<storage, read> items: array<u32>; // groups x C, or E
+@group(0) @binding(3) var<storage, read> rows: array<u32>; // E: batch row of each entry
+@group(0) @binding(4) var<storage, read_write> output: array<f32>; // total
+
+fn log_q(row: u32, item: u32) -> f32 {
+    let start = row * params.catalogue;
+    let logit = logits[start + item];
+    var above = 0u;
+    for (var i = 0u; i < params.catalogue; i++) {
+        let other = logits[start + i];
+        above += select(0u, 1u, other > logit || (other == logit && i < item));
+    }
+    let a = f32(params.catalogue - above);
+    // The geometric sum of ((a - 1) / a)^j: nothing cancels.
+    let ratio = (a - 1.0) / a;
+    var sum = 0.0;
+    for (var i = 0u; i < params.draws; i++) {
+        sum = sum * ratio + 1.0;
+    }
+    let m = f32(params.catalogue);
+    return f32(params.draws - 1u) * log(a / m) - log(m) + log(sum);
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_group(group, groups) * 64u + local;
+    if at >= params.total {
+        return;
+    }
+    var item = 0u;
+    var which = 0u;
+    if params.entries == 0u {
+        item = items[at];
+        which = at / params.candidates;
+    } else {
+        let entry = at % params.entries;
+        item = items[entry];
+        which = group_of_row(at / params.entries * params.batch + rows[entry]);
+    }
+    let members = rows_of_group(which);
+    var value = log_q(members.x, item);
+    if members.y > 1u {
+        // Of more rows than candidates the last draw nothing, and must not set the scale either. The running
+        // sum follows its maximum, so that each rank is counted once.
+        let drawing = min(members.y, params.candidates);
+        var top = value;
+        var sum = 0.0;
+        for (var i = 0u; i < drawing; i++) {
+            if i > 0u {
+                value = log_q(members.x + i, item);
+            }
+            let larger = max(top, value);
+            let drawn = f32((params.candidates + members.y - 1u - i) / members.y);
+            sum = sum * exp_below(top - larger) + drawn / f32(params.candidates) * exp_below(value - larger);
+            top = larger;
+        }
+        value = top + log(sum);
+    }
+    output[at] = value;
+}

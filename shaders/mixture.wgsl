@@ -1,0 +1,43 @@
+// Two proposals mixed: each slot takes the candidate of the second with the given probability.
+//
+// Work per thread: one candidate. Grid: linear, groups * candidates threads.
+
+#import "shared/grid.wgsl"
+#import "shared/groups.wgsl"
+#import "shared/philox.wgsl"
+
+struct Params {
+    batch: u32,
+    share: u32,
+    candidates: u32,
+    /// groups * candidates.
+    total: u32,
+    /// Of the second proposal.
+    probability: f32,
+    key_low: u32,
+    key_high: u32,
+    step: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> second: array<u32>; // groups x candidates
+@group(0) @binding(2) var<storage, read_write> negatives: array<u32>; // groups x candidates
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_group(group, groups) * 64u + local;
+    if at >= params.total {
+        return;
+    }
+    let slot = at % params.candidates;
+    let rows = rows_of_group(at / params.candidates);
+    let seed = vec2<u32>(params.key_low, params.key_high);
+    let words = philox(seed, STREAM_MIXTURE, params.step, rows.x + slot % rows.y, slot);
+    if unit(words.x) < params.probability {
+        negatives[at] = second[at];
+    }
+}

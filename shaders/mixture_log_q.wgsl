@@ -1,0 +1,35 @@
+// log q of two proposals mixed: output = ln((1 - share) exp(output) + share exp(second)).
+//
+// Work per thread: one value. Grid: linear, total threads.
+
+#import "shared/grid.wgsl"
+#import "shared/numbers.wgsl"
+
+struct Params {
+    total: u32,
+    /// ln(1 - share).
+    keep: f32,
+    /// ln share.
+    share: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> second: array<f32>; // total
+@group(0) @binding(2) var<storage, read_write> output: array<f32>; // total
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_group(group, groups) * 256u + local;
+    if i >= params.total {
+        return;
+    }
+    // The first may give an item no probability at all; the second then decides alone.
+    let a = max(output[i], LOWEST) + params.keep;
+    let b = max(second[i], LOWEST) + params.share;
+    let top = max(a, b);
+    output[i] = top + log(exp_below(a - top) + exp_below(b - top));
+}

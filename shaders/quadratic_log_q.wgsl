@@ -1,0 +1,81 @@
+// log q of items under the quadratic kernel (Blanc and Rendle, 2018), log q_g = ln(alpha o^2 + 1) - log_z_g,
+// under their group's mixture: ln sum over rows g of (drawn_g / C) exp(log q_g).
+//
+// Work per thread: one item. Grid: linear, total threads.
+
+#import "shared/grid.wgsl"
+#import "shared/groups.wgsl"
+#import "shared/numbers.wgsl"
+
+struct Params {
+    batch: u32,
+    share: u32,
+    candidates: u32,
+    /// E where items are the batch's entries, for each sample; 0 where they are candidates.
+    entries: u32,
+    /// Outputs: groups * candidates, or samples * entries.
+    total: u32,
+    /// W: of an item row, with its bias.
+    width: u32,
+    has_bias: u32,
+    alpha: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> queries: array<f32>; // R x (W - has_bias)
+@group(0) @binding(2) var<storage, read> table: array<f32>; // M x W
+@group(0) @binding(3) var<storage, read> log_z: array<f32>; // R
+@group(0) @binding(4) var<storage, read> items: array<u32>; // groups x C, or E
+@group(0) @binding(5) var<storage, read> rows: array<u32>; // E: batch row of each entry
+@group(0) @binding(6) var<storage, read_write> output: array<f32>; // total
+
+fn log_q(row: u32, item: u32) -> f32 {
+    let width = params.width - params.has_bias;
+    var logit = 0.0;
+    for (var i = 0u; i < width; i++) {
+        logit += queries[row * width + i] * table[item * params.width + i];
+    }
+    if params.has_bias != 0u {
+        logit += table[item * params.width + width];
+    }
+    return log(params.alpha * logit * logit + 1.0) - log_z[row];
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_group(group, groups) * 64u + local;
+    if at >= params.total {
+        return;
+    }
+    var item = 0u;
+    var which = 0u;
+    if params.entries == 0u {
+        item = items[at];
+        which = at / params.candidates;
+    } else {
+        let entry = at % params.entries;
+        item = items[entry];
+        which = group_of_row(at / params.entries * params.batch + rows[entry]);
+    }
+    let members = rows_of_group(which);
+    var value = log_q(members.x, item);
+    if members.y > 1u {
+        // Of more rows than candidates the last draw nothing, and must not set the scale either.
+        let drawing = min(members.y, params.candidates);
+        var top = value;
+        for (var i = 1u; i < drawing; i++) {
+            top = max(top, log_q(members.x + i, item));
+        }
+        var sum = 0.0;
+        for (var i = 0u; i < drawing; i++) {
+            let drawn = (params.candidates + members.y - 1u - i) / members.y;
+            sum += f32(drawn) / f32(params.candidates) * exp_below(log_q(members.x + i, item) - top);
+        }
+        value = top + log(sum);
+    }
+    output[at] = value;
+}

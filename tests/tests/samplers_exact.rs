@@ -1,0 +1,340 @@
+//! The proposals that need no index (softmax, dns, kernel) and mixtures: log q against enumeration, draws
+//! against log q, what importance weights must average to, independence, and odd catalogues, on both engines.
+
+use fastvae::config::{DnsCorrection, Loss, LossConfig, Mix, PopularityWeight};
+use tests::{
+    Proposals, assert_close,
+    device::numbers,
+    engines, fixture,
+    fixtures::PROPOSALS,
+    proposal::{Case, normalised},
+    statistics::{assert_drawn_from, histogram},
+};
+
+const CANDIDATES: usize = 3000;
+
+fn config(loss: Loss) -> LossConfig {
+    LossConfig { loss, negatives: CANDIDATES, codewords: 6, ..LossConfig::default() }
+}
+
+fn mixed(loss: Loss, with: Loss, share: f32) -> LossConfig {
+    LossConfig { mix: Some(Mix { with, share }), ..config(loss) }
+}
+
+/// Every proposal of this file by name.
+fn proposals() -> Vec<(&'static str, LossConfig)> {
+    vec![
+        ("softmax", config(Loss::Softmax)),
+        ("dns", config(Loss::Dns)),
+        ("dns of 9", LossConfig { dns_draws: 9, ..config(Loss::Dns) }),
+        ("kernel", config(Loss::Kernel)),
+        ("kernel, alpha 2", LossConfig { kernel_alpha: 2.0, ..config(Loss::Kernel) }),
+        ("midx-popularity with uniform", mixed(Loss::MidxPopularity, Loss::Uniform, 0.1)),
+        ("popularity with softmax", mixed(Loss::Popularity, Loss::Softmax, 0.5)),
+        ("kernel with midx", mixed(Loss::Kernel, Loss::Midx, 0.3)),
+        ("dns with kernel", mixed(Loss::Dns, Loss::Kernel, 0.75)),
+    ]
+}
+
+fn case(users: usize, items: usize, width: usize) -> Case {
+    Case {
+        queries: numbers(1, users * width),
+        table: numbers(2, items * width),
+        bias: Some(numbers(4, items)),
+        width,
+        counts: (0..items as u32).map(|i| i * i % 97).collect(),
+        seed: 11,
+        step: 7,
+    }
+}
+
+/// log q of one user by enumeration; MIDX variants are checked elsewhere.
+fn truth(loss: Loss, config: &LossConfig, case: &Case, user: usize) -> Option<Vec<f64>> {
+    let (logits, items) = (case.logits(user), case.items());
+    Some(match loss {
+        Loss::Softmax | Loss::Midx => normalised(&logits),
+        Loss::Uniform => vec![-(items as f64).ln(); items],
+        Loss::Popularity => {
+            assert_eq!(config.popularity, PopularityWeight::Log);
+            normalised(&case.counts.iter().map(|&c| f64::from(c.max(1)).ln_1p().ln()).collect::<Vec<_>>())
+        }
+        Loss::Kernel => {
+            let alpha = f64::from(config.kernel_alpha);
+            normalised(&logits.iter().map(|o| (alpha * o * o + 1.0).ln()).collect::<Vec<_>>())
+        }
+        Loss::Dns => {
+            let (m, b) = (items as f64, config.dns_draws as i32);
+            let rank = |item: usize| {
+                let above = |&other: &usize| {
+                    logits[other] > logits[item] || (logits[other] == logits[item] && other < item)
+                };
+                (0..items).filter(above).count() as f64
+            };
+            (0..items)
+                .map(|item| {
+                    let at_or_below = m - rank(item);
+                    ((at_or_below / m).powi(b) - ((at_or_below - 1.0) / m).powi(b)).ln()
+                })
+                .collect()
+        }
+        _ => return None,
+    })
+}
+
+/// The mixture of the users of a group, and of the two proposals.
+fn truth_of_group(config: &LossConfig, case: &Case, user: usize) -> Option<Vec<f64>> {
+    let first = user / config.share * config.share;
+    let members: Vec<usize> = (first..(first + config.share).min(case.users())).collect();
+    let mut q = vec![0.0; case.items()];
+    for (at, &member) in members.iter().enumerate() {
+        let drawn = (config.negatives + members.len() - 1 - at) / members.len();
+        let weight = drawn as f64 / config.negatives as f64;
+        let share = config.mix.map_or(0.0, |mix| f64::from(mix.share));
+        let parts = [(config.loss, 1.0 - share), (config.mix.map_or(config.loss, |mix| mix.with), share)];
+        for (loss, share) in parts.into_iter().filter(|(_, share)| *share > 0.0) {
+            for (q, log_q) in q.iter_mut().zip(truth(loss, config, case, member)?) {
+                *q += weight * share * log_q.exp();
+            }
+        }
+    }
+    Some(q.into_iter().map(f64::ln).collect())
+}
+
+#[test]
+fn log_q_is_that_of_enumeration_and_draws_follow_it() {
+    // A width of 9 makes leaves of 10 items for the kernel: 300 items are a tree of five levels.
+    let case = case(4, 300, 9);
+    for engine in engines() {
+        for (name, config) in proposals() {
+            for share in [1, 3] {
+                let config = LossConfig { share, ..config.clone() };
+                let name = format!("{name}, share {share}, {}", engine.describe());
+                let sampled = case.sample(engine, &config);
+                for user in 0..case.users() {
+                    let log_q = &sampled.log_q[user * 300..][..300];
+                    let probabilities: Vec<f64> = log_q.iter().map(|&q| f64::from(q).exp()).collect();
+                    let total: f64 = probabilities.iter().sum();
+                    assert!(
+                        (total - 1.0).abs() <= 1e-5,
+                        "{name}: probabilities of user {user} sum to {total}"
+                    );
+                    if let Some(want) = truth_of_group(&config, &case, user) {
+                        assert_close(&name, log_q, &want, 2e-4, 1e-4);
+                    }
+                    let group = user / share;
+                    let drawn = &sampled.negatives[group * CANDIDATES..][..CANDIDATES];
+                    assert_drawn_from(&name, &histogram(drawn.iter().copied(), 300), &probabilities);
+                    let own = &sampled.negative_log_q[group * CANDIDATES..][..CANDIDATES];
+                    let want: Vec<f32> = drawn.iter().map(|&item| log_q[item as usize]).collect();
+                    assert_close(&format!("{name}: log q of candidates"), own, &want, 1e-4, 1e-5);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn log_q_agrees_with_the_fixtures() {
+    for file in PROPOSALS {
+        let truth: Proposals = fixture(file);
+        let case = Case {
+            queries: truth.queries.f32(),
+            table: truth.q.f32(),
+            bias: None,
+            width: truth.hidden,
+            counts: truth.counts.clone(),
+            seed: 1,
+            step: 1,
+        };
+        for engine in engines() {
+            for (loss, want) in [(Loss::Softmax, &truth.log_q.softmax), (Loss::Kernel, &truth.log_q.kernel)] {
+                let sampled = case.sample(engine, &LossConfig { negatives: 8, ..config(loss) });
+                assert_close(&format!("{file}, {loss:?}"), &sampled.log_q, &want.data, 1e-4, 2e-4);
+            }
+        }
+    }
+}
+
+/// `E[exp(o_j - log q_j)]` is the partition function, whatever the proposal.
+#[test]
+fn importance_weights_average_to_the_partition_function() {
+    let case = case(3, 300, 9);
+    for engine in engines() {
+        for (name, config) in proposals() {
+            let sampled = case.sample(engine, &config);
+            for user in 0..case.users() {
+                let logits = case.logits(user);
+                let log_p = normalised(&logits);
+                let log_z = logits[0] - log_p[0];
+                let drawn = &sampled.negatives[user * CANDIDATES..][..CANDIDATES];
+                let log_q = &sampled.negative_log_q[user * CANDIDATES..][..CANDIDATES];
+                let weights = drawn.iter().zip(log_q);
+                let mean =
+                    weights.map(|(&j, &q)| (logits[j as usize] - f64::from(q) - log_z).exp()).sum::<f64>()
+                        / CANDIDATES as f64;
+                let all = &sampled.log_q[user * 300..][..300];
+                let square: f64 = log_p.iter().zip(all).map(|(p, &q)| (2.0 * p - f64::from(q)).exp()).sum();
+                let sigma = ((square - 1.0).max(0.0) / CANDIDATES as f64).sqrt();
+                assert!(
+                    (mean - 1.0).abs() <= 5.0 * sigma + 1e-4,
+                    "{name}, user {user}, {}: mean weight {mean}, sigma {sigma}",
+                    engine.describe()
+                );
+            }
+        }
+    }
+}
+
+/// Pairs of draws fall into pairs of classes as independent draws do.
+#[test]
+fn draws_of_slots_users_and_steps_are_independent() {
+    const CLASSES: usize = 4;
+    // Two users with one query: nothing but the random numbers tells them apart.
+    let mut case = case(2, 300, 9);
+    let (first, second) = case.queries.split_at_mut(9);
+    second.copy_from_slice(first);
+    for engine in engines() {
+        for (name, config) in proposals() {
+            let now = case.sample(engine, &config);
+            let later = Case { step: 8, ..case.clone() }.sample(engine, &config);
+            let q: Vec<f64> = now.log_q[..300].iter().map(|&q| f64::from(q).exp()).collect();
+            let mut class = vec![0; 300];
+            let mut order: Vec<usize> = (0..300).collect();
+            order.sort_by(|&a, &b| q[b].total_cmp(&q[a]));
+            let (mut mass, mut masses) = (0.0, vec![0.0; CLASSES]);
+            for item in order {
+                class[item] = ((mass * CLASSES as f64) as usize).min(CLASSES - 1);
+                masses[class[item]] += q[item];
+                mass += q[item];
+            }
+            let expected: Vec<f64> = (0..CLASSES * CLASSES)
+                .map(|pair| masses[pair / CLASSES] * masses[pair % CLASSES] / mass / mass)
+                .collect();
+            let own = &now.negatives[..CANDIDATES];
+            for (what, other) in [
+                ("slots", &[&own[1..], &own[..1]].concat()[..]),
+                ("distant slots", &[&own[64..], &own[..64]].concat()[..]),
+                ("users", &now.negatives[CANDIDATES..]),
+                ("steps", &later.negatives[..CANDIDATES]),
+            ] {
+                let pair = |(&a, &b): (&u32, &u32)| (class[a as usize] * CLASSES + class[b as usize]) as u32;
+                let counts = histogram(own.iter().zip(other).map(pair), CLASSES * CLASSES);
+                assert_drawn_from(
+                    &format!("{name}, pairs of {what}, {}", engine.describe()),
+                    &counts,
+                    &expected,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn odd_catalogues_still_make_proposals() {
+    let alike =
+        |items: usize| Case { table: [0.5f32, -0.25, 1.0].repeat(items), bias: None, ..case(3, items, 3) };
+    // Largest logit of each user exactly 80 in size.
+    let mut huge = case(3, 345, 7);
+    huge.bias = None;
+    for user in 0..3 {
+        let largest = huge.logits(user).iter().fold(0.0f64, |top, o| top.max(o.abs()));
+        huge.queries[user * 7..][..7].iter_mut().for_each(|z| *z *= (80.0 / largest) as f32);
+    }
+    let zero_counts = Case { counts: vec![0; 130], ..case(3, 130, 5) };
+    for engine in engines() {
+        for (what, case) in [
+            ("one item", case(3, 1, 3)),
+            ("two items", case(3, 2, 3)),
+            ("seven items", case(3, 7, 3)),
+            ("all rows alike", alike(257)),
+            ("huge logits", huge.clone()),
+            ("no counts", zero_counts.clone()),
+        ] {
+            let items = case.items();
+            for (name, config) in proposals() {
+                if items < 6 && config.parts().any(Loss::indexed) {
+                    continue;
+                }
+                let name = format!("{what}, {name}, {}", engine.describe());
+                let sampled = case.sample(engine, &LossConfig { negatives: 1500, ..config.clone() });
+                for user in 0..case.users() {
+                    let log_q = &sampled.log_q[user * items..][..items];
+                    let q: Vec<f64> = log_q.iter().map(|&q| f64::from(q).exp()).collect();
+                    let total: f64 = q.iter().sum();
+                    // Codeword scores of ten times the usual size carry ten times the rounding.
+                    let tolerance = if what == "huge logits" { 1e-4 } else { 1e-5 };
+                    assert!((total - 1.0).abs() <= tolerance, "{name}: user {user} sums to {total}");
+                    let drawn = &sampled.negatives[user * 1500..][..1500];
+                    assert!(drawn.iter().all(|&item| (item as usize) < items), "{name}");
+                    if q.iter().filter(|&&q| q > 0.01).count() >= 2 {
+                        assert_drawn_from(&name, &histogram(drawn.iter().copied(), items), &q);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Static proposals are integers all through; the others may fall to the neighbour where a random number lies
+/// within rounding of an edge.
+#[test]
+fn engines_draw_the_same_items() {
+    let case = case(4, 300, 9);
+    let engines = engines();
+    let mut all = proposals();
+    all.push(("uniform with popularity", mixed(Loss::Uniform, Loss::Popularity, 0.4)));
+    for (name, config) in all {
+        let want = case.sample(engines[0], &config).negatives;
+        for engine in &engines[1..] {
+            let got = case.sample(engine, &config).negatives;
+            let other = got.iter().zip(&want).filter(|(a, b)| a != b).count();
+            let fixed = config.parts().all(|loss| matches!(loss, Loss::Uniform | Loss::Popularity));
+            let most = if fixed { 0 } else { want.len() / 500 };
+            assert!(other <= most, "{name}: {other} of {} draws differ", want.len());
+            println!("{name}: {other} of {} draws differ between engines", want.len());
+        }
+    }
+}
+
+#[test]
+fn dns_as_published_draws_the_same_and_claims_nothing() {
+    let case = case(3, 300, 9);
+    for engine in engines() {
+        let exact = case.sample(engine, &config(Loss::Dns));
+        let plain = LossConfig { dns_correction: DnsCorrection::None, ..config(Loss::Dns) };
+        let plain = case.sample(engine, &plain);
+        assert!(plain.log_q.iter().all(|&q| (f64::from(q) + 300f64.ln()).abs() < 1e-5));
+        // Inner products made one by one and by the matrix product round differently.
+        let other = exact.negatives.iter().zip(&plain.negatives).filter(|(a, b)| a != b).count();
+        assert!(other <= exact.negatives.len() / 500, "{other} draws differ, {}", engine.describe());
+    }
+}
+
+#[test]
+fn what_cannot_fit_is_refused_with_the_arithmetic() {
+    let engine = engines()[0];
+    let counts = vec![1; 1_500_000];
+    let refusal = |config: LossConfig| {
+        let built = fastvae::sampler::build(engine, &config, &counts, 256);
+        built.err().expect("a gigabyte of logits is refused").to_string()
+    };
+    for loss in [Loss::Softmax, Loss::Dns, Loss::Midx] {
+        let message = refusal(config(loss));
+        let all = [loss.name(), "256 query rows x 1500000 items x 4 bytes = 1464 MiB", "at most 178"];
+        assert!(all.iter().all(|part| message.contains(part)), "{message}");
+    }
+    // The tree of the kernel for rows of 500 numbers is refused when it is to be built.
+    let items = 1_500_000;
+    let catalogue = fastvae::sampler::Catalogue {
+        table: engine.zeros("no item rows", 0).expect("nothing"),
+        bias: None,
+        items,
+        width: 500,
+    };
+    let mut proposal = fastvae::sampler::build(engine, &config(Loss::Kernel), &counts, 1)
+        .expect("builds")
+        .expect("is a proposal");
+    let refresh = proposal.refresh(engine, &catalogue, fastvae::rng::Rng::new(0), 0);
+    let message = pollster::block_on(refresh).expect_err("6 GB are refused").to_string();
+    assert!(message.contains("8192 nodes x 125250 numbers") && message.contains("6775 MiB"), "{message}");
+}
