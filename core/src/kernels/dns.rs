@@ -203,7 +203,12 @@ impl Kernel for DnsLogQ {
             order_statistic(items - above, items, self.draws)
         };
         for (of, output) in &self.lookups {
-            of.fill(&self.groups, output, |group| group, |&group, item| self.groups.mix(group, |row| log_q(row, item)));
+            of.fill(
+                &self.groups,
+                output,
+                |group| group,
+                |&group, item| self.groups.mix(group, |row| log_q(row, item)),
+            );
         }
     }
 

@@ -296,10 +296,15 @@ impl Kernel for MidxOccupiedLogQ {
         let log_q = |row: usize, list: &[u32]| {
             list.iter().map(|&column| scores[row * width + column as usize]).sum::<f32>() - log_z[row]
         };
-        self.items.fill(&groups, &self.output, |group, item| {
-            let list = &codes[cell_of[item as usize] as usize * (m + 1)..][1..=m];
-            item_log_weights[item as usize] + groups.mix(group, |row| log_q(row, list))
-        });
+        self.items.fill(
+            &groups,
+            &self.output,
+            |group| group,
+            |&group, item| {
+                let list = &codes[cell_of[item as usize] as usize * (m + 1)..][1..=m];
+                item_log_weights[item as usize] + groups.mix(group, |row| log_q(row, list))
+            },
+        );
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {

@@ -347,7 +347,12 @@ impl Kernel for QuadraticLogQ {
         let log_q = |row: usize, item: u32| {
             self.tree.log_kernel(&rows, item as usize, &queries[row * width..][..width]) - log_z[row]
         };
-        self.items.fill(&self.groups, &self.output, |group| group, |&group, item| self.groups.mix(group, |row| log_q(row, item)));
+        self.items.fill(
+            &self.groups,
+            &self.output,
+            |group| group,
+            |&group, item| self.groups.mix(group, |row| log_q(row, item)),
+        );
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
