@@ -93,7 +93,7 @@ mod tests {
         let problem = |texts: &[&str]| {
             Sampler::parse_all(texts, &LossConfig::default()).expect_err("accepted").to_string()
         };
-        assert!(problem(&["midx-unifrom"]).contains("`midx-unifrom` is no loss; there are full, uniform"));
+        assert!(problem(&["midx-unified"]).contains("`midx-unified` is no loss; there are full, uniform"));
         assert!(problem(&["midx:codewords"]).contains("write it as codewords=64"));
         assert!(problem(&["midx:codeword=3"]).contains("codeword"));
         assert!(problem(&["midx:codewords=many"]).contains("many"));
