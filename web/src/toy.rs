@@ -1,7 +1,7 @@
 //! A small catalogue to look at: films of the built-in set, as points of a plane in which every genre has a direction.
 //!
-//! Trained vectors cannot be drawn; these can. The first half of a vector holds the plane's horizontal coordinate, the
-//! second half the vertical one, so that the two codebooks of an index cut the plane into a grid.
+//! Trained vectors cannot be drawn; these can. The first half of a vector holds the plane's vertical coordinate, the
+//! second half the horizontal one, so that the two codebooks of an index cut the plane into rows and columns.
 
 use std::f32::consts::TAU;
 
@@ -77,7 +77,7 @@ impl Toy {
     /// Where a film lies in the plane.
     pub fn place(&self, item: usize) -> (f32, f32) {
         let vector = self.vector(item);
-        (vector[0], vector[self.dim / 2])
+        (vector[self.dim / 2], vector[0])
     }
 
     /// The logits of all films.
@@ -98,14 +98,14 @@ pub fn vector(item: u32, dim: usize, seed: u32) -> Vec<f32> {
     let [turn, length] = normal_pair(words[0], words[1]);
     let (turn, length) = (angle(item % GENRES as u32) + 0.2 * turn, (0.85 + 0.25 * length).max(0.25));
     let mut vector = noise(rng, VECTORS, item, dim, 0.3);
-    (vector[0], vector[dim / 2]) = (length * turn.cos(), length * turn.sin());
+    (vector[dim / 2], vector[0]) = (length * turn.cos(), length * turn.sin());
     vector
 }
 
 /// The query of a taste: a point of the plane, and chance in the other dimensions.
 pub fn query(taste: (f32, f32), dim: usize, seed: u32) -> Vec<f32> {
     let mut query = noise(Rng::new(seed.into()), QUERY, 0, dim, 0.7);
-    (query[0], query[dim / 2]) = taste;
+    (query[dim / 2], query[0]) = taste;
     query
 }
 
@@ -122,7 +122,7 @@ pub fn logits(items: u32, taste: (f32, f32), seed: u32) -> Vec<f32> {
     (0..items)
         .map(|item| {
             let vector = vector(item, 2, seed);
-            vector[0] * taste.0 + vector[1] * taste.1
+            vector[0] * taste.1 + vector[1] * taste.0
         })
         .collect()
 }
@@ -142,7 +142,7 @@ mod tests {
         let (small, large) = (Toy::new(12, 2, 3).unwrap(), Toy::new(300, 2, 3).unwrap());
         assert_eq!((small.len(), large.len()), (12, 300));
         assert_eq!(small.vectors, large.vectors[..24]);
-        assert_eq!(large.logits(&[1.0, -0.5]), logits(300, (1.0, -0.5), 3));
+        assert_eq!(large.logits(&query((1.0, -0.5), 2, 3)), logits(300, (1.0, -0.5), 3));
         let wide = Toy::new(12, 8, 3).unwrap();
         assert_eq!(
             (0..12).map(|i| wide.place(i)).collect::<Vec<_>>(),

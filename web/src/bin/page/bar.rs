@@ -103,7 +103,7 @@ fn bar(parameters: &Parameters) -> String {
     html.push_str(&button("part", PART, "Part of a step", "small"));
     html.push_str(&button("step", STEP, "Step", "small"));
     html.push_str(&button("reset", RESET, "Start over", "small"));
-    html.push_str("<span class=\"current\" data-part=\"current\"></span></div><div class=\"group\">");
+    html.push_str("</div><div class=\"group\">");
     if parameters.shows("speed") {
         html.push_str(&format!(
             "<label>Speed <select data-act=\"speed\" data-part=\"speed\">{}</select></label>",
@@ -136,7 +136,7 @@ fn bar(parameters: &Parameters) -> String {
         );
     }
     html.push_str(
-        "</div><div class=\"told\"><span class=\"badge\"><b data-part=\"badge-name\">Engine</b> \
+        "</div><div class=\"told\"><span class=\"current\" data-part=\"current\"></span><span class=\"badge\"><b data-part=\"badge-name\">Engine</b> \
          <span data-part=\"badge-reason\">loading</span></span>\
          <span class=\"status\" data-part=\"status\" role=\"status\"></span></div></div>",
     );

@@ -43,7 +43,8 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
             .map(|&place| {
                 sum += order[next..place].iter().map(|&item| log_q[item].exp()).sum::<f64>();
                 next = place;
-                sum
+                // Rounding must not make more of it than there is.
+                f64::min(sum, 1.0)
             })
             .collect()
     };

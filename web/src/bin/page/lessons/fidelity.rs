@@ -99,6 +99,18 @@ impl Fidelity {
     }
 
     fn ask(&mut self, context: &mut Context<'_>) {
+        self.ask_with(context, CODEWORDS[self.codewords]);
+    }
+
+    /// Asks for a number of codewords that the chart by codewords has not yet.
+    fn sweep(&mut self, context: &mut Context<'_>) {
+        let known = |k: u32| self.by_codewords.iter().any(|(known, ..)| *known == k);
+        if let Some(&missing) = CODEWORDS.iter().find(|&&k| !known(k)) {
+            self.ask_with(context, missing);
+        }
+    }
+
+    fn ask_with(&mut self, context: &mut Context<'_>, codewords: u32) {
         if !self.started {
             return;
         }
@@ -114,7 +126,7 @@ impl Fidelity {
             index_epoch: epoch.saturating_sub(self.late),
             user: self.user,
             samplers: samplers::ALL.iter().map(|(_, loss)| *loss).collect(),
-            codewords: CODEWORDS[self.codewords],
+            codewords,
             seed: context.parameters.seed,
         }));
     }
@@ -204,9 +216,9 @@ impl Fidelity {
                 "<tr><th scope=\"row\"><span class=\"dot s-{name}\"></span>{}</th><td class=\"num\">{}</td>\
                  <td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"wide\">{fifths}</td></tr>",
                 samplers::title(one.sampler),
-                digits(one.divergence),
+                nats(one.divergence),
                 one.bound.map_or("–".into(), |bound| format!("≤ {}", digits(bound))),
-                digits(one.reverse),
+                nats(one.reverse),
             );
         }
         html + "</tbody></table>"
@@ -225,10 +237,10 @@ impl Lesson for Fidelity {
     fn html(&self, parameters: &Parameters) -> String {
         let text = |html: &str| if parameters.shows("text") { html.to_owned() } else { String::new() };
         let formula = if parameters.shows("formula") {
-            "<div class=\"formula\"><math display=\"block\"><mi>KL</mi><mo>(</mo><msub><mi>q</mi><mtext>uni</mtext></msub>\
-             <mo>‖</mo><mtext>softmax</mtext><mo>)</mo><mo>≤</mo><mn>2</mn><mo>·</mo><munder><mi>max</mi><mi>i</mi></munder>\
-             <mo>‖</mo><msub><mover><mi>q</mi><mo>~</mo></mover><mi>i</mi></msub><mo>‖</mo><mo>·</mo><mo>‖</mo>\
-             <msub><mi>z</mi><mi>u</mi></msub><mo>‖</mo></math></div>"
+            "<div class=\"formula\"><math display=\"block\"><mi>KL</mi><mo stretchy=\"false\">(</mo><msub><mi>q</mi><mtext>uni</mtext></msub>\
+             <mo stretchy=\"false\">‖</mo><mtext>softmax</mtext><mo stretchy=\"false\">)</mo><mo>≤</mo><mn>2</mn><mo>·</mo><munder><mi>max</mi><mi>i</mi></munder>\
+             <mo stretchy=\"false\">‖</mo><msub><mover><mi>q</mi><mo>~</mo></mover><mi>i</mi></msub><mo stretchy=\"false\">‖</mo><mo>·</mo><mo stretchy=\"false\">‖</mo>\
+             <msub><mi>z</mi><mi>u</mi></msub><mo stretchy=\"false\">‖</mo></math></div>"
         } else {
             ""
         };
@@ -275,13 +287,18 @@ impl Lesson for Fidelity {
         page.set_value("fidelity-late", &self.late.to_string());
         page.fill("fidelity-late-shown", format!("{} epochs", self.late));
         let note = match (&self.answer, self.started) {
-            (Some(answer), _) => format!(
-                "Model after epoch {}, index from epoch {}. Training: epoch {}, {} done.",
-                answer.epochs.0,
-                answer.epochs.1,
-                self.epochs,
-                percent(f64::from(self.steps.0) / f64::from(self.steps.1.max(1)))
-            ),
+            (Some(answer), _) => {
+                let training = if self.finished {
+                    "Training is over.".into()
+                } else {
+                    let share = f64::from(self.steps.0) / f64::from(self.steps.1.max(1));
+                    format!("Training: {} epochs and {} of the next.", self.epochs, percent(share))
+                };
+                format!(
+                    "Model after epoch {}, index from epoch {}. {training}",
+                    answer.epochs.0, answer.epochs.1
+                )
+            }
             (None, false) => {
                 "Press play: the model trains, epoch by epoch, and is measured after each.".into()
             }
@@ -409,22 +426,28 @@ impl Lesson for Fidelity {
             }
             Report::Fidelity { epochs, user, codewords, places, truth, proposals } => {
                 self.asking = false;
-                if std::mem::take(&mut self.stale) {
-                    self.ask(context);
-                }
-                if *user == self.user {
+                let present = self.epoch.unwrap_or(self.epochs);
+                let current = (*user, epochs.0) == (self.user, present);
+                if current {
                     for one in proposals {
                         self.by_codewords
                             .retain(|(k, sampler, _)| (*k, *sampler) != (*codewords, one.sampler));
                         self.by_codewords.push((*codewords, one.sampler, one.divergence));
                     }
                 }
-                self.answer = Some(Answer {
-                    places: places.clone(),
-                    truth: truth.clone(),
-                    proposals: proposals.clone(),
-                    epochs: *epochs,
-                });
+                if *codewords == CODEWORDS[self.codewords] {
+                    self.answer = Some(Answer {
+                        places: places.clone(),
+                        truth: truth.clone(),
+                        proposals: proposals.clone(),
+                        epochs: *epochs,
+                    });
+                }
+                if std::mem::take(&mut self.stale) {
+                    self.ask(context);
+                } else if current && !self.waiting && !*context.playing {
+                    self.sweep(context);
+                }
                 self.draw(context);
             }
             Report::Failed(_) => (self.waiting, self.asking, self.until) = (false, false, 0),
@@ -433,7 +456,7 @@ impl Lesson for Fidelity {
     }
 
     fn busy(&self) -> bool {
-        self.waiting || self.asking
+        self.waiting || (self.asking && self.answer.is_none())
     }
 
     fn finished(&self) -> bool {
@@ -463,4 +486,9 @@ impl Lesson for Fidelity {
             _ => {}
         }
     }
+}
+
+/// A divergence; what rounding leaves of none is none.
+fn nats(divergence: f64) -> String {
+    if divergence < 1e-6 { "0".into() } else { digits(divergence) }
 }

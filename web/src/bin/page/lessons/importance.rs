@@ -107,7 +107,7 @@ impl Importance {
             sampler: samplers::parse(name).unwrap_or(Loss::Uniform),
             weights: if name == "drawn" { self.weights.clone() } else { Vec::new() },
             codewords: 4,
-            query: vec![self.taste.0, self.taste.1],
+            query: toy::query(self.taste, 2, parameters.seed),
             rows: SETS,
             draws: DRAWS[self.draws],
             step: self.step,
@@ -193,11 +193,11 @@ impl Importance {
         let _ = write!(
             svg,
             "<path class=\"axis\" d=\"M0 {b}H{width}\"/><path class=\"truth\" d=\"M{t:.1} 2V{b}\"/>\
-             <text class=\"tick\" x=\"{t:.1}\" y=\"{l}\" text-anchor=\"middle\">ln Z = {}</text>",
+             <text class=\"tick\" x=\"{:.1}\" y=\"12\">ln Z = {}</text>",
+            x(truth) + 7.0,
             digits(truth),
             t = x(truth),
             b = height - 18.0,
-            l = height - 3.0
         );
         if !values.is_empty() {
             let _ = write!(
@@ -259,7 +259,7 @@ impl Lesson for Importance {
              <msup><mi>e</mi><msub><mi>o</mi><mi>i</mi></msub></msup><mo>≈</mo><mfrac><mn>1</mn><mi>n</mi></mfrac>\
              <munderover><mo>∑</mo><mrow><mi>s</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover>\
              <msup><mi>e</mi><mrow><msub><mi>o</mi><msub><mi>i</mi><mi>s</mi></msub></msub><mo>−</mo><mi>ln</mi><mo>⁡</mo>\
-             <mi>q</mi><mo>(</mo><msub><mi>i</mi><mi>s</mi></msub><mo>)</mo></mrow></msup><mo>,</mo><mspace width=\"1em\"/>\
+             <mi>q</mi><mo stretchy=\"false\">(</mo><msub><mi>i</mi><mi>s</mi></msub><mo stretchy=\"false\">)</mo></mrow></msup><mo>,</mo><mspace width=\"1em\"/>\
              <msub><mi>i</mi><mi>s</mi></msub><mo>∼</mo><mi>q</mi></math></div>"
         } else {
             ""
@@ -303,7 +303,7 @@ impl Lesson for Importance {
         page.set_value("importance-draws", &self.draws.to_string());
         page.fill("importance-n", DRAWS[self.draws].to_string());
         let Some(toy) = &self.toy else { return };
-        let logits = toy.logits(&[self.taste.0, self.taste.1]);
+        let logits = toy.logits(&toy::query(self.taste, 2, 0));
         let p: Vec<f64> = theory::log_softmax(&logits).into_iter().map(f64::exp).collect();
         let truth = theory::log_sum_exp(logits.iter().map(|&o| f64::from(o)));
         let gradient = mean_vector(toy, &p);

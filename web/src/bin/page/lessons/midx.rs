@@ -144,24 +144,17 @@ impl Midx {
         if cells.len() != toy.len() || log_q.len() != toy.len() {
             return;
         }
+        let (cells, codewords) = in_order(cells, codewords, k);
         let q: Vec<f64> = log_q.iter().map(|&log_q| f64::from(log_q).exp()).collect();
         let (mut rows, mut joint) = (vec![0.0; k], vec![0.0; k * k]);
         for (&cell, q) in cells.iter().zip(&q) {
-            joint[cell as usize] += q;
-            rows[cell as usize / k] += q;
+            joint[cell] += q;
+            rows[cell / k] += q;
         }
         let logits = toy.logits(&self.query);
         let p = web::theory::log_softmax(&logits).into_iter().map(f64::exp).collect();
         let first = self.shown.is_none();
-        self.shown = Some(Shown {
-            k,
-            cells: cells.iter().map(|&cell| cell as usize).collect(),
-            codewords: codewords.to_vec(),
-            q,
-            rows,
-            joint,
-            p,
-        });
+        self.shown = Some(Shown { k, cells, codewords, q, rows, joint, p });
         if self.pour {
             self.pour = false;
             for &item in draws {
@@ -464,6 +457,25 @@ impl Lesson for Midx {
             _ => {}
         }
     }
+}
+
+/// Cells and codewords, with codewords numbered as they lie in the plane: the first from the top, the second from the
+/// left. Which number a codeword has means nothing.
+fn in_order(cells: &[u32], codewords: &[f32], k: usize) -> (Vec<usize>, Vec<f32>) {
+    let half = codewords.len() / (2 * k).max(1);
+    let word = |book: usize, at: usize| &codewords[(book * k + at) * half..][..half];
+    let order = |book: usize, sign: f32| {
+        let mut order: Vec<usize> = (0..k).collect();
+        order.sort_by(|&a, &b| (sign * word(book, a)[0]).total_cmp(&(sign * word(book, b)[0])));
+        order
+    };
+    let orders = [order(0, -1.0), order(1, 1.0)];
+    let place = |book: usize, at: usize| orders[book].iter().position(|&known| known == at).unwrap_or(at);
+    let cells =
+        cells.iter().map(|&cell| place(0, cell as usize / k) * k + place(1, cell as usize % k)).collect();
+    let words =
+        (0..2).flat_map(|book| orders[book].iter().flat_map(move |&at| word(book, at).to_vec())).collect();
+    (cells, words)
 }
 
 /// The name of the sampler in style sheets.

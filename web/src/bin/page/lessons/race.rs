@@ -188,7 +188,8 @@ impl Lesson for Race {
         let text = if parameters.shows("text") {
             "<p>The same network, the same start, the same batches; only the negatives come from elsewhere. Each sampler \
              trains for an epoch with the machine to itself, then the next one does, so their seconds can be compared. \
-             Press play, and choose what the horizontal axis counts.</p>"
+             Press play, and choose what the horizontal axis counts. Losses of different samplers are not comparable: each is \
+             taken over the films that were drawn. NDCG is.</p>"
         } else {
             ""
         };
@@ -199,7 +200,7 @@ impl Lesson for Race {
              <div class=\"chart\" data-part=\"race-ndcg\"></div></div>\
              <label class=\"slider\">Look back <input type=\"range\" min=\"0\" max=\"1\" value=\"1\" data-act=\"back\" \
              data-part=\"race-back\"><output data-part=\"race-back-shown\">now</output></label>\
-             <div data-part=\"race-table\"></div><div data-part=\"race-lists\"></div>\
+             <div class=\"scroll\" data-part=\"race-table\"></div><div data-part=\"race-lists\"></div>\
              <div class=\"controls\"><button type=\"button\" data-act=\"csv\">Curves as csv</button>\
              <button type=\"button\" data-act=\"svg\">Figure as svg</button>\
              <button type=\"button\" data-act=\"model\">Model as safetensors</button></div></div>",

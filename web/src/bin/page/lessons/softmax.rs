@@ -74,7 +74,7 @@ impl Softmax {
     }
 
     fn table(&self, toy: &Toy) -> String {
-        let logits = toy.logits(&[self.taste.0, self.taste.1]);
+        let logits = toy.logits(&toy::query(self.taste, 2, 0));
         let shares = toy::softmax(&logits);
         let widest = shares.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
         let lit = |stage: usize| if self.stage == stage { " lit" } else { "" };
@@ -114,13 +114,13 @@ impl Softmax {
     }
 
     fn formula(&self, toy: &Toy) -> String {
-        let logits = toy.logits(&[self.taste.0, self.taste.1]);
+        let logits = toy.logits(&toy::query(self.taste, 2, 0));
         let share = toy::softmax(&logits)[self.picked];
         let power = |logit: f32| f64::from(logit.exp());
         let sum: f64 = logits.iter().map(|&logit| power(logit)).sum();
         let lit = |stage: usize| if self.stage == stage { " class=\"lit\"" } else { "" };
         format!(
-            "<math display=\"block\"><mrow><mi>P</mi><mo>(</mo><mtext>{}</mtext><mo>)</mo><mo>=</mo>\
+            "<math display=\"block\"><mrow><mi>P</mi><mo stretchy=\"false\">(</mo><mtext>{}</mtext><mo stretchy=\"false\">)</mo><mo>=</mo>\
              <mfrac><mrow{}><msup><mi>e</mi><mrow{}><mn>{}</mn></mrow></msup></mrow>\
              <mrow{}><munder><mo>∑</mo><mrow><mtext>all {} films</mtext></mrow></munder>\
              <msup><mi>e</mi><msub><mi>o</mi><mi>j</mi></msub></msup></mrow></mfrac><mo>=</mo>\
@@ -161,7 +161,7 @@ impl Softmax {
             sum += f64::from(*share);
             let rank = (place + 1) as f64;
             if rank >= next || place + 1 == count {
-                points.push((rank, sum));
+                points.push((rank, f64::min(sum, 1.0)));
                 next = (rank * 1.04).max(rank + 1.0);
             }
         }
@@ -285,7 +285,7 @@ impl Lesson for Softmax {
             (context.page.chart_size("softmax-chart", 300), context.page.width("softmax-cost"));
         let Some(toy) = self.films(context).cloned() else { return };
         self.picked = self.picked.min(toy.len() - 1);
-        let shares = toy::softmax(&toy.logits(&[taste.0, taste.1]));
+        let shares = toy::softmax(&toy.logits(&toy::query(taste, 2, 0)));
         let dots: Vec<Dot> = (0..toy.len())
             .map(|item| Dot {
                 item,

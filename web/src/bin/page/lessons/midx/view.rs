@@ -59,26 +59,24 @@ fn cuts(midx: &Midx, shown: &Shown) -> String {
             (y2 - y).max(0.0)
         )
     };
+    let across = (-REACH, REACH);
+    let row = edges(first, midx.cell.0);
     if midx.stage >= 1 {
-        svg.push_str(&rectangle(edges(first, midx.cell.0), (-REACH, REACH), &format!("row-lit s-{class}")));
+        svg.push_str(&rectangle(across, row, &format!("row-lit s-{class}")));
     }
     if midx.stage >= 2 {
-        svg.push_str(&rectangle(
-            edges(first, midx.cell.0),
-            edges(second, midx.cell.1),
-            &format!("cell-lit s-{class}"),
-        ));
+        svg.push_str(&rectangle(edges(second, midx.cell.1), row, &format!("cell-lit s-{class}")));
     }
-    for (words, vertical) in [(first, true), (second, false)] {
+    for (words, columns) in [(first, false), (second, true)] {
         for at in 0..k {
             let (edge, _) = edges(words, at);
             if edge > -REACH {
                 let (x, y) = plane::pixels((edge, edge));
-                let path = if vertical { format!("M{x:.1} 0V360") } else { format!("M0 {y:.1}H360") };
+                let path = if columns { format!("M{x:.1} 0V360") } else { format!("M0 {y:.1}H360") };
                 let _ = write!(svg, "<path class=\"cut\" d=\"{path}\"/>");
             }
             let (x, y) = plane::pixels((words[at], words[at]));
-            let mark = if vertical { format!("M{x:.1} 352v8") } else { format!("M0 {y:.1}h8") };
+            let mark = if columns { format!("M{x:.1} 352v8") } else { format!("M0 {y:.1}h8") };
             let _ = write!(svg, "<path class=\"codeword\" d=\"{mark}\"/>");
         }
     }
@@ -195,10 +193,10 @@ pub fn formula(midx: &Midx, toy: &Toy, shown: &Shown) -> String {
         .filter(|_| midx.stage == 3)
         .map_or(String::new(), |third| format!("<mo>=</mo><mn>{}</mn>", digits(first * second * third)));
     format!(
-        "<math display=\"block\"><mrow><mi>q</mi><mo>(</mo><mtext>{name}</mtext><mo>)</mo><mo>=</mo>\
-         <munder><mrow{}><msub><mi>P</mi><mn>1</mn></msub><mo>(</mo><msub><mi>k</mi><mn>1</mn></msub><mo>=</mo><mn>{}</mn><mo>)</mo></mrow><mn>{}</mn></munder>\
-         <mo>·</mo><munder><mrow{}><msub><mi>P</mi><mn>2</mn></msub><mo>(</mo><msub><mi>k</mi><mn>2</mn></msub><mo>=</mo><mn>{}</mn><mo>|</mo><msub><mi>k</mi><mn>1</mn></msub><mo>)</mo></mrow><mn>{}</mn></munder>\
-         <mo>·</mo><munder><mrow{}><msub><mi>P</mi><mn>3</mn></msub><mo>(</mo><mtext>film</mtext><mo>|</mo><msub><mi>k</mi><mn>1</mn></msub><mo>,</mo><msub><mi>k</mi><mn>2</mn></msub><mo>)</mo></mrow><mn>{}</mn></munder>{whole}</mrow></math>",
+        "<math display=\"block\"><mrow><mi>q</mi><mo stretchy=\"false\">(</mo><mtext>{name}</mtext><mo stretchy=\"false\">)</mo><mo>=</mo>\
+         <munder><mrow{}><msub><mi>P</mi><mn>1</mn></msub><mo stretchy=\"false\">(</mo><msub><mi>k</mi><mn>1</mn></msub><mo>=</mo><mn>{}</mn><mo stretchy=\"false\">)</mo></mrow><mn>{}</mn></munder>\
+         <mo>·</mo><munder><mrow{}><msub><mi>P</mi><mn>2</mn></msub><mo stretchy=\"false\">(</mo><msub><mi>k</mi><mn>2</mn></msub><mo>=</mo><mn>{}</mn><mo stretchy=\"false\">|</mo><msub><mi>k</mi><mn>1</mn></msub><mo stretchy=\"false\">)</mo></mrow><mn>{}</mn></munder>\
+         <mo>·</mo><munder><mrow{}><msub><mi>P</mi><mn>3</mn></msub><mo stretchy=\"false\">(</mo><mtext>film</mtext><mo stretchy=\"false\">|</mo><msub><mi>k</mi><mn>1</mn></msub><mo>,</mo><msub><mi>k</mi><mn>2</mn></msub><mo stretchy=\"false\">)</mo></mrow><mn>{}</mn></munder>{whole}</mrow></math>",
         lit(1, true),
         known(1, (row + 1).to_string()),
         known(1, digits(first)),
