@@ -155,11 +155,11 @@ pub enum PopularityWeight {
 #[serde(rename_all = "kebab-case")]
 pub enum Quantisation {
     /// A part of the item vector for each codebook, as in the paper.
-    #[default]
     Product,
     /// The same in the geometry of the queries: error counts as far as queries see it.
     QueryAware,
     /// In that geometry, each codebook over what the others leave.
+    #[default]
     Residual,
 }
 
@@ -168,11 +168,11 @@ pub enum Quantisation {
 #[serde(rename_all = "kebab-case")]
 pub enum CodewordWeights {
     /// As much as any other, as in the paper.
-    #[default]
     Even,
     /// The root of its training count.
     Root,
     /// Its training count.
+    #[default]
     Count,
 }
 
