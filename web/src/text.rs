@@ -43,7 +43,7 @@ pub fn digits(value: f64) -> String {
         } else {
             "−∞".into()
         }
-    } else if size < 1e-4 || size >= 1e6 {
+    } else if !(1e-4..1e6).contains(&size) {
         format!("{value:.1e}")
     } else if size >= 100.0 {
         format!("{value:.0}")

@@ -107,9 +107,9 @@ fn inverse(columns: &[Vec<f64>]) -> Vec<Vec<f64>> {
         row.iter_mut().for_each(|x| *x = if pivot > 0.0 { *x / pivot } else { 0.0 });
         rows[i] = row;
     };
-    for i in 0..rank {
-        let factors: Vec<_> = (0..i).map(|j| (j, lower[i][j])).collect();
-        solve(&mut rows, i, &factors, lower[i][i]);
+    for (i, row) in lower.iter().enumerate() {
+        let factors: Vec<_> = row[..i].iter().copied().enumerate().collect();
+        solve(&mut rows, i, &factors, row[i]);
     }
     for i in (0..rank).rev() {
         let factors: Vec<_> = (i + 1..rank).map(|j| (j, lower[j][i])).collect();

@@ -2,11 +2,11 @@
 
 use fastvae::{
     Error, Result,
-    config::LossConfig,
+    config::{LossConfig, Quantisation},
     engine::{Engine, Recording},
     kernels::Groups,
     rng::Rng,
-    sampler::{self, Catalogue, Draw, Popularity, Proposal, Samples},
+    sampler::{self, Catalogue, Draw, Popularity, Proposal, Samples, index::Kept},
 };
 use web::{Question, Report, theory, toy::Toy};
 
@@ -79,7 +79,7 @@ impl Proposals {
                 .collect()
         });
         let (cells, codewords) = match proposal.index() {
-            Some(index) => (index.kept().cells.clone(), index.kept().codewords.clone()),
+            Some(index) => halves(index.kept(), question.dim as usize),
             None => Default::default(),
         };
         Ok(Report::Drawn {
@@ -99,7 +99,12 @@ async fn build(engine: &Engine, question: &Question) -> Result<(Toy, Box<dyn Pro
     let rows = question.rows as usize;
     let mut proposal: Box<dyn Proposal> = if question.weights.is_empty() {
         let codewords = (question.codewords as usize).min(toy.len());
-        let config = LossConfig { loss: question.sampler, codewords, ..LossConfig::default() };
+        let config = LossConfig {
+            loss: question.sampler,
+            codewords,
+            quantisation: Quantisation::Product,
+            ..LossConfig::default()
+        };
         sampler::build(engine, &config, &toy.counts, rows)?.ok_or_else(|| {
             Error::setting("samplers", "the full softmax draws nothing; take midx, which is exact")
         })?
@@ -154,4 +159,16 @@ pub async fn ask(
     let log_q = engine.read(&samples.positive_log_q).await?;
     // Written so that NaN becomes "never" as well.
     Ok((drawn, log_q.into_iter().map(|q| if q > NEVER { q } else { NEVER }).collect()))
+}
+
+/// The cell of each item, and the codewords without the columns in which they are zero: K of the first half, then
+/// K of the second.
+fn halves(kept: &Kept, width: usize) -> (Vec<u32>, Vec<f32>) {
+    let (k, half) = (kept.codewords.len() / (2 * width), width / 2);
+    let cells =
+        kept.codes.as_chunks::<2>().0.iter().map(|[first, second]| first * k as u32 + second).collect();
+    let rows = kept.codewords.chunks_exact(width).enumerate();
+    let codewords =
+        rows.flat_map(|(at, row)| if at < k { &row[..half] } else { &row[half..] }).copied().collect();
+    (cells, codewords)
 }

@@ -2,7 +2,7 @@
 
 use fastvae::{
     Result,
-    config::{Loss, LossConfig},
+    config::{Loss, LossConfig, Quantisation},
     engine::Engine,
     rng::Rng,
     sampler::{self, Catalogue, item_weights},
@@ -52,7 +52,12 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
     let mut proposals = Vec::new();
     for &sampler in question.samplers.iter().filter(|&&sampler| sampler != Loss::Full) {
         let codewords = (question.codewords as usize).min(model.items);
-        let config = LossConfig { loss: sampler, codewords, ..LossConfig::default() };
+        let config = LossConfig {
+            loss: sampler,
+            codewords,
+            quantisation: Quantisation::Product,
+            ..LossConfig::default()
+        };
         let Some(mut proposal) = sampler::build(engine, &config, &counts, 1)? else { continue };
         let catalogue = |model: &fastvae::model::Model| Catalogue {
             table: model.item_rows().clone(),
@@ -76,7 +81,7 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
         };
         if let Some(index) = proposal.index() {
             let kept = index.kept();
-            let residuals = residuals(&rows, width, &kept.codewords, &kept.cells, codewords);
+            let residuals = residuals(&rows, width, &kept.codewords, &kept.codes, codewords);
             let longest = residuals.iter().copied().fold(0.0, f64::max);
             let length = query.iter().map(|&x| f64::from(x * x)).sum::<f64>().sqrt();
             one.bound = match sampler {
@@ -104,19 +109,15 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
 }
 
 /// Length of what the two codewords leave of each item vector.
-fn residuals(rows: &[f32], width: usize, codewords: &[f32], cells: &[u32], k: usize) -> Vec<f64> {
-    let half = width / 2;
-    rows.chunks_exact(width)
-        .zip(cells)
-        .map(|(row, &cell)| {
-            let (first, second) = (cell as usize / k, cell as usize % k);
-            let codeword = |at: usize| &codewords[at * half..][..half];
-            let squares = |row: &[f32], codeword: &[f32]| -> f64 {
-                row.iter().zip(codeword).map(|(a, b)| f64::from(a - b).powi(2)).sum()
-            };
-            (squares(&row[..half], codeword(first)) + squares(&row[half..], codeword(k + second))).sqrt()
-        })
-        .collect()
+fn residuals(rows: &[f32], width: usize, codewords: &[f32], codes: &[u32], k: usize) -> Vec<f64> {
+    let codeword = |at: usize| &codewords[at * width..][..width];
+    let length = |(row, [first, second]): (&[f32], &[u32; 2])| {
+        let (first, second) = (codeword(*first as usize), codeword(k + *second as usize));
+        let squares =
+            row.iter().zip(first.iter().zip(second)).map(|(x, (a, b))| f64::from(x - a - b).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    rows.chunks_exact(width).zip(codes.as_chunks::<2>().0).map(length).collect()
 }
 
 /// The terms of the divergence, summed over items of each fifth of the residuals.

@@ -335,12 +335,11 @@ impl Lesson for Midx {
             }
             ("grid", Kind::Key) => self.key(context, act),
             ("grid", Kind::Drag) => {
-                if let Some(cell) = self.shown.as_ref().and_then(|shown| view::cell_at(shown, act.at)) {
-                    if self.cell != cell {
-                        (self.cell, self.film, self.stage) = (cell, None, 3);
-                        context.tell("select", json!({ "lesson": "midx", "cell": [cell.0, cell.1] }));
-                        self.draw(context);
-                    }
+                let cell = self.shown.as_ref().and_then(|shown| view::cell_at(shown, act.at));
+                if let Some(cell) = cell.filter(|&cell| cell != self.cell) {
+                    (self.cell, self.film, self.stage) = (cell, None, 3);
+                    context.tell("select", json!({ "lesson": "midx", "cell": [cell.0, cell.1] }));
+                    self.draw(context);
                 }
             }
             ("cell" | "film", Kind::Hover) if !*context.playing => {

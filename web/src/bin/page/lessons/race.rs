@@ -22,6 +22,9 @@ const MOST: usize = 6;
 /// Milliseconds of the worker at a time.
 const PIECE: u32 = 40;
 
+/// An epoch and the films that it recommends, with their scores.
+type Recommended = (u32, Vec<(u32, f32)>);
+
 pub struct Race {
     data: Data,
     runs: Curves,
@@ -38,7 +41,7 @@ pub struct Race {
     /// Epochs that can be looked at, of each run.
     kept: Vec<Vec<u32>>,
     /// Run, epoch, and what it recommends.
-    lists: Vec<Option<(u32, Vec<(u32, f32)>)>>,
+    lists: Vec<Option<Recommended>>,
     /// Films that the viewer of the lists likes.
     liked: Vec<u32>,
 }

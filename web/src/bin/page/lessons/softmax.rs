@@ -45,6 +45,9 @@ const BATCH: f64 = 256.0;
 /// The parts of a softmax, in the order in which it is computed.
 const STAGES: [&str; 4] = ["score", "power", "sum", "share"];
 
+/// Place in [`SIZES`], taste and seed.
+type Asked = (usize, (f32, f32), u32);
+
 pub struct Softmax {
     toy: Option<Toy>,
     taste: (f32, f32),
@@ -55,7 +58,7 @@ pub struct Softmax {
     /// The part that is lit; all are, past the end.
     stage: usize,
     /// Probabilities of the large catalogue, best first, and for which size and taste they are.
-    curve: Option<((usize, (f32, f32), u32), Vec<f32>)>,
+    curve: Option<(Asked, Vec<f32>)>,
 }
 
 impl Softmax {

@@ -88,7 +88,7 @@ pub fn cell_at(shown: &Shown, at: (f64, f64)) -> Option<(usize, usize)> {
     let (width, height) = (SIDE + BARS + 4.0, SIDE + BARS + 4.0);
     let (x, y) = ((at.0 * width - BARS) / SIDE, at.1 * height / SIDE);
     let inside = |v: f64| (0.0..1.0).contains(&v);
-    (inside(x) && inside(y)).then(|| ((y * shown.k as f64) as usize, (x * shown.k as f64) as usize))
+    (inside(x) && inside(y)).then_some(((y * shown.k as f64) as usize, (x * shown.k as f64) as usize))
 }
 
 /// The cells, row weights and the weights inside the row.
