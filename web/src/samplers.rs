@@ -5,11 +5,10 @@ use fastvae::config::Loss;
 /// Name in addresses, and the setting.
 pub const ALL: &[(&str, Loss)] = &Loss::NAMED;
 
-const SHORT: [(&str, Loss); 4] = [
+const SHORT: [(&str, Loss); 3] = [
     ("pop", Loss::Popularity),
     ("midx-uni", Loss::MidxUniform),
     ("midx-pop", Loss::MidxPopularity),
-    ("softmax", Loss::Full),
 ];
 
 /// The names in [`ALL`].
@@ -38,6 +37,7 @@ pub fn title(loss: Loss) -> &'static str {
         "full" => "Full softmax",
         "dns" => "Dynamic (DNS)",
         "kernel" => "Kernel",
+        "softmax" => "Softmax, drawn",
         other => other,
     }
 }

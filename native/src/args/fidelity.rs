@@ -17,7 +17,8 @@ pub struct FidelityArgs {
         long,
         value_name = "SAMPLER,..",
         value_delimiter = ',',
-        default_value = "uniform,popularity,popularity:popularity=count,dns,kernel,midx-uniform,midx-popularity,\
+        default_value = "uniform,popularity,popularity:popularity=count,dns,kernel,\
+        midx-uniform:quantisation=product,midx-popularity:quantisation=product,\
         midx-uniform:quantisation=residual,midx-popularity:quantisation=residual,midx,softmax"
     )]
     pub samplers: Vec<String>,
