@@ -3,7 +3,7 @@
 use js_sys::{Array, Reflect};
 use wasm_bindgen::prelude::*;
 use web::{Command, Failure, Report};
-use web_sys::{Blob, BlobPropertyBag, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
+use web_sys::{Blob, BlobPropertyBag, MessageEvent, Url, Worker};
 
 use crate::{describe, dom, share};
 
@@ -60,10 +60,8 @@ impl Link {
 }
 
 /// A worker of the script at `address`. Browsers start workers from the page's own site only, so a line of our own
-/// imports it. Policies judge that import by script-src; a static one by worker-src, like the worker itself.
+/// imports it, as a classic script: an opaque sandbox starts no others from there. Policies judge that import by script-src; a static one by worker-src, like the worker itself.
 fn spawn(address: &str) -> Result<Worker, JsValue> {
-    let options = WorkerOptions::new();
-    options.set_type(WorkerType::Module);
     let line = format!(
         "import({}).catch((error) => postMessage(JSON.stringify({{ report: \"failed\", code: \"worker\", \
          message: `the engine cannot be loaded: ${{error.message}}`, \
@@ -74,7 +72,7 @@ fn spawn(address: &str) -> Result<Worker, JsValue> {
     kind.set_type("text/javascript");
     let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&line.into()), &kind)?;
     let blob = Url::create_object_url_with_blob(&blob)?;
-    let worker = Worker::new_with_options(&blob, &options);
+    let worker = Worker::new(&blob);
     // The worker has its script by the time that the address goes.
     dom::later(10_000, move || {
         let _ = Url::revoke_object_url(&blob);
