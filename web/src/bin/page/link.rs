@@ -60,7 +60,8 @@ impl Link {
 }
 
 /// A worker of the script at `address`. Browsers start workers from the page's own site only, so a line of our own
-/// imports it, as a classic script: an opaque sandbox starts no others from there. Policies judge that import by script-src; a static one by worker-src, like the worker itself.
+/// imports it, in a classic script: an opaque sandbox starts no others from there. Policies judge that import by
+/// script-src; a static one by worker-src, like the worker itself.
 fn spawn(address: &str) -> Result<Worker, JsValue> {
     let line = format!(
         "import({}).catch((error) => postMessage(JSON.stringify({{ report: \"failed\", code: \"worker\", \
