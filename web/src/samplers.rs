@@ -5,11 +5,8 @@ use fastvae::config::Loss;
 /// Name in addresses, and the setting.
 pub const ALL: &[(&str, Loss)] = &Loss::NAMED;
 
-const SHORT: [(&str, Loss); 3] = [
-    ("pop", Loss::Popularity),
-    ("midx-uni", Loss::MidxUniform),
-    ("midx-pop", Loss::MidxPopularity),
-];
+const SHORT: [(&str, Loss); 3] =
+    [("pop", Loss::Popularity), ("midx-uni", Loss::MidxUniform), ("midx-pop", Loss::MidxPopularity)];
 
 /// The names in [`ALL`].
 pub fn names() -> Vec<&'static str> {

@@ -76,7 +76,7 @@ pub struct Curves(Vec<Run>, u32);
 fn scored_per_epoch(sampler: Loss, users: usize, items: usize, interactions: usize, negatives: u32) -> f64 {
     let (users, items) = (users as f64, items as f64);
     match sampler {
-        Loss::Full | Loss::Midx => users * items,
+        Loss::Full | Loss::Softmax | Loss::Midx => users * items,
         _ => users * f64::from(negatives) + interactions as f64,
     }
 }
