@@ -125,7 +125,9 @@ mod tests {
     /// A second moment of queries that span three of five dimensions.
     fn moment(width: usize) -> (Vec<Vec<f64>>, Vec<f32>) {
         let directions: Vec<Vec<f64>> = (0..3)
-            .map(|d| (0..width).map(|i| ((i * 7 + d * 3 + 1) as f64).sin() * (d + 1) as f64).collect())
+            .map(|d| {
+                (0..width).map(|i| ((i * 7 * (d + 1) + d * 3 + 1) as f64).sin() * (d + 1) as f64).collect()
+            })
             .collect();
         let value = |at: usize| directions.iter().map(|v| v[at / width] * v[at % width]).sum::<f64>() as f32;
         let moment = (0..width * width).map(value).collect();
