@@ -100,7 +100,7 @@ fn dark_is_dark_and_light_is_light() {
         value.as_f64().unwrap()
     };
     let page = Page::blank(Browser::SoftwareGpu, site());
-    let widget = "document.querySelector('fast-vae').shadowRoot.querySelector('[data-state] svg, [data-state] section')";
+    let widget = "document.querySelector('fast-vae').shadowRoot.querySelector('[data-state] section')";
     for (system, theme, dark) in
         [("light", "auto", false), ("dark", "auto", true), ("light", "dark", true), ("dark", "light", false)]
     {
@@ -200,7 +200,7 @@ fn training_never_blocks_the_page() {
 fn lesson_3_by_keyboard_alone() {
     let page = Page::visit(Browser::SoftwareGpu, site(), "embed.html?lesson=midx&engine=cpu&seed=7&k=4");
     let widget = page.widget("fast-vae");
-    widget.until(LOAD, "the index", "return root?.querySelector('[data-part=midx-grid] svg') !== null");
+    widget.until(LOAD, "the index", "return Boolean(root?.querySelector('[data-part=midx-grid] svg'))");
     let focused = || {
         let script =
             "const at = root.getRootNode().activeElement; return at?.dataset.part ?? at?.dataset.act ?? ''";
