@@ -45,7 +45,8 @@ fn a_wrong_address_is_explained_and_the_page_goes_on() {
     assert!(["engine=abacus", "seed="].iter().any(|part| message.contains(part)), "{message}");
     let shown = page.run("return document.querySelector('[data-part=error-text]').textContent");
     assert_eq!(shown, message.as_str());
-    page.wait("engine", LOAD, |engine| engine == "cpu");
+    // The error stands beside an engine that has come all the same.
+    page.all().until(LOAD, "an engine", "return root.dataset.engine === 'cpu'");
     press(&page.all(), "step");
     choose(&page.all(), "seed", "3");
     assert_eq!(page.data("error"), None, "the page goes on with the next thing that works");
