@@ -206,7 +206,6 @@ within_budget() { # NAME KILOBYTES FILES...
 run_browser_tests() {
     # What the page does not keep yet. A line leaves this list when its test passes.
     local known=(
-        data::files_that_cannot_be_used_say_why_and_the_page_goes_on # names the set, not the file
         engines::no_adapter_of_any_kind_leaves_the_page_empty        # requestAdapter that throws stops the worker
         engines::no_step_reads_back                                  # an epoch reads every tensor back
     )

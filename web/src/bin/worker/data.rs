@@ -60,7 +60,11 @@ impl Data {
         };
         let short = name.rsplit('/').next().unwrap_or(name);
         let set = data::load_bytes(short, &bytes, &LoadOptions::default()).map_err(|error| match error {
-            Error::Format { .. } | Error::Data(_) => Failure::new("data", error.to_string(), ANOTHER),
+            Error::Format { .. } | Error::Data(_) => {
+                let said = error.to_string();
+                let said = if said.contains(short) { said } else { format!("{short}: {said}") };
+                Failure::new("data", said, ANOTHER)
+            }
             error => error.into(),
         })?;
         drop(bytes);
