@@ -1,4 +1,5 @@
-// codes[i] = argmin over k of |x_i - c_k|^2 = argmax of c_k . (x_i - c_k / 2), the smaller index winning ties.
+// codes[i] = argmin over k of f_k |x_i - c_k|^2, the smaller index winning ties. Where all f are 1 that is the argmax of
+// c_k . (x_i - c_k / 2).
 //
 // Work per thread: four points by four codewords at a time, so that each element read serves four products.
 // Grid: linear, ceil(count / 4) threads.
@@ -17,12 +18,15 @@ struct Params {
     dimensions: u32,
     /// K.
     codewords: u32,
+    /// Whether there is an f; otherwise it is 1.
+    crowded: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>; // M x stride
 @group(0) @binding(2) var<storage, read> centres: array<f32>; // K x d
-@group(0) @binding(3) var<storage, read_write> codes: array<u32>; // M
+@group(0) @binding(3) var<storage, read> crowding: array<f32>; // f, K, where there is one
+@group(0) @binding(4) var<storage, read_write> codes: array<u32>; // M
 
 @compute @workgroup_size(64)
 fn main(
@@ -37,6 +41,14 @@ fn main(
     // Past the last point or codeword it is scored again, which changes nothing.
     let points = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.count - 1u));
     let starts = points * params.stride + params.column;
+    var norms = vec4<f32>();
+    if params.crowded != 0u {
+        for (var d = 0u; d < params.dimensions; d++) {
+            let x = starts + d;
+            let point = vec4<f32>(values[x.x], values[x.y], values[x.z], values[x.w]);
+            norms += point * point;
+        }
+    }
     var best = vec4<f32>(LOWEST);
     var nearest = vec4<u32>();
     for (var k = 0u; k < params.codewords; k += 4u) {
@@ -55,6 +67,9 @@ fn main(
             c += vec4<u32>(1u);
         }
         for (var n = 0u; n < 4u; n++) {
+            if params.crowded != 0u {
+                closeness[n] = -crowding[four[n]] * (norms - 2.0 * closeness[n]);
+            }
             let closer = closeness[n] > best;
             best = select(best, closeness[n], closer);
             nearest = select(nearest, vec4<u32>(four[n]), closer);

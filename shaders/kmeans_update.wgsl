@@ -1,5 +1,5 @@
 // c_k = weighted mean of the points with code k, from the parts' sums; a codeword without weight becomes a random
-// point.
+// point. Where there is a balance, f_k of kmeans_assign grows with the weight of the points of codeword k.
 //
 // Work per thread: one element of one codeword. Grid: linear, K * d threads.
 
@@ -22,6 +22,12 @@ struct Params {
     key_high: u32,
     step: u32,
     stream: u32,
+    /// Whether f is kept.
+    balanced: u32,
+    /// The weight of all points, divided by K.
+    share: f32,
+    least_crowding: f32,
+    most_crowding: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,6 +35,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> sums: array<f32>; // parts x K x d
 @group(0) @binding(3) var<storage, read> masses: array<f32>; // parts x K
 @group(0) @binding(4) var<storage, read_write> centres: array<f32>; // K x d
+@group(0) @binding(5) var<storage, read_write> crowding: array<f32>; // f, K, where it is kept
 
 @compute @workgroup_size(64)
 fn main(
@@ -47,6 +54,10 @@ fn main(
     for (var part = 0u; part < params.parts; part++) {
         mass += masses[part * params.codewords + k];
         sum += sums[(part * params.codewords + k) * params.dimensions + d];
+    }
+    if params.balanced != 0u && d == 0u {
+        let grown = crowding[k] * sqrt(mass / params.share);
+        crowding[k] = select(clamp(grown, params.least_crowding, params.most_crowding), 1.0, mass == 0.0);
     }
     if mass == 0.0 {
         let words = philox(vec2<u32>(params.key_low, params.key_high), params.stream, params.step, k, 0u);

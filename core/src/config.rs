@@ -187,6 +187,18 @@ pub enum Initialisation {
     PlusPlus,
 }
 
+/// Which codeword k-means gives an item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kmeans {
+    /// The nearest.
+    #[default]
+    Plain,
+    /// The nearest by a distance that grows with what the codeword has already, so that all get about the same share
+    /// (Ahalt et al., 1990: frequency-sensitive learning).
+    Balanced,
+}
+
 /// What is known of the probabilities of dynamic negative sampling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -260,6 +272,8 @@ pub struct LossConfig {
     pub codeword_weights: CodewordWeights,
     /// Where k-means starts from.
     pub initialisation: Initialisation,
+    /// Which codeword an item gets.
+    pub kmeans: Kmeans,
     /// What popularity means.
     pub popularity: PopularityWeight,
     /// Epochs between refreshes of the index.
@@ -293,6 +307,7 @@ impl Default for LossConfig {
             quantisation: Quantisation::default(),
             codeword_weights: CodewordWeights::default(),
             initialisation: Initialisation::default(),
+            kmeans: Kmeans::default(),
             popularity: PopularityWeight::Log,
             refresh_every: 1,
             refresh_steps: 0,

@@ -130,8 +130,9 @@ pub async fn rank(
             values: values.clone(),
         });
         engine.run(&recording)?;
-        ranking.ids.extend(engine.read_range(&ids, 0..count * k).await?);
-        ranking.scores.extend(engine.read_range(&values, 0..count * k).await?);
+        let found = engine.read_ranges(&[(&ids, 0..count * k), (&values.bits(), 0..count * k)]).await?;
+        ranking.ids.extend(&found[0]);
+        ranking.scores.extend(found[1].iter().copied().map(f32::from_bits));
     }
     Ok(ranking)
 }

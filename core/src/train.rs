@@ -237,6 +237,9 @@ impl Trainer {
             keep("codewords", TensorData::F32(kept.codewords.clone()));
             keep("codes", TensorData::U32(kept.codes.clone()));
             keep("log_weights", TensorData::F32(kept.log_weights.clone()));
+            if !kept.crowding.is_empty() {
+                keep("crowding", TensorData::F32(kept.crowding.clone()));
+            }
             keep("aware", TensorData::U32(vec![kept.aware.into()]));
             keep("moments", TensorData::F32(moments));
         }
@@ -481,6 +484,7 @@ fn kept_index(state: &State) -> Result<Option<(Kept, Vec<f32>)>> {
         codewords: numbers("codewords")?,
         codes: integers("codes")?,
         log_weights: numbers("log_weights")?,
+        crowding: if tensor("crowding").is_some() { numbers("crowding")? } else { Vec::new() },
         aware: integers("aware")?.first() == Some(&1),
     };
     Ok(Some((kept, numbers("moments")?)))

@@ -6,6 +6,7 @@ mod close;
 pub mod device;
 mod engines;
 pub mod fixtures;
+pub mod index;
 pub mod proposal;
 pub mod statistics;
 

@@ -43,6 +43,7 @@ impl Cloud {
         let kernel = KmeansAssign {
             points: self.points(engine),
             codewords: upload(engine, codewords),
+            crowding: None,
             k: codewords.len() / self.dimensions,
             codes: codes.clone(),
         };
@@ -60,6 +61,7 @@ impl Cloud {
             rng: Rng::new(6),
             step,
             codewords: codewords.clone(),
+            balance: None,
         };
         run(engine, kernel);
         read(engine, &codewords)

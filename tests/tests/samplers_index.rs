@@ -3,168 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
-    config::{CodewordWeights, Initialisation, Loss, LossConfig, Quantisation},
-    engine::{Engine, Recording},
-    kernels::Groups,
-    rng::Rng,
-    sampler::{Catalogue, Draw, IndexReport, Proposal, Samples, build, index::Kept},
+    config::{CodewordWeights, Initialisation, Kmeans, Loss, LossConfig, Quantisation},
+    sampler::index::Kept,
 };
-use pollster::block_on;
 use tests::{
     Proposals, assert_close,
-    device::{integers, narrow, numbers, read, unset, unwritten, upload},
+    device::{narrow, numbers, read},
     engines, fixture,
+    index::{ITEMS, QUANTISATIONS, USERS, WIDTH, World, directed, dot, name},
     statistics::{assert_drawn_from, histogram},
 };
-
-const WIDTH: usize = 12;
-const ITEMS: usize = 300;
-const USERS: usize = 3;
-const QUANTISATIONS: [Quantisation; 3] =
-    [Quantisation::Product, Quantisation::QueryAware, Quantisation::Residual];
-
-/// Item vectors, biases, counts and queries, and a proposal over them.
-struct World<'a> {
-    engine: &'a Engine,
-    table: Vec<f32>,
-    bias: Vec<f32>,
-    queries: Vec<f32>,
-    width: usize,
-    proposal: Box<dyn Proposal>,
-    catalogue: Catalogue,
-}
-
-/// What a proposal did: its draws, user by user, log q of these, and log q of every item for every user.
-struct Drawn {
-    negatives: Vec<u32>,
-    negative_log_q: Vec<f32>,
-    log_q: Vec<f32>,
-}
-
-impl<'a> World<'a> {
-    fn new(
-        engine: &'a Engine,
-        config: &LossConfig,
-        table: Vec<f32>,
-        bias: Vec<f32>,
-        queries: Vec<f32>,
-    ) -> Self {
-        let (items, width) = (bias.len(), table.len() / bias.len());
-        let counts: Vec<u32> = (0..items as u32).map(|i| i * i % 97).collect();
-        let catalogue =
-            Catalogue { table: upload(engine, &table), bias: Some(upload(engine, &bias)), items, width };
-        let users = queries.len() / width;
-        let mut proposal = build(engine, config, &counts, users).unwrap().unwrap();
-        proposal.attach(&catalogue);
-        Self { engine, table, bias, queries, width, proposal, catalogue }
-    }
-
-    fn normal(engine: &'a Engine, config: &LossConfig) -> Self {
-        let (table, bias) = (numbers(2, ITEMS * WIDTH), numbers(4, ITEMS));
-        Self::new(engine, config, table, bias, directed(1, USERS, WIDTH))
-    }
-
-    fn users(&self) -> usize {
-        self.queries.len() / self.width
-    }
-
-    fn refresh(&mut self, step: u32) -> IndexReport {
-        block_on(self.proposal.refresh(self.engine, &self.catalogue, Rng::new(3), step)).unwrap().unwrap()
-    }
-
-    fn observe(&self, queries: &[f32]) {
-        let mut recording = Recording::new();
-        self.proposal.observe(&mut recording, &upload(self.engine, queries), queries.len() / self.width);
-        self.engine.run(&recording).unwrap();
-    }
-
-    /// Built, shown queries, and built again for them.
-    fn settled(mut self) -> Self {
-        self.refresh(0);
-        self.observe(&directed(1, 64, self.width));
-        self.refresh(1);
-        self
-    }
-
-    fn kept(&self) -> &Kept {
-        self.proposal.index().unwrap().kept()
-    }
-
-    fn sample(&self, candidates: usize, share: usize, step: u32) -> Drawn {
-        let (engine, items, users) = (self.engine, self.bias.len(), self.users());
-        let groups = Groups { batch: users, samples: 1, share, candidates };
-        let entries = users * items;
-        let batch_items: Vec<u32> = (0..entries).map(|e| (e % items) as u32).collect();
-        let batch_rows: Vec<u32> = (0..entries).map(|e| (e / items) as u32).collect();
-        let samples = Samples {
-            negatives: unset(engine, groups.total()),
-            negative_log_q: unwritten(engine, groups.total()),
-            positive_log_q: unwritten(engine, entries),
-        };
-        let mut recording = Recording::new();
-        let draw = Draw {
-            queries: &upload(engine, &self.queries),
-            groups,
-            batch_items: &upload(engine, &batch_items),
-            batch_rows: &upload(engine, &batch_rows),
-            entries,
-            rng: Rng::new(11),
-            step,
-        };
-        self.proposal.record(&mut recording, &draw, &samples);
-        engine.run(&recording).unwrap();
-        Drawn {
-            negatives: read(engine, &samples.negatives),
-            negative_log_q: read(engine, &samples.negative_log_q),
-            log_q: read(engine, &samples.positive_log_q),
-        }
-    }
-
-    fn logit(&self, user: usize, item: usize) -> f64 {
-        let (query, row) = (&self.queries[user * self.width..], &self.table[item * self.width..]);
-        dot(&query[..self.width], &row[..self.width]) + f64::from(self.bias[item])
-    }
-
-    /// log q of every item for a user: by enumeration of what the index keeps, or the softmax.
-    fn truth(&self, loss: Loss, user: usize) -> Vec<f64> {
-        let kept = self.kept();
-        let items = self.bias.len();
-        let books = kept.codes.len() / items;
-        let k = kept.codewords.len() / (books * self.width);
-        let query = &self.queries[user * self.width..][..self.width];
-        let score = |item: usize| {
-            let codes = &kept.codes[item * books..][..books];
-            let words = codes.iter().enumerate().map(|(book, &code)| book * k + code as usize);
-            words.map(|word| dot(query, &kept.codewords[word * self.width..][..self.width])).sum::<f64>()
-                + f64::from(kept.log_weights[item])
-        };
-        normalised(
-            (0..items)
-                .map(|item| if loss == Loss::Midx { self.logit(user, item) } else { score(item) })
-                .collect(),
-        )
-    }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-}
-
-fn normalised(logits: Vec<f64>) -> Vec<f64> {
-    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let log_z = top + logits.iter().map(|o| (o - top).exp()).sum::<f64>().ln();
-    logits.into_iter().map(|o| o - log_z).collect()
-}
-
-/// Queries of which a few directions hold most, as a decoder from a narrow code makes them.
-fn directed(stream: u32, rows: usize, width: usize) -> Vec<f32> {
-    let (codes, map) = (numbers(stream, rows * 4), numbers(77, 4 * width));
-    let value = |at: usize| {
-        let (row, column) = (at / width, at % width);
-        0.4 * (0..4).map(|d| codes[row * 4 + d] * map[d * width + column] / (1 + d) as f32).sum::<f32>()
-    };
-    (0..rows * width).map(value).collect()
-}
 
 /// Every form of index that there is, small.
 fn forms() -> Vec<LossConfig> {
@@ -181,9 +29,9 @@ fn forms() -> Vec<LossConfig> {
         (3, CodewordWeights::Root, Initialisation::PlusPlus),
         (5, CodewordWeights::Even, Initialisation::Random),
     ] {
-        let quantisation = Quantisation::Residual;
         forms.push(LossConfig {
-            quantisation,
+            quantisation: Quantisation::Residual,
+            kmeans: Kmeans::Balanced,
             codebooks,
             codeword_weights,
             initialisation,
@@ -192,17 +40,6 @@ fn forms() -> Vec<LossConfig> {
         });
     }
     forms
-}
-
-fn name(engine: &Engine, config: &LossConfig) -> String {
-    format!(
-        "{:?}, {:?}, {} books of {}, {}",
-        config.loss,
-        config.quantisation,
-        config.codebooks,
-        config.codewords,
-        engine.describe()
-    )
 }
 
 #[test]
@@ -436,135 +273,6 @@ fn the_engines_draw_the_same_but_at_the_edges() {
     }
 }
 
-/// What a refresh reports is so, by f64.
-#[test]
-fn reports_tell_the_truth() {
-    for engine in engines() {
-        for quantisation in QUANTISATIONS {
-            for codebooks in [2, 3] {
-                let config = LossConfig { quantisation, codebooks, codewords: 5, ..LossConfig::default() };
-                let mut world = World::normal(engine, &config);
-                let before = world.refresh(0);
-                assert_eq!(before.logit_error, None);
-                let queries = directed(8, 50, WIDTH);
-                world.observe(&queries);
-                let report = world.refresh(1);
-                let (kept, name) = (world.kept(), name(engine, &config));
-                let residual = |item: usize| -> Vec<f32> {
-                    (0..WIDTH)
-                        .map(|d| {
-                            let words = kept.codes[item * codebooks..][..codebooks].iter().enumerate();
-                            let sum: f32 =
-                                words.map(|(b, &c)| kept.codewords[(b * 5 + c as usize) * WIDTH + d]).sum();
-                            world.table[item * WIDTH + d] - sum
-                        })
-                        .collect()
-                };
-                let residuals: Vec<Vec<f32>> = (0..ITEMS).map(residual).collect();
-                let norms: Vec<f64> = residuals.iter().map(|r| dot(r, r)).collect();
-                let distortion = norms.iter().sum::<f64>() / ITEMS as f64;
-                let largest = norms.iter().copied().fold(0.0, f64::max).sqrt();
-                assert_close(
-                    &name,
-                    &[report.distortion, report.largest_residual],
-                    &[distortion, largest],
-                    0.0,
-                    1e-4,
-                );
-                let mut cells: Vec<&[u32]> = kept.codes.chunks(codebooks).collect();
-                cells.sort_unstable();
-                cells.dedup();
-                assert_eq!(report.occupied_cells, cells.len(), "{name}");
-                let seen: f64 = residuals
-                    .iter()
-                    .flat_map(|r| queries.chunks(WIDTH).map(move |q| dot(q, r).powi(2)))
-                    .sum::<f64>()
-                    / (ITEMS * 50) as f64;
-                match report.logit_error {
-                    None => assert_eq!(quantisation, Quantisation::Product),
-                    Some(error) => assert_close(&name, &[error], &[seen.sqrt()], 0.0, 2e-2),
-                }
-            }
-        }
-    }
-}
-
-/// Of the same number of codewords, those made for the queries get logits better, and residual ones best.
-#[test]
-fn knowing_the_queries_pays() {
-    let engine = &Engine::cpu();
-    let queries = directed(8, 200, WIDTH);
-    let error = |quantisation| {
-        let config = LossConfig { quantisation, codewords: 8, ..LossConfig::default() };
-        let mut world = World::normal(engine, &config);
-        world.refresh(0);
-        world.observe(&queries);
-        world.refresh(1);
-        world.refresh(2);
-        let kept = world.kept();
-        let of_item = |item: usize| {
-            let residual: Vec<f32> = (0..WIDTH)
-                .map(|d| {
-                    let word = |b: usize| (b * 8 + kept.codes[item * 2 + b] as usize) * WIDTH + d;
-                    world.table[item * WIDTH + d] - kept.codewords[word(0)] - kept.codewords[word(1)]
-                })
-                .collect();
-            queries.chunks(WIDTH).map(|q| dot(q, &residual).powi(2)).sum::<f64>()
-        };
-        (0..ITEMS).map(of_item).sum::<f64>() / (ITEMS * 200) as f64
-    };
-    let errors = QUANTISATIONS.map(error);
-    assert!(errors[1] < 0.7 * errors[0] && errors[2] < 0.9 * errors[1], "{errors:?}");
-}
-
-/// The same seed and history give the same bits; going on from what was kept does too.
-#[test]
-fn refreshes_are_reproducible_and_survive_a_restore() {
-    for engine in engines() {
-        for quantisation in QUANTISATIONS {
-            for (codebooks, codeword_weights) in [(2, CodewordWeights::Even), (3, CodewordWeights::Root)] {
-                let config = LossConfig {
-                    quantisation,
-                    codebooks,
-                    codeword_weights,
-                    codewords: 6,
-                    ..LossConfig::default()
-                };
-                let name = name(engine, &config);
-                let mut world = World::normal(engine, &config).settled();
-                let again = World::normal(engine, &config).settled();
-                assert_eq!(world.kept(), again.kept(), "{name}");
-                let mut restored = World::normal(engine, &config);
-                let moment = read(engine, world.proposal.index().unwrap().moments());
-                restored.proposal.restore(engine, world.kept().clone(), &moment).unwrap();
-                for other in [&world, &restored] {
-                    other.observe(&directed(12, 40, WIDTH));
-                }
-                assert_eq!(world.refresh(5), restored.refresh(5), "{name}");
-                assert_eq!(world.kept(), restored.kept(), "{name}");
-            }
-        }
-    }
-}
-
-#[test]
-fn what_does_not_fit_is_refused() {
-    let engine = &Engine::cpu();
-    let config = LossConfig { codewords: 4, ..LossConfig::default() };
-    let mut world = World::normal(engine, &config);
-    world.refresh(0);
-    let kept = world.kept().clone();
-    let moments = vec![0.0; WIDTH * (WIDTH + 1)];
-    for wrong in [
-        Kept { codes: kept.codes[1..].to_vec(), ..kept.clone() },
-        Kept { codes: vec![4; kept.codes.len()], ..kept.clone() },
-        Kept { log_weights: Vec::new(), ..kept.clone() },
-    ] {
-        assert!(world.proposal.restore(engine, wrong, &moments).is_err());
-    }
-    assert!(world.proposal.restore(engine, kept, &moments[1..]).is_err());
-}
-
 /// 256 codewords a codebook: the widest the kernels take.
 #[test]
 fn the_largest_codebooks() {
@@ -590,127 +298,6 @@ fn the_largest_codebooks() {
                 let counts = histogram(drawn.negatives[user * 8000..][..8000].iter().copied(), items);
                 let probabilities: Vec<f64> = want.iter().map(|q| q.exp()).collect();
                 assert_drawn_from(&name, &counts, &probabilities);
-            }
-        }
-    }
-}
-
-/// Points go to the nearest codeword, codewords come and go in place, norms are those of the rest.
-#[test]
-fn the_kernels_of_a_refresh() {
-    use fastvae::kernels::{AddCodewords, GatherRows, KmeansAssign, KmeansUpdate, Points, ResidualNorms};
-    use tests::device::run;
-    for engine in engines() {
-        for (count, stride, column, dimensions, k) in [(1, 3, 1, 2, 1), (7, 5, 0, 5, 4), (345, 9, 2, 6, 17)] {
-            let values = numbers(1, count * stride);
-            let points =
-                |values: &[f32]| Points { values: upload(engine, values), count, stride, column, dimensions };
-            let point = |i: usize| &values[i * stride + column..][..dimensions];
-            let codewords = numbers(2, k * dimensions);
-            let word = |code: u32| &codewords[code as usize * dimensions..][..dimensions];
-            let name = format!("{}: {count} points", engine.describe());
-
-            let codes = unset(engine, count);
-            run(
-                engine,
-                KmeansAssign {
-                    points: points(&values),
-                    codewords: upload(engine, &codewords),
-                    k,
-                    codes: codes.clone(),
-                },
-            );
-            for (i, &code) in read(engine, &codes).iter().enumerate() {
-                let cost = |code: u32| {
-                    let apart: Vec<f32> = point(i).iter().zip(word(code)).map(|(a, b)| a - b).collect();
-                    0.5 * dot(&apart, &apart)
-                };
-                let best = (0..k as u32).map(cost).fold(f64::INFINITY, f64::min);
-                assert!(cost(code) <= best + 1e-5, "{name}: point {i}");
-            }
-
-            let codes = integers(4, count, k as u32);
-            let weights: Vec<f32> = numbers(3, count).iter().map(|x| x * x + 0.1).collect();
-            let means = unwritten(engine, k * dimensions);
-            run(
-                engine,
-                KmeansUpdate {
-                    points: points(&values),
-                    weights: Some(upload(engine, &weights)),
-                    codes: upload(engine, &codes),
-                    k,
-                    rng: Rng::new(1),
-                    step: 0,
-                    codewords: means.clone(),
-                },
-            );
-            for (code, got) in read(engine, &means).chunks(dimensions).enumerate() {
-                let members: Vec<usize> = (0..count).filter(|&i| codes[i] as usize == code).collect();
-                let mass: f64 = members.iter().map(|&i| f64::from(weights[i])).sum();
-                let mean = |d: usize| {
-                    members.iter().map(|&i| f64::from(weights[i]) * f64::from(point(i)[d])).sum::<f64>()
-                        / mass
-                };
-                if !members.is_empty() {
-                    let want: Vec<f64> = (0..dimensions).map(mean).collect();
-                    assert_close(&name, got, &want, 1e-5, 1e-5);
-                }
-            }
-            let moved = points(&values);
-            run(
-                engine,
-                AddCodewords {
-                    points: moved.clone(),
-                    codes: upload(engine, &codes),
-                    codewords: upload(engine, &codewords),
-                    k,
-                    scale: -0.5,
-                },
-            );
-            let mut want = values.clone();
-            for (i, &code) in codes.iter().enumerate() {
-                let row = &mut want[i * stride + column..][..dimensions];
-                row.iter_mut().zip(word(code)).for_each(|(x, c)| *x -= 0.5 * c);
-            }
-            assert_close(&name, &read(engine, &moved.values), &want, 1e-6, 1e-6);
-
-            let rows = integers(5, 2 * count, count as u32);
-            let output = unwritten(engine, rows.len() * dimensions);
-            run(
-                engine,
-                GatherRows {
-                    points: points(&values),
-                    rows: upload(engine, &rows),
-                    len: rows.len(),
-                    output: output.clone(),
-                },
-            );
-            let want: Vec<f32> = rows.iter().flat_map(|&row| point(row as usize)).copied().collect();
-            assert_close(&name, &read(engine, &output), &want, 0.0, 0.0);
-
-            for codebooks in [0, 1, 3] {
-                let rows = integers(6, count * codebooks, k as u32);
-                let norms = unwritten(engine, count);
-                run(
-                    engine,
-                    ResidualNorms {
-                        points: points(&values),
-                        codewords: upload(engine, &codewords),
-                        rows: if rows.is_empty() { upload(engine, &[0]) } else { upload(engine, &rows) },
-                        codebooks,
-                        norms: norms.clone(),
-                    },
-                );
-                let want: Vec<f64> = (0..count)
-                    .map(|i| {
-                        let mut rest: Vec<f64> = point(i).iter().map(|&x| f64::from(x)).collect();
-                        for &row in &rows[i * codebooks..][..codebooks] {
-                            rest.iter_mut().zip(word(row)).for_each(|(x, c)| *x -= f64::from(*c));
-                        }
-                        rest.iter().map(|x| x * x).sum()
-                    })
-                    .collect();
-                assert_close(&name, &read(engine, &norms), &want, 1e-5, 1e-5);
             }
         }
     }

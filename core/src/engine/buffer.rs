@@ -92,6 +92,12 @@ impl<T: Element> Buffer<T> {
         self
     }
 
+    /// The same memory as bits, so that buffers of both types can be read in one transfer.
+    pub fn bits(&self) -> Buffer<u32> {
+        let (memory, counted) = (self.memory.clone(), self.counted.clone());
+        Buffer { memory, len: self.len, label: self.label, element: PhantomData, counted }
+    }
+
     /// The GPU buffer behind the handle.
     pub(crate) fn gpu(&self) -> &wgpu::Buffer {
         match &self.memory {

@@ -19,13 +19,12 @@ impl CpuEngine {
         Self::default()
     }
 
-    /// An engine that keeps the time spent in each kernel.
-    pub fn profiled() -> Self {
+    /// The same, keeping the time spent in each kernel.
+    pub(super) fn profiled(self) -> Self {
         Self { profile: Some(Arc::default()) }
     }
 
-    /// Calls and time by kernel since the engine was made; empty unless made by [`CpuEngine::profiled`].
-    pub fn profile(&self) -> Profile {
+    pub(super) fn profile(&self) -> Profile {
         self.profile.as_ref().map(|p| p.lock().unwrap_or_else(|e| e.into_inner()).clone()).unwrap_or_default()
     }
 

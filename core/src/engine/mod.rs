@@ -88,6 +88,24 @@ impl Engine {
         }
     }
 
+    /// The same engine, keeping the time spent in each kernel, on a GPU in each shader. A GPU waits for each of them
+    /// then, so the whole takes longer.
+    #[must_use]
+    pub fn profiled(self) -> Self {
+        match self {
+            Self::Cpu(cpu) => Self::Cpu(cpu.profiled()),
+            Self::Gpu(gpu) => Self::Gpu(gpu.profiled()),
+        }
+    }
+
+    /// Calls and time by kernel since the engine was [`Engine::profiled`]; without that, nothing.
+    pub fn profile(&self) -> Profile {
+        match self {
+            Self::Cpu(cpu) => cpu.profile(),
+            Self::Gpu(gpu) => gpu.profile(),
+        }
+    }
+
     /// Whether this is the CPU engine.
     pub fn is_cpu(&self) -> bool {
         matches!(self, Self::Cpu(_))
@@ -159,9 +177,26 @@ impl Engine {
         buffer: &Buffer<T>,
         range: std::ops::Range<usize>,
     ) -> Result<Vec<T>> {
+        let read = self.read_ranges(&[(buffer, range)]).await?;
+        Ok(read.into_iter().next().expect("one range gives one list"))
+    }
+
+    /// Copies elements of several buffers back in one transfer: waiting for a GPU costs more than a copy.
+    ///
+    /// # Errors
+    /// As [`Engine::read_range`].
+    pub async fn read_ranges<T: Element>(
+        &self,
+        parts: &[(&Buffer<T>, std::ops::Range<usize>)],
+    ) -> Result<Vec<Vec<T>>> {
+        for (buffer, range) in parts {
+            assert!(range.end <= buffer.len(), "read past the end of `{}`", buffer.label());
+        }
         match self {
-            Self::Cpu(_) => Ok(buffer.read()[range].to_vec()),
-            Self::Gpu(gpu) => gpu.read_range(buffer, range).await,
+            Self::Cpu(_) => {
+                Ok(parts.iter().map(|(buffer, range)| buffer.read()[range.clone()].to_vec()).collect())
+            }
+            Self::Gpu(gpu) => gpu.read_ranges(parts).await,
         }
     }
 

@@ -41,12 +41,14 @@ impl Points {
     }
 }
 
-/// `codes[i] = argmin over k of |x_i - c_k|^2`, the smaller index winning ties.
+/// `codes[i] = argmin over k of f_k |x_i - c_k|^2`, the smaller index winning ties.
 pub struct KmeansAssign {
     /// M x d.
     pub points: Points,
     /// K x d.
     pub codewords: Buffer<f32>,
+    /// f, K: how crowded each codeword is; without it all are 1.
+    pub crowding: Option<Buffer<f32>>,
     /// K.
     pub k: usize,
     /// Out: M.
@@ -64,11 +66,13 @@ impl Kernel for KmeansAssign {
     fn check(&self) -> Result<()> {
         self.points.check(self.name())?;
         expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
+        self.crowding.as_ref().map_or(Ok(()), |f| expect_len(self.name(), f, self.k))?;
         expect_len(self.name(), &self.codes, self.points.count)
     }
 
     fn cpu(&self) {
         let (values, codewords) = (self.points.values.read(), self.codewords.read());
+        let crowding = self.crowding.as_ref().map(|crowding| crowding.read());
         let (k, d, stride) = (self.k, self.points.dimensions, self.points.stride);
         let codewords = &codewords[..k * d];
         let halves: Vec<f32> = codewords.chunks_exact(d).map(|c| 0.5 * simd::dot(c, c)).collect();
@@ -105,7 +109,14 @@ impl Kernel for KmeansAssign {
                         gemm::Parallelism::None,
                     );
                 }
-                for (code, scores) in codes.iter_mut().zip(scores.chunks_exact(k)) {
+                for (at, (code, scores)) in codes.iter_mut().zip(scores.chunks_exact_mut(k)).enumerate() {
+                    if let Some(crowding) = &crowding {
+                        let point = &points[at * stride..][..d];
+                        let norm = simd::dot(point, point);
+                        for ((score, half), factor) in scores.iter_mut().zip(&halves).zip(&crowding[..k]) {
+                            *score = half - factor * (norm - 2.0 * (*score - half));
+                        }
+                    }
                     let mut best = (f32::NEG_INFINITY, 0);
                     for (k, (score, half)) in scores.iter().zip(&halves).enumerate() {
                         let closeness = score - half;
@@ -121,6 +132,7 @@ impl Kernel for KmeansAssign {
 
     fn gpu(&self, calls: &mut gpu::Calls) {
         let points = &self.points;
+        let empty = calls.empty();
         calls.dispatch(
             kmeans_assign::Params {
                 count: points.count as u32,
@@ -128,14 +140,31 @@ impl Kernel for KmeansAssign {
                 column: points.column as u32,
                 dimensions: points.dimensions as u32,
                 codewords: self.k as u32,
+                crowded: self.crowding.is_some().into(),
             },
-            kmeans_assign::Bindings { values: &points.values, centres: &self.codewords, codes: &self.codes },
+            kmeans_assign::Bindings {
+                values: &points.values,
+                centres: &self.codewords,
+                crowding: self.crowding.as_ref().unwrap_or(&empty),
+                codes: &self.codes,
+            },
             gpu::Work::Threads(points.count.div_ceil(4)),
         );
     }
 }
 
+/// How crowded codewords are, and what each would have if all had the same.
+#[derive(Clone, Debug)]
+pub struct Balance {
+    /// f of [`KmeansAssign`], K.
+    pub crowding: Buffer<f32>,
+    /// The weight of all points, divided by K.
+    pub share: f32,
+}
+
 /// `c_k = weighted mean of the points with code k`; a codeword without weight becomes a random point.
+///
+/// With a balance, f_k grows with the weight w_k of its points: `f_k (w_k / share)^(1/2)`, within bounds.
 pub struct KmeansUpdate {
     /// M x d.
     pub points: Points,
@@ -151,7 +180,12 @@ pub struct KmeansUpdate {
     pub step: u32,
     /// Out: K x d.
     pub codewords: Buffer<f32>,
+    /// In and out, where codewords are to get about the same.
+    pub balance: Option<Balance>,
 }
+
+/// Bounds of how crowded a codeword can be; beyond them the nearest codeword would hardly matter.
+const CROWDING: [f32; 2] = [1.0 / 16.0, 16.0];
 
 /// Elements of the partial sums of a GPU.
 const SUMS: usize = 4 << 20;
@@ -168,6 +202,7 @@ impl Kernel for KmeansUpdate {
         self.points.check(self.name())?;
         expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
         self.weights.as_ref().map_or(Ok(()), |w| expect_len(self.name(), w, self.points.count))?;
+        self.balance.as_ref().map_or(Ok(()), |b| expect_len(self.name(), &b.crowding, self.k))?;
         expect_len(self.name(), &self.codes, self.points.count)
     }
 
@@ -192,9 +227,14 @@ impl Kernel for KmeansUpdate {
             );
             out[0] = (sums, masses);
         });
+        let mut crowding = self.balance.as_ref().map(|balance| (balance.crowding.write(), balance.share));
         let mut codewords = self.codewords.write();
         for (code, codeword) in codewords[..k * d].chunks_exact_mut(d).enumerate() {
             let mass: f32 = partial.iter().map(|(_, masses)| masses[code]).sum();
+            if let Some((crowding, share)) = &mut crowding {
+                let grown = (crowding[code] * (mass / *share).sqrt()).clamp(CROWDING[0], CROWDING[1]);
+                crowding[code] = if mass == 0.0 { 1.0 } else { grown };
+            }
             if mass == 0.0 {
                 let word = self.rng.block(Stream::Codewords, self.step, code as u32, 0)[0];
                 codeword.copy_from_slice(point(below(word, count as u32) as usize));
@@ -250,12 +290,17 @@ impl Kernel for KmeansUpdate {
                 key_high: self.rng.key()[1],
                 step: self.step,
                 stream: Stream::Codewords as u32,
+                balanced: self.balance.is_some().into(),
+                share: self.balance.as_ref().map_or(1.0, |balance| balance.share),
+                least_crowding: CROWDING[0],
+                most_crowding: CROWDING[1],
             },
             kmeans_update::Bindings {
                 values: &points.values,
                 sums: &sums,
                 masses: &masses,
                 centres: &self.codewords,
+                crowding: self.balance.as_ref().map_or(&empty, |balance| &balance.crowding),
             },
             gpu::Work::Threads(k * dimensions),
         );

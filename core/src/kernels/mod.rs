@@ -42,7 +42,7 @@ pub use encode_rows::EncodeRows;
 pub use gather_batch::GatherBatch;
 pub use groups::Groups;
 pub use items_of::ItemsOf;
-pub use kmeans::{KmeansAssign, KmeansUpdate, Points};
+pub use kmeans::{Balance, KmeansAssign, KmeansUpdate, Points};
 pub use matmul::{Activation, MatMul, View};
 pub use midx::{Cells, MidxDraw, MidxLogQ, MidxNormalise};
 pub use midx_exact::{MidxExactCells, MidxExactDraw, SoftmaxLogQ};

@@ -160,18 +160,27 @@ impl Parameters {
     /// # Errors
     /// If the device is lost.
     pub async fn keep(&self, engine: &Engine, config: &ModelConfig, state: &mut State) -> Result<()> {
+        let mut kept = Vec::new();
         for (name, shape) in shapes(config, self.encoder.rows) {
             let parameter = self.named(name);
             for (suffix, buffer) in
                 [("", &parameter.value), (".first", &parameter.first), (".second", &parameter.second)]
             {
-                let data = TensorData::F32(engine.read(buffer).await?);
-                state.tensors.insert(format!("{name}{suffix}"), Tensor { shape: shape.clone(), data });
+                kept.push((format!("{name}{suffix}"), shape.clone(), true, buffer.bits()));
             }
         }
         for (name, table) in self.tables() {
-            let data = TensorData::U32(engine.read(&table.last_step).await?);
-            state.tensors.insert(format!("{name}.last_step"), Tensor { shape: vec![table.rows], data });
+            kept.push((format!("{name}.last_step"), vec![table.rows], false, table.last_step.clone()));
+        }
+        let parts: Vec<_> = kept.iter().map(|(.., buffer)| (buffer, 0..buffer.len())).collect();
+        let read = engine.read_ranges(&parts).await?;
+        for ((name, shape, float, _), bits) in kept.into_iter().zip(read) {
+            let data = if float {
+                TensorData::F32(bytemuck::allocation::cast_vec(bits))
+            } else {
+                TensorData::U32(bits)
+            };
+            state.tensors.insert(name, Tensor { shape, data });
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::{
     config::LossConfig,
     engine::{Engine, Recording},
     kernels::{
-        AliasTable, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw,
+        AliasTable, Balance, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw,
         MidxExactCells, MidxExactDraw, MidxLogQ, MidxNormalise, Partition, Points, SampledLoss, SoftmaxLogQ,
     },
     rng::Rng,
@@ -59,14 +59,21 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     first[3 * dimensions..4 * dimensions].fill(50.0);
     let codewords = engine.upload("codewords", &first)?;
     let codes = unset(engine, count)?;
+    let crowding = engine.upload("crowding", &vec![1.0f32; k])?;
     run_one(
         engine,
-        KmeansAssign { points: points.clone(), codewords: codewords.clone(), k, codes: codes.clone() },
+        KmeansAssign {
+            points: points.clone(),
+            codewords: codewords.clone(),
+            crowding: None,
+            k,
+            codes: codes.clone(),
+        },
     )?;
     run_one(
         engine,
         KmeansUpdate {
-            points,
+            points: points.clone(),
             weights: Some(
                 engine.upload("weights", &numbers(2, count).iter().map(|x| x * x).collect::<Vec<_>>())?,
             ),
@@ -75,11 +82,25 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
             rng: Rng::new(5),
             step: 9,
             codewords: codewords.clone(),
+            balance: Some(Balance { crowding: crowding.clone(), share: 60.0 }),
+        },
+    )?;
+    let crowded_codes = unset(engine, count)?;
+    run_one(
+        engine,
+        KmeansAssign {
+            points,
+            codewords: codewords.clone(),
+            crowding: Some(crowding.clone()),
+            k,
+            codes: crowded_codes.clone(),
         },
     )?;
     Ok(vec![
         Output::twin(engine, "codes", &codes, 0.0).await?,
         Output::twin(engine, "codewords", &codewords, 1e-5).await?,
+        Output::twin(engine, "crowding", &crowding, 1e-5).await?,
+        Output::twin(engine, "codes of crowded codewords", &crowded_codes, 0.0).await?,
     ])
 }
 

@@ -7,7 +7,7 @@ use super::{EngineArgs, train::SettingArgs};
 /// What to measure.
 #[derive(Subcommand)]
 pub enum BenchArgs {
-    /// Time of a training step by kernel, on the CPU engine.
+    /// Time of a training step by kernel.
     Step(StepArgs),
     /// Seconds of an epoch by loss, side by side and taking turns.
     Epoch(EpochArgs),
@@ -27,6 +27,8 @@ pub struct StepArgs {
     pub steps: u32,
     #[command(flatten)]
     pub common: CommonArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     #[command(flatten)]
     pub settings: SettingArgs,
 }

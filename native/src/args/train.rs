@@ -161,6 +161,9 @@ pub struct LossArgs {
     /// Where k-means starts from: random items, or items far from one another.
     #[arg(long, value_parser = ["random", "plus-plus"], value_name = "START")]
     pub initialisation: Option<String>,
+    /// Which codeword an item gets: the nearest, or one that has not much more than its share yet.
+    #[arg(long, value_parser = ["plain", "balanced"], value_name = "KMEANS")]
+    pub kmeans: Option<String>,
     /// What an item's count c means for its popularity: c, ln(1 + c), c^0.75.
     #[arg(long, value_parser = ["count", "log", "power"], value_name = "WEIGHT")]
     pub popularity: Option<String>,

@@ -103,17 +103,13 @@ impl GpuEngine {
         })
     }
 
-    /// An engine that keeps the time spent in each shader. It waits for each dispatch, so the whole takes
-    /// longer than without; native only, as a browser does not wait.
-    ///
-    /// # Errors
-    /// As [`GpuEngine::new`].
-    pub async fn profiled(name: Option<&str>) -> Result<Self> {
-        Ok(Self { profile: Some(Arc::default()), ..Self::new(name).await? })
+    /// The same, keeping the time spent in each shader. It waits for each dispatch, so the whole takes longer than
+    /// without; native only, as a browser does not wait.
+    pub(super) fn profiled(self) -> Self {
+        Self { profile: Some(Arc::default()), ..self }
     }
 
-    /// Dispatches and time by shader since the engine was made; empty unless made by [`GpuEngine::profiled`].
-    pub fn profile(&self) -> Profile {
+    pub(super) fn profile(&self) -> Profile {
         self.profile.as_ref().map(|profile| lock(profile).clone()).unwrap_or_default()
     }
 
@@ -224,24 +220,28 @@ impl GpuEngine {
         self.queue.submit([encoder.finish()]);
     }
 
-    pub(super) async fn read_range<T: Element>(
+    pub(super) async fn read_ranges<T: Element>(
         &self,
-        buffer: &Buffer<T>,
-        range: std::ops::Range<usize>,
-    ) -> Result<Vec<T>> {
-        assert!(range.end <= buffer.len(), "read past the end of `{}`", buffer.label());
-        let mut values = Vec::with_capacity(range.len());
-        for start in range.clone().step_by(PIECE_BYTES / size_of::<T>()) {
-            let end = range.end.min(start + PIECE_BYTES / size_of::<T>());
-            let bytes = ((end - start) * size_of::<T>()) as u64;
+        parts: &[(&Buffer<T>, std::ops::Range<usize>)],
+    ) -> Result<Vec<Vec<T>>> {
+        let mut values: Vec<Vec<T>> =
+            parts.iter().map(|(_, range)| Vec::with_capacity(range.len())).collect();
+        for transfer in transfers(parts.iter().map(|(_, range)| range.clone()), PIECE_BYTES / size_of::<T>())
+        {
+            let bytes = |range: &std::ops::Range<usize>| (range.len() * size_of::<T>()) as u64;
             let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("read-back"),
-                size: bytes,
+                size: transfer.iter().map(|(_, range)| bytes(range)).sum(),
                 usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
             let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(buffer.gpu(), (start * size_of::<T>()) as u64, &staging, 0, bytes);
+            let mut end = 0;
+            for (part, range) in &transfer {
+                let start = (range.start * size_of::<T>()) as u64;
+                encoder.copy_buffer_to_buffer(parts[*part].0.gpu(), start, &staging, end, bytes(range));
+                end += bytes(range);
+            }
             self.queue.submit([encoder.finish()]);
 
             let (signal, done) = Signal::new();
@@ -250,10 +250,16 @@ impl GpuEngine {
             signal.await.map_err(|error| self.gone(&error))?;
             self.status()?;
             let view = staging.get_mapped_range(..).map_err(|error| self.gone(&error))?;
-            // The view may be less aligned than T.
-            let first = values.len();
-            values.resize(first + end - start, T::zeroed());
-            bytemuck::cast_slice_mut(&mut values[first..]).copy_from_slice(&view);
+            let mut rest = &view[..];
+            for (part, range) in &transfer {
+                let (piece, others) = rest.split_at(bytes(range) as usize);
+                rest = others;
+                // The view may be less aligned than T.
+                let values = &mut values[*part];
+                let first = values.len();
+                values.resize(first + range.len(), T::zeroed());
+                bytemuck::cast_slice_mut(&mut values[first..]).copy_from_slice(piece);
+            }
         }
         Ok(values)
     }
@@ -348,4 +354,40 @@ impl GpuEngine {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Parts cut and put together so that no transfer holds more than `most` elements: of each piece its part and range.
+fn transfers(
+    parts: impl Iterator<Item = std::ops::Range<usize>>,
+    most: usize,
+) -> Vec<Vec<(usize, std::ops::Range<usize>)>> {
+    let (mut all, mut current, mut held) = (Vec::new(), Vec::new(), 0);
+    for (part, mut range) in parts.enumerate() {
+        while !range.is_empty() {
+            let piece = range.start..range.end.min(range.start + most - held);
+            (range.start, held) = (piece.end, held + piece.len());
+            current.push((part, piece));
+            if held == most {
+                all.push(std::mem::take(&mut current));
+                held = 0;
+            }
+        }
+    }
+    all.extend(Some(current).filter(|rest| !rest.is_empty()));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::transfers;
+
+    #[test]
+    fn parts_are_put_together_and_cut_where_they_are_large() {
+        assert_eq!(
+            transfers([2..5, 0..0, 0..4, 7..8].into_iter(), 5),
+            [vec![(0, 2..5), (2, 0..2)], vec![(2, 2..4), (3, 7..8)]]
+        );
+        assert_eq!(transfers([0..11].into_iter(), 5), [vec![(0, 0..5)], vec![(0, 5..10)], vec![(0, 10..11)]]);
+        assert!(transfers([3..3].into_iter(), 5).is_empty());
+    }
 }

@@ -4,7 +4,7 @@ use crate::{
     Result,
     config::Initialisation,
     engine::{Buffer, Engine, Recording},
-    kernels::{AddCodewords, GatherRows, KmeansAssign, KmeansUpdate, Points},
+    kernels::{AddCodewords, Balance, GatherRows, KmeansAssign, KmeansUpdate, Points},
     rng::{Rng, Stream, below},
 };
 
@@ -16,6 +16,8 @@ pub(super) struct Book {
     pub codewords: Buffer<f32>,
     /// M.
     pub codes: Buffer<u32>,
+    /// Where all codewords are to get about the same.
+    pub balance: Option<Balance>,
 }
 
 /// K-means over codebooks, each over its own columns or, `residual`, over what the others leave.
@@ -45,6 +47,9 @@ impl Quantiser<'_> {
         for (which, book) in self.books.iter().enumerate() {
             let first = self.first_codewords(which, &book.points).await?;
             self.engine.write(&book.codewords, 0, &first);
+            if let Some(balance) = &book.balance {
+                self.engine.write(&balance.crowding, 0, &vec![1.0; self.k]);
+            }
             if self.residual {
                 for iteration in 0..SETTLING {
                     self.iterate(which, u32::MAX - iteration)?;
@@ -108,6 +113,7 @@ impl Quantiser<'_> {
             rng: self.rng,
             step: self.tag(which, iteration),
             codewords: book.codewords.clone(),
+            balance: book.balance.clone(),
         });
         self.engine.run(&recording)
     }
@@ -118,6 +124,7 @@ impl Quantiser<'_> {
         recording.push(KmeansAssign {
             points: book.points.clone(),
             codewords: book.codewords.clone(),
+            crowding: book.balance.as_ref().map(|balance| balance.crowding.clone()),
             k: self.k,
             codes: book.codes.clone(),
         });

@@ -1,12 +1,6 @@
 //! `fastvae bench step`: where the time of a step goes.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use fastvae::{
-    Result,
-    engine::{CpuEngine, Engine},
-    train::Trainer,
-};
+use fastvae::{Result, train::Trainer};
 use pollster::block_on;
 use serde_json::json;
 
@@ -30,13 +24,15 @@ pub fn run(args: &StepArgs) -> Result<()> {
     let batch = config.training.batch.min(split.train.rows()).max(1);
     let an_epoch = split.train.rows().div_ceil(batch) as u32;
     config.training.epochs = (steps + warm_up).div_ceil(an_epoch) + 1;
-    let engine = Engine::Cpu(CpuEngine::profiled());
+    let engine = crate::settings::engine(&args.engine)?.0.profiled();
     let what = engine.describe();
     let mut trainer = block_on(Trainer::new(engine, &config.training(), &split.train, None))?;
     advance(&mut trainer, warm_up)?;
-    let before = profile(trainer.engine());
+    let before = trainer.engine().profile();
     let (seconds, index) = advance(&mut trainer, steps)?;
-    let mut kernels: Vec<(&str, u64, f64)> = profile(trainer.engine())
+    let mut kernels: Vec<(&str, u64, f64)> = trainer
+        .engine()
+        .profile()
         .into_iter()
         .map(|(kernel, (calls, spent))| {
             let (calls_before, spent_before) = before.get(kernel).copied().unwrap_or_default();
@@ -70,11 +66,4 @@ pub fn run(args: &StepArgs) -> Result<()> {
     row(&mut table, "between kernels", String::new(), rest.max(0.0));
     row(&mut table, "a step", String::new(), seconds);
     print(&format!("{}\nengine: {what}\n{steps} steps of {batch} users\n\n{table}", name(&dataset)))
-}
-
-fn profile(engine: &Engine) -> BTreeMap<&'static str, (u64, Duration)> {
-    match engine {
-        Engine::Cpu(cpu) => cpu.profile(),
-        Engine::Gpu(_) => BTreeMap::new(),
-    }
 }

@@ -1,6 +1,7 @@
 //! A page or a widget: from what people do to commands, from reports to what is shown.
 
 mod entry;
+mod steps;
 mod worker;
 
 use std::{
@@ -14,6 +15,7 @@ use web::{Command, EngineChoice, Failure, LESSONS, Parameters, Speed};
 use web_sys::{CustomEvent, CustomEventInit, Element, EventTarget};
 
 pub use self::entry::with;
+use self::steps::Owed;
 use crate::{
     bar,
     dom::{self, Act, Kind, Listeners, Page},
@@ -70,6 +72,8 @@ pub struct App {
     pending: Vec<(Command, JsValue)>,
     /// Told once nothing is under way.
     outbox: Vec<(&'static str, Value)>,
+    /// Steps that a script waits for.
+    owed: Owed,
     listeners: Option<Listeners>,
     window: Option<entry::WindowListeners>,
 }
@@ -124,6 +128,7 @@ impl App {
                 parked: false,
                 pending: Vec::new(),
                 outbox: Vec::new(),
+                owed: Owed::default(),
                 listeners: None,
                 window: None,
             })
@@ -218,8 +223,8 @@ impl App {
     fn bar(&mut self, act: &Act) {
         match (act.name.as_str(), act.kind) {
             ("play", Kind::Click) => self.toggle(),
-            ("step", Kind::Click) => self.step(1, Pace::Step),
-            ("part", Kind::Click) => self.step(1, Pace::Part),
+            ("step", Kind::Click) => self.step(Pace::Step),
+            ("part", Kind::Click) => self.step(Pace::Part),
             ("reset", Kind::Click) => self.reset(),
             ("share", Kind::Click) => self.share(),
             ("embed", Kind::Click) => self.show_embed(),
@@ -275,6 +280,7 @@ impl App {
 
     /// Goes on step by step until the lesson is through or someone pauses.
     pub fn play(&mut self) {
+        self.settle();
         if self.lessons.get(self.current).is_some_and(|lesson| lesson.finished()) {
             self.with_current(|lesson, context| lesson.reset(context));
         }
@@ -287,6 +293,7 @@ impl App {
 
     /// Stops going on.
     pub fn pause(&mut self) {
+        self.settle();
         if self.playing {
             self.playing = false;
             self.page_state(State::Paused, "Paused.");
@@ -294,18 +301,17 @@ impl App {
         }
     }
 
-    /// Goes so many steps.
-    pub fn step(&mut self, steps: u32, pace: Pace) {
+    /// Goes one step, unless the lesson is still at the one before.
+    fn step(&mut self, pace: Pace) {
         self.pause();
-        for _ in 0..steps {
-            self.with_current(|lesson, context| lesson.step(context, pace));
-        }
+        self.with_current(|lesson, context| lesson.step(context, pace));
         self.refresh();
     }
 
     /// Back to the beginning of the lesson, with all that the worker holds for it.
     pub fn reset(&mut self) {
         self.playing = false;
+        self.settle();
         self.clear_error();
         for name in ["epoch", "loss", "ndcg"] {
             self.unset_attribute(name);
@@ -497,6 +503,7 @@ impl App {
     pub fn fail(&mut self, failure: &Failure) {
         let Failure { code, message, help } = failure;
         self.playing = false;
+        self.settle();
         let text = format!("{message}. {help}");
         self.set_attribute("error", &text);
         self.page.fill("error-text", web::text::escape(&text));
@@ -519,6 +526,7 @@ impl App {
     /// Takes everything down: markup, worker, listeners.
     pub fn destroy(&mut self) {
         self.playing = false;
+        self.settle();
         self.drop_worker();
         self.listeners = None;
         self.window = None;

@@ -11,15 +11,12 @@ mod share;
 
 use std::{cell::RefCell, rc::Rc};
 
-use js_sys::{Array, JSON, Object};
+use js_sys::{Array, JSON, Object, Promise};
 use wasm_bindgen::prelude::*;
 use web::{Failure, Parameters};
 use web_sys::{Element, EventTarget};
 
-use self::{
-    app::{App, with},
-    lessons::Pace,
-};
+use self::app::{App, with};
 
 /// Starts the full page: where the document's body asks for it with `data-fastvae="page"`. Elsewhere this module
 /// waits for [`mount`].
@@ -92,9 +89,9 @@ impl Widget {
         self.with(App::pause);
     }
 
-    /// Goes `n` steps, one without.
-    pub fn step(&self, n: Option<u32>) {
-        self.with(move |app| app.step(n.unwrap_or(1), Pace::Step));
+    /// Goes `n` steps, one without. The promise is kept when they are done, or something else is asked for meanwhile.
+    pub fn step(&self, n: Option<u32>) -> Promise {
+        Promise::new(&mut |resolve, _| self.with(move |app| app.steps(n.unwrap_or(1), resolve)))
     }
 
     /// Back to the beginning.

@@ -47,10 +47,12 @@ async fn gpu(software: bool) -> Result<(Engine, String), String> {
     if webgpu.is_falsy() {
         return Err("this browser has no WebGPU".into());
     }
-    let Some(adapter) = adapters().await.into_iter().next() else {
+    // Asked before wgpu asks: it takes for granted that the answer is a promise, and that it is kept.
+    let offered = request_adapter(&webgpu).await?;
+    let Some(adapter) = adapters().await.into_iter().next().filter(|_| !offered.is_null()) else {
         return Err("this browser's WebGPU finds no GPU".into());
     };
-    let name = told_name(&webgpu).await.unwrap_or_else(|| adapter.name.clone());
+    let name = told_name(&offered).unwrap_or_else(|| adapter.name.clone());
     if adapter.software && !software {
         return Err(format!(
             "this browser offers only a software GPU ({name}), which is slower than the CPU engine"
@@ -60,11 +62,20 @@ async fn gpu(software: bool) -> Result<(Engine, String), String> {
     Ok((engine, name))
 }
 
-/// What the browser tells of its adapter: a description, or `nvidia ampere`.
-async fn told_name(webgpu: &JsValue) -> Option<String> {
-    let request: Function = get(webgpu, "requestAdapter").dyn_into().ok()?;
-    let promise: Promise = request.call0(webgpu).ok()?.dyn_into().ok()?;
-    let info = get(&JsFuture::from(promise).await.ok()?, "info");
+/// The adapter that the browser offers, null where it has none.
+async fn request_adapter(webgpu: &JsValue) -> Result<JsValue, String> {
+    let refused = |problem: JsValue| {
+        let problem = get(&problem, "message").as_string().unwrap_or_else(|| "it does not say why".into());
+        format!("this browser's WebGPU gives no GPU: {problem}")
+    };
+    let request: Function = get(webgpu, "requestAdapter").dyn_into().map_err(refused)?;
+    let answer = request.call0(webgpu).map_err(refused)?;
+    JsFuture::from(Promise::resolve(&answer)).await.map_err(refused)
+}
+
+/// What the browser tells of an adapter: a description, or `nvidia ampere`.
+fn told_name(adapter: &JsValue) -> Option<String> {
+    let info = get(adapter, "info");
     let word = |name: &str| get(&info, name).as_string().filter(|word| !word.is_empty());
     word("description").or_else(|| {
         let words: Vec<String> = ["vendor", "architecture"].into_iter().filter_map(word).collect();

@@ -148,6 +148,7 @@ impl App {
         if self.playing {
             self.advance();
         }
+        self.go_on_with_steps();
         self.refresh();
     }
 

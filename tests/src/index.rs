@@ -1,0 +1,202 @@
+//! A small catalogue with an inverted multi-index, and the same in f64 by enumeration.
+
+#![allow(clippy::unwrap_used, reason = "for tests, which say what they expect by unwrapping it")]
+
+use fastvae::{
+    config::{Loss, LossConfig, Quantisation},
+    engine::{Engine, Recording},
+    kernels::Groups,
+    rng::Rng,
+    sampler::{Catalogue, Draw, IndexReport, Proposal, Samples, build, index::Kept},
+};
+use pollster::block_on;
+
+use crate::device::{numbers, read, unset, unwritten, upload};
+
+/// Elements of an item vector.
+pub const WIDTH: usize = 12;
+/// Items of a world.
+pub const ITEMS: usize = 300;
+/// Users of a world.
+pub const USERS: usize = 3;
+/// All of them.
+pub const QUANTISATIONS: [Quantisation; 3] =
+    [Quantisation::Product, Quantisation::QueryAware, Quantisation::Residual];
+
+/// Item vectors, biases, counts and queries, and a proposal over them.
+pub struct World<'a> {
+    engine: &'a Engine,
+    /// Item vectors, items x width.
+    pub table: Vec<f32>,
+    bias: Vec<f32>,
+    queries: Vec<f32>,
+    width: usize,
+    /// What draws.
+    pub proposal: Box<dyn Proposal>,
+    catalogue: Catalogue,
+}
+
+/// What a proposal did: its draws, user by user, log q of these, and log q of every item for every user.
+pub struct Drawn {
+    /// Users x candidates.
+    pub negatives: Vec<u32>,
+    /// Of the draws.
+    pub negative_log_q: Vec<f32>,
+    /// Users x items.
+    pub log_q: Vec<f32>,
+}
+
+impl<'a> World<'a> {
+    /// A world of these vectors, biases and queries.
+    pub fn new(
+        engine: &'a Engine,
+        config: &LossConfig,
+        table: Vec<f32>,
+        bias: Vec<f32>,
+        queries: Vec<f32>,
+    ) -> Self {
+        let (items, width) = (bias.len(), table.len() / bias.len());
+        let counts: Vec<u32> = (0..items as u32).map(|i| i * i % 97).collect();
+        let catalogue =
+            Catalogue { table: upload(engine, &table), bias: Some(upload(engine, &bias)), items, width };
+        let users = queries.len() / width;
+        let mut proposal = build(engine, config, &counts, users).unwrap().unwrap();
+        proposal.attach(&catalogue);
+        Self { engine, table, bias, queries, width, proposal, catalogue }
+    }
+
+    /// A world of normal numbers.
+    pub fn normal(engine: &'a Engine, config: &LossConfig) -> Self {
+        let (table, bias) = (numbers(2, ITEMS * WIDTH), numbers(4, ITEMS));
+        Self::new(engine, config, table, bias, directed(1, USERS, WIDTH))
+    }
+
+    /// A world where most items are close together and some far out.
+    pub fn uneven(engine: &'a Engine, config: &LossConfig) -> Self {
+        let mut table = numbers(2, ITEMS * WIDTH);
+        for (item, row) in table.chunks_exact_mut(WIDTH).enumerate() {
+            let scale = if item % 10 < 7 { 0.2 } else { 1.0 };
+            row.iter_mut().for_each(|x| *x = *x * scale + 1.0);
+        }
+        Self::new(engine, config, table, numbers(4, ITEMS), directed(1, USERS, WIDTH))
+    }
+
+    fn users(&self) -> usize {
+        self.queries.len() / self.width
+    }
+
+    /// Builds the index, or goes on with it.
+    pub fn refresh(&mut self, step: u32) -> IndexReport {
+        block_on(self.proposal.refresh(self.engine, &self.catalogue, Rng::new(3), step)).unwrap().unwrap()
+    }
+
+    /// Shows queries to the index.
+    pub fn observe(&self, queries: &[f32]) {
+        let mut recording = Recording::new();
+        self.proposal.observe(&mut recording, &upload(self.engine, queries), queries.len() / self.width);
+        self.engine.run(&recording).unwrap();
+    }
+
+    /// Built, shown queries, and built again for them.
+    pub fn settled(mut self) -> Self {
+        self.refresh(0);
+        self.observe(&directed(1, 64, self.width));
+        self.refresh(1);
+        self
+    }
+
+    /// What a checkpoint would keep.
+    pub fn kept(&self) -> &Kept {
+        self.proposal.index().unwrap().kept()
+    }
+
+    /// Candidates of every user's group, and log q of every item.
+    pub fn sample(&self, candidates: usize, share: usize, step: u32) -> Drawn {
+        let (engine, items, users) = (self.engine, self.bias.len(), self.users());
+        let groups = Groups { batch: users, samples: 1, share, candidates };
+        let entries = users * items;
+        let batch_items: Vec<u32> = (0..entries).map(|e| (e % items) as u32).collect();
+        let batch_rows: Vec<u32> = (0..entries).map(|e| (e / items) as u32).collect();
+        let samples = Samples {
+            negatives: unset(engine, groups.total()),
+            negative_log_q: unwritten(engine, groups.total()),
+            positive_log_q: unwritten(engine, entries),
+        };
+        let mut recording = Recording::new();
+        let draw = Draw {
+            queries: &upload(engine, &self.queries),
+            groups,
+            batch_items: &upload(engine, &batch_items),
+            batch_rows: &upload(engine, &batch_rows),
+            entries,
+            rng: Rng::new(11),
+            step,
+        };
+        self.proposal.record(&mut recording, &draw, &samples);
+        engine.run(&recording).unwrap();
+        Drawn {
+            negatives: read(engine, &samples.negatives),
+            negative_log_q: read(engine, &samples.negative_log_q),
+            log_q: read(engine, &samples.positive_log_q),
+        }
+    }
+
+    /// What the softmax sees.
+    pub fn logit(&self, user: usize, item: usize) -> f64 {
+        let (query, row) = (&self.queries[user * self.width..], &self.table[item * self.width..]);
+        dot(&query[..self.width], &row[..self.width]) + f64::from(self.bias[item])
+    }
+
+    /// log q of every item for a user: by enumeration of what the index keeps, or the softmax.
+    pub fn truth(&self, loss: Loss, user: usize) -> Vec<f64> {
+        let kept = self.kept();
+        let items = self.bias.len();
+        let books = kept.codes.len() / items;
+        let k = kept.codewords.len() / (books * self.width);
+        let query = &self.queries[user * self.width..][..self.width];
+        let score = |item: usize| {
+            let codes = &kept.codes[item * books..][..books];
+            let words = codes.iter().enumerate().map(|(book, &code)| book * k + code as usize);
+            words.map(|word| dot(query, &kept.codewords[word * self.width..][..self.width])).sum::<f64>()
+                + f64::from(kept.log_weights[item])
+        };
+        normalised(
+            (0..items)
+                .map(|item| if loss == Loss::Midx { self.logit(user, item) } else { score(item) })
+                .collect(),
+        )
+    }
+}
+
+/// Inner product in f64.
+pub fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+fn normalised(logits: Vec<f64>) -> Vec<f64> {
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let log_z = top + logits.iter().map(|o| (o - top).exp()).sum::<f64>().ln();
+    logits.into_iter().map(|o| o - log_z).collect()
+}
+
+/// Queries of which a few directions hold most, as a decoder from a narrow code makes them.
+pub fn directed(stream: u32, rows: usize, width: usize) -> Vec<f32> {
+    let (codes, map) = (numbers(stream, rows * 4), numbers(77, 4 * width));
+    let value = |at: usize| {
+        let (row, column) = (at / width, at % width);
+        0.4 * (0..4).map(|d| codes[row * 4 + d] * map[d * width + column] / (1 + d) as f32).sum::<f32>()
+    };
+    (0..rows * width).map(value).collect()
+}
+
+/// What a failure names.
+pub fn name(engine: &Engine, config: &LossConfig) -> String {
+    format!(
+        "{:?}, {:?}, {} books of {}, {}",
+        config.loss,
+        config.quantisation,
+        config.codebooks,
+        config.codewords,
+        engine.describe()
+    )
+}
