@@ -204,13 +204,7 @@ within_budget() { # NAME KILOBYTES FILES...
 }
 
 run_browser_tests() {
-    # What the page does not keep yet. A line leaves this list when its test passes.
-    local known=(
-        engines::no_adapter_of_any_kind_leaves_the_page_empty        # requestAdapter that throws stops the worker
-        engines::no_step_reads_back                                  # an epoch reads every tensor back
-    )
-    printf 'NOT RUN, known to fail: %s\n' "${known[@]}"
-    cargo test --locked --workspace --test browser -- --ignored --nocapture "${known[@]/#/--skip=}"
+    cargo test --locked --workspace --test browser -- --ignored --nocapture
 }
 
 # ------------------------------------------------------------------------------------------------------------- main

@@ -47,6 +47,8 @@ impl Default for RankOptions {
 const SCORES: usize = 1 << 24;
 /// Users at once, however small the catalogue.
 const USERS: usize = 1024;
+/// Pieces whose best items come back from the engine together.
+const PIECES: usize = 8;
 
 /// The `k` best items for each history.
 ///
@@ -73,8 +75,10 @@ pub async fn rank(
     let seen: Buffer<u32> = engine.zeros("rank items", entries.max(1))?;
     let nothing: Buffer<u32> = engine.zeros("nothing seen", piece + 1)?;
     let scores: Buffer<f32> = engine.zeros("scores", piece * items)?;
-    let ids: Buffer<u32> = engine.zeros("best items", piece * k)?;
-    let values: Buffer<f32> = engine.zeros("best scores", piece * k)?;
+    let best = (0..PIECES.min(starts.len()))
+        .map(|_| Ok((engine.zeros("best items", piece * k)?, engine.zeros("best scores", piece * k)?)))
+        .collect::<Result<Vec<(Buffer<u32>, Buffer<f32>)>>>()?;
+    let mut waiting = Vec::new();
     let allowed = match &options.allowed {
         Some(flags) => {
             Some(engine.upload("allowed items", &flags.iter().map(|&f| u32::from(f)).collect::<Vec<_>>())?)
@@ -85,6 +89,7 @@ pub async fn rank(
     let mut ranking =
         Ranking { ids: Vec::with_capacity(users * k), scores: Vec::with_capacity(users * k), k };
     for start in starts {
+        let (ids, values) = &best[waiting.len()];
         let count = piece.min(users - start);
         let first = histories.offsets()[start];
         let local: Vec<u32> = histories.offsets()[start..=start + count].iter().map(|o| o - first).collect();
@@ -130,9 +135,17 @@ pub async fn rank(
             values: values.clone(),
         });
         engine.run(&recording)?;
-        let found = engine.read_ranges(&[(&ids, 0..count * k), (&values.bits(), 0..count * k)]).await?;
-        ranking.ids.extend(&found[0]);
-        ranking.scores.extend(found[1].iter().copied().map(f32::from_bits));
+        waiting.push((ids.clone(), values.bits(), count * k));
+        if waiting.len() < best.len() && start + count < users {
+            continue;
+        }
+        let parts: Vec<_> =
+            waiting.iter().flat_map(|(ids, values, len)| [(ids, 0..*len), (values, 0..*len)]).collect();
+        for found in engine.read_ranges(&parts).await?.chunks_exact(2) {
+            ranking.ids.extend(&found[0]);
+            ranking.scores.extend(found[1].iter().copied().map(f32::from_bits));
+        }
+        waiting.clear();
     }
     Ok(ranking)
 }

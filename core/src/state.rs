@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    Result,
+    engine::{Buffer, Element, Engine},
+};
+
 /// Numbers with a shape, on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -20,6 +25,22 @@ pub enum TensorData {
     F32(Vec<f32>),
     /// Codes, step counts.
     U32(Vec<u32>),
+}
+
+/// A tensor that is still on its engine.
+pub(crate) struct OnEngine {
+    name: String,
+    shape: Vec<usize>,
+    floats: bool,
+    bits: Buffer<u32>,
+}
+
+impl OnEngine {
+    /// All of a buffer of floats or integers.
+    pub fn new<T: Element>(name: String, shape: Vec<usize>, buffer: &Buffer<T>) -> Self {
+        let floats = std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>();
+        Self { name, shape, floats, bits: buffer.bits() }
+    }
 }
 
 /// How far a run has come. With the seed, the configuration and the tensors it fixes everything that
@@ -61,4 +82,24 @@ pub struct State {
     pub tensors: BTreeMap<String, Tensor>,
     /// How far.
     pub progress: Progress,
+}
+
+impl State {
+    /// Copies tensors from the engine, in one transfer.
+    ///
+    /// # Errors
+    /// If the device is lost.
+    pub(crate) async fn fetch(&mut self, engine: &Engine, tensors: Vec<OnEngine>) -> Result<()> {
+        let parts: Vec<_> = tensors.iter().map(|tensor| (&tensor.bits, 0..tensor.bits.len())).collect();
+        let read = engine.read_ranges(&parts).await?;
+        for (OnEngine { name, shape, floats, .. }, bits) in tensors.into_iter().zip(read) {
+            let data = if floats {
+                TensorData::F32(bytemuck::allocation::cast_vec(bits))
+            } else {
+                TensorData::U32(bits)
+            };
+            self.tensors.insert(name, Tensor { shape, data });
+        }
+        Ok(())
+    }
 }

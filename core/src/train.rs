@@ -20,7 +20,7 @@ use crate::{
     optimizer::Optimizer,
     rng::{Rng, Stream, below},
     sampler::{self, Proposal, index::Kept},
-    state::{Progress, State, Tensor, TensorData},
+    state::{OnEngine, Progress, State, Tensor, TensorData},
 };
 
 /// Losses are brought back from the device after so many steps, and at the end of an epoch.
@@ -223,10 +223,11 @@ impl Trainer {
     pub async fn state(&mut self) -> Result<State> {
         self.read_losses().await?;
         let mut state = State { progress: self.progress.clone(), ..State::default() };
-        self.parameters.keep(&self.engine, &self.config.model, &mut state).await?;
+        let mut tensors = self.parameters.on_engine(&self.config.model);
         if let Some(index) = self.proposal.as_ref().and_then(|p| p.index()) {
             let kept = index.kept();
-            let moments = self.engine.read(index.moments()).await?;
+            let moments = index.moments();
+            tensors.push(OnEngine::new("index.moments".into(), vec![moments.len()], moments));
             let mut keep = |name: &str, data| {
                 let len = match &data {
                     TensorData::F32(values) => values.len(),
@@ -241,12 +242,12 @@ impl Trainer {
                 keep("crowding", TensorData::F32(kept.crowding.clone()));
             }
             keep("aware", TensorData::U32(vec![kept.aware.into()]));
-            keep("moments", TensorData::F32(moments));
         }
         if let Some(rows) = self.proposal.as_ref().and_then(|p| p.snapshot()) {
             let tensor = Tensor { shape: vec![rows.len()], data: TensorData::F32(rows.to_vec()) };
             state.tensors.insert("proposal.rows".into(), tensor);
         }
+        state.fetch(&self.engine, tensors).await?;
         Ok(state)
     }
 

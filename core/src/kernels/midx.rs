@@ -281,9 +281,11 @@ impl Kernel for MidxDraw {
                             for eight in (member..groups.candidates).step_by(size * BLOCKS) {
                                 let draws = std::array::from_fn(|i| (eight + i * size) as u32);
                                 let words = self.rng.blocks(Stream::Negatives, self.step, row as u32, draws);
-                                for (i, slot) in
-                                    (eight..groups.candidates).step_by(size).take(BLOCKS).enumerate()
-                                {
+                                let drawn = (eight..groups.candidates).step_by(size).take(BLOCKS);
+                                // Columns first, then what they hold: each access waits for memory where a
+                                // catalogue is larger than the caches, and eight wait as long as one.
+                                let mut columns = [(0, 0); BLOCKS];
+                                for (i, picked) in columns[..drawn.len()].iter_mut().enumerate() {
                                     let k1 = search(first, unit(words[0][i]) * first[k - 1]);
                                     let second = &mut second[k1 * k..][..k];
                                     if !known[k1] {
@@ -293,10 +295,16 @@ impl Kernel for MidxDraw {
                                     let k2 = search(second, unit(words[1][i]) * second[k - 1]);
                                     let (start, end) = (starts[k1 * k + k2], starts[k1 * k + k2 + 1]);
                                     // A diverged model may point at an empty cell; the loss reports it, not a crash.
-                                    let column = (start + below(words[2][i], end - start)).min(last);
-                                    let kept = words[3][i] < thresholds[column as usize];
-                                    let taken = if kept { column } else { start + aliases[column as usize] };
-                                    slots[slot] = members[taken as usize];
+                                    *picked = (start, (start + below(words[2][i], end - start)).min(last));
+                                }
+                                for (i, (start, column)) in columns.iter_mut().enumerate() {
+                                    let at = *column as usize;
+                                    // Both are read before either is needed.
+                                    let (threshold, alias) = (thresholds[at], aliases[at]);
+                                    *column = if words[3][i] < threshold { *column } else { *start + alias };
+                                }
+                                for (slot, (_, column)) in drawn.zip(columns) {
+                                    slots[slot] = members[column as usize];
                                 }
                             }
                         }

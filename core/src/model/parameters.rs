@@ -8,7 +8,7 @@ use crate::{
     kernels::{Normal, Parameter, Table},
     rng::{Rng, Stream},
     sampler::Catalogue,
-    state::{State, Tensor, TensorData},
+    state::{OnEngine, State, Tensor, TensorData},
 };
 
 /// A dense layer: `y = x weight + bias`, weight inputs x outputs.
@@ -155,34 +155,21 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// Copies everything into `state`.
-    ///
-    /// # Errors
-    /// If the device is lost.
-    pub async fn keep(&self, engine: &Engine, config: &ModelConfig, state: &mut State) -> Result<()> {
-        let mut kept = Vec::new();
+    /// Everything that a [`State`] holds of them.
+    pub(crate) fn on_engine(&self, config: &ModelConfig) -> Vec<OnEngine> {
+        let mut tensors = Vec::new();
         for (name, shape) in shapes(config, self.encoder.rows) {
             let parameter = self.named(name);
             for (suffix, buffer) in
                 [("", &parameter.value), (".first", &parameter.first), (".second", &parameter.second)]
             {
-                kept.push((format!("{name}{suffix}"), shape.clone(), true, buffer.bits()));
+                tensors.push(OnEngine::new(format!("{name}{suffix}"), shape.clone(), buffer));
             }
         }
         for (name, table) in self.tables() {
-            kept.push((format!("{name}.last_step"), vec![table.rows], false, table.last_step.clone()));
+            tensors.push(OnEngine::new(format!("{name}.last_step"), vec![table.rows], &table.last_step));
         }
-        let parts: Vec<_> = kept.iter().map(|(.., buffer)| (buffer, 0..buffer.len())).collect();
-        let read = engine.read_ranges(&parts).await?;
-        for ((name, shape, float, _), bits) in kept.into_iter().zip(read) {
-            let data = if float {
-                TensorData::F32(bytemuck::allocation::cast_vec(bits))
-            } else {
-                TensorData::U32(bits)
-            };
-            state.tensors.insert(name, Tensor { shape, data });
-        }
-        Ok(())
+        tensors
     }
 
     /// The tables whose rows are updated by touch.

@@ -387,7 +387,10 @@ mod tests {
             transfers([2..5, 0..0, 0..4, 7..8].into_iter(), 5),
             [vec![(0, 2..5), (2, 0..2)], vec![(2, 2..4), (3, 7..8)]]
         );
-        assert_eq!(transfers([0..11].into_iter(), 5), [vec![(0, 0..5)], vec![(0, 5..10)], vec![(0, 10..11)]]);
-        assert!(transfers([3..3].into_iter(), 5).is_empty());
+        assert_eq!(
+            transfers(std::iter::once(0..11), 5),
+            [vec![(0, 0..5)], vec![(0, 5..10)], vec![(0, 10..11)]]
+        );
+        assert!(transfers(std::iter::once(3..3), 5).is_empty());
     }
 }

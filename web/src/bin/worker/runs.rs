@@ -317,7 +317,8 @@ pub async fn encode(engine: &Engine, model: &Model, history: &[u32]) -> Result<(
     let mut recording = Recording::new();
     forward.record(&mut recording, &model.config, model.values(), &batch, 1, &Mode::Rank);
     engine.run(&recording)?;
-    let code = engine.read_range(&forward.posterior, 0..model.config.latent).await?;
-    let query = engine.read_range(forward.queries(), 0..model.config.item_width()).await?;
-    Ok((code, query))
+    let (code, query) = (0..model.config.latent, 0..model.config.item_width());
+    let mut read = engine.read_ranges(&[(&forward.posterior, code), (forward.queries(), query)]).await?;
+    let query = read.pop().unwrap_or_default();
+    Ok((read.pop().unwrap_or_default(), query))
 }
