@@ -268,3 +268,20 @@ fn nan_in_training_names_the_step_and_keeps_the_last_save() {
     assert!(text.contains("training diverged in epoch") && text.contains("--learning-rate"), "{text}");
     assert!(!folder.path().join("run/metrics.json").exists());
 }
+
+/// The settings that ship with the command line are settings of this version.
+#[test]
+fn presets_can_be_used() {
+    let presets = concat!(env!("CARGO_MANIFEST_DIR"), "/../native/presets");
+    let folder = tempfile::tempdir().unwrap();
+    let mut used = 0;
+    for preset in fs::read_dir(presets).unwrap() {
+        let preset = preset.unwrap().path();
+        // On the built-in set, which is small and needs no filter.
+        let line = ["train", "--quiet", "--json", "--epochs", "1", "--core", "0", "--batch", "500", "--config"];
+        let result = json(&stdout(fastvae(&folder).args(line).arg(&preset)));
+        assert!(result["test"]["ndcg@50"].as_f64().unwrap() > 0.0, "{}", preset.display());
+        used += 1;
+    }
+    assert!(used >= 2, "{used}");
+}

@@ -2,7 +2,7 @@
 
 use tests::browser::{Browser, Page, Site};
 
-use crate::common::{LOAD, RUN, ml_latest_small, press, site, zip};
+use crate::common::{LOAD, RUN, choose, ml_latest_small, press, site, zip};
 
 /// Drops a file of the site on the lesson, under a name.
 #[track_caller]
@@ -127,4 +127,27 @@ fn data_beside_the_page() {
     press(&page.all(), "play");
     let message = page.wait("error", LOAD, |message| !message.is_empty());
     assert!(message.contains("missing.csv"), "{message}");
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn a_catalogue_beyond_memory_is_refused_and_a_part_of_it_is_not() {
+    const ITEMS: usize = 600_000;
+    let ratings: String = (0..ITEMS).map(|item| format!("u{},i{item}\n", item % 1000)).collect();
+    let popular: String = (0..20_000).map(|n| format!("u{},i{}\n", n % 1000, n * 7 % 300)).collect();
+    let file = format!("user,item\n{ratings}{popular}").into_bytes();
+    let page = race(vec![("large.csv", file)], "engine=cpu&epochs=1");
+    page.wait("engine", LOAD, |engine| engine == "cpu");
+    drop_file(&page, "large.csv", "large.csv");
+    let read = "return root.querySelector('[data-part=race-data]').textContent.includes('600,000')";
+    page.all().until(RUN, "the set is read", read);
+    press(&page.all(), "play");
+    let message = page.wait("error", RUN, |message| !message.is_empty());
+    println!("too large: {message}");
+    assert!(message.contains("memory") && message.contains("most popular"), "{message}");
+    choose(&page.all(), "subset", "1");
+    let read = "return root.querySelector('[data-part=race-data]').textContent.includes('6,000')";
+    page.all().until(RUN, "a part of the set is read", read);
+    press(&page.all(), "play");
+    page.all().until(RUN, "it trains on a part", "return root.dataset.epoch === '1'");
 }

@@ -39,10 +39,7 @@ impl Link {
             // A script that cannot be fetched gives an event without a message.
             let message =
                 Reflect::get(&event, &"message".into()).ok().and_then(|message| message.as_string());
-            receive(failed(match message.filter(|message| !message.is_empty()) {
-                Some(message) => format!("the worker stopped: {message}"),
-                None => "the worker could not be loaded".into(),
-            }));
+            receive(stopped(message.filter(|message| !message.is_empty())));
         });
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         Ok(Self { worker, _listeners: [on_message, on_error] })
@@ -86,6 +83,21 @@ impl Drop for Link {
         self.worker.set_onmessage(None);
         self.worker.set_onerror(None);
         self.worker.terminate();
+    }
+}
+
+/// What became of a worker that said nothing itself. Where it panics it does, so a trap is an allocation that failed.
+fn stopped(message: Option<String>) -> Report {
+    match message {
+        None => failed("the worker could not be loaded".into()),
+        Some(message) if message.contains("unreachable") || message.contains("memory") => {
+            Report::Failed(Failure::new(
+                "worker",
+                "the engine ran out of memory",
+                "Close other pages, or take fewer films or samplers, and press play.",
+            ))
+        }
+        Some(message) => failed(format!("the worker stopped: {message}")),
     }
 }
 

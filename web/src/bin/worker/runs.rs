@@ -23,6 +23,11 @@ use crate::data::Data;
 /// Bytes of models kept for looking back, of all runs of a group together.
 const KEPT_BYTES: usize = 192 << 20;
 
+/// What a page has room for: a quarter of what WebAssembly can reach, as browsers refuse more on small machines.
+const MOST_BYTES: u64 = 1 << 30;
+/// Bytes a parameter of a run: the value, two moments of Adam, and as much again for going back; two models kept.
+const BYTES_A_PARAMETER: u64 = 2 * 12 + 2 * 4;
+
 /// Runs of one kind of thing.
 pub struct Group {
     settings: RunSettings,
@@ -58,6 +63,7 @@ impl Group {
         let items = data.split.train.columns() as u32;
         settings.codewords = settings.codewords.min(items);
         settings.negatives = settings.negatives.min(items.max(16));
+        check_room(&settings, items as usize)?;
         for &sampler in &settings.samplers {
             let config = settings.config(sampler);
             let mut trainer =
@@ -283,6 +289,26 @@ impl Group {
         let bytes = checkpoint::to_bytes(&context, &run.last.clone().into_model())?;
         Ok((format!("fastvae-{}.safetensors", web::samplers::name(run.sampler)), bytes))
     }
+}
+
+/// Refuses what does not fit in memory, before an allocation that fails ends the worker.
+fn check_room(settings: &RunSettings, items: usize) -> Result<()> {
+    let runs = settings.samplers.len();
+    let parameters = settings.config(settings.samplers[0]).model.parameter_count(items);
+    let bytes = parameters as u64 * BYTES_A_PARAMETER * runs as u64;
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    let most = items as u64 * MOST_BYTES / bytes;
+    Err(Error::setting(
+        "items",
+        format!(
+            "{runs} x {parameters} parameters for {items} films take {} MB of memory, of {} MB that a page has: take \
+             the {most} most popular films, or fewer samplers at a time",
+            bytes >> 20,
+            MOST_BYTES >> 20
+        ),
+    ))
 }
 
 fn run_config(settings: &RunSettings, sampler: Loss) -> RunConfig {
