@@ -273,12 +273,13 @@ fn nan_in_training_names_the_step_and_keeps_the_last_save() {
 #[test]
 fn presets_can_be_used() {
     let presets = concat!(env!("CARGO_MANIFEST_DIR"), "/../native/presets");
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempdir().unwrap();
     let mut used = 0;
     for preset in fs::read_dir(presets).unwrap() {
         let preset = preset.unwrap().path();
         // On the built-in set, which is small and needs no filter.
-        let line = ["train", "--quiet", "--json", "--epochs", "1", "--core", "0", "--batch", "500", "--config"];
+        let line =
+            ["train", "--quiet", "--json", "--epochs", "1", "--core", "0", "--batch", "500", "--config"];
         let result = json(&stdout(fastvae(&folder).args(line).arg(&preset)));
         assert!(result["test"]["ndcg@50"].as_f64().unwrap() > 0.0, "{}", preset.display());
         used += 1;

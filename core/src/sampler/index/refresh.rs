@@ -23,6 +23,9 @@ struct Found {
     codes: Vec<u32>,
     crowding: Vec<f32>,
     biases: Vec<f32>,
+    /// Of what codewords leave, in the geometry of the queries: squared norms, and products with the mean query.
+    norms: Vec<f32>,
+    projections: Vec<f32>,
 }
 
 /// A [`Space`] where kernels find it.
@@ -76,20 +79,19 @@ impl MidxIndex {
             quantiser.go_on()?;
             quantiser.run(self.config.refresh_iterations)?;
         }
-        let left = match space.as_ref().filter(|_| aware) {
-            Some(on) => {
-                quantiser.leave()?;
-                Some(self.left_over(engine, &points, on).await?)
-            }
-            None => None,
-        };
-        let mut log_weights: Vec<f64> = weights.iter().map(|w| w.ln()).collect();
-        let Found { codewords, codes, crowding, biases } =
-            self.found(engine, &quantiser.books, space.as_ref(), catalogue.bias.as_ref()).await?;
-        log_weights.iter_mut().zip(biases).for_each(|(weight, bias)| *weight += f64::from(bias));
-        if let Some((_, corrections)) = &left {
-            log_weights.iter_mut().zip(corrections).for_each(|(weight, correction)| *weight += correction);
+        let left = space.as_ref().filter(|_| aware);
+        if let Some(on) = left {
+            quantiser.leave()?;
+            self.project(engine, &points, on)?;
         }
+        let Found { codewords, codes, crowding, biases, norms, projections } = self
+            .found(engine, &quantiser.books, space.as_ref(), catalogue.bias.as_ref(), left.is_some())
+            .await?;
+        let mut log_weights: Vec<f64> = weights.iter().map(|w| w.ln()).collect();
+        log_weights.iter_mut().zip(biases).for_each(|(weight, bias)| *weight += f64::from(bias));
+        let corrections = norms.iter().zip(&projections).map(|(norm, mean)| correction(*norm, *mean));
+        log_weights.iter_mut().zip(corrections).for_each(|(weight, correction)| *weight += correction);
+        let logit_error = left.map(|_| mean(norms.iter().copied()).sqrt());
         let kept = Kept {
             codewords,
             codes,
@@ -99,13 +101,16 @@ impl MidxIndex {
         };
         let (occupied_cells, largest_cell) = self.install(engine, kept)?;
         let table = all_columns(&catalogue.table, catalogue.items, catalogue.width);
-        let norms = self.residual_norms(engine, table, self.config.codebooks).await?;
+        let mut recording = Recording::new();
+        recording.push(self.residual_norms(table, self.config.codebooks));
+        engine.run(&recording)?;
+        let norms = engine.read(&self.norms).await?;
         Ok(IndexReport {
             occupied_cells,
             largest_cell,
             distortion: mean(norms.iter().copied()),
             largest_residual: norms.iter().fold(0.0f64, |top, &norm| top.max(f64::from(norm))).sqrt(),
-            logit_error: left.map(|(error, _)| error),
+            logit_error,
         })
     }
 
@@ -207,13 +212,14 @@ impl MidxIndex {
         Ok(())
     }
 
-    /// What k-means has found, in one transfer, with the items' biases.
+    /// What k-means has found, in one transfer, with the items' biases and, where `left` is known, what is left.
     async fn found(
         &self,
         engine: &Engine,
         books: &[Book],
         space: Option<&OnEngine>,
         bias: Option<&Buffer<f32>>,
+        left: bool,
     ) -> Result<Found> {
         let (m, k, width) = (books.len(), self.config.codewords, self.width);
         if let Some(on) = space {
@@ -240,8 +246,9 @@ impl MidxIndex {
         };
         let codes = self.books.iter().map(|book| (book.codes.clone(), self.items));
         let crowding = self.books.iter().filter_map(|b| b.balance.as_ref().map(|b| (b.crowding.bits(), k)));
-        let biases = bias.map(|bias| (bias.bits(), self.items));
-        let buffers: Vec<_> = codes.chain(biases).chain(crowding).chain(codewords).collect();
+        let rest = [&self.norms, &self.projections].into_iter().filter(|_| left);
+        let of_items = bias.into_iter().chain(rest).map(|buffer| (buffer.bits(), self.items));
+        let buffers: Vec<_> = codes.chain(of_items).chain(crowding).chain(codewords).collect();
         let parts: Vec<_> = buffers.iter().map(|(buffer, len)| (buffer, 0..*len)).collect();
         let mut read = engine.read_ranges(&parts).await?.into_iter();
 
@@ -250,7 +257,8 @@ impl MidxIndex {
             codes[which..].iter_mut().step_by(m).zip(of_book).for_each(|(to, code)| *to = code);
         }
         let mut floats = read.map(bytemuck::allocation::cast_vec::<u32, f32>);
-        let biases = bias.and_then(|_| floats.next()).unwrap_or_default();
+        let mut next = |there: bool| if there { floats.next().unwrap_or_default() } else { Vec::new() };
+        let (biases, norms, projections) = (next(bias.is_some()), next(left), next(left));
         let balanced = self.books.iter().filter(|book| book.balance.is_some()).count();
         let crowding = floats.by_ref().take(balanced).flatten().collect();
         let codewords = if space.is_some() {
@@ -266,17 +274,12 @@ impl MidxIndex {
             }
             stacked
         };
-        Ok(Found { codewords, codes, crowding, biases })
+        Ok(Found { codewords, codes, crowding, biases, norms, projections })
     }
 
-    /// Of the squared norms of residuals in the geometry of the queries: their root mean square, which is the
-    /// error of a logit, and what each item's weight makes up for.
-    ///
-    /// Over the queries, the part r . q of a logit that codewords leave out has mean `r . E q` and variance
-    /// `r' S r - (r . E q)^2`. The mean and a quarter of the variance (half of what a normal distribution
-    /// would ask for: that favours the divergence from the softmax as much as the effective sample size)
-    /// join the item's weight.
-    async fn left_over(&self, engine: &Engine, left: &Points, on: &OnEngine) -> Result<(f64, Vec<f64>)> {
+    /// Squared norms of what codewords leave of the items, in the geometry of the queries, and its products with the
+    /// mean query.
+    fn project(&self, engine: &Engine, left: &Points, on: &OnEngine) -> Result<()> {
         let d = on.space.dimensions;
         let mut recording = Recording::new();
         recording.push(MatMul::new(
@@ -287,29 +290,30 @@ impl MidxIndex {
             View::rows(&on.mean, 1),
             View::rows(&self.projections, 1),
         ));
-        engine.run(&recording)?;
-        let norms = self.residual_norms(engine, left.clone(), 0).await?;
-        let means = engine.read(&self.projections).await?;
-        let correction = |(norm, mean): (&f32, &f32)| {
-            let (norm, mean) = (f64::from(*norm), f64::from(*mean));
-            mean + 0.25 * (norm - mean * mean).clamp(0.0, MOST_VARIANCE)
-        };
-        let error = mean(norms.iter().copied()).sqrt();
-        Ok((error, norms.iter().zip(&means).map(correction).collect()))
+        recording.push(self.residual_norms(left.clone(), 0));
+        engine.run(&recording)
     }
 
-    async fn residual_norms(&self, engine: &Engine, points: Points, codebooks: usize) -> Result<Vec<f32>> {
-        let mut recording = Recording::new();
-        recording.push(ResidualNorms {
+    fn residual_norms(&self, points: Points, codebooks: usize) -> ResidualNorms {
+        ResidualNorms {
             points,
             codewords: self.stacked.clone(),
             rows: self.rows.clone(),
             codebooks,
             norms: self.norms.clone(),
-        });
-        engine.run(&recording)?;
-        engine.read(&self.norms).await
+        }
     }
+}
+
+/// What an item's weight makes up for, from the squared norm of its residual in the geometry of the queries and its
+/// product with the mean query.
+///
+/// Over the queries, the part r . q of a logit that codewords leave out has mean `r . E q` and variance
+/// `r' S r - (r . E q)^2`. The mean and a quarter of the variance (half of what a normal distribution would ask for:
+/// that favours the divergence from the softmax as much as the effective sample size) join the item's weight.
+fn correction(norm: f32, mean: f32) -> f64 {
+    let (norm, mean) = (f64::from(norm), f64::from(mean));
+    mean + 0.25 * (norm - mean * mean).clamp(0.0, MOST_VARIANCE)
 }
 
 fn all_columns(values: &Buffer<f32>, count: usize, width: usize) -> Points {
