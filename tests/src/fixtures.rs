@@ -230,6 +230,13 @@ pub struct Proposals {
     pub stages: Option<ProposalStages>,
 }
 
+impl Proposals {
+    /// ln(1 + count) of every item.
+    pub fn popularity(&self) -> Vec<f64> {
+        self.counts.iter().map(|&count| f64::from(count).ln_1p()).collect()
+    }
+}
+
 /// Normalised log probabilities.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@ mod engines;
 pub mod fixtures;
 pub mod index;
 pub mod proposal;
+pub mod static_draw;
 pub mod statistics;
 
 pub use close::{assert_close, assert_equal};

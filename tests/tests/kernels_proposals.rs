@@ -4,7 +4,7 @@
 
 use fastvae::{
     engine::{Buffer, Engine},
-    kernels::{AliasTable, Cells, DrawStatic, Groups, ItemsOf, Lookup, MidxDraw, MidxLogQ, MidxNormalise},
+    kernels::{AliasTable, Cells, Groups, ItemsOf, MidxDraw, MidxLogQ, MidxNormalise},
     rng::Rng,
 };
 use tests::{
@@ -12,30 +12,9 @@ use tests::{
     device::{integers, narrow, numbers, read, run, unset, unwritten, upload},
     engines, fixture,
     fixtures::ProposalStage,
+    static_draw::{alias_table, draw_static},
     statistics::{assert_drawn_from, histogram},
 };
-
-/// Thresholds and aliases of one distribution (Vose, 1991); an item of weight 0 is never drawn.
-fn alias_table(weights: &[f64]) -> (Vec<u32>, Vec<u32>) {
-    let (n, total) = (weights.len(), weights.iter().sum::<f64>());
-    if total == 0.0 {
-        return (vec![u32::MAX; n], (0..n as u32).collect());
-    }
-    let mut rest: Vec<f64> = weights.iter().map(|w| w / total * n as f64).collect();
-    let (mut thresholds, mut aliases) = (vec![u32::MAX; n], (0..n as u32).collect::<Vec<u32>>());
-    let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..n).partition(|&i| rest[i] < 1.0);
-    while let (Some(&low), Some(&high)) = (small.last(), large.last()) {
-        small.pop();
-        thresholds[low] = (rest[low] * 4_294_967_296.0) as u32;
-        aliases[low] = high as u32;
-        rest[high] -= 1.0 - rest[low];
-        if rest[high] < 1.0 {
-            large.pop();
-            small.push(high);
-        }
-    }
-    (thresholds, aliases)
-}
 
 /// Items in cells, with their weights.
 struct Index {
@@ -257,10 +236,6 @@ fn scores(truth: &Proposals) -> Vec<f32> {
     scores
 }
 
-fn popularity(truth: &Proposals) -> Vec<f64> {
-    truth.counts.iter().map(|&count| f64::from(count).ln_1p()).collect()
-}
-
 #[test]
 fn midx_follows_the_fixtures() {
     for engine in engines() {
@@ -269,7 +244,7 @@ fn midx_follows_the_fixtures() {
             let stages = truth.stages.as_ref().unwrap();
             for (variant, weights, log_q, stage) in [
                 ("uniform", vec![1.0; truth.items], &truth.log_q.midx_uniform, &stages.midx_uniform),
-                ("popularity", popularity(&truth), &truth.log_q.midx_popularity, &stages.midx_popularity),
+                ("popularity", truth.popularity(), &truth.log_q.midx_popularity, &stages.midx_popularity),
             ] {
                 let index = Index::of_fixture(&truth, weights);
                 let midx = Midx::new(engine, &index, scores(&truth));
@@ -374,7 +349,7 @@ fn draws_and_log_q_give_the_partition_function() {
             // Logits of trained models rather than of wide normals, whose partition few items make up: the
             // estimate would be right, but show nothing.
             truth.queries.data.iter_mut().for_each(|x| *x *= 0.4);
-            for weights in [vec![1.0; truth.items], popularity(&truth)] {
+            for weights in [vec![1.0; truth.items], truth.popularity()] {
                 let index = Index::of_fixture(&truth, weights);
                 let midx = Midx::new(engine, &index, scores(&truth));
                 let groups = midx.alone(20_000);
@@ -507,100 +482,6 @@ fn draws_are_independent_and_reproducible() {
             pairs("slots one block of threads apart", &first[..SLOTS - 64], &first[64..], &q[0], &q[0]);
             pairs("users", first, second, &q[0], &q[1]);
             pairs("steps", first, &later[..SLOTS], &q[0], &q[0]);
-        }
-    }
-}
-
-fn draw_static(
-    engine: &Engine,
-    groups: Groups,
-    items: usize,
-    table: Option<&(Vec<u32>, Vec<u32>)>,
-    seed: u64,
-    step: u32,
-) -> Vec<u32> {
-    let negatives = unset(engine, groups.total());
-    let table = table.map(|(t, a)| AliasTable { thresholds: upload(engine, t), aliases: upload(engine, a) });
-    let rng = Rng::new(seed);
-    run(engine, DrawStatic { groups, items, table, rng, step, negatives: negatives.clone() });
-    read(engine, &negatives)
-}
-
-#[test]
-fn static_draws_follow_their_distribution() {
-    let truth: Proposals = fixture("proposals_2x16");
-    let popular = popularity(&truth);
-    let total: f64 = popular.iter().sum();
-    for engine in engines() {
-        for (share, candidates) in [(1, 5001), (3, 9001)] {
-            let groups = Groups { batch: 4, samples: 1, share, candidates };
-            let draws = draw_static(engine, groups, truth.items, None, 3, 9);
-            let flat = vec![truth.log_q.uniform.exp(); truth.items];
-            assert_drawn_from("uniform", &histogram(draws, truth.items), &flat);
-            let draws = draw_static(engine, groups, truth.items, Some(&alias_table(&popular)), 3, 9);
-            let want: Vec<f64> = popular.iter().map(|w| w / total).collect();
-            assert_close(
-                "log q",
-                &want.iter().map(|p| p.ln()).collect::<Vec<_>>(),
-                &truth.log_q.popularity.data,
-                1e-12,
-                1e-12,
-            );
-            assert_drawn_from("popularity", &histogram(draws, truth.items), &want);
-        }
-        assert_eq!(
-            draw_static(engine, Groups { batch: 1, samples: 1, share: 1, candidates: 3 }, 1, None, 0, 0),
-            [0; 3]
-        );
-    }
-}
-
-/// Over a million and a half items every residue comes up: 24 bits of a float would leave most items out.
-#[test]
-fn static_draws_reach_every_item_of_a_large_catalogue() {
-    let items = 1_500_000;
-    for engine in engines() {
-        let groups = Groups { batch: 65, samples: 1, share: 1, candidates: 4096 };
-        let draws = draw_static(engine, groups, items, None, 1, 0);
-        assert!(draws.iter().all(|&item| (item as usize) < items));
-        let residues = histogram(draws.iter().map(|item| item % 11), 11);
-        assert_drawn_from("residues", &residues, &[1.0 / 11.0; 11]);
-        let ranges = histogram(draws.iter().map(|item| item / 1500), 1000);
-        assert_drawn_from("ranges", &ranges, &[1e-3; 1000]);
-    }
-}
-
-/// Integers, so the same on every engine.
-#[test]
-fn static_draws_are_the_same_on_every_engine() {
-    let weights: Vec<f64> = numbers(1, 345).iter().map(|&x| f64::from(x).exp()).collect();
-    let table = alias_table(&weights);
-    for groups in [
-        Groups { batch: 7, samples: 3, share: 1, candidates: 345 },
-        Groups { batch: 7, samples: 2, share: 3, candidates: 65 },
-        Groups { batch: 65_537, samples: 1, share: 1, candidates: 1 },
-    ] {
-        for table in [None, Some(&table)] {
-            let draw = |engine: &Engine| draw_static(engine, groups, 345, table, u64::MAX - 5, 17);
-            let want = draw(&Engine::cpu());
-            for engine in engines() {
-                assert_equal(&format!("{}: {groups:?}", engine.describe()), &draw(engine), &want);
-            }
-        }
-    }
-}
-
-#[test]
-fn lookup_repeats_the_table() {
-    for engine in engines() {
-        for (len, repeats) in [(1, 1), (7, 3), (345, 2), (65_537, 1)] {
-            let table = numbers(0, 29);
-            let items = integers(1, len, 29);
-            let output = unwritten(engine, repeats * len);
-            let (table_in, items_in) = (upload(engine, &table), upload(engine, &items));
-            run(engine, Lookup { table: table_in, items: items_in, len, repeats, output: output.clone() });
-            let once: Vec<f32> = items.iter().map(|&item| table[item as usize]).collect();
-            assert_equal("looked up", &read(engine, &output), &once.repeat(repeats));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! A page or a widget: from what people do to commands, from reports to what is shown.
 
 mod entry;
+mod parameters;
 mod steps;
+mod surface;
 mod worker;
 
 use std::{
@@ -11,7 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
-use web::{Command, EngineChoice, Failure, LESSONS, Parameters, Speed};
+use web::{Command, EngineChoice, Failure, Parameters, Speed};
 use web_sys::{CustomEvent, CustomEventInit, Element, EventTarget};
 
 pub use self::entry::with;
@@ -21,7 +23,7 @@ use crate::{
     dom::{self, Act, Kind, Listeners, Page},
     lessons::{self, Context, Lesson, Pace},
     link::Link,
-    look, share,
+    look,
 };
 
 /// What the container's `data-state` says.
@@ -364,153 +366,6 @@ impl App {
         for index in 0..self.lessons.len() {
             self.with_lesson(index, |lesson, context| lesson.draw(context));
         }
-    }
-
-    /// Changes parameters: all that can be used are, and each that cannot is an error.
-    pub fn set_parameters(&mut self, pairs: &[(String, String)]) {
-        let before = self.parameters.clone();
-        let mut keys = Vec::new();
-        let mut failures = Vec::new();
-        for (key, value) in pairs {
-            match self.parameters.set(key, value) {
-                Ok(true) => keys.push(key.as_str()),
-                Ok(false) => failures.push(Failure::new(
-                    "parameter",
-                    format!("there is no parameter {key}"),
-                    "Look at the list of attributes in the documentation.",
-                )),
-                Err(failure) => failures.push(failure),
-            }
-        }
-        if self.parameters != before && failures.is_empty() {
-            self.clear_error();
-        }
-        if self.parameters.engine != before.engine {
-            self.change_engine();
-        }
-        if (&self.parameters.data, self.parameters.items) != (&before.data, before.items) {
-            self.send_data();
-        }
-        if self.parameters.lesson != before.lesson
-            && let Some(index) = self
-                .lessons
-                .iter()
-                .position(|lesson| Some(lesson.name()) == self.parameters.lesson.as_deref())
-        {
-            self.steer(index);
-        }
-        for index in 0..self.lessons.len() {
-            self.with_lesson(index, |lesson, context| {
-                lesson.parameters(context, &keys);
-                lesson.draw(context);
-            });
-        }
-        self.dress();
-        self.refresh();
-        for failure in failures {
-            self.fail(&failure);
-        }
-    }
-
-    /// Parameters, progress and the lessons' own state, for scripts.
-    pub fn get_state(&self) -> Value {
-        let mut state = serde_json::Map::new();
-        for (key, value) in self.parameters.pairs() {
-            state.insert(key.into(), value.into());
-        }
-        for lesson in &self.lessons {
-            for (key, value) in lesson.state() {
-                state.insert(format!("{}.{key}", lesson.name()), value.into());
-            }
-        }
-        state.insert("playing".into(), self.playing.into());
-        state.insert("state".into(), self.state.name().into());
-        Value::Object(state)
-    }
-
-    /// The address of exactly what is shown.
-    fn address(&self) -> String {
-        share::fragment(&self.parameters, &self.lessons)
-    }
-
-    fn share(&mut self) {
-        let address = share::link(&self.address());
-        share::copy(&address);
-        self.page.set_value("share-text", &address);
-        self.page.show("share-panel", true);
-        self.page.fill("share-title", "Link to exactly this. It is on the clipboard.");
-        if self.host.is_none() {
-            share::replace_fragment(&self.address());
-        }
-    }
-
-    fn show_embed(&mut self) {
-        let name = self.lessons.get(self.current).map_or(LESSONS[0], |lesson| lesson.name());
-        let code = share::embed_code(name, &self.parameters);
-        share::copy(&code);
-        self.page.set_value("share-text", &code);
-        self.page.show("share-panel", true);
-        self.page.fill("share-title", "Code for a course page. It is on the clipboard.");
-    }
-
-    /// Theme and language.
-    fn dress(&self) {
-        let root = &self.page.root;
-        // Both are names of attributes.
-        let _ = root.set_attribute("data-theme", self.parameters.theme.name());
-        let _ = root.set_attribute("lang", &self.parameters.lang);
-    }
-
-    /// The bar, as things stand.
-    fn refresh(&mut self) {
-        let lesson = self.lessons.get(self.current);
-        bar::refresh(&self.page, &self.parameters, lesson.map(|l| (l.name(), l.title())), self.playing);
-    }
-
-    fn page_state(&mut self, state: State, status: &str) {
-        if state != State::Error && self.state == State::Loading && !self.ready && state != State::Ready {
-            // The engine is still on its way; that is what the state says until it has come.
-            self.page.fill("status", status);
-            return;
-        }
-        self.set_state(state, status);
-    }
-
-    fn set_state(&mut self, state: State, status: &str) {
-        self.state = state;
-        self.set_attribute("state", state.name());
-        self.page.fill("status", web::text::escape(status));
-    }
-
-    fn set_attribute(&self, name: &str, value: &str) {
-        // Fails only for names that are not attributes.
-        let _ = self.page.root.set_attribute(&format!("data-{name}"), value);
-    }
-
-    fn unset_attribute(&self, name: &str) {
-        let _ = self.page.root.remove_attribute(&format!("data-{name}"));
-    }
-
-    fn clear_error(&mut self) {
-        self.unset_attribute("error");
-        self.page.show("error", false);
-        if self.state == State::Error {
-            self.set_state(if self.ready { State::Ready } else { State::Loading }, "Ready.");
-        }
-    }
-
-    /// Shows what went wrong and what to do, and tells the host.
-    pub fn fail(&mut self, failure: &Failure) {
-        let Failure { code, message, help } = failure;
-        self.playing = false;
-        self.settle();
-        let text = format!("{message}. {help}");
-        self.set_attribute("error", &text);
-        self.page.fill("error-text", web::text::escape(&text));
-        self.page.show("error", true);
-        self.set_state(State::Error, &text);
-        self.tell("error", json!({ "code": code, "message": message, "help": help }));
-        self.refresh();
     }
 
     /// Tells the host, once nothing is under way.

@@ -1,0 +1,69 @@
+//! What the page says of itself: state, status, errors, theme.
+
+use serde_json::json;
+use web::Failure;
+
+use super::{App, State};
+use crate::bar;
+
+impl App {
+    /// Theme and language.
+    pub(super) fn dress(&self) {
+        let root = &self.page.root;
+        // Both are names of attributes.
+        let _ = root.set_attribute("data-theme", self.parameters.theme.name());
+        let _ = root.set_attribute("lang", &self.parameters.lang);
+    }
+
+    /// The bar, as things stand.
+    pub(super) fn refresh(&mut self) {
+        let lesson = self.lessons.get(self.current);
+        bar::refresh(&self.page, &self.parameters, lesson.map(|l| (l.name(), l.title())), self.playing);
+    }
+
+    pub(super) fn page_state(&mut self, state: State, status: &str) {
+        if state != State::Error && self.state == State::Loading && !self.ready && state != State::Ready {
+            // The engine is still on its way; that is what the state says until it has come.
+            self.page.fill("status", status);
+            return;
+        }
+        self.set_state(state, status);
+    }
+
+    pub(super) fn set_state(&mut self, state: State, status: &str) {
+        self.state = state;
+        self.set_attribute("state", state.name());
+        self.page.fill("status", web::text::escape(status));
+    }
+
+    pub(super) fn set_attribute(&self, name: &str, value: &str) {
+        // Fails only for names that are not attributes.
+        let _ = self.page.root.set_attribute(&format!("data-{name}"), value);
+    }
+
+    pub(super) fn unset_attribute(&self, name: &str) {
+        let _ = self.page.root.remove_attribute(&format!("data-{name}"));
+    }
+
+    pub(super) fn clear_error(&mut self) {
+        self.unset_attribute("error");
+        self.page.show("error", false);
+        if self.state == State::Error {
+            self.set_state(if self.ready { State::Ready } else { State::Loading }, "Ready.");
+        }
+    }
+
+    /// Shows what went wrong and what to do, and tells the host.
+    pub fn fail(&mut self, failure: &Failure) {
+        let Failure { code, message, help } = failure;
+        self.playing = false;
+        self.settle();
+        let text = format!("{message}. {help}");
+        self.set_attribute("error", &text);
+        self.page.fill("error-text", web::text::escape(&text));
+        self.page.show("error", true);
+        self.set_state(State::Error, &text);
+        self.tell("error", json!({ "code": code, "message": message, "help": help }));
+        self.refresh();
+    }
+}
