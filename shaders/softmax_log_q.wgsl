@@ -5,6 +5,7 @@
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
+#import "shared/log_q.wgsl"
 #import "shared/numbers.wgsl"
 
 struct Params {
@@ -40,31 +41,6 @@ fn main(
     if at >= params.total {
         return;
     }
-    var item = 0u;
-    var which = 0u;
-    if params.entries == 0u {
-        item = items[at];
-        which = at / params.candidates;
-    } else {
-        let entry = at % params.entries;
-        item = items[entry];
-        which = group_of_row(at / params.entries * params.batch + rows[entry]);
-    }
-    let members = rows_of_group(which);
-    var value = log_q(members.x, item);
-    if members.y > 1u {
-        // Of more rows than candidates the last draw nothing, and must not set the scale either.
-        let drawing = min(members.y, params.candidates);
-        var top = value;
-        for (var i = 1u; i < drawing; i++) {
-            top = max(top, log_q(members.x + i, item));
-        }
-        var sum = 0.0;
-        for (var i = 0u; i < drawing; i++) {
-            let drawn = (params.candidates + members.y - 1u - i) / members.y;
-            sum += f32(drawn) / f32(params.candidates) * exp_below(log_q(members.x + i, item) - top);
-        }
-        value = top + log(sum);
-    }
-    output[at] = value;
+    let found = item_and_group(at);
+    output[at] = mixture(found.y, found.x);
 }

@@ -196,6 +196,8 @@ impl Page {
     /// When the browser gives none.
     #[track_caller]
     pub fn screenshot(&self, all: bool) -> String {
+        // A scroll bar takes room from the page on the screen, but none in the picture.
+        self.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
         let shot = self.devtools(
             "Page.captureScreenshot",
             json!({ "format": "png", "captureBeyondViewport": all, "optimizeForSpeed": false }),
