@@ -94,7 +94,9 @@ pub enum RowUpdates {
     /// All of them, like PyTorch's Adam.
     Dense,
     /// The touched ones; the steps that a row missed are applied when it is next needed. The result is
-    /// that of `dense` up to rounding, at a cost that does not grow with the catalogue.
+    /// that of `dense` up to rounding, at a cost that does not grow with the catalogue. Proposals that look at all
+    /// items within an epoch (exact MIDX, softmax, dns) see rows that wait as they were when last needed; log q
+    /// is that of what they see.
     #[default]
     Replay,
     /// The touched ones, whose missed steps are forgotten (PyTorch's SparseAdam).
