@@ -50,7 +50,10 @@ mod tests {
     fn every_sampler_has_the_colour_of_its_curves() {
         let style = include_str!("bin/page/style.css");
         for name in names() {
-            let rule = style.split(&format!(".fv .s-{name} {{")).nth(1).and_then(|rest| rest.split(['{', '}']).next());
+            let rule = style
+                .split(&format!(".fv .s-{name} {{"))
+                .nth(1)
+                .and_then(|rest| rest.split(['{', '}']).next());
             let rule = rule.unwrap_or_else(|| panic!("style.css has no colour for {name}"));
             let defined = format!("--c-{name}: {}", colour_of(name));
             assert!(rule.contains(colour_of(name)) || style.contains(&defined), "{name}: {rule}");
