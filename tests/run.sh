@@ -175,7 +175,7 @@ for line in sys.stdin:
 run_tests() {
     cargo build --locked --workspace
     target/debug/fastvae engines
-    cargo test --locked --workspace
+    cargo test --locked --workspace --no-fail-fast
 }
 
 check_documentation() {

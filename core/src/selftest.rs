@@ -6,6 +6,7 @@
 
 mod dense;
 mod model;
+mod proposals;
 mod rows;
 mod sampling;
 mod training;
@@ -20,7 +21,7 @@ use crate::{
 /// A kernel, or several that belong together, run once on an engine.
 type Check = for<'a> fn(&'a Engine) -> LocalFuture<'a, Result<Vec<Output>>>;
 
-const CHECKS: [(&str, Check); 16] = [
+const CHECKS: [(&str, Check); 17] = [
     ("matmul", |engine| Box::pin(dense::matmul(engine))),
     ("column_sum, sum_loss", |engine| Box::pin(dense::sums(engine))),
     ("softmax", |engine| Box::pin(dense::softmax(engine))),
@@ -33,6 +34,7 @@ const CHECKS: [(&str, Check); 16] = [
     ("kmeans", |engine| Box::pin(sampling::kmeans(engine))),
     ("midx", |engine| Box::pin(sampling::midx(engine))),
     ("midx_exact", |engine| Box::pin(sampling::midx_exact(engine))),
+    ("proposals", |engine| Box::pin(proposals::all(engine))),
     ("sampled_loss", |engine| Box::pin(sampling::sampled_loss(engine))),
     ("transpose", |engine| Box::pin(rows::transpose(engine))),
     ("adam, replay_rows, update_rows", |engine| Box::pin(rows::updates(engine))),

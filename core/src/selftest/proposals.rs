@@ -1,0 +1,87 @@
+//! Every proposal by name: what it draws, and its log q of draws and positives.
+
+use super::{Histories, Output, numbers, unset, unwritten, upload_numbers};
+use crate::{
+    Result,
+    config::{DnsCorrection, Loss, LossConfig, Mix},
+    engine::{Engine, Recording},
+    kernels::Groups,
+    rng::Rng,
+    sampler::{self, Catalogue, Draw, Samples, index::Kept},
+};
+
+const ITEMS: usize = 345;
+const WIDTH: usize = 10;
+
+pub async fn all(engine: &Engine) -> Result<Vec<Output>> {
+    let plain = LossConfig { codewords: 6, dns_draws: 4, ..LossConfig::default() };
+    let mut settings: Vec<(String, LossConfig)> = Loss::NAMED
+        .into_iter()
+        .map(|(name, loss)| (name.to_owned(), LossConfig { loss, ..plain.clone() }))
+        .collect();
+    settings.extend([
+        (
+            "dns without correction".to_owned(),
+            LossConfig { loss: Loss::Dns, dns_correction: DnsCorrection::None, ..plain.clone() },
+        ),
+        ("three codebooks".to_owned(), LossConfig { codebooks: 3, ..plain.clone() }),
+        ("a mixture".to_owned(), LossConfig { mix: Some(Mix { with: Loss::Uniform, share: 0.3 }), ..plain }),
+    ]);
+    let mut outputs = Vec::new();
+    for (name, config) in settings {
+        for (share, samples) in [(1, 2), (4, 1)] {
+            let groups = Groups { batch: 13, samples, share, candidates: 21 };
+            outputs.extend(one(engine, &format!("{name}, shared by {share}"), &config, groups).await?);
+        }
+    }
+    Ok(outputs)
+}
+
+/// Nothing for the full softmax, which proposes nothing.
+async fn one(engine: &Engine, name: &str, config: &LossConfig, groups: Groups) -> Result<Vec<Output>> {
+    let counts: Vec<u32> = (0..ITEMS as u32).map(|item| item * item % 40).collect();
+    let Some(mut proposal) = sampler::build(engine, config, &counts, groups.rows())? else {
+        return Ok(Vec::new());
+    };
+    let catalogue = Catalogue {
+        table: upload_numbers(engine, 0, ITEMS * WIDTH)?,
+        bias: Some(upload_numbers(engine, 1, ITEMS)?),
+        items: ITEMS,
+        width: WIDTH,
+    };
+    proposal.attach(&catalogue);
+    // As a checkpoint would have them, so that a borderline item of k-means changes no draw. Most cells are empty.
+    let kept = Kept {
+        codewords: numbers(2, config.codebooks * config.codewords * WIDTH),
+        codes: (0..ITEMS * config.codebooks).map(|at| (at * at % 31 % config.codewords) as u32).collect(),
+        log_weights: numbers(3, ITEMS),
+        ..Kept::default()
+    };
+    proposal.restore(engine, kept, &[0.0; (WIDTH + 1) * WIDTH])?;
+    proposal.restore_snapshot(engine, &numbers(4, ITEMS * (WIDTH + 1)), &catalogue)?;
+
+    let histories = Histories::new(groups.batch, ITEMS);
+    let entries = histories.entries();
+    let made = Samples {
+        negatives: unset(engine, groups.total())?,
+        negative_log_q: unwritten(engine, groups.total())?,
+        positive_log_q: unwritten(engine, groups.samples * entries)?,
+    };
+    let draw = Draw {
+        queries: &upload_numbers(engine, 5, groups.rows() * WIDTH)?,
+        groups,
+        batch_items: &engine.upload("items", &histories.items)?,
+        batch_rows: &engine.upload("rows", &histories.rows)?,
+        entries,
+        rng: Rng::new(11),
+        step: 4,
+    };
+    let mut recording = Recording::new();
+    proposal.record(&mut recording, &draw, &made);
+    engine.run(&recording)?;
+    Ok(vec![
+        Output::twin(engine, format!("{name}: draws"), &made.negatives, 0.0).await?,
+        Output::twin(engine, format!("{name}: log q of draws"), &made.negative_log_q, 1e-5).await?,
+        Output::twin(engine, format!("{name}: log q of positives"), &made.positive_log_q, 1e-5).await?,
+    ])
+}
