@@ -129,6 +129,8 @@ setup_tools() {
 check_text() {
     cargo fmt --all --check || fail "run: cargo fmt --all"
     typos || fail "run: typos --write-changes, or add a word to typos.toml"
+    # A place kept for a figure that never came.
+    if grep -nE '@[A-Z]+@' ./*.md docs/*.md; then fail 'fill these in'; fi
 }
 
 check_licences() {

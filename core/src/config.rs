@@ -94,9 +94,8 @@ pub enum RowUpdates {
     /// All of them, like PyTorch's Adam.
     Dense,
     /// The touched ones; the steps that a row missed are applied when it is next needed. The result is
-    /// that of `dense` up to rounding, at a cost that does not grow with the catalogue. Proposals that look at all
-    /// items within an epoch (exact MIDX, softmax, dns) see rows that wait as they were when last needed; log q
-    /// is that of what they see.
+    /// that of `dense` up to rounding, at a cost that does not grow with the catalogue, but for proposals that look
+    /// at all items in every step (exact MIDX, softmax, dns).
     #[default]
     Replay,
     /// The touched ones, whose missed steps are forgotten (PyTorch's SparseAdam).
@@ -108,9 +107,9 @@ pub enum RowUpdates {
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// It stays.
-    #[default]
     Constant,
     /// Half a cosine from the full rate to a hundredth of it at the last step.
+    #[default]
     Cosine,
     /// Falls in a straight line to a hundredth at the last step.
     Linear,
@@ -144,7 +143,7 @@ impl Default for OptimizerConfig {
     fn default() -> Self {
         Self {
             learning_rate: 1e-3,
-            schedule: Schedule::Constant,
+            schedule: Schedule::Cosine,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,

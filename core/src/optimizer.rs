@@ -1,7 +1,7 @@
 //! Adam's numbers for every step of a run, known before the run starts.
 
 use crate::{
-    config::{OptimizerConfig, Schedule},
+    config::{OptimizerConfig, RowUpdates, Schedule},
     kernels::{AdamStep, FLOATS_PER_STEP},
 };
 
@@ -50,11 +50,15 @@ impl Optimizer {
         }
     }
 
-    /// What [`crate::kernels::ReplayRows`] reads: steps 0 (all zero) to the last.
+    /// What [`crate::kernels::ReplayRows`] reads: steps 0 (all zero) to the last. Step 0 alone where nothing is
+    /// replayed.
     pub fn schedule(&self) -> Vec<f32> {
         let config = &self.config;
-        let mut table = Vec::with_capacity((self.steps as usize + 1) * FLOATS_PER_STEP);
-        table.extend([0.0; FLOATS_PER_STEP]);
+        let mut table = vec![0.0; FLOATS_PER_STEP];
+        if config.rows != RowUpdates::Replay {
+            return table;
+        }
+        table.reserve_exact(self.steps as usize * FLOATS_PER_STEP);
         let mut kept = 0.0;
         for step in 1..=self.steps {
             let rate = self.rate(step);

@@ -136,6 +136,14 @@ impl Trainer {
             return Err(Error::setting("epochs", format!("{total} steps are more than a run can count")));
         }
         let optimizer = Optimizer::new(&config.optimizer, config.training.epochs, steps_per_epoch);
+        if config.optimizer.rows == RowUpdates::Replay && total > MAX_REPLAYED_STEPS {
+            return Err(Error::setting(
+                "epochs",
+                format!(
+                    "{total} steps; rows that replay keep a table of at most {MAX_REPLAYED_STEPS}: --rows dense"
+                ),
+            ));
+        }
         let schedule = engine.upload("schedule", &optimizer.schedule())?;
         let rows = batch * config.model.latent_samples;
         let mut proposal = sampler::build(&engine, &config.loss, &train.column_counts(), rows)?;
@@ -408,6 +416,9 @@ impl Trainer {
         Ok(())
     }
 }
+
+/// The schedule of a replay takes twelve bytes a step.
+const MAX_REPLAYED_STEPS: u64 = 1 << 26;
 
 /// Applies the steps that rows have skipped, so that every row is what dense updates would have made it.
 fn flush_rows(

@@ -162,6 +162,12 @@ pub fn losses() -> clap::builder::PossibleValuesParser {
     fastvae::config::Loss::names().collect::<Vec<_>>().into()
 }
 
+/// The names of those that draw negatives.
+pub fn proposals() -> clap::builder::PossibleValuesParser {
+    let full = fastvae::config::Loss::Full.name();
+    fastvae::config::Loss::names().filter(|&name| name != full).collect::<Vec<_>>().into()
+}
+
 /// A number that is one: no NaN, no infinity.
 pub fn finite<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
     match text.parse::<T>() {

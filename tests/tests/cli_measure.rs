@@ -118,6 +118,9 @@ fn bad_input_is_refused_before_anything_is_written() {
         ("fidelity --users 0 --out o --engine cpu", "--users: is 0"),
         ("fidelity --staleness x", "`x` is no number"),
         ("fidelity --sweep-codewords 0", "`0` is no number"),
+        ("fidelity --sweep-codewords 1", "1 is outside of 2..=256"),
+        ("fidelity --sweep-codebooks 9", "9 is outside of 2..=8"),
+        ("bench samplers --samplers full", "invalid value 'full'"),
         ("fidelity --out file", "--out: file is a file"),
         ("fidelity --data nowhere.csv --core 0", "nowhere.csv"),
         (

@@ -21,19 +21,18 @@ fn mixed(loss: Loss, with: Loss, share: f32) -> LossConfig {
     LossConfig { mix: Some(Mix { with, share }), ..config(loss) }
 }
 
-/// Every proposal of this file by name.
+/// Every proposal there is, and variants.
 fn proposals() -> Vec<(&'static str, LossConfig)> {
-    vec![
-        ("softmax", config(Loss::Softmax)),
-        ("dns", config(Loss::Dns)),
+    let named = Loss::NAMED.into_iter().filter(|&(_, loss)| loss != Loss::Full);
+    let variants = [
         ("dns of 9", LossConfig { dns_draws: 9, ..config(Loss::Dns) }),
-        ("kernel", config(Loss::Kernel)),
         ("kernel, alpha 2", LossConfig { kernel_alpha: 2.0, ..config(Loss::Kernel) }),
         ("midx-popularity with uniform", mixed(Loss::MidxPopularity, Loss::Uniform, 0.1)),
         ("popularity with softmax", mixed(Loss::Popularity, Loss::Softmax, 0.5)),
         ("kernel with midx", mixed(Loss::Kernel, Loss::Midx, 0.3)),
         ("dns with kernel", mixed(Loss::Dns, Loss::Kernel, 0.75)),
-    ]
+    ];
+    named.map(|(name, loss)| (name, config(loss))).chain(variants).collect()
 }
 
 fn case(users: usize, items: usize, width: usize) -> Case {

@@ -210,6 +210,38 @@ fn check(config: &Config, options: &Options, train: &Csr) -> Result<()> {
             }
             other => other,
         })?;
+        check_sweeps(&with, options, train.columns())?;
+    }
+    Ok(())
+}
+
+/// Every value that a setting is going to take. Numbers of codewords or negatives above that of items are skipped.
+fn check_sweeps(config: &Config, options: &Options, items: usize) -> Result<()> {
+    let refuse = |flag: &'static str, value: usize, config: &Config| {
+        config.validate(items).map_err(|error| match error {
+            Error::Setting { field, problem } => Error::setting(flag, format!("{value}: {field}: {problem}")),
+            other => other,
+        })
+    };
+    let mut with = config.clone();
+    // Users draw on their own here.
+    with.loss.share = 1;
+    for &negatives in options.negatives.iter().filter(|&&negatives| negatives <= items) {
+        with.loss.negatives = negatives;
+        refuse("sweep-negatives", negatives, &with)?;
+    }
+    if !config.loss.parts().any(Loss::indexed) {
+        return Ok(());
+    }
+    let mut with = config.clone();
+    for &codewords in options.codewords.iter().filter(|&&codewords| codewords <= items) {
+        with.loss.codewords = codewords;
+        refuse("sweep-codewords", codewords, &with)?;
+    }
+    let mut with = config.clone();
+    for &codebooks in &options.codebooks {
+        with.loss.codebooks = codebooks;
+        refuse("sweep-codebooks", codebooks, &with)?;
     }
     Ok(())
 }
@@ -319,7 +351,7 @@ impl<'a> Bench<'a> {
                 continue;
             }
             let (ready, build_seconds) = self.ready(&subject, sampler).await?;
-            for &negatives in &self.options.negatives {
+            for &negatives in self.options.negatives.iter().filter(|&&n| n <= self.counts.len()) {
                 tell(&format!("{}: {negatives} negatives", sampler.label));
                 self.study.rows.push(Row {
                     model: Model::Trained,

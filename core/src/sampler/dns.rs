@@ -53,6 +53,11 @@ impl Proposal for Dns {
         }
     }
 
+    /// Without a correction too: it ranks draws that the step may not touch.
+    fn reads_items(&self) -> bool {
+        true
+    }
+
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
         let Some(catalogue) = &self.catalogue else { return };
         let scores = match &self.way {

@@ -52,6 +52,10 @@ impl Proposal for Mixture {
         self.second.attach(catalogue);
     }
 
+    fn reads_items(&self) -> bool {
+        self.first.reads_items() || self.second.reads_items()
+    }
+
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
         match self.room(draw.groups.total(), draw.groups.samples * draw.entries) {
             Err(error) => recording.fail(error),

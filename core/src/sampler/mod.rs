@@ -4,7 +4,7 @@
 
 pub mod alias;
 mod dns;
-mod exact;
+mod exact_midx;
 pub mod index;
 mod logits;
 mod midx;
@@ -24,13 +24,13 @@ use crate::{
     rng::Rng,
 };
 pub use dns::Dns;
-pub use exact::Softmax;
+pub use exact_midx::ExactMidx;
 pub use index::{IndexReport, MidxIndex};
 pub use midx::Midx;
 pub use mixture::Mixture;
 pub use popularity::{Popularity, item_weights};
 pub use quadratic::Quadratic;
-pub use softmax::SoftmaxMidx;
+pub use softmax::Softmax;
 pub use uniform::Uniform;
 
 /// The item vectors as they stand, which adaptive proposals look at.
@@ -97,6 +97,12 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub trait Proposal {
     /// Shows the item vectors that every step will meet, for proposals that read them as they move.
     fn attach(&mut self, _catalogue: &Catalogue) {}
+
+    /// Whether every draw looks at the rows of all items as they stand, so that the steps that
+    /// [`crate::config::RowUpdates::Replay`] has put off must be applied to all of them first.
+    fn reads_items(&self) -> bool {
+        false
+    }
 
     /// Appends the kernels that draw the candidates.
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>);
@@ -190,6 +196,6 @@ fn one(
         Loss::Kernel => Box::new(Quadratic::new(engine, config, counts.len(), rows)?),
         Loss::MidxUniform => Box::new(Midx::new(engine, config, counts, vec![1.0; counts.len()], rows)?),
         Loss::MidxPopularity => Box::new(Midx::new(engine, config, counts, popular(), rows)?),
-        Loss::Midx => Box::new(SoftmaxMidx::new(engine, config, counts, rows)?),
+        Loss::Midx => Box::new(ExactMidx::new(engine, config, counts, rows)?),
     }))
 }

@@ -1,25 +1,18 @@
-//! The softmax itself, drawn by way of the index (paper, theorem 4.1): the truth, at the price of all logits.
+//! The softmax itself, drawn plainly: all logits, then a walk over their running sums. What every other
+//! proposal is compared with, and what the sampled softmax has no bias under (Bengio and Senecal, 2008).
 
-use super::{
-    Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept, logits::Logits,
-};
+use super::{Catalogue, Draw, Proposal, Samples, logits::Logits};
 use crate::{
     Result,
-    config::{Loss, LossConfig},
+    config::Loss,
     engine::{Buffer, Engine, Recording},
-    kernels::{MidxExactCells, MidxExactDraw, SoftmaxLogQ},
-    rng::Rng,
+    kernels::{BLOCKS, SoftmaxBlocks, SoftmaxDraw, SoftmaxLogQ},
 };
 
 /// q(i) = exp(o_i) / sum of exp(o).
-pub struct SoftmaxMidx {
-    items: usize,
-    config: LossConfig,
-    /// Training interactions of each item.
-    counts: Vec<u32>,
-    index: Option<MidxIndex>,
+pub struct Softmax {
     logits: Logits,
-    /// R x cells.
+    /// R x [`BLOCKS`].
     sums: Buffer<f32>,
     /// R.
     top: Buffer<f32>,
@@ -27,53 +20,49 @@ pub struct SoftmaxMidx {
     log_z: Buffer<f32>,
 }
 
-impl SoftmaxMidx {
+impl Softmax {
     /// `rows` is the most query rows of a step.
     ///
     /// # Errors
-    /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the engine
-    /// cannot hold them.
-    pub fn new(engine: &Engine, config: &LossConfig, counts: &[u32], rows: usize) -> Result<Self> {
-        let items = counts.len();
-        let (cells, _) = MidxIndex::capacity(config, items);
+    /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the
+    /// engine cannot hold them.
+    pub fn new(engine: &Engine, items: usize, rows: usize) -> Result<Self> {
         Ok(Self {
-            items,
-            config: config.clone(),
-            counts: counts.to_vec(),
-            index: None,
-            logits: Logits::new(engine, Loss::Midx, items, rows)?,
-            sums: engine.zeros("cell sums", rows * cells)?,
+            logits: Logits::new(engine, Loss::Softmax, items, rows)?,
+            sums: engine.zeros("softmax blocks", rows * BLOCKS)?,
             top: engine.zeros("largest logits", rows)?,
             log_z: engine.zeros("log partition", rows)?,
         })
     }
 }
 
-impl Proposal for SoftmaxMidx {
+impl Proposal for Softmax {
     fn attach(&mut self, catalogue: &Catalogue) {
         self.logits.attach(catalogue);
     }
 
+    fn reads_items(&self) -> bool {
+        true
+    }
+
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(index) = &self.index else { return };
-        let (rows, cells) = (draw.groups.rows(), index.cells());
         if !self.logits.record(recording, draw) {
             return;
         }
-        recording.push(MidxExactCells {
+        recording.push(SoftmaxBlocks {
             logits: self.logits.values.clone(),
-            rows,
-            cells: cells.clone(),
+            rows: draw.groups.rows(),
+            items: self.logits.items,
             sums: self.sums.clone(),
             top: self.top.clone(),
             log_z: self.log_z.clone(),
         });
-        recording.push(MidxExactDraw {
+        recording.push(SoftmaxDraw {
             groups: draw.groups,
             logits: self.logits.values.clone(),
+            items: self.logits.items,
             sums: self.sums.clone(),
             top: self.top.clone(),
-            cells: cells.clone(),
             rng: draw.rng,
             step: draw.step,
             negatives: negatives.clone(),
@@ -85,44 +74,11 @@ impl Proposal for SoftmaxMidx {
             recording.push(SoftmaxLogQ {
                 groups: draw.groups,
                 logits: self.logits.values.clone(),
-                catalogue: self.items,
+                catalogue: self.logits.items,
                 log_z: self.log_z.clone(),
                 items,
                 output: output.clone(),
             });
         }
-    }
-
-    fn refresh<'a>(
-        &'a mut self,
-        engine: &'a Engine,
-        catalogue: &'a Catalogue,
-        rng: Rng,
-        step: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
-        Box::pin(async move {
-            let index = match &mut self.index {
-                Some(index) => index,
-                None => {
-                    self.index.insert(MidxIndex::new(engine, &self.config, &self.counts, catalogue.width)?)
-                }
-            };
-            index.refresh(engine, catalogue, &vec![1.0; self.items], rng, step).await.map(Some)
-        })
-    }
-
-    fn index(&self) -> Option<&MidxIndex> {
-        self.index.as_ref()
-    }
-
-    fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
-        if let Some(index) = &self.index {
-            index.observe(recording, queries, rows);
-        }
-    }
-
-    fn restore(&mut self, engine: &Engine, kept: Kept, moments: &[f32]) -> Result<()> {
-        self.index = Some(MidxIndex::restore(engine, &self.config, &self.counts, kept, moments)?);
-        Ok(())
     }
 }

@@ -180,7 +180,7 @@ impl StepPlan {
             lists: self.encoder_lists.clone(),
         });
         let rows = RowRule { config, schedule, numbers: &numbers };
-        rows.replay(&mut recording, &self.encoder_lists, &parameters.encoder);
+        rows.replay(&mut recording, Some(&self.encoder_lists), &parameters.encoder);
         let mode = Mode::Train { rng: numbers.rng, step: numbers.step };
         self.forward.record(&mut recording, &config.model, &parameters.values(), &batch, samples, &mode);
         match (&self.head, proposal) {
@@ -263,6 +263,9 @@ impl StepPlan {
         if rows.numbers.step.is_multiple_of(OBSERVE_EVERY) {
             proposal.observe(recording, queries, groups.rows());
         }
+        if proposal.reads_items() {
+            rows.replay_items(recording, None, parameters);
+        }
         proposal.record(recording, &draw, samples);
         recording.push(Transpose {
             positives: batch.items.clone(),
@@ -273,9 +276,8 @@ impl StepPlan {
             items: parameters.items.rows,
             lists: lists.clone(),
         });
-        rows.replay(recording, lists, &parameters.items);
-        if let Some(bias) = &parameters.item_bias {
-            rows.replay(recording, lists, bias);
+        if !proposal.reads_items() {
+            rows.replay_items(recording, Some(lists), parameters);
         }
         recording.push(SampledLoss {
             queries: queries.clone(),
@@ -430,12 +432,12 @@ struct RowRule<'a> {
 }
 
 impl RowRule<'_> {
-    /// Before rows are read: the steps they skipped.
-    fn replay(&self, recording: &mut Recording, lists: &ItemLists, table: &Table) {
+    /// Before rows are read: the steps they skipped. Without `lists`, all rows of the table.
+    fn replay(&self, recording: &mut Recording, lists: Option<&ItemLists>, table: &Table) {
         let optimizer = &self.config.optimizer;
         if optimizer.rows == RowUpdates::Replay {
             recording.push(ReplayRows {
-                lists: Some(lists.clone()),
+                lists: lists.cloned(),
                 table: table.clone(),
                 schedule: self.schedule.clone(),
                 beta1: optimizer.beta1,
@@ -443,6 +445,14 @@ impl RowRule<'_> {
                 l2: optimizer.l2,
                 step: self.numbers.step - 1,
             });
+        }
+    }
+
+    /// The same for the rows of the softmax and their biases.
+    fn replay_items(&self, recording: &mut Recording, lists: Option<&ItemLists>, parameters: &Parameters) {
+        self.replay(recording, lists, &parameters.items);
+        if let Some(bias) = &parameters.item_bias {
+            self.replay(recording, lists, bias);
         }
     }
 

@@ -58,8 +58,8 @@ pub struct EpochArgs {
 #[derive(Args)]
 pub struct SamplersArgs {
     /// The samplers to measure, by the names of their losses.
-    #[arg(long, value_name = "LOSS,..", value_delimiter = ',', value_parser = super::losses(),
-        default_value = "uniform,popularity,midx-uniform,midx-popularity,midx")]
+    #[arg(long, value_name = "LOSS,..", value_delimiter = ',', value_parser = super::proposals(),
+        default_value = "uniform,popularity,kernel,midx-uniform,midx-popularity,midx,softmax")]
     pub samplers: Vec<String>,
     /// Sizes of the catalogue.
     #[arg(

@@ -44,7 +44,7 @@ pub struct FidelityArgs {
     #[arg(long, value_name = "K,..", value_parser = list::<usize>, default_value = "4,8,16,32,64,128,256")]
     pub sweep_codewords: List<usize>,
     /// Numbers of codebooks to try.
-    #[arg(long, value_name = "M,..", value_parser = list::<usize>, default_value = "")]
+    #[arg(long, value_name = "M,..", value_parser = list::<usize>, default_value = "2,3,4")]
     pub sweep_codebooks: List<usize>,
     /// Numbers of negatives to try, for the bias of the gradient.
     #[arg(long, value_name = "C,..", value_parser = list::<usize>, default_value = "20,50,100,200,500")]

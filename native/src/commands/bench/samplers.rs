@@ -188,6 +188,6 @@ impl<'a> World<'a> {
     fn refresh(&self, proposal: &mut dyn Proposal, step: u32) -> Result<bool> {
         let report = block_on(proposal.refresh(self.engine, &self.catalogue, Rng::new(3), step))?;
         wait(self.engine)?;
-        Ok(report.is_some())
+        Ok(report.is_some() || proposal.snapshot().is_some())
     }
 }

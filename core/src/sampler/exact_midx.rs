@@ -1,0 +1,132 @@
+//! The softmax itself, drawn by way of the index (paper, theorem 4.1): the truth, at the price of all logits.
+
+use super::{
+    Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept, logits::Logits,
+};
+use crate::{
+    Result,
+    config::{Loss, LossConfig},
+    engine::{Buffer, Engine, Recording},
+    kernels::{MidxExactCells, MidxExactDraw, SoftmaxLogQ},
+    rng::Rng,
+};
+
+/// q(i) = exp(o_i) / sum of exp(o).
+pub struct ExactMidx {
+    items: usize,
+    config: LossConfig,
+    /// Training interactions of each item.
+    counts: Vec<u32>,
+    index: Option<MidxIndex>,
+    logits: Logits,
+    /// R x cells.
+    sums: Buffer<f32>,
+    /// R.
+    top: Buffer<f32>,
+    /// R.
+    log_z: Buffer<f32>,
+}
+
+impl ExactMidx {
+    /// `rows` is the most query rows of a step.
+    ///
+    /// # Errors
+    /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the engine
+    /// cannot hold them.
+    pub fn new(engine: &Engine, config: &LossConfig, counts: &[u32], rows: usize) -> Result<Self> {
+        let items = counts.len();
+        let (cells, _) = MidxIndex::capacity(config, items);
+        Ok(Self {
+            items,
+            config: config.clone(),
+            counts: counts.to_vec(),
+            index: None,
+            logits: Logits::new(engine, Loss::Midx, items, rows)?,
+            sums: engine.zeros("cell sums", rows * cells)?,
+            top: engine.zeros("largest logits", rows)?,
+            log_z: engine.zeros("log partition", rows)?,
+        })
+    }
+}
+
+impl Proposal for ExactMidx {
+    fn attach(&mut self, catalogue: &Catalogue) {
+        self.logits.attach(catalogue);
+    }
+
+    fn reads_items(&self) -> bool {
+        true
+    }
+
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
+        let Some(index) = &self.index else { return };
+        let (rows, cells) = (draw.groups.rows(), index.cells());
+        if !self.logits.record(recording, draw) {
+            return;
+        }
+        recording.push(MidxExactCells {
+            logits: self.logits.values.clone(),
+            rows,
+            cells: cells.clone(),
+            sums: self.sums.clone(),
+            top: self.top.clone(),
+            log_z: self.log_z.clone(),
+        });
+        recording.push(MidxExactDraw {
+            groups: draw.groups,
+            logits: self.logits.values.clone(),
+            sums: self.sums.clone(),
+            top: self.top.clone(),
+            cells: cells.clone(),
+            rng: draw.rng,
+            step: draw.step,
+            negatives: negatives.clone(),
+        });
+    }
+
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+        for (items, output) in draw.lookups(samples) {
+            recording.push(SoftmaxLogQ {
+                groups: draw.groups,
+                logits: self.logits.values.clone(),
+                catalogue: self.items,
+                log_z: self.log_z.clone(),
+                items,
+                output: output.clone(),
+            });
+        }
+    }
+
+    fn refresh<'a>(
+        &'a mut self,
+        engine: &'a Engine,
+        catalogue: &'a Catalogue,
+        rng: Rng,
+        step: u32,
+    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+        Box::pin(async move {
+            let index = match &mut self.index {
+                Some(index) => index,
+                None => {
+                    self.index.insert(MidxIndex::new(engine, &self.config, &self.counts, catalogue.width)?)
+                }
+            };
+            index.refresh(engine, catalogue, &vec![1.0; self.items], rng, step).await.map(Some)
+        })
+    }
+
+    fn index(&self) -> Option<&MidxIndex> {
+        self.index.as_ref()
+    }
+
+    fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
+        if let Some(index) = &self.index {
+            index.observe(recording, queries, rows);
+        }
+    }
+
+    fn restore(&mut self, engine: &Engine, kept: Kept, moments: &[f32]) -> Result<()> {
+        self.index = Some(MidxIndex::restore(engine, &self.config, &self.counts, kept, moments)?);
+        Ok(())
+    }
+}
