@@ -175,6 +175,13 @@ for line in sys.stdin:
 
 # Always the whole workspace: another choice of packages means other features, and building all of it again.
 run_tests() {
+    if [ -z "${FASTVAE_DATA:-}" ]; then
+        printf 'NOT RUN: tests on real data; set FASTVAE_DATA to a folder that holds the sets\n'
+    elif [ ! -d "$FASTVAE_DATA" ]; then
+        fail "FASTVAE_DATA is $FASTVAE_DATA, which is no folder"
+    else
+        printf 'tests on real data read %s\n' "$FASTVAE_DATA"
+    fi
     cargo build --locked --workspace
     target/debug/fastvae engines
     cargo test --locked --workspace --no-fail-fast

@@ -38,13 +38,22 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// Any CSS colour.
     pub colour: String,
+    /// Drawn as a broad band: what the others are held against.
+    pub broad: bool,
 }
 
 impl Series {
     /// A series in [`colour_of`] its name.
     pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let name = name.into();
-        Self { colour: colour_of(&name).into(), points: points.into_iter().collect(), name }
+        Self { colour: colour_of(&name).into(), points: points.into_iter().collect(), name, broad: false }
+    }
+}
+
+impl Series {
+    /// Of the stroke, over that of the class.
+    fn style(&self) -> &'static str {
+        if self.broad { " style=\"stroke-width:9;stroke-opacity:.4\"" } else { "" }
     }
 }
 
@@ -261,8 +270,9 @@ impl Svg {
                 (x, y) = (18.0, y + 20.0);
             }
             self.put(format_args!(
-                "<path class=\"line\" stroke=\"{}\" stroke-dasharray=\"{dash}\" d=\"M{x:.1} {:.1}h22\"/>\
+                "<path class=\"line\"{} stroke=\"{}\" stroke-dasharray=\"{dash}\" d=\"M{x:.1} {:.1}h22\"/>\
                  <text class=\"key\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
+                one.style(),
                 Escaped(&one.colour),
                 y - 4.0,
                 x + 29.0,
@@ -315,7 +325,8 @@ impl Svg {
             }
         }
         self.put(format_args!(
-            "<path class=\"line\" stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=\"{path}\"/>"
+            "<path class=\"line\"{} stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=\"{path}\"/>",
+            series.style()
         ));
         if series.points.len() > 40 {
             return;

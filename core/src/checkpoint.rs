@@ -228,7 +228,16 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
     let mut state = State { progress: header.progress, ..State::default() };
     for (name, view) in tensors.iter().filter(|(name, _)| !name.starts_with(CONTEXT)) {
         let data = match view.dtype() {
-            Dtype::F32 => TensorData::F32(words(&view)),
+            Dtype::F32 => {
+                let values: Vec<f32> = words(&view);
+                // Weights of an index may be the logarithm of nothing.
+                if !name.starts_with("index.") && values.iter().any(|value| !value.is_finite()) {
+                    return Err(format!(
+                        "tensor `{name}` holds numbers that are not finite; take another checkpoint of the run"
+                    ));
+                }
+                TensorData::F32(values)
+            }
             Dtype::U32 => TensorData::U32(words(&view)),
             other => return Err(format!("tensor `{name}` is of type {other:?}; f32 or u32 was expected")),
         };

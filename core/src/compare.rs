@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use serde::Serialize;
+
 use crate::{
     Error, Result,
     chart::{self, Escaped, Frame, Series},
@@ -16,7 +18,7 @@ use crate::{
 };
 
 /// A sampler after so many epochs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// Epochs done.
     pub epoch: u32,
@@ -29,7 +31,7 @@ pub struct Point {
 }
 
 /// The way of one sampler.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
     /// The sampler's label.
     pub label: String,
@@ -40,7 +42,7 @@ pub struct Line {
 }
 
 /// The ways of all of them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
     /// The data set.
     pub data: String,

@@ -29,3 +29,8 @@ pub mod state;
 pub mod train;
 
 pub use error::{Error, Result};
+
+/// The example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

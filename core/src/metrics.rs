@@ -30,7 +30,11 @@ const NAMES: [&str; 7] = ["ndcg", "recall", "recall_min_k", "precision", "map", 
 pub fn cutoff(metric: &str) -> Result<usize> {
     let parts = metric.split_once('@').map(|(name, at)| (name, at.parse().unwrap_or(0)));
     match parts {
-        Some((name, at)) if at > 0 && (NAMES.contains(&name) || name == COVERAGE) => Ok(at),
+        Some((name, at))
+            if (1..NOWHERE as usize).contains(&at) && (NAMES.contains(&name) || name == COVERAGE) =>
+        {
+            Ok(at)
+        }
         _ => Err(Error::setting(
             "metric",
             format!(

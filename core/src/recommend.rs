@@ -199,7 +199,7 @@ impl Recommender {
     /// The `n` best items for each history, best first; fewer where the filter leaves fewer.
     ///
     /// # Errors
-    /// [`Error::Setting`] for `n` of 0, an item that is not in the catalogue, or a filter that leaves nothing;
+    /// [`Error::Setting`] for `count` where `n` is 0, an item that is not in the catalogue, or a filter that leaves nothing;
     /// [`Error::Device`] if the engine cannot hold a piece of the work.
     pub async fn recommend<H: AsRef<[u32]>>(
         &self,
@@ -208,7 +208,7 @@ impl Recommender {
         filter: &Filter,
     ) -> Result<Vec<Vec<Recommendation>>> {
         if n == 0 {
-            return Err(Error::setting("n", "a list of 0 items is empty; give at least 1"));
+            return Err(Error::setting("count", "a list of 0 items is empty; give at least 1"));
         }
         let options = RankOptions { mask_seen: !filter.include_seen, allowed: self.allowed(filter)? };
         let rows: Vec<Vec<u32>> = histories.iter().map(|history| history.as_ref().to_vec()).collect();
@@ -247,10 +247,10 @@ impl Recommender {
     /// the score is the cosine.
     ///
     /// # Errors
-    /// [`Error::Setting`] for `n` of 0 or an item that is not in the catalogue.
+    /// [`Error::Setting`] for `count` where `n` is 0 or an item that is not in the catalogue.
     pub fn similar(&self, item: u32, n: usize) -> Result<Vec<Recommendation>> {
         if n == 0 {
-            return Err(Error::setting("n", "a list of 0 items is empty; give at least 1"));
+            return Err(Error::setting("count", "a list of 0 items is empty; give at least 1"));
         }
         if item as usize >= self.model.items {
             return Err(Error::setting(

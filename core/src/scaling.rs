@@ -29,6 +29,23 @@ pub struct Cost {
     pub bytes: u64,
 }
 
+/// How the costs of one sampler on one engine grow: exponents of the number of items.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Growth {
+    /// Engine and device.
+    pub engine: String,
+    /// The sampler.
+    pub sampler: String,
+    /// Of the set-up.
+    pub setup: Option<f64>,
+    /// Of taking up item vectors that have moved; `None` where nothing looks at them.
+    pub refresh: Option<f64>,
+    /// Of draws.
+    pub draws: Option<f64>,
+    /// Of memory.
+    pub memory: Option<f64>,
+}
+
 /// A column of the table: its name, what it is in, and its value.
 struct Measure {
     title: &'static str,
@@ -98,6 +115,28 @@ impl Scaling {
         MEASURES.map(|measure| exponent(&self.points(line, measure.of)))
     }
 
+    /// The exponents of every line.
+    pub fn growth(&self) -> Vec<Growth> {
+        let growth = |line: (&str, &str)| {
+            let [setup, refresh, draws, memory] = self.exponents(line);
+            Growth { engine: line.0.into(), sampler: line.1.into(), setup, refresh, draws, memory }
+        };
+        self.lines().into_iter().map(growth).collect()
+    }
+
+    /// One row an engine and sampler: the exponents; empty where there is none.
+    pub fn growth_csv(&self) -> String {
+        let mut csv = String::from("engine,sampler,setup,refresh,draws,memory\n");
+        for line in self.growth() {
+            let _ = write!(csv, "\"{}\",{}", line.engine.replace('"', "\"\""), line.sampler);
+            for exponent in [line.setup, line.refresh, line.draws, line.memory] {
+                let _ = write!(csv, ",{}", exponent.map_or_else(String::new, |b| format!("{b:.4}")));
+            }
+            csv.push('\n');
+        }
+        csv
+    }
+
     /// One row a measurement.
     pub fn csv(&self) -> String {
         let mut csv =
@@ -163,7 +202,7 @@ impl Scaling {
         );
         let title = "What samplers cost as the catalogue grows";
         let mut page = report::open("FastVAE samplers", title, chart::colour_of("midx"), &line);
-        section(&mut page, "Growth: cost as a power of the number of items", &self.growth());
+        section(&mut page, "Growth: cost as a power of the number of items", &self.growth_table());
         page.push_str("<div class=\"charts\">\n");
         for (_, svg) in self.figures() {
             page.push_str(&svg);
@@ -175,7 +214,7 @@ impl Scaling {
         page
     }
 
-    fn growth(&self) -> String {
+    fn growth_table(&self) -> String {
         let mut table = String::from("<table><thead><tr><th>sampler</th><th>engine</th>");
         for measure in &MEASURES {
             let _ = write!(table, "<th>{}</th>", measure.title.to_lowercase());
@@ -272,5 +311,10 @@ mod tests {
         );
         assert_eq!(scaling.figures().len(), 4);
         assert_eq!(scaling.exponents(("CPU, 2 threads", "uniform"))[2], Some(0.0));
+        assert!(
+            scaling.growth_csv().contains("\"CPU, 2 threads\",uniform,0.0000,,0.0000,1.0000\n"),
+            "{}",
+            scaling.growth_csv()
+        );
     }
 }

@@ -131,6 +131,13 @@ impl Trainer {
         }
         let batch = config.training.batch.min(users.len());
         let steps_per_epoch = users.len().div_ceil(batch) as u32;
+        let done = u64::from(progress.epoch) * u64::from(steps_per_epoch) + u64::from(progress.step_in_epoch);
+        if progress.step_in_epoch > steps_per_epoch || progress.step != done {
+            return Err(Error::Data(format!(
+                "{} steps done cannot be {} epochs of {steps_per_epoch} and {} more; the file is damaged",
+                progress.step, progress.epoch, progress.step_in_epoch
+            )));
+        }
         let total = u64::from(steps_per_epoch) * u64::from(config.training.epochs);
         if total >= u64::from(u32::MAX) {
             return Err(Error::setting("epochs", format!("{total} steps are more than a run can count")));

@@ -20,10 +20,30 @@ use crate::{
     output::{Table, print},
 };
 
+/// What lists are made for; the name of their first column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// Users, by id.
+    User,
+    /// Items that others are like, by id.
+    Like,
+}
+
+impl For {
+    fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Like => "like",
+        }
+    }
+}
+
 /// One list: for whom (or for which item), and what.
 pub struct List {
-    /// The user's id, or the item's for similar ones.
+    /// The id of the user or the item.
     pub of: String,
+    /// Above it, for people.
+    pub heading: String,
     /// Best first.
     pub items: Vec<Recommendation>,
 }
@@ -31,20 +51,24 @@ pub struct List {
 /// One line of a list.
 #[derive(Serialize)]
 struct Row<'a> {
-    user: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    like: Option<&'a str>,
     rank: usize,
     item: &'a str,
     title: &'a str,
     score: f32,
 }
 
-fn rows<'a>(lists: &'a [List], names: &'a Recommender) -> impl Iterator<Item = Row<'a>> {
-    lists.iter().flat_map(|list| list_rows(list, names))
+fn rows<'a>(whom: For, lists: &'a [List], names: &'a Recommender) -> impl Iterator<Item = Row<'a>> {
+    lists.iter().flat_map(move |list| list_rows(whom, list, names))
 }
 
-fn list_rows<'a>(list: &'a List, names: &'a Recommender) -> impl Iterator<Item = Row<'a>> {
-    (1..).zip(&list.items).map(|(rank, one)| Row {
-        user: &list.of,
+fn list_rows<'a>(whom: For, list: &'a List, names: &'a Recommender) -> impl Iterator<Item = Row<'a>> {
+    (1..).zip(&list.items).map(move |(rank, one)| Row {
+        user: (whom == For::User).then_some(&list.of),
+        like: (whom == For::Like).then_some(&list.of),
         rank,
         item: names.item_id(one.item),
         title: names.title(one.item),
@@ -56,18 +80,24 @@ fn list_rows<'a>(list: &'a List, names: &'a Recommender) -> impl Iterator<Item =
 ///
 /// # Errors
 /// [`Error::Io`] if they cannot be written; [`Error::Setting`] for Parquet without a file.
-pub fn put(lists: &[List], names: &Recommender, format: Format, output: Option<&Path>) -> Result<()> {
+pub fn put(
+    whom: For,
+    lists: &[List],
+    names: &Recommender,
+    format: Format,
+    output: Option<&Path>,
+) -> Result<()> {
     let bytes = match format {
-        Format::Table => table(lists, names).into_bytes(),
-        Format::Csv => csv(lists, names)?,
-        Format::Json => json(lists, names)?,
+        Format::Table => table(whom, lists, names).into_bytes(),
+        Format::Csv => csv(whom, lists, names)?,
+        Format::Json => json(whom, lists, names)?,
         Format::Parquet if output.is_none() => {
             return Err(Error::setting(
                 "output",
                 "Parquet is not for the terminal; name a file with --output",
             ));
         }
-        Format::Parquet => parquet(lists, names)
+        Format::Parquet => parquet(whom, lists, names)
             .map_err(|error| Error::Data(format!("the lists cannot be written as Parquet: {error}")))?,
     };
     match output {
@@ -76,7 +106,7 @@ pub fn put(lists: &[List], names: &Recommender, format: Format, output: Option<&
     }
 }
 
-fn table(lists: &[List], names: &Recommender) -> String {
+fn table(whom: For, lists: &[List], names: &Recommender) -> String {
     let mut text = String::new();
     for (at, list) in lists.iter().enumerate() {
         let mut columns = vec!["rank", "item", "title", "score"];
@@ -84,7 +114,7 @@ fn table(lists: &[List], names: &Recommender) -> String {
             columns.remove(2);
         }
         let mut table = Table::new(columns);
-        for row in list_rows(list, names) {
+        for row in list_rows(whom, list, names) {
             let mut cells =
                 vec![row.rank.to_string(), row.item.into(), row.title.into(), format!("{:.4}", row.score)];
             if !names.has_titles() {
@@ -94,23 +124,23 @@ fn table(lists: &[List], names: &Recommender) -> String {
         }
         let gap = if at > 0 { "\n" } else { "" };
         // A String takes all that is written to it.
-        let _ = write!(text, "{gap}{}\n{table}", list.of);
+        let _ = write!(text, "{gap}{}\n{table}", list.heading);
     }
     text
 }
 
-fn csv(lists: &[List], names: &Recommender) -> Result<Vec<u8>> {
+fn csv(whom: For, lists: &[List], names: &Recommender) -> Result<Vec<u8>> {
     let failed = |error: csv::Error| Error::Data(format!("the lists cannot be written as csv: {error}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows(lists, names) {
+    for row in rows(whom, lists, names) {
         writer.serialize(row).map_err(failed)?;
     }
     writer.into_inner().map_err(|error| failed(error.into_error().into()))
 }
 
-fn json(lists: &[List], names: &Recommender) -> Result<Vec<u8>> {
+fn json(whom: For, lists: &[List], names: &Recommender) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    for row in rows(lists, names) {
+    for row in rows(whom, lists, names) {
         serde_json::to_writer(&mut bytes, &row)
             .map_err(|error| Error::Data(format!("the lists cannot be written as JSON: {error}")))?;
         bytes.push(b'\n');
@@ -118,21 +148,26 @@ fn json(lists: &[List], names: &Recommender) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn parquet(lists: &[List], names: &Recommender) -> Result<Vec<u8>, ParquetError> {
-    let schema = parse_message_type(
-        "message recommendations { required binary user (utf8); required int32 rank; required binary item (utf8); \
-         required binary title (utf8); required float score; }",
-    )?;
+fn parquet(whom: For, lists: &[List], names: &Recommender) -> Result<Vec<u8>, ParquetError> {
+    let schema = parse_message_type(&format!(
+        "message recommendations {{ required binary {} (utf8); required int32 rank; required binary item (utf8); \
+         required binary title (utf8); required float score; }}",
+        whom.name()
+    ))?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let mut bytes = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::new(properties))?;
     let mut group = writer.next_row_group()?;
     let texts = |text: for<'r> fn(&Row<'r>) -> &'r str| -> Vec<ByteArray> {
-        rows(lists, names).map(|row| ByteArray::from(text(&row))).collect()
+        rows(whom, lists, names).map(|row| ByteArray::from(text(&row))).collect()
     };
-    let ranks: Vec<i32> = rows(lists, names).map(|row| row.rank as i32).collect();
-    let scores: Vec<f32> = rows(lists, names).map(|row| row.score).collect();
-    let (users, items, titles) = (texts(|row| row.user), texts(|row| row.item), texts(|row| row.title));
+    let ranks: Vec<i32> = rows(whom, lists, names).map(|row| row.rank as i32).collect();
+    let scores: Vec<f32> = rows(whom, lists, names).map(|row| row.score).collect();
+    let (users, items, titles) = (
+        texts(|row| row.user.or(row.like).unwrap_or_default()),
+        texts(|row| row.item),
+        texts(|row| row.title),
+    );
     let mut at = 0;
     while let Some(mut column) = group.next_column()? {
         match at {

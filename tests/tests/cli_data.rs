@@ -41,9 +41,40 @@ fn convert_writes_what_info_reads_again() {
     assert!(json.contains("\"interactions\": 3"), "{json}");
     let text = complaint(fastvae(&folder).args(["data", "convert", "set.csv", "out.parquet"]), 2);
     assert!(text.contains("--force"), "{text}");
-    stdout(fastvae(&folder).args(["data", "convert", "set.csv", "out.parquet", "--force"]));
+    let json =
+        stdout(fastvae(&folder).args(["data", "convert", "set.csv", "out.parquet", "--force", "--json"]));
+    assert!(json.contains("\"written\": [") && json.contains("out.parquet"), "{json}");
     let text = complaint(fastvae(&folder).args(["data", "convert", "set.csv", "out.xyz"]), 2);
     assert!(text.contains("parquet"), "{text}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_read_like_a_file() {
+    let folder = tempdir().unwrap();
+    let plain = b"user,item\na,x\na,y\nb,x\n".as_slice();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, plain).unwrap();
+    for bytes in [plain.to_vec(), gzip.finish().unwrap()] {
+        let json = stdout(fastvae(&folder).args(["data", "info", "/dev/stdin", "--json"]).write_stdin(bytes));
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&json["name"], &json["report"]["rows"]), (&"stdin".into(), &3.into()), "{json}");
+    }
+}
+
+#[test]
+fn more_than_the_machine_and_the_set_have_is_refused() {
+    let rows = (0..40).map(|at| format!("{},{}\n", at / 5, (at * 7 + at / 5) % 11)).collect::<String>();
+    let folder = with_file("small.csv", format!("user,item\n{rows}"));
+    for (line, code, words) in [
+        ("--hidden 1000000000000 --loss full", 1, "no memory for that"),
+        ("--codewords 12 --negatives 2", 2, "--codewords: "),
+    ] {
+        let line = format!("train --engine cpu --data small.csv --validation-users 0 {line}");
+        let text = complaint(fastvae(&folder).args(line.split_whitespace()), code);
+        assert!(text.contains(words), "{line}: no {words:?} in\n{text}");
+        assert!(!folder.path().join("runs").exists(), "{line} left a folder");
+    }
 }
 
 #[test]

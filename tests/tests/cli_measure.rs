@@ -40,6 +40,7 @@ fn fidelity_of_a_model_that_it_trains() {
     assert_eq!(
         names(&folder.path().join("measured")),
         [
+            "by-codebooks.svg",
             "by-codewords.svg",
             "by-negatives.svg",
             "by-staleness.svg",
@@ -49,16 +50,23 @@ fn fidelity_of_a_model_that_it_trains() {
             "divergence.svg",
             "fidelity.csv",
             "gradient-bias.svg",
-            "report.html"
+            "report.html",
+            "users.csv"
         ]
     );
+    let (header, users) = columns(&folder.path().join("measured/users.csv"));
+    assert_eq!(header[..4], ["model", "sampler", "user", "kl_q_p"]);
+    assert_eq!(users.len(), 2 * 3 * 20);
     let (header, rows) = columns(&folder.path().join("measured/fidelity.csv"));
     assert_eq!(header[..5], ["model", "sampler", "sweep", "value", "kl_q_p"]);
-    // Three samplers on two models, K and age of the two that have an index, S of all three.
-    assert_eq!(rows.len(), 6 + 2 + 2 + 3);
+    // Three samplers on two models; K, m (2, 3, 4) and age of the two that have an index; S of all three.
+    assert_eq!(rows.len(), 6 + 2 + 6 + 2 + 3);
     let kl: f64 =
         rows.iter().find(|row| row[0] == "trained" && row[1] == "uniform").unwrap()[4].parse().unwrap();
     assert!(kl > 0.0);
+    let of_users = users.iter().filter(|row| row[0] == "trained" && row[1] == "uniform");
+    let mean = of_users.map(|row| row[3].parse::<f64>().unwrap()).sum::<f64>() / 20.0;
+    assert!((mean - kl).abs() < 1e-5, "{mean} {kl}");
     let page = fs::read_to_string(folder.path().join("measured/report.html")).unwrap();
     assert!(page.contains("Theorem") || page.contains("theorems 5.3"), "{page}");
 }
@@ -91,6 +99,13 @@ fn fidelity_of_a_run_and_one_of_its_users() {
 #[test]
 fn compare_draws_every_sampler() {
     let folder = tempdir().unwrap();
+    let text = stdout(
+        fastvae(&folder)
+            .args("compare --samplers full,uniform --quiet --json --out j".split_whitespace())
+            .args(TINY.split_whitespace()),
+    );
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(json["lines"][1]["points"][1]["metrics"]["ndcg@50"].as_f64().unwrap() > 0.0, "{json}");
     let text = stdout(
         fastvae(&folder)
             .args(

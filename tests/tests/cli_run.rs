@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path, sync::OnceLock};
 
-use fastvae::run_metrics::RunMetrics;
+use fastvae::{checkpoint, run_metrics::RunMetrics, state::TensorData};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 use tests::cli::{complaint, fastvae, stdout};
@@ -191,7 +191,8 @@ fn similar_items_are_other_items_best_first() {
     let text = stdout(fastvae(finished()).args("similar run --item 5 -n 4 --format csv".split(' ')));
     let rows = csv(&text);
     assert_eq!(rows.len(), 4);
-    assert!(rows.iter().all(|row| row[2] != "5"));
+    assert!(text.starts_with("like,rank,item,title,score"), "{text}");
+    assert!(rows.iter().all(|row| row[0] == "5" && row[2] != "5"));
     let cosine: Vec<f32> = rows.iter().map(|row| row[4].parse().unwrap()).collect();
     assert!(
         cosine.is_sorted_by(|a, b| a >= b) && cosine.iter().all(|c| (-1.001..=1.001).contains(c)),
@@ -221,6 +222,23 @@ fn damaged_and_foreign_checkpoints_say_so() {
     }
     let text = complaint(fastvae(&folder).args(["recommend", "nowhere", "--user", "1"]), 1);
     assert!(text.contains("cannot read nowhere"), "{text}");
+
+    // Whole files with nonsense in them.
+    let run = folder.path().join("run");
+    copy(&finished().path().join("run"), &run);
+    let last = checkpoint::read(&run.join("last.safetensors")).unwrap();
+    let mut strange = last.clone();
+    if let Some(TensorData::F32(values)) = strange.state.tensors.get_mut("items").map(|t| &mut t.data) {
+        values[3] = f32::NAN;
+    }
+    checkpoint::write(&run.join("model.safetensors"), &strange.context, &strange.state).unwrap();
+    let text = complaint(fastvae(&folder).args("recommend run --user 1".split(' ')), 1);
+    assert!(text.contains("`items` holds numbers that are not finite"), "{text}");
+    let mut strange = last;
+    strange.state.progress.step_in_epoch = 1000;
+    checkpoint::write(&run.join("last.safetensors"), &strange.context, &strange.state).unwrap();
+    let text = complaint(fastvae(&folder).args("train --resume run --epochs 9".split(' ')), 1);
+    assert!(text.contains("last.safetensors") && text.contains("the file is damaged"), "{text}");
 }
 
 #[test]
@@ -262,11 +280,27 @@ fn a_folder_that_cannot_be_written_is_noticed_before_training() {
 #[test]
 fn nan_in_training_names_the_step_and_keeps_the_last_save() {
     let folder = tempdir().unwrap();
-    let line = "train --out run --learning-rate 10 --loss full --epochs 50 --hidden 16 --latent 8 --activation relu \
-                --decoder-activation relu --beta 100 --anneal-steps 0";
+    let settings = "--learning-rate 10 --schedule constant --loss full --hidden 16 --latent 8 --activation relu \
+                    --decoder-activation relu --beta 100 --anneal-steps 0";
+    let line = format!("train --out run --epochs 50 {settings}");
     let text = complaint(fastvae(&folder).args(line.split_whitespace()), 1);
     assert!(text.contains("training diverged in epoch") && text.contains("--learning-rate"), "{text}");
     assert!(!folder.path().join("run/metrics.json").exists());
+
+    // A run that went well, and diverges as it goes on: what it had is what it keeps. Its moments are made so large
+    // that the next steps blow the parameters up.
+    stdout(fastvae(&folder).args(format!("train --quiet --out good {TINY}").split_whitespace()));
+    let kept = ["good/model.safetensors", "good/last.safetensors"].map(|name| folder.path().join(name));
+    let mut checkpoint = checkpoint::read(&kept[1]).unwrap();
+    if let Some(TensorData::F32(values)) = checkpoint.state.tensors.get_mut("to_latent").map(|t| &mut t.data)
+    {
+        values.fill(1e30);
+    }
+    checkpoint::write(&kept[1], &checkpoint.context, &checkpoint.state).unwrap();
+    let before = kept.clone().map(|path| fs::read(path).unwrap());
+    let text = complaint(fastvae(&folder).args("train --resume good --epochs 9".split_whitespace()), 1);
+    assert!(text.contains("training diverged in epoch 4") && text.contains("kept: "), "{text}");
+    assert_eq!(kept.map(|path| fs::read(path).unwrap()), before);
 }
 
 /// The settings that ship with the command line are settings of this version.

@@ -153,6 +153,16 @@ fn lightgcn_keeps_its_split_and_its_ids() {
 }
 
 #[test]
+fn adjacency_is_known_by_its_name_or_by_its_ragged_lines() {
+    assert_eq!(shown(&read("lists.txt", b"0 0 1 2\n1 2\n2 0 1\n")), "0: 0 1 2; 1: 2; 2: 0 1");
+    assert_eq!(shown(&read("train.txt", b"0 0 1\n1 2 0\n")), "0: 0 1; 1: 0 2");
+    // Ratings that are cut short are no list of items.
+    let error = load_bytes("ratings.txt", b"7 10 5\n7 11 4\n8 10 3\n8 12", &LoadOptions::default());
+    let error = error.expect_err("a column is missing").to_string();
+    assert!(error.contains("ratings.txt:4"), "{error}");
+}
+
+#[test]
 fn vae_cf_keeps_its_parts() {
     let files: [(&str, &[u8]); 6] = [
         ("pro_sg/train.csv", b"uid,sid\n0,0\n0,1\n0,2\n"),

@@ -55,7 +55,8 @@ impl Axis {
             step = step.max(1.0); // counts have no halves
         }
         if !snug {
-            (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+            // A sum of shares may be a little more than one.
+            (low, high) = ((low / step + 1e-6).floor() * step, (high / step - 1e-6).ceil() * step);
         }
         Some(Self { scale, low, high, ticks: linear_ticks(low, high, step) })
     }

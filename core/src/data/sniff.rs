@@ -94,9 +94,8 @@ pub(super) fn sniff(
         .iter()
         .any(|known| base_name(&name).starts_with(known));
     if delimiter == Delimiter::Blanks && columns.is_none() {
-        let mut widths = lines.iter().map(|line| delimiter.fields(line).len());
-        let width = widths.next();
-        if adjacency_name || widths.any(|other| Some(other) != width) {
+        let widths: Vec<usize> = lines.iter().map(|line| delimiter.fields(line).len()).collect();
+        if adjacency_name || !mostly_one(&widths) {
             if needs_rating {
                 return Err(no_ratings(&name));
             }
@@ -124,6 +123,11 @@ pub(super) fn sniff(
     }
     let table = Table { delimiter, quoted, width, user: roles.0, item: roles.1, rating: roles.2 };
     Ok((Form::Table(table), form))
+}
+
+/// Whether more than half are the same: lines of a table, some of which may be damaged, and not lists of items.
+fn mostly_one(widths: &[usize]) -> bool {
+    widths.iter().any(|width| 2 * widths.iter().filter(|other| *other == width).count() > widths.len())
 }
 
 /// The byte order mark, blank lines, and comments as in SNAP and KONECT files.

@@ -3,6 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 use std::path::Path;
 use std::{
+    borrow::Cow,
     io::{self, Cursor, Read, Seek},
     path::PathBuf,
 };
@@ -55,7 +56,7 @@ pub(super) struct Source<'a> {
 
 enum Kind<'a> {
     Zip(Box<zip::ZipArchive<Box<dyn Seekable + 'a>>>),
-    Memory(&'a [u8]),
+    Memory(Cow<'a, [u8]>),
     #[cfg(not(target_arch = "wasm32"))]
     Folder(PathBuf),
 }
@@ -72,7 +73,7 @@ impl<'a> Source<'a> {
         let file = base_name(name).to_owned();
         Ok(Self {
             name: set_name(name),
-            kind: Kind::Memory(bytes),
+            kind: Kind::Memory(bytes.into()),
             files: vec![file.clone()],
             asked: Some(file),
         })
@@ -91,7 +92,8 @@ impl<'a> Source<'a> {
     pub(super) fn of_path(path: &Path) -> Result<Self> {
         let refused = |error| Error::io("read", path, error);
         let shown = path.display().to_string();
-        if std::fs::metadata(path).map_err(refused)?.is_dir() {
+        let metadata = std::fs::metadata(path).map_err(refused)?;
+        if metadata.is_dir() {
             let full = path.canonicalize().map_err(refused)?;
             let files = files_below(path)?;
             return Ok(Self {
@@ -99,6 +101,20 @@ impl<'a> Source<'a> {
                 kind: Kind::Folder(path.into()),
                 files,
                 asked: None,
+            });
+        }
+        if !metadata.is_file() {
+            // A pipe can be read once.
+            let bytes = std::fs::read(path).map_err(refused)?;
+            if bytes.starts_with(ZIP) {
+                return Self::of_zip(&shown, Box::new(Cursor::new(bytes)));
+            }
+            let file = base_name(&shown).to_owned();
+            return Ok(Self {
+                name: set_name(&file),
+                kind: Kind::Memory(bytes.into()),
+                files: vec![file.clone()],
+                asked: Some(file),
             });
         }
         let mut file = std::fs::File::open(path).map_err(refused)?;
@@ -127,7 +143,7 @@ impl<'a> Source<'a> {
     pub(super) fn open(&mut self, file: &str) -> Result<Stream<'_>> {
         let packed = matches!(self.kind, Kind::Zip(_));
         let (name, reader): (String, Box<dyn Read + '_>) = match &mut self.kind {
-            Kind::Memory(bytes) => (file.to_owned(), Box::new(*bytes)),
+            Kind::Memory(bytes) => (file.to_owned(), Box::new(&bytes[..])),
             Kind::Zip(archive) => {
                 let entry = archive.by_name(file).map_err(|error| {
                     Error::format(file, format!("cannot be unpacked from the zip: {error}"))

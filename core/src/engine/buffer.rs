@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use crate::{Error, Result};
+
 /// What buffers hold: the two scalar types that storage buffers share with Rust.
 pub trait Element: bytemuck::Pod + Send + Sync {}
 impl Element for f32 {}
@@ -74,10 +76,16 @@ impl<T> Buffer<T> {
 }
 
 impl<T: Element> Buffer<T> {
-    pub(super) fn on_cpu(label: &'static str, len: usize) -> Self {
+    pub(super) fn on_cpu(label: &'static str, len: usize) -> Result<Self> {
         // Zeroed pages come from the system untouched, so a table costs memory only where it is used.
-        let memory = Memory::Cpu(Arc::new(RwLock::new(vec![0; len])));
-        Self { memory, len, label, element: PhantomData, counted: None }
+        let Ok(zeros) = bytemuck::allocation::try_zeroed_vec(len) else {
+            return Err(Error::Device(format!(
+                "`{label}` takes {len} numbers x {} bytes, and this machine has no memory for that",
+                size_of::<T>()
+            )));
+        };
+        let memory = Memory::Cpu(Arc::new(RwLock::new(zeros)));
+        Ok(Self { memory, len, label, element: PhantomData, counted: None })
     }
 
     pub(super) fn on_gpu(label: &'static str, len: usize, buffer: wgpu::Buffer) -> Self {

@@ -125,7 +125,7 @@ impl Engine {
     /// [`Error::Device`] where the adapter cannot hold or bind so much.
     pub fn zeros<T: Element>(&self, label: &'static str, len: usize) -> Result<Buffer<T>> {
         match self {
-            Self::Cpu(_) => Ok(Buffer::on_cpu(label, len).counted()),
+            Self::Cpu(_) => Ok(Buffer::on_cpu(label, len)?.counted()),
             Self::Gpu(gpu) => Ok(gpu.zeros(label, len)?.counted()),
         }
     }

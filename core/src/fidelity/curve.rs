@@ -1,5 +1,7 @@
 //! Cumulative probabilities over items in order of popularity, from draws (paper, figure 2).
 
+use serde::Serialize;
+
 use super::{Ready, Subject};
 use crate::{
     Result,
@@ -8,7 +10,7 @@ use crate::{
 };
 
 /// How much of the probability lies on the most popular items.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Curve {
     /// The sampler's label, or `softmax` for the softmax itself, which is not drawn.
     pub label: String,

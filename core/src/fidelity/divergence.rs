@@ -1,10 +1,12 @@
 //! Exact divergences between a proposal and the softmax, and the bounds that the paper gives for them.
 
+use serde::Serialize;
+
 use super::{Ready, Subject, subject::map};
 use crate::{Result, config::Loss};
 
 /// How far a proposal q is from the softmax p of one user. Sums over all items, in f64; nothing is sampled.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Divergence {
     /// `sum q ln(q / p)`, the paper's.
     pub kl_qp: f64,

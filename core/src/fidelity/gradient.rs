@@ -1,5 +1,7 @@
 //! Bias and variance of the sampled softmax's gradient (paper, section 3.2), by the kernel that trains.
 
+use serde::Serialize;
+
 use super::{Ready, Subject, subject::map};
 use crate::{
     Result,
@@ -10,7 +12,7 @@ use crate::{
 
 /// How far the sampled gradient of the users' losses is from the full one, relative to the norm of that:
 /// root mean squares over users, each loss divided by the length of the history.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct GradientError {
     /// `|E g' - g| / |g|` by the query; the noise of the replicates is taken off.
     pub query_bias: f64,
@@ -20,6 +22,10 @@ pub struct GradientError {
     pub logit_bias: f64,
     /// The deviation by the logits.
     pub logit_deviation: f64,
+    /// What a standard error over users adds to `query_bias`.
+    pub query_bias_error: f64,
+    /// The same for `logit_bias`.
+    pub logit_bias_error: f64,
 }
 
 /// What the replicates of one user add up to.
@@ -57,7 +63,7 @@ pub async fn gradient(
     let (items, width, engine) = (subject.items(), subject.catalogue.width, subject.engine);
     let table = engine.read_range(&subject.catalogue.table, 0..items * width).await?;
     let (users, replicates) = (users.min(subject.users()), replicates.max(2));
-    let mut sums = [Squares::default(); 2];
+    let mut all: [Vec<Squares>; 2] = [Vec::new(), Vec::new()];
     for start in (0..users).step_by(ready.rows) {
         let count = ready.rows.min(users - start);
         let chosen: Vec<u32> = (start as u32..(start + count) as u32).collect();
@@ -136,21 +142,38 @@ pub async fn gradient(
             tallies[row].finish(subject, &table, start + row, history, replicates)
         });
         for of_user in of_users {
-            for (sum, one) in sums.iter_mut().zip(of_user) {
-                sum.full += one.full;
-                sum.bias += one.bias;
-                sum.variance += one.variance;
-            }
+            all.iter_mut().zip(of_user).for_each(|(all, one)| all.push(one));
         }
     }
-    let relative = |part: f64, full: f64| (part.max(0.0) / full).sqrt();
-    let [query, logits] = sums;
+    let [query, logits] = all.map(|all| relative(&all));
     Ok(GradientError {
-        query_bias: relative(query.bias, query.full),
-        query_deviation: relative(query.variance, query.full),
-        logit_bias: relative(logits.bias, logits.full),
-        logit_deviation: relative(logits.variance, logits.full),
+        query_bias: query.bias,
+        query_deviation: query.deviation,
+        logit_bias: logits.bias,
+        logit_deviation: logits.deviation,
+        query_bias_error: query.error,
+        logit_bias_error: logits.error,
     })
+}
+
+/// Root mean squares over users, by the norm of the full gradient.
+struct Relative {
+    bias: f64,
+    deviation: f64,
+    error: f64,
+}
+
+fn relative(users: &[Squares]) -> Relative {
+    let sum = |of: fn(&Squares) -> f64| users.iter().map(of).sum::<f64>();
+    let (full, bias, count) = (sum(|one| one.full), sum(|one| one.bias), users.len() as f64);
+    let spread: f64 = users.iter().map(|one| (one.bias - bias / count).powi(2)).sum();
+    // Of the sum over users. Noise can take more off a bias than there is.
+    let (error, bias) = ((spread * count / (count - 1.0)).sqrt(), bias.max(0.0));
+    Relative {
+        bias: (bias / full).sqrt(),
+        deviation: (sum(|one| one.variance).max(0.0) / full).sqrt(),
+        error: ((bias + error) / full).sqrt() - (bias / full).sqrt(),
+    }
 }
 
 impl Tally {
@@ -225,6 +248,18 @@ mod tests {
         let got = squares(&[4.0, 2.0], 1.0 + 13.0, &[1.0, 1.0], 2);
         assert_eq!((got.full, got.variance), (2.0, 4.0));
         assert_eq!(got.bias, 1.0 - 4.0 / 2.0);
+    }
+
+    #[test]
+    fn errors_over_users_by_hand() {
+        let user = |bias| Squares { full: 8.0, bias, variance: 2.0 };
+        let got = relative(&[user(1.0), user(3.0)]);
+        // Biases add up to 4, with a standard error of sqrt(2) times their deviation of sqrt(2).
+        assert_eq!((got.bias, got.deviation), (0.5, 0.5));
+        assert!((got.error - ((6f64 / 16.0).sqrt() - 0.5)).abs() < 1e-12);
+        // Alike and below zero: nothing but noise.
+        let got = relative(&[user(-1.0), user(-1.0)]);
+        assert_eq!((got.bias, got.error), (0.0, 0.0));
     }
 
     #[test]

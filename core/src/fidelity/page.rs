@@ -82,7 +82,8 @@ fn kl(row: &Row) -> Option<f64> {
 }
 
 fn bias(row: &Row) -> Option<f64> {
-    row.gradient.map(|gradient| gradient.query_bias)
+    // What is lost in the noise has no place on a log axis.
+    row.gradient.filter(|g| g.query_bias > g.query_bias_error).map(|gradient| gradient.query_bias)
 }
 
 /// The rows of a sweep as a line a sampler; an index that was just built begins that of staleness.
@@ -113,9 +114,9 @@ fn cumulative(study: &Study, model: Model, curves: &[Curve]) -> String {
         let points = places.iter().zip(&curve.cumulative).map(|(&place, &share)| (place as f64, share));
         Series::new(name, std::iter::once((0.0, 0.0)).chain(points))
     };
-    // The truth goes last, over all others.
-    let mut series: Vec<Series> = curves[1..].iter().map(|curve| of(curve, &curve.label)).collect();
-    series.extend(curves.first().map(|curve| Series { name: "exact".into(), ..of(curve, "exact") }));
+    let truth = curves.first().map(|curve| Series { broad: true, ..of(curve, "exact") });
+    let samplers = curves.iter().skip(1).map(|curve| of(curve, &curve.label));
+    let series: Vec<Series> = truth.into_iter().chain(samplers).collect();
     let which = match model {
         Model::Random => "a new model",
         Model::Trained => "a trained model",
@@ -155,7 +156,7 @@ fn bias_bars(study: &Study) -> String {
         size: (620, 400),
         ..Frame::default()
     };
-    chart::bars(&frame, &bars(study, |row| bias(row).filter(|bias| *bias > 0.0)))
+    chart::bars(&frame, &bars(study, bias))
 }
 
 fn bars(study: &Study, pick: impl Fn(&Row) -> Option<f64>) -> Vec<(String, f64)> {
@@ -165,7 +166,7 @@ fn bars(study: &Study, pick: impl Fn(&Row) -> Option<f64>) -> Vec<(String, f64)>
 
 fn table(study: &Study, model: Model) -> String {
     let mut table = String::from(
-        "<table><thead><tr><th>sampler</th><th>KL(q | p)</th><th>bound</th><th>KL(p | q)</th>\
+        "<table><thead><tr><th>sampler</th><th>KL(q | p)</th><th>one user</th><th>bound</th><th>KL(p | q)</th>\
          <th>total variation</th><th>effective sample size</th><th>gradient bias</th><th>deviation</th>\
          <th>by logits: bias</th><th>deviation</th><th>curve, largest distance</th></tr></thead><tbody>\n",
     );
@@ -181,20 +182,18 @@ fn table(study: &Study, model: Model) -> String {
         let distance = curves
             .and_then(|curves| curves.iter().find(|curve| curve.label == row.sampler))
             .map_or(f64::NAN, |curve| curve.distance);
-        for number in [
-            d.kl_qp,
-            d.bound,
-            d.kl_pq,
-            d.total_variation,
-            d.effective_sample_size,
-            g.query_bias,
-            g.query_deviation,
-            g.logit_bias,
-            g.logit_deviation,
-            distance,
-        ] {
+        let one_user = study.of_first_user(model, &row.sampler).map_or(f64::NAN, |one| one.kl_qp);
+        let numbers = [d.kl_qp, one_user, d.bound, d.kl_pq, d.total_variation, d.effective_sample_size];
+        for number in numbers {
             let _ = write!(table, "<td>{}</td>", short(number));
         }
+        for (bias, error, deviation) in [
+            (g.query_bias, g.query_bias_error, g.query_deviation),
+            (g.logit_bias, g.logit_bias_error, g.logit_deviation),
+        ] {
+            let _ = write!(table, "<td>{} ± {}</td><td>{}</td>", short(bias), short(error), short(deviation));
+        }
+        let _ = write!(table, "<td>{}</td>", short(distance));
         table.push_str("</tr>\n");
     }
     table + "</tbody></table>"
@@ -221,10 +220,12 @@ fn notes(study: &Study) -> String {
         "The bound is that of theorems 5.3 (MIDX_Uni) and 5.4 (MIDX_Pop) on KL(q | p): twice the largest residual \
          times the norm of the query, and the logarithm of the largest over the smallest popularity."
             .into(),
+        "One user: KL(q | p) of the user whose curves are drawn; users.csv has all of them.".into(),
         "Effective sample size: what one draw is worth against one from p, 1 / sum of p² / q.".into(),
         format!(
             "Gradients: {} users, {} replicates each; relative to the norm of the full gradient, the noise of the \
-             replicates taken off the bias.",
+             replicates taken off the bias. ±: what a standard error over users adds. A bias within it is left out \
+             of the figures.",
             grouped(study.gradient_users as u64),
             grouped(study.replicates.into())
         ),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use web_time::Instant;
 
 use super::{
@@ -46,7 +47,8 @@ pub struct Options {
 }
 
 /// Which parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Model {
     /// As initialised.
     Random,
@@ -65,7 +67,8 @@ impl Model {
 }
 
 /// The setting that a row varies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Sweep {
     /// None: the sampler as it was asked for.
     None,
@@ -93,7 +96,7 @@ impl Sweep {
 }
 
 /// One measurement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// Which parameters.
     pub model: Model,
@@ -110,7 +113,7 @@ pub struct Row {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Study {
     /// The data set.
     pub data: String,
@@ -134,6 +137,11 @@ pub struct Study {
     pub rows: Vec<Row>,
     /// The softmax and each sampler, for one user, under each model.
     pub curves: Vec<(Model, Vec<Curve>)>,
+    /// Training rows of the users; the first is the one whose curves are drawn.
+    pub training_rows: Vec<u32>,
+    /// What `rows` has means of: each user's divergence, by model and sampler.
+    #[serde(skip)]
+    pub by_user: Vec<(Model, String, Vec<Divergence>)>,
 }
 
 /// Measures a new model, then the one of `trained` (or trains one as `config` says), then lets indexes go stale.
@@ -160,7 +168,6 @@ pub async fn study(
         counts: train.column_counts(),
         seed: config.training.seed,
         options,
-        rows: rows(train.rows(), options),
         train,
         study: Study {
             users: options.users.min(train.rows()),
@@ -171,6 +178,7 @@ pub async fn study(
             epochs,
             trained_with: config.loss.loss.name().into(),
             engine: engine.describe(),
+            training_rows: rows(train.rows(), options),
             ..Study::default()
         },
     };
@@ -263,14 +271,13 @@ struct Bench<'a> {
     counts: Vec<u32>,
     seed: u64,
     options: &'a Options,
-    rows: Vec<u32>,
     train: &'a Csr,
     study: Study,
 }
 
 impl<'a> Bench<'a> {
     async fn subject(&self, trainer: &Trainer) -> Result<Subject<'a>> {
-        let histories = self.train.select(&self.rows)?;
+        let histories = self.train.select(&self.study.training_rows)?;
         Subject::new(self.engine, &trainer.model(), trainer.catalogue(), histories).await
     }
 
@@ -301,7 +308,9 @@ impl<'a> Bench<'a> {
         for sampler in &self.options.samplers {
             tell(&format!("{} model: {}", model.name(), sampler.label));
             let (ready, build_seconds) = self.ready(&subject, sampler).await?;
-            let divergence = mean(&divergences(&subject, &ready).await?);
+            let of_users = divergences(&subject, &ready).await?;
+            let divergence = mean(&of_users);
+            self.study.by_user.push((model, sampler.label.clone(), of_users));
             let gradient = self.gradient(&subject, &ready, sampler.config.negatives).await?;
             if self.options.draws > 0 {
                 curves.push(curve(&subject, &ready, 0, &order, self.options.draws).await?);
@@ -428,7 +437,7 @@ impl Study {
     pub fn csv(&self) -> String {
         let mut text = String::from(
             "model,sampler,sweep,value,kl_q_p,kl_p_q,total_variation,effective_sample_size,bound,query_bias,\
-             query_deviation,logit_bias,logit_deviation,build_seconds\n",
+             query_deviation,logit_bias,logit_deviation,query_bias_error,logit_bias_error,build_seconds\n",
         );
         for row in &self.rows {
             let (sweep, value) = row.sweep.parts();
@@ -437,18 +446,52 @@ impl Study {
             let divergence = row.divergence.map_or([f64::NAN; 5], |d| {
                 [d.kl_qp, d.kl_pq, d.total_variation, d.effective_sample_size, d.bound]
             });
-            let gradient = row.gradient.map_or([f64::NAN; 4], |g| {
-                [g.query_bias, g.query_deviation, g.logit_bias, g.logit_deviation]
+            let gradient = row.gradient.map_or([f64::NAN; 6], |g| {
+                [
+                    g.query_bias,
+                    g.query_deviation,
+                    g.logit_bias,
+                    g.logit_deviation,
+                    g.query_bias_error,
+                    g.logit_bias_error,
+                ]
             });
             for number in divergence.into_iter().chain(gradient).chain([row.build_seconds]) {
                 text.push(',');
                 if !number.is_nan() {
-                    let _ = write!(text, "{number:.6}");
+                    let _ = write!(text, "{:.6}", positive(number));
                 }
             }
             text.push('\n');
         }
         text
+    }
+
+    /// The divergence that a sampler has for the user whose curves are drawn.
+    pub fn of_first_user(&self, model: Model, sampler: &str) -> Option<&Divergence> {
+        let wanted = |(of, label, _): &&(Model, String, Vec<Divergence>)| *of == model && label == sampler;
+        self.by_user.iter().find(wanted)?.2.first()
+    }
+
+    /// Divergences of every user: model, sampler, user, then as in [`Study::csv`]. `ids` are those of training rows.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it cannot be written as csv.
+    pub fn users_csv(&self, ids: impl Fn(u32) -> String) -> Result<String> {
+        let failed = |error: csv::Error| Error::Data(format!("users cannot be written as csv: {error}"));
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let header =
+            ["model", "sampler", "user", "kl_q_p", "kl_p_q", "total_variation", "effective_sample_size"];
+        writer.write_record(header).map_err(failed)?;
+        for (model, sampler, users) in &self.by_user {
+            for (&row, one) in self.training_rows.iter().zip(users) {
+                let numbers = [one.kl_qp, one.kl_pq, one.total_variation, one.effective_sample_size];
+                let [a, b, c, d] = numbers.map(|number| format!("{:.6}", positive(number)));
+                writer.write_record([model.name(), sampler, &ids(row), &a, &b, &c, &d]).map_err(failed)?;
+            }
+        }
+        let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The curves: model, sampler, number of the most popular items, share of the probability on them.
@@ -466,4 +509,9 @@ impl Study {
         }
         text
     }
+}
+
+/// What rounding has left a little below zero is zero.
+fn positive(number: f64) -> f64 {
+    if number > -1e-5 { number.max(0.0) } else { number }
 }

@@ -276,7 +276,8 @@ impl Kernel for KmeansUpdate {
                 sums: &sums,
                 masses: &masses,
             },
-            gpu::Work::Groups(parts * dimensions.div_ceil(64)),
+            // A thread a dimension.
+            gpu::Work::Groups(parts * dimensions.div_ceil(kmeans_sum::SHADER.workgroup_size[0] as usize)),
         );
         calls.dispatch(
             kmeans_update::Params {

@@ -78,7 +78,7 @@ pub struct SamplersArgs {
     /// Batches to measure, after one to warm up; the best counts.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: u32,
-    /// Write samplers.csv, samplers.html and a figure for each measure into this folder.
+    /// Write samplers.csv, growth.csv, samplers.html and a figure for each measure into this folder.
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<std::path::PathBuf>,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use super::{FilterArgs, train::SplitArgs};
 pub enum DataCommand {
     /// Users, items, interactions, sparsity, lengths of histories, and what each filter removed.
     Info(InfoArgs),
-    /// Read a set in any of its forms, filter it, and write it as csv, tsv or parquet.
+    /// Read a set in any of its forms, filter it, and write it as csv, RecBole .inter, LightGCN or Parquet.
     Convert(ConvertArgs),
     /// Download a MovieLens set from GroupLens, or check one that is on disk.
     Get(GetArgs),
@@ -46,6 +46,9 @@ pub struct ConvertArgs {
     /// Replace what is there.
     #[arg(long)]
     pub force: bool,
+    /// Print JSON: the statistics, and the files that were written.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `fastvae data get`.
@@ -59,4 +62,7 @@ pub struct GetArgs {
     /// Fetch from here instead of GroupLens.
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
+    /// Print JSON: the path, the licence, and whether a published MD5 was checked.
+    #[arg(long)]
+    pub json: bool,
 }

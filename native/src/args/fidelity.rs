@@ -90,8 +90,11 @@ pub struct OutputArgs {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Print the table as csv.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub csv: bool,
+    /// Print all that was measured as JSON.
+    #[arg(long)]
+    pub json: bool,
     /// No progress on the terminal.
     #[arg(long, short)]
     pub quiet: bool,

@@ -34,11 +34,11 @@ pub struct EvaluateArgs {
 pub enum Format {
     /// For people.
     Table,
-    /// With a header: user,rank,item,title,score.
+    /// With a header: user (or like, the item that others are like),rank,item,title,score.
     Csv,
     /// One object a line.
     Json,
-    /// Columns user, rank, item, title, score; needs --output.
+    /// The same columns; needs --output.
     Parquet,
 }
 
@@ -61,7 +61,7 @@ pub struct RecommendArgs {
     #[arg(long)]
     pub all_users: bool,
     /// How many items a user.
-    #[arg(short, long = "count", value_name = "N", default_value_t = 10)]
+    #[arg(short, long = "count", value_name = "N", default_value_t = 20)]
     pub n: usize,
     /// Recommend items of the history as well.
     #[arg(long)]

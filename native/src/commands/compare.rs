@@ -12,7 +12,7 @@ use crate::{
     Outcome,
     args::fidelity::CompareArgs,
     commands::results::Results,
-    output::{Table, duration, note, print},
+    output::{Table, duration, note, print, print_json},
     settings,
 };
 
@@ -52,6 +52,8 @@ pub fn run(args: &CompareArgs) -> Result<Outcome> {
     results.write("report.html", &comparison.html())?;
     if args.output.csv {
         print(&comparison.csv())?;
+    } else if args.output.json {
+        print_json(&comparison)?;
     } else {
         print(&format!("{}\n{}", summary(&comparison), results.told()))?;
     }

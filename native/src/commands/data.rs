@@ -137,6 +137,12 @@ fn convert(args: &ConvertArgs) -> Result<()> {
             )
         })?,
     };
+    if form != WriteForm::Lightgcn && asks(&args.split) {
+        return Err(Error::setting(
+            "split",
+            "this form holds interactions without a split; --format lightgcn writes train.txt and test.txt",
+        ));
+    }
     if args.to.exists() && !args.force {
         return Err(Error::setting(
             "force",
@@ -152,6 +158,11 @@ fn convert(args: &ConvertArgs) -> Result<()> {
     };
     let written = data::write(&dataset, split.as_ref(), &args.to, form)?;
     let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+    if args.json {
+        return print_json(&json!({
+            "name": dataset.name, "statistics": dataset.statistics(), "report": dataset.report, "written": names,
+        }));
+    }
     print(&format!("{}: {}\nwritten: {}\n", dataset.name, dataset.statistics().counts, names.join(", ")))
 }
 
@@ -183,6 +194,12 @@ fn get(args: &GetArgs) -> Result<()> {
     };
     bar.finish_and_clear();
     let path = path?;
+    if args.json {
+        let checked = remote.md5.is_some();
+        return print_json(&json!({
+            "name": args.name, "path": path.display().to_string(), "licence": remote.licence, "md5_checked": checked,
+        }));
+    }
     let checked =
         if remote.md5.is_some() { "its MD5 is the published one" } else { "no MD5 is published for it" };
     note(&format!("{checked}; train on it with: fastvae train --data {}", path.display()));

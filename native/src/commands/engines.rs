@@ -64,10 +64,18 @@ pub fn run(args: &EnginesArgs) -> Result<Outcome> {
             one.name.clone(),
             format!("{}, {}", one.kind, one.backend),
             one.driver.clone(),
-            format!("{:.1} GiB", one.max_binding_bytes as f64 / f64::from(1 << 30)),
+            binary(one.max_binding_bytes),
             how,
         ]);
     }
     print(&format!("{table}\nauto: {}\n  because: {why}\n", auto.describe()))?;
     Ok(Outcome::Done)
+}
+
+/// `128 MiB`, `2.0 GiB`.
+fn binary(bytes: u64) -> String {
+    match bytes >> 20 {
+        small @ ..1024 => format!("{small} MiB"),
+        large => format!("{:.1} GiB", large as f64 / 1024.0),
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
     Outcome,
     args::fidelity::FidelityArgs,
     commands::results::Results,
-    output::{Table, note, print},
+    output::{Table, note, print, print_json},
     settings,
 };
 
@@ -66,12 +66,16 @@ pub fn run(args: &FidelityArgs) -> Result<Outcome> {
     study.data = dataset.name.clone();
     results.write("fidelity.csv", &study.csv())?;
     results.write("curves.csv", &study.curves_csv())?;
+    let id = |row: u32| dataset.users[split.train_users[row as usize] as usize].clone();
+    results.write("users.csv", &study.users_csv(id)?)?;
     for (name, svg) in fidelity::figures(&study) {
         results.write(&format!("{name}.svg"), &svg)?;
     }
     results.write("report.html", &fidelity::html(&study))?;
     if args.output.csv {
         print(&study.csv())?;
+    } else if args.output.json {
+        print_json(&study)?;
     } else {
         print(&format!("{}\n{}", summary(&study), results.told()))?;
     }
@@ -128,7 +132,11 @@ fn chosen(user: Option<&str>, dataset: &Dataset, split: &Split) -> Result<usize>
 fn summary(study: &Study) -> String {
     let mut table =
         Table::new(["sampler", "KL(q|p)", "bound", "KL(p|q)", "TV", "ESS", "gradient bias", "deviation"]);
-    let number = |value: f64| if value.is_nan() { "–".to_owned() } else { format!("{value:.4}") };
+    let number = |value: f64| match value {
+        nothing if nothing.is_nan() => "–".to_owned(),
+        rounding if rounding.abs() < 5e-5 => "0.0000".into(),
+        value => format!("{value:.4}"),
+    };
     for row in study.rows.iter().filter(|row| row.model == Model::Trained && row.sweep == Sweep::None) {
         let (Some(d), Some(g)) = (row.divergence, row.gradient) else { continue };
         table.row([
@@ -138,7 +146,7 @@ fn summary(study: &Study) -> String {
             number(d.kl_pq),
             number(d.total_variation),
             number(d.effective_sample_size),
-            number(g.query_bias),
+            format!("{} ± {}", number(g.query_bias), number(g.query_bias_error)),
             number(g.query_deviation),
         ]);
     }

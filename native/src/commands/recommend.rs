@@ -11,7 +11,7 @@ use pollster::block_on;
 use crate::{
     Outcome,
     args::use_model::RecommendArgs,
-    lists::{self, List},
+    lists::{self, For, List},
     settings,
 };
 
@@ -34,8 +34,12 @@ pub fn run(args: &RecommendArgs) -> Result<Outcome> {
     };
     let (names, histories) = whom(args, &recommender)?;
     let found = block_on(recommender.recommend(&histories, args.n, &filter))?;
-    let found = names.into_iter().zip(found).map(|(of, items)| List { of, items }).collect::<Vec<_>>();
-    lists::put(&found, &recommender, args.format, args.output.as_deref())?;
+    let found = names
+        .into_iter()
+        .zip(found)
+        .map(|(of, items)| List { heading: of.clone(), of, items })
+        .collect::<Vec<_>>();
+    lists::put(For::User, &found, &recommender, args.format, args.output.as_deref())?;
     Ok(Outcome::Done)
 }
 

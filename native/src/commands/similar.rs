@@ -5,7 +5,7 @@ use fastvae::{Result, engine::Engine, recommend::Recommender};
 use crate::{
     Outcome,
     args::use_model::SimilarArgs,
-    lists::{self, List},
+    lists::{self, For, List},
 };
 
 /// Lists them.
@@ -16,7 +16,8 @@ pub fn run(args: &SimilarArgs) -> Result<Outcome> {
     // Cosines are taken on the host; no engine is worth waiting for.
     let recommender = Recommender::load(&args.run, Engine::cpu())?;
     let item = recommender.item(&args.item)?;
-    let found = List { of: recommender.title(item).to_owned(), items: recommender.similar(item, args.n)? };
-    lists::put(&[found], &recommender, args.format, args.output.as_deref())?;
+    let (of, heading) = (recommender.item_id(item).to_owned(), recommender.title(item).to_owned());
+    let found = List { of, heading, items: recommender.similar(item, args.n)? };
+    lists::put(For::Like, &[found], &recommender, args.format, args.output.as_deref())?;
     Ok(Outcome::Done)
 }

@@ -51,8 +51,8 @@ fn start(args: &TrainArgs) -> Result<Outcome> {
     let (dataset, split) = prepare(args, &config)?;
     config.training().validate(dataset.items.len())?;
     let engine = engine(args)?;
-    let folder = RunFolder::create(args.run.out.as_deref(), args.run.force, &dataset.name, &config)?;
     let trainer = block_on(Trainer::new(engine, &config.training(), &split.train, Some(&split.validation)))?;
+    let folder = RunFolder::create(args.run.out.as_deref(), args.run.force, &dataset.name, &config)?;
     folder.clear()?;
     let log = Log::open(&folder.log(), 0)?;
     Run { args, config, dataset, split, folder, trainer, log }.drive()

@@ -10,9 +10,10 @@ use fastvae::{
     kernels::{Groups, Normal},
     rng::{Rng, Stream},
     sampler::{self, Catalogue, Draw, Proposal, Samples},
-    scaling::{Cost, Scaling},
+    scaling::{Cost, Growth, Scaling},
 };
 use pollster::block_on;
+use serde::Serialize;
 
 use super::wait;
 use crate::{
@@ -63,13 +64,15 @@ pub fn run(args: &SamplersArgs) -> Result<()> {
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
         file::write(&folder.join("samplers.csv"), scaling.csv().as_bytes())?;
+        file::write(&folder.join("growth.csv"), scaling.growth_csv().as_bytes())?;
         file::write(&folder.join("samplers.html"), scaling.html().as_bytes())?;
         for (name, svg) in scaling.figures() {
             file::write(&folder.join(name).with_extension("svg"), svg.as_bytes())?;
         }
     }
     if args.common.json {
-        return print_json(&scaling);
+        let growth = scaling.growth();
+        return print_json(&WithGrowth { scaling, growth });
     }
     let mut table = Table::new(["sampler", "items", "set-up", "refresh", "1,000 draws", "memory"]);
     for cost in &scaling.costs {
@@ -93,6 +96,14 @@ pub fn run(args: &SamplersArgs) -> Result<()> {
         "engine: {what} ({why})\n{} users draw {} each, vectors of {}\n\n{table}\n{growth}\n{refused}",
         args.users, scaling.negatives, args.width
     ))
+}
+
+/// What JSON readers get: costs, and the exponents fitted to them.
+#[derive(Serialize)]
+struct WithGrowth {
+    #[serde(flatten)]
+    scaling: Scaling,
+    growth: Vec<Growth>,
 }
 
 /// As a run with item vectors of this width would check it.
