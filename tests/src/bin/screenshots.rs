@@ -13,12 +13,16 @@ const PARTS: [(&str, &str, u32, bool); 8] = [
     ("softmax", "", 0, false),
     ("importance", "", 12, false),
     ("midx", "k=4", 3, false),
-    ("fidelity", "", 1, false),
+    ("fidelity", "epochs=6&speed=max", 0, true),
     ("race", "epochs=8&speed=max&samplers=uniform,popularity,midx-pop", 0, true),
     ("scale", "speed=max", 0, true),
     ("recommend", "epochs=5&speed=max", 0, true),
     ("teacher", "", 0, false),
 ];
+
+/// What a reader would touch: a thousand draws, three films to like.
+const TOUCHES: &str = "document.querySelector('[data-act=thousand]')?.click();
+    [3, 2, 1].forEach((n) => document.querySelectorAll('[data-part=recommend-offered] button')[n]?.click())";
 
 fn main() {
     let folder: PathBuf = std::env::args_os().nth(1).map_or_else(|| "docs/screenshots".into(), PathBuf::from);
@@ -42,6 +46,8 @@ fn main() {
                 page.run("document.querySelector('[data-act=play]').click()");
                 page.wait("state", Duration::from_secs(300), |state| state == "done" || state == "ready");
             }
+            page.run(TOUCHES);
+            std::thread::sleep(Duration::from_millis(1500));
             for theme in ["light", "dark"] {
                 page.prefers(&[("prefers-color-scheme", theme)]);
                 page.run("scrollTo(0, 0); document.activeElement?.blur()");

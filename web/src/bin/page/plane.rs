@@ -82,7 +82,9 @@ pub fn svg(toy: &Toy, taste: (f32, f32), dots: &[Dot], under: &str, over: &str) 
     );
     for (genre, place) in genres(toy) {
         let (x, y) = pixels(place);
-        let x = x.clamp(40.0, SIDE - 40.0);
+        // Half of its width, about, at 11 pixels.
+        let half = 6.0 + 3.1 * genre.chars().count() as f32;
+        let x = x.clamp(half, SIDE - half);
         let _ = write!(svg, "<text class=\"genre\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escape(genre));
     }
     for dot in dots {

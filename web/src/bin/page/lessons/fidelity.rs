@@ -260,7 +260,7 @@ impl Lesson for Fidelity {
                  <p class=\"note\" data-part=\"fidelity-note\" role=\"status\"></p>\
                  <div class=\"halves\"><div class=\"chart\" data-part=\"fidelity-curves\"></div>\
                  <div class=\"chart\" data-part=\"fidelity-codewords-chart\"></div></div>\
-                 <div class=\"scroll\" data-part=\"fidelity-table\"></div>\
+                 <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Divergences\" data-part=\"fidelity-table\"></div>\
                  <div class=\"controls\"><button type=\"button\" data-act=\"csv\">Table as csv</button>\
                  <button type=\"button\" data-act=\"svg\">Figure as svg</button></div></div>",
                 slider("user", "Viewer", 99, self.user),

@@ -203,7 +203,7 @@ impl Lesson for Race {
              <div class=\"chart\" data-part=\"race-ndcg\"></div></div>\
              <label class=\"slider\">Look back <input type=\"range\" min=\"0\" max=\"1\" value=\"1\" data-act=\"back\" \
              data-part=\"race-back\"><output data-part=\"race-back-shown\">now</output></label>\
-             <div class=\"scroll\" data-part=\"race-table\"></div><div data-part=\"race-lists\"></div>\
+             <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Standings\" data-part=\"race-table\"></div><div data-part=\"race-lists\"></div>\
              <div class=\"controls\"><button type=\"button\" data-act=\"csv\">Curves as csv</button>\
              <button type=\"button\" data-act=\"svg\">Figure as svg</button>\
              <button type=\"button\" data-act=\"model\">Model as safetensors</button></div></div>",

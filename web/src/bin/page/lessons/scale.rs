@@ -153,7 +153,7 @@ impl Lesson for Scale {
         };
         format!(
             "{text}<div class=\"figure\"><div class=\"chart\" data-part=\"scale-chart\"></div>\
-             <div class=\"scroll\" data-part=\"scale-table\" role=\"status\"></div>\
+             <div class=\"scroll\" tabindex=\"0\" data-part=\"scale-table\" role=\"status\"></div>\
              <div class=\"controls\"><button type=\"button\" data-act=\"csv\">Measurements as csv</button>\
              <button type=\"button\" data-act=\"svg\">Figure as svg</button></div></div>"
         )
