@@ -249,8 +249,8 @@ impl Svg {
         if frame.styled {
             svg.put(format_args!("{STYLE}"));
         }
-        // At 16 pixels a letter is about 9 wide; a title that is too long for that gets smaller.
-        let fitting = 16.0 * (f64::from(width) - 36.0) / (9.0 * frame.title.chars().count().max(1) as f64);
+        // At 16 pixels a bold letter of a wide face is about 10.5 wide; a title too long for that gets smaller.
+        let fitting = 16.0 * (f64::from(width) - 36.0) / (10.5 * frame.title.chars().count().max(1) as f64);
         let smaller = if fitting < 16.0 {
             format!(" style=\"font-size:{:.1}px\"", fitting.max(10.0))
         } else {

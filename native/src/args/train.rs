@@ -30,6 +30,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
     /// Go on with a run that was stopped; its settings hold, --epochs may be raised.
+    ///
+    /// A run that was stopped ends with the same bits as one that was not. A finished run goes on at the rate that
+    /// --schedule gives for the new number of epochs: a cosine that had come to its end rises again.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config", "force"])]
     pub resume: Option<PathBuf>,
     /// Replace the run that is in the folder.

@@ -20,8 +20,8 @@ const PARTS: [(&str, &str, u32, bool); 8] = [
     ("teacher", "", 0, false),
 ];
 
-/// What a reader would touch: a thousand draws, three films to like.
-const TOUCHES: &str = "document.querySelector('[data-act=thousand]')?.click();
+/// What a reader would touch: some thousand draws, three films to like.
+const TOUCHES: &str = "[1, 2, 3].forEach(() => document.querySelector('[data-act=thousand]')?.click());
     [3, 2, 1].forEach((n) => document.querySelectorAll('[data-part=recommend-offered] button')[n]?.click())";
 
 fn main() {
