@@ -48,9 +48,7 @@ impl Series {
         let name = name.into();
         Self { colour: colour_of(&name).into(), points: points.into_iter().collect(), name, broad: false }
     }
-}
 
-impl Series {
     /// Of the stroke, over that of the class.
     fn style(&self) -> &'static str {
         if self.broad { " style=\"stroke-width:9;stroke-opacity:.4\"" } else { "" }

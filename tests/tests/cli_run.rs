@@ -287,8 +287,8 @@ fn nan_in_training_names_the_step_and_keeps_the_last_save() {
     assert!(text.contains("training diverged in epoch") && text.contains("--learning-rate"), "{text}");
     assert!(!folder.path().join("run/metrics.json").exists());
 
-    // A run that went well, and diverges as it goes on: what it had is what it keeps. Its moments are made so large
-    // that the next steps blow the parameters up.
+    // A run that went well, and diverges as it goes on: what it had is what it keeps. Weights this
+    // large give losses that are not finite.
     stdout(fastvae(&folder).args(format!("train --quiet --out good {TINY}").split_whitespace()));
     let kept = ["good/model.safetensors", "good/last.safetensors"].map(|name| folder.path().join(name));
     let mut checkpoint = checkpoint::read(&kept[1]).unwrap();

@@ -67,13 +67,17 @@ const GZIP: &[u8] = b"\x1f\x8b";
 impl<'a> Source<'a> {
     /// A file in memory: a zip, or a table that may be gzipped.
     pub(super) fn of_bytes(name: &str, bytes: &'a [u8]) -> Result<Self> {
+        Self::of_memory(name, bytes.into())
+    }
+
+    fn of_memory(name: &str, bytes: Cow<'a, [u8]>) -> Result<Self> {
         if bytes.starts_with(ZIP) {
             return Self::of_zip(name, Box::new(Cursor::new(bytes)));
         }
         let file = base_name(name).to_owned();
         Ok(Self {
             name: set_name(name),
-            kind: Kind::Memory(bytes.into()),
+            kind: Kind::Memory(bytes),
             files: vec![file.clone()],
             asked: Some(file),
         })
@@ -105,17 +109,7 @@ impl<'a> Source<'a> {
         }
         if !metadata.is_file() {
             // A pipe can be read once.
-            let bytes = std::fs::read(path).map_err(refused)?;
-            if bytes.starts_with(ZIP) {
-                return Self::of_zip(&shown, Box::new(Cursor::new(bytes)));
-            }
-            let file = base_name(&shown).to_owned();
-            return Ok(Self {
-                name: set_name(&file),
-                kind: Kind::Memory(bytes.into()),
-                files: vec![file.clone()],
-                asked: Some(file),
-            });
+            return Self::of_memory(&shown, std::fs::read(path).map_err(refused)?.into());
         }
         let mut file = std::fs::File::open(path).map_err(refused)?;
         let mut magic = Vec::new();

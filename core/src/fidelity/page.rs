@@ -83,7 +83,8 @@ fn kl(row: &Row) -> Option<f64> {
 
 fn bias(row: &Row) -> Option<f64> {
     // What is lost in the noise has no place on a log axis.
-    row.gradient.filter(|g| g.query_bias > g.query_bias_error).map(|gradient| gradient.query_bias)
+    // One user has no standard error: the larger of NaN and 0 is 0.
+    row.gradient.filter(|g| g.query_bias > g.query_bias_error.max(0.0)).map(|gradient| gradient.query_bias)
 }
 
 /// The rows of a sweep as a line a sampler; an index that was just built begins that of staleness.
