@@ -13,12 +13,12 @@ use self::{
 };
 use crate::{
     Error, Result,
-    config::{Config, RowUpdates},
+    config::{Config, Loss, RowUpdates},
     data::{Csr, EvaluationSet},
     engine::{Buffer, Engine, Recording},
     evaluate::evaluate,
     event::Event,
-    kernels::ReplayRows,
+    kernels::{ReplayRows, Table},
     metrics,
     model::{Model, Parameters},
     optimizer::Optimizer,
@@ -435,11 +435,8 @@ fn flush_rows(
     schedule: &Buffer<f32>,
     step: u64,
 ) -> Result<()> {
-    if config.optimizer.rows != RowUpdates::Replay {
-        return Ok(());
-    }
     let mut recording = Recording::new();
-    for (_, table) in parameters.tables() {
+    for table in replayed_tables(config, parameters) {
         recording.push(ReplayRows {
             lists: None,
             table: table.clone(),
@@ -451,6 +448,20 @@ fn flush_rows(
         });
     }
     engine.run(&recording)
+}
+
+/// The tables whose rows may lag behind the run's step. The full softmax applies Adam to all item rows and biases in
+/// every step without writing down `last_step`, so they never lag: a replay would apply their momentum twice.
+fn replayed_tables<'a>(config: &Config, parameters: &'a Parameters) -> Vec<&'a Table> {
+    if config.optimizer.rows != RowUpdates::Replay {
+        return Vec::new();
+    }
+    let mut tables = vec![&parameters.encoder];
+    if config.loss.loss != Loss::Full {
+        tables.push(&parameters.items);
+        tables.extend(&parameters.item_bias);
+    }
+    tables
 }
 
 /// Refuses a catalogue that the device cannot bind, with the arithmetic.
