@@ -178,16 +178,17 @@ fn the_engines_take_the_same_steps() {
     }
 }
 
-/// Rows, biases, moments and losses after four epochs on a catalogue in which most rows are not touched by most steps.
+/// Losses, parameters and moments after four epochs on a catalogue in which a step touches few of the rows. The seed is
+/// one for which no draw falls so near the edge of a running sum that rounding decides it.
 #[test]
 fn replayed_rows_end_where_dense_updates_end() {
     let (mut config, ..) = small();
     let options =
         SyntheticOptions { users: 120, items: 1500, shortest: 6, longest: 30, ..Default::default() };
     let set = data::synthetic(&options).expect("a set");
-    let split =
-        data::split(&set, &SplitOptions { validation_users: 0, ..Default::default() }).expect("a split");
-    (config.training.epochs, config.optimizer.weight_decay) = (4, 0.01);
+    let split = SplitOptions { validation_users: 0, ..Default::default() };
+    let split = data::split(&set, &split).expect("a split");
+    (config.training.epochs, config.training.seed, config.optimizer.weight_decay) = (4, 1, 0.01);
     for engine in engines() {
         for (name, loss) in Loss::NAMED {
             config.loss.loss = loss;
@@ -196,26 +197,41 @@ fn replayed_rows_end_where_dense_updates_end() {
                 config.optimizer.rows = rows;
                 run(engine, &config, &split.train, &split.validation)
             };
-            let ((replay, replay_losses), (dense, dense_losses)) =
-                (ended(RowUpdates::Replay), ended(RowUpdates::Dense));
-            tests::assert_close(name, &replay_losses, &dense_losses, 1e-6, 1e-5);
-            let mut largest = (0.0f32, String::new());
-            for (tensor, dense) in dense.tensors.iter().filter(|(tensor, _)| !tensor.starts_with("index.")) {
-                let (TensorData::F32(dense), TensorData::F32(replay)) =
-                    (&dense.data, &replay.tensors[tensor].data)
-                else {
-                    continue;
-                };
-                for (a, b) in dense.iter().zip(replay) {
-                    let off = (a - b).abs() / (1.0f32).max(b.abs());
-                    if off > largest.0 {
-                        largest = (off, tensor.clone());
-                    }
-                }
+            let (dense, dense_losses) = ended(RowUpdates::Dense);
+            let (replay, replay_losses) = ended(RowUpdates::Replay);
+            let place = |tensor: &str| format!("{name}, {tensor}, {}", engine.describe());
+            tests::assert_close(&place("losses"), &replay_losses, &dense_losses, 0.0, 1e-5);
+            for (tensor, dense) in floats(&dense) {
+                // Values by themselves, moments by the largest of their tensor: they may all be tiny.
+                let scale = if tensor.contains('.') { largest(dense) } else { 1.0 };
+                let replayed =
+                    floats(&replay).find(|(other, _)| *other == tensor).expect("the same tensors").1;
+                tests::assert_close(&place(tensor), replayed, dense, 1e-6 * f64::from(scale), 0.0);
             }
-            println!("{name} {} {largest:?}", engine.describe());
+            // Rows that forget the steps they missed end elsewhere: the comparison can fail.
+            if loss == Loss::Uniform {
+                let (lazy, _) = ended(RowUpdates::Lazy);
+                let encoder =
+                    |state: &State| floats(state).find(|(name, _)| *name == "encoder").unwrap().1.to_vec();
+                let off: Vec<f32> = encoder(&lazy).iter().zip(encoder(&dense)).map(|(a, b)| a - b).collect();
+                assert!(largest(&off) > 1e-4, "{}", place("encoder, lazy"));
+            }
         }
     }
+}
+
+/// The parameters and moments of a state.
+fn floats(state: &State) -> impl Iterator<Item = (&str, &[f32])> {
+    state.tensors.iter().filter_map(|(name, tensor)| match &tensor.data {
+        TensorData::F32(values) if !name.starts_with("index.") && !name.starts_with("proposal.") => {
+            Some((name.as_str(), values.as_slice()))
+        }
+        _ => None,
+    })
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(f32::MIN_POSITIVE, |top, value| top.max(value.abs()))
 }
 
 /// User i has item i and item i + n; from the first, the second must come back.
