@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// Something a run has just done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,10 +56,9 @@ pub enum Event {
     Losses {
         /// Step of the run, counted from 1, that the first values belong to.
         first_step: u64,
-        /// Mean reconstruction loss a user, one a step.
-        nll: Vec<f32>,
-        /// Mean divergence a user, one a step.
-        kl: Vec<f32>,
+        /// The parts of the model's loss by name (`nll`, `kl`), each a mean over users, one a step.
+        #[serde(flatten)]
+        parts: BTreeMap<String, Vec<f32>>,
     },
     /// All users were seen once more.
     Epoch {
@@ -66,10 +66,11 @@ pub enum Event {
         epoch: u32,
         /// What it took, index included, evaluation not.
         seconds: f64,
-        /// Mean over steps of `nll + beta kl`.
+        /// Mean over steps of what is minimised.
         loss: f64,
-        /// Mean divergence.
-        kl: f64,
+        /// Means over steps of other parts of the loss by name: `kl`.
+        #[serde(flatten, deserialize_with = "numbers")]
+        parts: BTreeMap<String, f64>,
     },
     /// The validation part was ranked.
     Evaluated {
@@ -91,4 +92,10 @@ pub enum Event {
         /// Whether patience ran out.
         stopped_early: bool,
     },
+}
+
+/// The fields of an object that are numbers; others belong to a later version and are ignored.
+pub(crate) fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let fields = BTreeMap::<String, Value>::deserialize(from)?;
+    Ok(fields.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect())
 }

@@ -2,7 +2,6 @@
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
 pub mod chart;
-pub mod checkpoint;
 pub mod compare;
 pub mod config;
 pub mod data;
@@ -19,8 +18,7 @@ pub mod optimizer;
 pub mod recommend;
 pub mod report;
 pub mod rng;
-pub mod run_config;
-pub mod run_metrics;
+pub mod run;
 pub mod sampler;
 pub mod scaling;
 pub mod selftest;
@@ -29,6 +27,7 @@ pub mod state;
 pub mod train;
 
 pub use error::{Error, Result};
+
 
 /// The example of the README.
 #[cfg(doctest)]

@@ -8,11 +8,11 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Error, Result,
-    checkpoint::{self, Checkpoint, Context},
     data::Csr,
     engine::Engine,
     evaluate::{RankOptions, rank},
     model::Model,
+    run::checkpoint::{self, Checkpoint, Context},
     state::TensorData,
 };
 
@@ -20,12 +20,11 @@ use crate::{
 ///
 /// ```
 /// use fastvae::{
-///     checkpoint::{Checkpoint, Context},
 ///     config::Config,
 ///     data,
 ///     engine::Engine,
 ///     recommend::{Filter, Recommender},
-///     run_config::RunConfig,
+///     run::{RunConfig, checkpoint::{Checkpoint, Context}},
 ///     train::Trainer,
 /// };
 /// # fn main() -> fastvae::Result<()> {
@@ -153,7 +152,7 @@ impl Recommender {
     /// # Errors
     /// [`Error::Setting`] for field `item`, with the candidates if there are several.
     pub fn item(&self, name: &str) -> Result<u32> {
-        resolve::item(name, &self.items, self.context.titles.as_deref())
+        resolve::item(name, &self.items, self.context.titles.as_deref().map(Vec::as_slice))
             .map_err(|problem| Error::setting("item", problem))
     }
 
@@ -164,7 +163,7 @@ impl Recommender {
     pub fn history<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<u32>> {
         let mut items = names
             .iter()
-            .map(|name| resolve::item(name.as_ref(), &self.items, self.context.titles.as_deref()))
+            .map(|name| resolve::item(name.as_ref(), &self.items, self.context.titles.as_deref().map(Vec::as_slice)))
             .collect::<Result<Vec<u32>, String>>()
             .map_err(|problem| Error::setting("history", problem))?;
         items.sort_unstable();

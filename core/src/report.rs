@@ -13,7 +13,7 @@ use crate::{
     Result,
     chart::{self, Escaped, Frame, Series},
     file,
-    run_metrics::{EpochMetrics, RunMetrics},
+    run::{EpochMetrics, RunMetrics},
 };
 
 /// Writes the report of a run, whole or not at all.
@@ -136,7 +136,9 @@ fn curves(page: &mut String, run: &RunMetrics, sampler: &str) {
         page.push_str(&chart::lines(&frame, &[Series::new(sampler, points)]));
     };
     draw("Loss", "nll + β KL, a user", &|epoch| Some(epoch.loss));
-    draw("KL divergence from the prior", "nats a user", &|epoch| Some(epoch.kl));
+    if run.epochs.iter().any(|epoch| epoch.parts.contains_key("kl")) {
+        draw("KL divergence from the prior", "nats a user", &|epoch| epoch.parts.get("kl").copied());
+    }
     if let Some(metric) = metric {
         let label = metric.replacen("ndcg", "NDCG", 1);
         draw(&format!("Validation {label}"), &label, &|epoch| {
@@ -210,7 +212,11 @@ fn rows(rows: &[(String, String)]) -> String {
 fn epochs(run: &RunMetrics) -> String {
     let keys: BTreeSet<&String> =
         run.epochs.iter().filter_map(|e| e.validation.as_ref()).flat_map(|v| v.keys()).collect();
-    let mut table = String::from("<table><thead><tr><th>epoch</th><th>seconds</th><th>loss</th><th>KL</th>");
+    let parts: BTreeSet<&String> = run.epochs.iter().flat_map(|epoch| epoch.parts.keys()).collect();
+    let mut table = String::from("<table><thead><tr><th>epoch</th><th>seconds</th><th>loss</th>");
+    for part in &parts {
+        let _ = write!(table, "<th>{}</th>", Escaped(if *part == "kl" { "KL" } else { part.as_str() }));
+    }
     for key in &keys {
         let _ = write!(table, "<th>{}</th>", Escaped(key));
     }
@@ -218,9 +224,13 @@ fn epochs(run: &RunMetrics) -> String {
     for one in &run.epochs {
         let _ = write!(
             table,
-            "<tr><th>{}</th><td>{:.2}</td><td>{:.3}</td><td>{:.3}</td>",
-            one.epoch, one.seconds, one.loss, one.kl
+            "<tr><th>{}</th><td>{:.2}</td><td>{:.3}</td>",
+            one.epoch, one.seconds, one.loss
         );
+        for part in &parts {
+            let value = one.parts.get(*part);
+            let _ = write!(table, "<td>{}</td>", value.map_or("–".into(), |value| format!("{value:.3}")));
+        }
         for key in &keys {
             let value = one.validation.as_ref().and_then(|metrics| metrics.get(*key));
             let _ = write!(table, "<td>{}</td>", value.map_or("–".into(), |value| format!("{value:.4}")));

@@ -41,6 +41,11 @@ impl OnEngine {
         let floats = std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>();
         Self { name, shape, floats, bits: buffer.bits() }
     }
+
+    /// Whether the tensor is a trained parameter, not what only a resume needs of it.
+    pub fn is_parameter(&self) -> bool {
+        is_parameter(&self.name)
+    }
 }
 
 /// How far a run has come. With the seed, the configuration and the tensors it fixes everything that
@@ -84,7 +89,18 @@ pub struct State {
     pub progress: Progress,
 }
 
+/// Moments, step counts and the index have a dot in their names; parameters have none.
+fn is_parameter(name: &str) -> bool {
+    !name.contains('.')
+}
+
 impl State {
+    /// The parameters alone, without what only a resume needs.
+    pub fn into_model(mut self) -> Self {
+        self.tensors.retain(|name, _| is_parameter(name));
+        self
+    }
+
     /// Copies tensors from the engine, in one transfer.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! The training loop: batches in, events out.
 
+mod early_stopping;
 mod kept;
 mod step;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use web_time::Instant;
 
@@ -202,9 +203,9 @@ impl Trainer {
         self.plan.steps_per_epoch()
     }
 
-    /// Whether [`Trainer::next`] has events to tell before it does more work. A state frozen now would know
-    /// of what they tell, and they would not be told again.
-    pub fn has_news(&self) -> bool {
+    /// Whether [`Trainer::next`] has events to return before it does more work. A state taken now includes what
+    /// they report, and a run resumed from it does not report them again.
+    pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
@@ -363,7 +364,8 @@ impl Trainer {
             kl.push(pair[1]);
         }
         self.losses_read = to;
-        self.events.push_back(Event::Losses { first_step, nll, kl });
+        let parts = BTreeMap::from([("nll".to_owned(), nll), ("kl".to_owned(), kl)]);
+        self.events.push_back(Event::Losses { first_step, parts });
         Ok(())
     }
 
@@ -379,7 +381,7 @@ impl Trainer {
             epoch,
             seconds: progress.epoch_seconds + start.elapsed().as_secs_f64(),
             loss: progress.loss_sum / steps,
-            kl: progress.kl_sum / steps,
+            parts: BTreeMap::from([("kl".to_owned(), progress.kl_sum / steps)]),
         });
         (progress.step_in_epoch, progress.epoch_seconds, progress.loss_sum, progress.kl_sum) =
             (0, 0.0, 0.0, 0.0);
@@ -389,7 +391,7 @@ impl Trainer {
             self.validate(epoch).await?;
         }
         let patience = self.config.training.patience;
-        let stopped_early = patience > 0 && self.progress.evaluations_since_best >= patience && !last;
+        let stopped_early = !last && self.progress.out_of_patience(patience);
         if last || stopped_early {
             self.progress.finished = true;
             let best_epoch = self.progress.best.map(|(epoch, _)| epoch);
@@ -407,13 +409,7 @@ impl Trainer {
         let at = metrics::cutoff(name)?;
         let means = evaluate(&self.engine, &self.model(), validation, &[at]).await?.means()?;
         let value = means.get(name).copied().unwrap_or(f64::NAN);
-        let best = self.progress.best.is_none_or(|(_, before)| value > before);
-        if best {
-            self.progress.best = Some((epoch, value));
-            self.progress.evaluations_since_best = 0;
-        } else {
-            self.progress.evaluations_since_best += 1;
-        }
+        let best = self.progress.evaluated(epoch, value);
         self.events.push_back(Event::Evaluated {
             epoch,
             metrics: means,

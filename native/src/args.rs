@@ -10,7 +10,7 @@ pub mod use_model;
 use std::str::FromStr;
 
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
-use fastvae::run_config::RunConfig;
+use fastvae::run::RunConfig;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -26,7 +26,8 @@ pub struct Display {
     drawn: Instant,
     /// Seconds of the epochs that this process trained, validation included.
     spent: Vec<f64>,
-    losses: Option<(f32, f32)>,
+    /// Means of recent steps: reconstruction and KL divergence.
+    losses: (Option<f32>, Option<f32>),
     validation: Option<f64>,
     /// An epoch's line, waiting for its validation.
     line: Option<String>,
@@ -50,7 +51,7 @@ impl Display {
             began: None,
             drawn: Instant::now(),
             spent: Vec::new(),
-            losses: None,
+            losses: (None, None),
             validation: None,
             line: None,
         }
@@ -80,17 +81,18 @@ impl Display {
                 ));
             }
             Event::Step { epoch, users, .. } => self.step(*epoch, *users),
-            Event::Losses { nll, kl, .. } => {
-                let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
-                self.losses = Some((mean(nll), mean(kl)));
+            Event::Losses { parts, .. } => {
+                let mean = |values: &Vec<f32>| values.iter().sum::<f32>() / values.len().max(1) as f32;
+                self.losses = (parts.get("nll").map(mean), parts.get("kl").map(mean));
             }
-            Event::Epoch { epoch, seconds, loss, kl } => {
+            Event::Epoch { epoch, seconds, loss, parts } => {
                 self.flush();
                 self.began = None;
                 self.spent.push(*seconds);
                 let of = self.epochs.to_string();
+                let kl = parts.get("kl").map(|kl| format!("   KL {kl:7.3}")).unwrap_or_default();
                 self.line = Some(format!(
-                    "  epoch {epoch:>width$}/{of}   loss {loss:9.3}   KL {kl:7.3}   {:>9}   {:>7} users/s",
+                    "  epoch {epoch:>width$}/{of}   loss {loss:9.3}{kl}   {:>9}   {:>7} users/s",
                     duration(*seconds),
                     grouped((self.users as f64 / seconds.max(1e-9)) as u64),
                     width = of.len(),
@@ -136,9 +138,8 @@ impl Display {
         bar.set_position(users as u64);
         bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
         let mut message = Vec::new();
-        if let Some((loss, kl)) = self.losses {
-            message.push(format!("loss {loss:.1}   KL {kl:.1}"));
-        }
+        message.extend(self.losses.0.map(|loss| format!("loss {loss:.1}")));
+        message.extend(self.losses.1.map(|kl| format!("KL {kl:.1}")));
         let seconds = began.elapsed().as_secs_f64();
         let rate = (users - before) as f64 / seconds.max(1e-9);
         if rate > 0.0 && seconds > 0.2 {

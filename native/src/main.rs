@@ -5,10 +5,7 @@ mod commands;
 mod display;
 mod interrupt;
 mod lists;
-mod log;
-mod memory;
 mod output;
-mod run_folder;
 mod settings;
 
 use std::process::ExitCode;

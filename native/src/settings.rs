@@ -7,7 +7,7 @@ use fastvae::{
     config::LossConfig,
     data::{self, Dataset},
     engine::{Engine, EngineKind},
-    run_config::{DataConfig, RunConfig},
+    run::{DataConfig, RunConfig},
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fastvae::checkpoint;
+use fastvae::run::checkpoint;
 use tempfile::{TempDir, tempdir};
 use tests::cli::{complaint, fastvae, program, stdout};
 
@@ -97,11 +97,11 @@ fn a_run_stopped_by_ctrl_c_goes_on_with_the_same_bits() {
         assert_same(&folder, "whole", &run);
         let epochs = |run: &str| {
             let path = folder.path().join(run).join("metrics.json");
-            let metrics = fastvae::run_metrics::RunMetrics::read(&path).unwrap();
+            let metrics = fastvae::run::RunMetrics::read(&path).unwrap();
             let epochs: Vec<_> = metrics
                 .epochs
                 .into_iter()
-                .map(|epoch| (epoch.epoch, epoch.loss, epoch.kl, epoch.validation))
+                .map(|epoch| (epoch.epoch, epoch.loss, epoch.parts, epoch.validation))
                 .collect();
             (epochs, metrics.test)
         };

@@ -4,7 +4,10 @@
 
 use std::{fs, path::Path, sync::OnceLock};
 
-use fastvae::{checkpoint, run_metrics::RunMetrics, state::TensorData};
+use fastvae::{
+    run::{RunMetrics, checkpoint},
+    state::TensorData,
+};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 use tests::cli::{complaint, fastvae, stdout};

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use fastvae::{
     Error, report,
-    run_metrics::{EpochMetrics, RunMetrics},
+    run::{EpochMetrics, RunMetrics},
 };
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn run() -> RunMetrics {
                 seconds: 1.9 + 0.2 * rest,
                 index_seconds: 0.04,
                 loss: 190.0 + 60.0 * rest,
-                kl: 22.0 * (1.0 - rest),
+                parts: BTreeMap::from([("kl".to_owned(), 22.0 * (1.0 - rest))]),
                 validation,
             }
         })

@@ -120,7 +120,7 @@ fn run(engine: &Engine, config: &Config, train: &Csr, validation: &EvaluationSet
 
 fn losses(events: &[Event]) -> Vec<f32> {
     let of = |event: &Event| match event {
-        Event::Losses { nll, .. } => nll.clone(),
+        Event::Losses { parts, .. } => parts["nll"].clone(),
         _ => Vec::new(),
     };
     events.iter().flat_map(of).collect()

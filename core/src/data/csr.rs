@@ -1,14 +1,17 @@
 //! Interactions as compressed sparse rows.
 
+use std::sync::Arc;
+
 use crate::{Error, Result};
 
 /// Compressed sparse rows: the item ids of each user, ascending, no duplicates.
 ///
-/// Row `u` is `items[offsets[u]..offsets[u + 1]]`; both arrays go to the engine as they are.
+/// Row `u` is `items[offsets[u]..offsets[u + 1]]`; both arrays go to the engine as they are. A clone shares
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Csr {
-    offsets: Vec<u32>,
-    items: Vec<u32>,
+    offsets: Arc<Vec<u32>>,
+    items: Arc<Vec<u32>>,
     columns: u32,
 }
 
@@ -33,9 +36,19 @@ impl Csr {
         if let Some(row) = offsets.windows(2).position(|pair| pair[0] > pair[1]) {
             return Err(Error::Data(format!("row offsets must not fall, but they do after row {row}")));
         }
-        let csr = Self { offsets, items, columns };
-        for user in 0..csr.rows() {
-            let row = csr.row(user);
+        Self::unchecked(offsets, items, columns).checked()
+    }
+
+    /// Shares three parts whose offsets are known to fit.
+    fn unchecked(offsets: Vec<u32>, items: Vec<u32>, columns: u32) -> Self {
+        Self { offsets: Arc::new(offsets), items: Arc::new(items), columns }
+    }
+
+    /// Checks the items of every row.
+    fn checked(self) -> Result<Self> {
+        let columns = self.columns;
+        for user in 0..self.rows() {
+            let row = self.row(user);
             if row.windows(2).any(|pair| pair[0] >= pair[1]) {
                 return Err(Error::Data(format!("the items of row {user} must ascend without duplicates")));
             }
@@ -43,7 +56,7 @@ impl Csr {
                 return Err(Error::Data(format!("item {item} of row {user} is not below {columns} columns")));
             }
         }
-        Ok(csr)
+        Ok(self)
     }
 
     /// One row a user, in any order and with repeats.
@@ -58,7 +71,7 @@ impl Csr {
             row
         });
         let csr = Self::from_sorted(rows, columns)?;
-        Self::new(csr.offsets, csr.items, csr.columns)
+        csr.checked()
     }
 
     /// Rows that are known to ascend without duplicates and to stay below `columns`.
@@ -71,7 +84,7 @@ impl Csr {
             items.extend_from_slice(row.as_ref());
             offsets.push(offset(items.len())?);
         }
-        Ok(Self { offsets, items, columns })
+        Ok(Self::unchecked(offsets, items, columns))
     }
 
     /// Counts, scatters and sorts `(row, item)` pairs, all below `rows` and `columns`; repeats collapse.
@@ -109,7 +122,7 @@ impl Csr {
         }
         items.truncate(kept);
         items.shrink_to_fit();
-        Ok(Self { offsets, items, columns })
+        Ok(Self::unchecked(offsets, items, columns))
     }
 
     /// Number of rows: users.
@@ -153,7 +166,7 @@ impl Csr {
     /// How often each item occurs: its popularity.
     pub fn column_counts(&self) -> Vec<u32> {
         let mut counts = vec![0; self.columns()];
-        for &item in &self.items {
+        for &item in self.items() {
             counts[item as usize] += 1;
         }
         counts
@@ -181,7 +194,7 @@ impl Csr {
             offsets.push(items.len() as u32);
         }
         items.shrink_to_fit();
-        Self { offsets, items, columns: count }
+        Self::unchecked(offsets, items, count)
     }
 }
 

@@ -42,6 +42,19 @@ impl Trainer {
         state.fetch(&self.engine, tensors).await?;
         Ok(state)
     }
+
+    /// The parameters alone: what a checkpoint of the model holds. Adam's moments stay on the engine.
+    ///
+    /// # Errors
+    /// As [`Trainer::next`].
+    pub async fn model_state(&mut self) -> Result<State> {
+        self.read_losses().await?;
+        let mut state = State { progress: self.progress.clone(), ..State::default() };
+        let mut tensors = self.parameters.on_engine(&self.config.model);
+        tensors.retain(OnEngine::is_parameter);
+        state.fetch(&self.engine, tensors).await?;
+        Ok(state)
+    }
 }
 
 /// The index of a frozen run, and the moments of queries that it had seen.

@@ -11,7 +11,7 @@ use fastvae::{
     data::{self, Dataset, Split},
     engine::Engine,
     evaluate::{RankOptions, rank},
-    run_config::RunConfig,
+    run::{RunConfig, peak_memory_bytes},
     train::Trainer,
 };
 use pollster::block_on;
@@ -23,7 +23,6 @@ use crate::{
         bench::{BenchArgs, EvalArgs, LoadArgs},
         train::SettingArgs,
     },
-    memory,
     output::{Table, duration, grouped, print, print_json},
     settings,
 };
@@ -108,7 +107,7 @@ fn load(args: &LoadArgs) -> Result<()> {
         return print_json(&json!({
             "data": dataset.name, "rows": rows, "counts": dataset.statistics().counts,
             "seconds": times.0, "seconds_best": times.best(), "seconds_median": times.median(),
-            "peak_memory_bytes": memory::peak_bytes(),
+            "peak_memory_bytes": peak_memory_bytes(),
         }));
     }
     let mut table = Table::new(["best", "median", "worst", "rows/s"]);
@@ -132,7 +131,7 @@ fn eval(args: &EvalArgs) -> Result<()> {
         return print_json(&json!({
             "data": dataset.name, "engine": what, "users": histories.rows(), "items": dataset.items.len(), "n": args.n,
             "seconds": times.0, "seconds_best": times.best(), "seconds_median": times.median(),
-            "peak_memory_bytes": memory::peak_bytes(),
+            "peak_memory_bytes": peak_memory_bytes(),
         }));
     }
     let mut table = Table::new(["best", "median", "worst", "users/s"]);

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fastvae::{
     Error, Result,
-    checkpoint::{self, Context},
     data::{self, Csr, Dataset, EvaluationSet},
     evaluate::evaluate,
     recommend::Recommender,
+    run::{checkpoint::Context, fingerprint},
 };
 use pollster::block_on;
 use serde_json::json;
@@ -68,7 +68,7 @@ fn dataset(args: &EvaluateArgs, context: &Context) -> Result<Dataset> {
         ));
     }
     let dataset = settings::load(&context.config.data)?;
-    if checkpoint::fingerprint(&dataset) != context.fingerprint {
+    if fingerprint(&dataset) != context.fingerprint {
         return Err(Error::Data(format!(
             "{} is no longer what the model was trained on ({} users, {} items, {} interactions): it has {} now; \
              name it with --data to measure on it as it is",
@@ -84,7 +84,7 @@ fn dataset(args: &EvaluateArgs, context: &Context) -> Result<Dataset> {
 
 /// The set with the item numbers of the model; items that it does not know are dropped and counted.
 fn fitted(set: EvaluationSet, dataset: &Dataset, context: &Context) -> Result<EvaluationSet> {
-    if dataset.items == context.items {
+    if dataset.items == *context.items {
         return Ok(set);
     }
     let known: BTreeMap<&str, u32> = context.items.iter().map(String::as_str).zip(0..).collect();

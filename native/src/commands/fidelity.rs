@@ -4,11 +4,14 @@ use std::path::Path;
 
 use fastvae::{
     Error, Result,
-    checkpoint::{self, Checkpoint},
     config::LossConfig,
     data::{self, Dataset, Split},
     fidelity::{self, Model, Options, Sampler, Study, Sweep, study},
-    run_config::RunConfig,
+    run::{
+        RunConfig,
+        checkpoint::{self, Checkpoint},
+        fingerprint,
+    },
     state::State,
 };
 use pollster::block_on;
@@ -99,7 +102,7 @@ fn open(path: &Path, args: &FidelityArgs) -> Result<(RunConfig, (Checkpoint, std
 }
 
 fn check_same(checkpoint: &Checkpoint, path: &Path, dataset: &Dataset) -> Result<()> {
-    if checkpoint::fingerprint(dataset) == checkpoint.context.fingerprint {
+    if fingerprint(dataset) == checkpoint.context.fingerprint {
         return Ok(());
     }
     Err(Error::Checkpoint {

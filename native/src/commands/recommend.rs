@@ -47,7 +47,7 @@ pub fn run(args: &RecommendArgs) -> Result<Outcome> {
 fn whom(args: &RecommendArgs, recommender: &Recommender) -> Result<(Vec<String>, Vec<Vec<u32>>)> {
     let context = recommender.context();
     if args.all_users {
-        return Ok((context.users.clone(), context.histories.iter().map(<[u32]>::to_vec).collect()));
+        return Ok((context.users.to_vec(), context.histories.iter().map(<[u32]>::to_vec).collect()));
     }
     let mut names = args.user.clone();
     let mut histories = Vec::new();

@@ -1,13 +1,12 @@
 //! `fastvae bench epoch`: losses side by side, taking turns so that a busy machine is equally unfair to all.
 
-use fastvae::{Result, train::Trainer};
+use fastvae::{Result, run::peak_memory_bytes, train::Trainer};
 use pollster::block_on;
 use serde_json::json;
 
 use super::{Times, advance, name, prepare};
 use crate::{
     args::bench::EpochArgs,
-    memory,
     output::{Table, duration, note, print, print_json},
     settings,
 };
@@ -75,7 +74,7 @@ pub fn run(args: &EpochArgs) -> Result<()> {
             .collect();
         return print_json(&json!({
             "data": dataset.name, "engine": what, "extrapolated_from_steps": args.steps, "losses": losses,
-            "peak_memory_bytes": memory::peak_bytes(),
+            "peak_memory_bytes": peak_memory_bytes(),
         }));
     }
     let against = format!("x {}", contenders[0].loss);

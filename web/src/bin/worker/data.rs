@@ -2,8 +2,8 @@
 
 use fastvae::{
     Error,
-    checkpoint::Checkpoint,
     data::{self, Csr, Dataset, LoadOptions, Split, SplitOptions, SyntheticOptions},
+    run::checkpoint::Checkpoint,
 };
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
@@ -87,10 +87,10 @@ impl Data {
         let context = &checkpoint.context;
         let set = Dataset {
             name: context.data.clone(),
-            users: context.users.clone(),
-            items: context.items.clone(),
-            titles: context.titles.clone(),
-            genres: context.genres.clone(),
+            users: context.users.to_vec(),
+            items: context.items.to_vec(),
+            titles: context.titles.as_deref().cloned(),
+            genres: context.genres.as_deref().cloned(),
             interactions: context.histories.clone(),
             given: None,
             report: data::LoadReport { form: "a trained model".into(), ..Default::default() },

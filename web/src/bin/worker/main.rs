@@ -3,6 +3,7 @@
 mod data;
 mod draw;
 mod engine;
+mod epochs;
 mod fidelity;
 mod queue;
 mod runs;
@@ -181,7 +182,7 @@ impl Worker {
     async fn import(&mut self, name: &str, beside: &JsValue) -> Result<(), Failure> {
         let engine = self.engine().await?;
         let bytes = data::bytes(name, beside)?;
-        let checkpoint = fastvae::checkpoint::from_bytes(name.as_ref(), &bytes)?;
+        let checkpoint = fastvae::run::checkpoint::from_bytes(name.as_ref(), &bytes)?;
         let data = Data::of_checkpoint(&checkpoint)?;
         let group = Group::of_checkpoint(&engine, checkpoint, &data)?;
         self.groups.clear();

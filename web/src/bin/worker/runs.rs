@@ -1,24 +1,21 @@
 //! Runs that start alike and see the same batches, epoch by epoch in turn.
 
-use std::collections::BTreeMap;
-
 use fastvae::{
     Error, Result,
-    checkpoint::{self, Checkpoint, Context},
     config::Loss,
-    data::EvaluationSet,
     engine::{Engine, Recording},
     evaluate::{RankOptions, rank},
     event::Event,
     model::{Activations, Batch, Mode, Model},
-    run_config::RunConfig,
-    state::{State, TensorData},
-    train::Trainer,
+    run::{
+        Run, RunConfig, Saves, Setup,
+        checkpoint::{self, Checkpoint, Context},
+    },
 };
 use web::{Report, RunSettings};
 use web_time::Instant;
 
-use crate::data::Data;
+use crate::{data::Data, epochs::Epochs};
 
 /// Bytes of models kept for looking back, of all runs of a group together.
 const KEPT_BYTES: usize = 192 << 20;
@@ -31,63 +28,80 @@ const BYTES_A_PARAMETER: u64 = 2 * 12 + 2 * 4;
 /// Runs of one kind of thing.
 pub struct Group {
     settings: RunSettings,
-    runs: Vec<Run>,
+    runs: Vec<Trained>,
+    /// Of the first run; the others differ in their loss alone.
     context: Context,
     train: fastvae::data::Csr,
-    validation: Option<EvaluationSet>,
 }
 
-/// One run.
-struct Run {
+/// One model, and how it came about.
+struct Trained {
     sampler: Loss,
-    /// None for a model that came from a file.
-    trainer: Option<Trainer>,
+    /// Epochs that were trained.
     epoch: u32,
-    done: bool,
-    /// All that a resume needs, as of the last whole epoch.
-    last: State,
-    /// The model after each epoch, some of them dropped.
-    kept: BTreeMap<u32, State>,
-    metrics: BTreeMap<String, f64>,
+    origin: Origin,
+}
+
+/// Where a model comes from.
+enum Origin {
+    Run {
+        run: Box<Run<Epochs>>,
+        done: bool,
+    },
+    File(Epochs),
+}
+
+impl Trained {
+    fn epochs(&self) -> &Epochs {
+        match &self.origin {
+            Origin::Run { run, .. } => run.storage(),
+            Origin::File(epochs) => epochs,
+        }
+    }
+
+    fn epochs_mut(&mut self) -> &mut Epochs {
+        match &mut self.origin {
+            Origin::Run { run, .. } => run.storage_mut(),
+            Origin::File(epochs) => epochs,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match &self.origin {
+            Origin::Run { done, .. } => *done,
+            Origin::File(_) => true,
+        }
+    }
 }
 
 impl Group {
     /// Sets runs up.
     ///
     /// # Errors
-    /// As [`Trainer::new`].
+    /// As [`Run::start`].
     pub async fn start(engine: &Engine, settings: &RunSettings, data: &Data) -> Result<Self> {
-        let validation = Some(data.split.validation.clone()).filter(|set| !set.users.is_empty());
-        let mut runs = Vec::new();
         let mut settings = settings.clone();
         let items = data.split.train.columns() as u32;
         settings.codewords = settings.codewords.min(items);
         settings.negatives = settings.negatives.min(items.max(16));
         check_room(&settings, items as usize)?;
-        for &sampler in &settings.samplers {
-            let config = settings.config(sampler);
-            let mut trainer =
-                Trainer::new(engine.clone(), &config, &data.split.train, validation.as_ref()).await?;
-            let last = trainer.state().await?;
-            let kept = [(0, last.clone().into_model())].into();
-            runs.push(Run {
-                sampler,
-                trainer: Some(trainer),
-                epoch: 0,
-                done: false,
-                last,
-                kept,
-                metrics: BTreeMap::new(),
-            });
-        }
         let config = RunConfig { split: split_of(&settings), ..run_config(&settings, settings.samplers[0]) };
-        Ok(Self {
-            context: Context::new(config, &data.set),
-            train: data.split.train.clone(),
-            validation,
-            settings,
-            runs,
-        })
+        let context = Context::new(config, &data.set);
+        let mut runs = Vec::new();
+        for &sampler in &settings.samplers {
+            let mut context = context.clone();
+            context.config.loss.loss = sampler;
+            let setup = Setup {
+                engine: engine.clone(),
+                context,
+                split: &data.split,
+                saves: Saves { every: 1, best: false },
+            };
+            let mut run = Box::new(Run::start(setup, || Ok(Epochs::default())).await?);
+            run.save().await?;
+            runs.push(Trained { sampler, epoch: 0, origin: Origin::Run { run, done: false } });
+        }
+        Ok(Self { context, train: data.split.train.clone(), settings, runs })
     }
 
     /// A group of one run that is over: a model from a file.
@@ -109,16 +123,9 @@ impl Group {
             latent: config.model.latent as u32,
             batch: config.training.batch as u32,
         };
-        let run = Run {
-            sampler: config.loss.loss,
-            trainer: None,
-            epoch,
-            done: true,
-            kept: [(epoch, state.clone().into_model())].into(),
-            last: state,
-            metrics: context.metrics.clone(),
-        };
-        Ok(Self { settings, runs: vec![run], context, train: data.split.train.clone(), validation: None })
+        let origin = Origin::File(Epochs::of(state, context.metrics.clone()));
+        let runs = vec![Trained { sampler: config.loss.loss, epoch, origin }];
+        Ok(Self { settings, runs, context, train: data.split.train.clone() })
     }
 
     pub fn name(&self) -> &str {
@@ -139,8 +146,8 @@ impl Group {
         Report::Progress {
             group: self.settings.group.clone(),
             events,
-            kept: self.runs.iter().map(|run| run.kept.keys().copied().collect()).collect(),
-            finished: self.runs.iter().all(|run| run.done),
+            kept: self.runs.iter().map(|run| run.epochs().numbers()).collect(),
+            finished: self.runs.iter().all(Trained::is_done),
         }
     }
 
@@ -148,48 +155,34 @@ impl Group {
     /// itself for an epoch.
     ///
     /// # Errors
-    /// As [`Trainer::next`].
+    /// As [`Run::next`].
     pub async fn advance(&mut self, milliseconds: f64, single: bool) -> Result<Report> {
         let start = Instant::now();
         let mut events: Vec<(usize, Event)> = Vec::new();
         loop {
-            let next =
-                (0..self.runs.len()).filter(|&at| !self.runs[at].done).min_by_key(|&at| self.runs[at].epoch);
+            let next = (0..self.runs.len())
+                .filter(|&at| !self.runs[at].is_done())
+                .min_by_key(|&at| self.runs[at].epoch);
             let Some(index) = next else { break };
-            let run = &mut self.runs[index];
-            let Some(trainer) = &mut run.trainer else {
-                run.done = true;
-                continue;
-            };
-            let Some(event) = trainer.next().await? else {
-                run.done = true;
+            let Trained { epoch, origin: Origin::Run { run, done }, .. } = &mut self.runs[index] else { break };
+            let Some(event) = run.next().await? else {
+                *done = true;
                 continue;
             };
             let step = matches!(event, Event::Step { .. });
-            if let Event::Evaluated { metrics, .. } = &event {
-                run.metrics = metrics.clone();
-            }
             let epoch_over = matches!(event, Event::Epoch { .. });
-            if let Event::Done { .. } = event {
-                run.done = true;
-            }
             if step && matches!(events.last(), Some((before, Event::Step { .. })) if *before == index) {
                 events.pop();
             }
             events.push((index, event));
             if epoch_over {
-                // Evaluation comes after the epoch and is told with it.
-                while trainer.has_news() {
-                    let Some(event) = trainer.next().await? else { break };
-                    if let Event::Evaluated { metrics, .. } = &event {
-                        run.metrics = metrics.clone();
-                    }
-                    run.done |= matches!(event, Event::Done { .. });
+                // What belongs to the epoch is reported with it, and then it is saved.
+                while !run.can_stop() {
+                    let Some(event) = run.next().await? else { break };
                     events.push((index, event));
                 }
-                run.epoch += 1;
-                run.last = trainer.state().await?;
-                run.kept.insert(run.epoch, run.last.clone().into_model());
+                *done = run.progress().finished;
+                *epoch += 1;
                 self.forget();
             }
             if (single && step) || start.elapsed().as_secs_f64() * 1000.0 >= milliseconds {
@@ -201,26 +194,14 @@ impl Group {
 
     /// Drops every other kept model, where there are more than fit; the first and the last stay.
     fn forget(&mut self) {
-        let size = |state: &State| -> usize {
-            let len = |data: &TensorData| match data {
-                TensorData::F32(values) => values.len(),
-                TensorData::U32(values) => values.len(),
-            };
-            state.tensors.values().map(|tensor| 4 * len(&tensor.data)).sum()
-        };
         loop {
-            let total: usize = self.runs.iter().flat_map(|run| run.kept.values()).map(size).sum();
-            let most = self.runs.iter().map(|run| run.kept.len()).max().unwrap_or(0);
+            let total: usize = self.runs.iter().map(|run| run.epochs().bytes()).sum();
+            let most = self.runs.iter().map(|run| run.epochs().numbers().len()).max().unwrap_or(0);
             if total <= KEPT_BYTES || most <= 2 {
                 return;
             }
             for run in &mut self.runs {
-                let last = run.kept.len() - 1;
-                let mut place = 0;
-                run.kept.retain(|_, _| {
-                    place += 1;
-                    (place - 1) % 2 == 0 || place - 1 == last
-                });
+                run.epochs_mut().halve();
             }
         }
     }
@@ -228,14 +209,13 @@ impl Group {
     /// All runs again from their last whole epoch, on another engine.
     ///
     /// # Errors
-    /// As [`Trainer::resume`].
+    /// As [`Run::go_back`].
     pub async fn resume(&mut self, engine: &Engine) -> Result<()> {
-        for run in self.runs.iter_mut().filter(|run| run.trainer.is_some()) {
-            let config = self.settings.config(run.sampler);
-            let trainer =
-                Trainer::resume(engine.clone(), &config, &self.train, self.validation.as_ref(), &run.last)
-                    .await?;
-            run.trainer = Some(trainer);
+        for trained in &mut self.runs {
+            if let Origin::Run { run, done } = &mut trained.origin {
+                run.go_back(engine.clone()).await?;
+                (trained.epoch, *done) = (run.progress().epoch, run.progress().finished);
+            }
         }
         Ok(())
     }
@@ -245,15 +225,11 @@ impl Group {
     /// # Errors
     /// If there is no such run, or the engine cannot hold it.
     pub fn model(&self, engine: &Engine, run: usize, epoch: Option<u32>) -> Result<(u32, Model)> {
-        let kept =
-            &self.runs.get(run).ok_or_else(|| Error::setting("samplers", "there is no such run"))?.kept;
-        let (epoch, state) = kept
-            .range(..=epoch.unwrap_or(u32::MAX))
-            .next_back()
-            .or_else(|| kept.first_key_value())
-            .ok_or_else(|| Error::Data("no model has been kept".into()))?;
+        let run = self.runs.get(run).ok_or_else(|| Error::setting("samplers", "there is no such run"))?;
+        let (epoch, state) =
+            run.epochs().near(epoch).ok_or_else(|| Error::Data("no model has been kept".into()))?;
         let items = self.context.items.len();
-        Ok((*epoch, Model::from_state(engine, &self.context.config.model, items, state)?))
+        Ok((epoch, Model::from_state(engine, &self.context.config.model, items, state)?))
     }
 
     /// What a kept model recommends for a history, and the latent code it makes of it.
@@ -285,8 +261,9 @@ impl Group {
         let run = self.runs.get(index).ok_or_else(|| Error::setting("samplers", "there is no such run"))?;
         let mut context = self.context.clone();
         context.config.loss.loss = run.sampler;
-        context.metrics = run.metrics.clone();
-        let bytes = checkpoint::to_bytes(&context, &run.last.clone().into_model())?;
+        context.metrics = run.epochs().metrics.clone();
+        let last = run.epochs().near(None).ok_or_else(|| Error::Data("no model has been kept".into()))?.1;
+        let bytes = checkpoint::to_bytes(&context, last)?;
         Ok((format!("fastvae-{}.safetensors", web::samplers::name(run.sampler)), bytes))
     }
 }

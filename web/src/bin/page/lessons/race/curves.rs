@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn follows_the_events() {
         let mut curves = Curves::new(&[Loss::Full, Loss::Uniform], 10);
-        let epoch = |epoch, seconds, loss| Event::Epoch { epoch, seconds, loss, kl: 0.0 };
+        let epoch = |epoch, seconds, loss| Event::Epoch { epoch, seconds, loss, parts: [].into() };
         let metrics = [("ndcg@50".to_owned(), 0.25)].into();
         let events = [
             (0, epoch(1, 2.0, 5.0)),

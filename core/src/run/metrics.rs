@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, Result, file};
+use crate::{Error, Result, event::numbers, file};
 
 /// The numbers of one training run. Field names are those of `metrics.json`; files of later versions may
-/// have more fields, which are passed over.
+/// have more fields, which are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunMetrics {
     /// Of FastVAE.
@@ -35,7 +35,7 @@ pub struct RunMetrics {
     pub test_users_skipped: u64,
     /// Wall clock of training and validation.
     pub total_seconds: f64,
-    /// Largest resident set of the process; `None` where the system does not tell.
+    /// Largest resident set of the process; `None` where the system does not say.
     pub peak_memory_bytes: Option<u64>,
 }
 
@@ -49,10 +49,13 @@ pub struct EpochMetrics {
     /// Of these, seconds spent on refreshing the index.
     #[serde(default)]
     pub index_seconds: f64,
-    /// Mean over the epoch's users of the negative log-likelihood and the weighted KL term.
+    /// Mean over the epoch's users of what is minimised: for Mult-VAE, the negative log-likelihood and the
+    /// weighted KL divergence.
     pub loss: f64,
-    /// Mean over the epoch's users of the KL divergence, not weighted.
-    pub kl: f64,
+    /// Means over the epoch's users of other parts of the loss, by name: `kl`, the KL divergence without its
+    /// weight.
+    #[serde(flatten, deserialize_with = "numbers")]
+    pub parts: BTreeMap<String, f64>,
     /// Means over validation users by flat key, in the epochs that were validated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<BTreeMap<String, f64>>,

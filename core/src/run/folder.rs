@@ -1,16 +1,31 @@
 //! The folder of a run: its files, and what may be written where.
+//!
+//! `config.toml` every setting; `log.jsonl` the events; `last.safetensors` what a resume starts from;
+//! `model.safetensors` the best model; `metrics.json` and `report.html` of a finished run.
 
 use std::{
+    borrow::Cow,
     fs,
     path::{Path, PathBuf},
 };
 
-use fastvae::{Error, Result, run_config::RunConfig};
+use super::{
+    RunConfig, RunMetrics,
+    checkpoint::{self, Checkpoint, Context},
+    log::{self, Log},
+    storage::Storage,
+};
+use crate::{Error, Result, event::Event, file, state::State};
 
 /// A folder that holds, or will hold, one run.
-pub struct RunFolder(PathBuf);
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Open from the run's beginning on.
+    log: Option<Log>,
+}
 
-impl RunFolder {
+impl Folder {
     /// A folder for a new run, there and writable: `out`, or a new one under `runs`.
     ///
     /// # Errors
@@ -20,7 +35,7 @@ impl RunFolder {
         if out.exists() && !out.is_dir() {
             return Err(Error::setting("out", format!("{} is a file; give a folder", out.display())));
         }
-        let folder = Self(out.into());
+        let folder = Self::at(out);
         let refusal = if folder.is_finished() {
             Some("holds a finished run; choose another folder, or --force to replace it".to_owned())
         } else if folder.last().exists() {
@@ -44,7 +59,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Setting`] if there is nothing to go on from; [`Error::Io`] if it cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
-        let folder = Self(path.into());
+        let folder = Self::at(path);
         if !folder.last().is_file() {
             return Err(Error::setting(
                 "resume",
@@ -67,7 +82,7 @@ impl RunFolder {
             let path = runs.join(format!("{name}-{loss}-{seed}-{number}"));
             // Making the folder claims the number, against another run that starts at this moment too.
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self(path)),
+                Ok(()) => return Ok(Self::at(&path)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io("create", path, error)),
             }
@@ -76,29 +91,28 @@ impl RunFolder {
     }
 
     fn check_writable(&self) -> Result<()> {
-        let probe = self.0.join(".writable");
+        let probe = self.path.join(".writable");
         let tried = fs::write(&probe, b"fastvae");
         let removed = fs::remove_file(&probe);
-        tried.and(removed).map_err(|error| Error::io("write", &self.0, error))
+        tried.and(removed).map_err(|error| Error::io("write", &self.path, error))
     }
 
-    /// Removes the files of the run that was here.
-    ///
-    /// # Errors
-    /// [`Error::Io`] for a file that cannot be removed.
-    pub fn clear(&self) -> Result<()> {
-        self.reopen()?;
-        [self.last(), self.model(), self.log(), self.report(), self.config()]
-            .iter()
-            .try_for_each(|path| remove(path))
+    fn at(path: &Path) -> Self {
+        Self { path: path.into(), log: None }
     }
 
-    /// Makes a finished run one that goes on.
+    fn write_config(&self, config: &RunConfig) -> Result<()> {
+        let toml =
+            toml::to_string_pretty(config).map_err(|error| Error::setting("config", error.to_string()))?;
+        file::write(&self.config(), toml.as_bytes())
+    }
+
+    /// Reads the save that a resume starts from.
     ///
     /// # Errors
-    /// [`Error::Io`] for a file that cannot be removed.
-    pub fn reopen(&self) -> Result<()> {
-        remove(&self.metrics())
+    /// As [`checkpoint::read`].
+    pub fn checkpoint(&self) -> Result<Checkpoint> {
+        checkpoint::read(&self.last())
     }
 
     /// Whether the run that is here came to its end.
@@ -108,37 +122,86 @@ impl RunFolder {
 
     /// The folder itself.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Every setting.
     pub fn config(&self) -> PathBuf {
-        self.0.join("config.toml")
+        self.path.join("config.toml")
     }
 
     /// Events, one JSON object a line.
     pub fn log(&self) -> PathBuf {
-        self.0.join("log.jsonl")
+        self.path.join("log.jsonl")
     }
 
     /// The numbers of the run, written when it is finished.
     pub fn metrics(&self) -> PathBuf {
-        self.0.join("metrics.json")
+        self.path.join("metrics.json")
     }
 
     /// The best model, or the last without validation.
     pub fn model(&self) -> PathBuf {
-        self.0.join("model.safetensors")
+        self.path.join("model.safetensors")
     }
 
     /// All that is needed to go on.
     pub fn last(&self) -> PathBuf {
-        self.0.join("last.safetensors")
+        self.path.join("last.safetensors")
     }
 
     /// For people.
     pub fn report(&self) -> PathBuf {
-        self.0.join("report.html")
+        self.path.join("report.html")
+    }
+}
+
+impl Storage for Folder {
+    fn last_save(&self) -> PathBuf {
+        self.last()
+    }
+
+    fn begin(&mut self, config: &RunConfig) -> Result<()> {
+        for path in
+            [self.metrics(), self.last(), self.model(), self.log(), self.report(), self.config()]
+        {
+            remove(&path)?;
+        }
+        self.reopen(config)
+    }
+
+    fn reopen(&mut self, config: &RunConfig) -> Result<()> {
+        remove(&self.metrics())?;
+        self.log = Some(Log::open(&self.log())?);
+        self.write_config(config)
+    }
+
+    fn events(&self) -> Result<Vec<Event>> {
+        log::read(&self.log())
+    }
+
+    fn record(&mut self, event: &Event) -> Result<()> {
+        self.log.as_mut().map_or(Ok(()), |log| log.record(event))
+    }
+
+    fn save_last(&mut self, context: &Context, state: State) -> Result<()> {
+        checkpoint::write(&self.last(), context, &state)
+    }
+
+    fn save_model(&mut self, context: &Context, model: State) -> Result<()> {
+        checkpoint::write(&self.model(), context, &model)
+    }
+
+    fn read_last(&self) -> Result<Cow<'_, State>> {
+        Ok(Cow::Owned(self.checkpoint()?.state))
+    }
+
+    fn read_model(&self) -> Result<Cow<'_, State>> {
+        Ok(Cow::Owned(checkpoint::read(&self.model())?.state))
+    }
+
+    fn finish(&mut self, metrics: &RunMetrics) -> Result<()> {
+        metrics.write(&self.metrics())
     }
 }
 

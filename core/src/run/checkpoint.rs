@@ -6,7 +6,7 @@
 
 mod strings;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use safetensors::{
     Dtype, SafeTensors,
@@ -14,11 +14,11 @@ use safetensors::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::{RunConfig, fingerprint};
 use crate::{
     Error, Result,
     data::{Csr, Dataset},
     file,
-    run_config::RunConfig,
     state::{Progress, State, Tensor, TensorData},
 };
 
@@ -29,7 +29,7 @@ const KEY: &str = "fastvae";
 /// Prefix of the tensors that are no parameters.
 const CONTEXT: &str = "context.";
 
-/// What a model was made from and for.
+/// What a model was made from and for. A clone shares names and histories.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Context {
     /// Every setting of the run.
@@ -39,13 +39,13 @@ pub struct Context {
     /// Of the interactions and their ids after all filters: [`fingerprint`].
     pub fingerprint: String,
     /// Item ids; item `i` of the model is `items[i]`.
-    pub items: Vec<String>,
+    pub items: Arc<Vec<String>>,
     /// A title for each item, where the set has titles.
-    pub titles: Option<Vec<String>>,
+    pub titles: Option<Arc<Vec<String>>>,
     /// Genres of each item, where the set has genres.
-    pub genres: Option<Vec<Vec<String>>>,
+    pub genres: Option<Arc<Vec<Vec<String>>>>,
     /// User ids; row `u` of `histories` is `users[u]`.
-    pub users: Vec<String>,
+    pub users: Arc<Vec<String>>,
     /// All interactions of each user, whatever part of the split they are in.
     pub histories: Csr,
     /// What the model reached on the validation part, by name: `ndcg@50`.
@@ -79,43 +79,14 @@ impl Context {
             config,
             data: dataset.name.clone(),
             fingerprint: fingerprint(dataset),
-            items: dataset.items.clone(),
-            titles: dataset.titles.clone(),
-            genres: dataset.genres.clone(),
-            users: dataset.users.clone(),
+            items: Arc::new(dataset.items.clone()),
+            titles: dataset.titles.clone().map(Arc::new),
+            genres: dataset.genres.clone().map(Arc::new),
+            users: Arc::new(dataset.users.clone()),
             histories: dataset.interactions.clone(),
             metrics: BTreeMap::new(),
         }
     }
-}
-
-impl State {
-    /// The parameters alone, without what only a run that goes on needs.
-    pub fn into_model(mut self) -> Self {
-        self.tensors.retain(|name, _| !name.contains('.'));
-        self
-    }
-}
-
-/// A number that tells two data sets apart: 64 bits of FNV-1a over the ids and interactions, in hexadecimal.
-pub fn fingerprint(dataset: &Dataset) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let mut add = |bytes: &[u8]| {
-        for &byte in bytes {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    for id in dataset.users.iter().chain([&String::new()]).chain(&dataset.items) {
-        add(id.as_bytes());
-        add(b"\0");
-    }
-    for row in dataset.interactions.iter() {
-        add(&(row.len() as u32).to_le_bytes());
-        for item in row {
-            add(&item.to_le_bytes());
-        }
-    }
-    format!("{hash:016x}")
 }
 
 /// Writes a checkpoint, whole or not at all: a full disk leaves the file that was there.
@@ -358,5 +329,15 @@ fn context(
         };
         all.iter().map(genres).collect()
     });
-    Ok(Context { config, data, fingerprint, items, titles, genres, users, histories, metrics })
+    Ok(Context {
+        config,
+        data,
+        fingerprint,
+        items: Arc::new(items),
+        titles: titles.map(Arc::new),
+        genres: genres.map(Arc::new),
+        users: Arc::new(users),
+        histories,
+        metrics,
+    })
 }

@@ -1,0 +1,279 @@
+//! The driver of a run.
+
+use super::{
+    RunMetrics, Saved, Storage, checkpoint::Context, history::History, peak_memory::peak_memory_bytes,
+};
+use crate::{
+    Error, Result,
+    data::{EvaluationSet, Split},
+    engine::Engine,
+    evaluate::evaluate,
+    event::Event,
+    model::Model,
+    state::Progress,
+    train::Trainer,
+};
+
+/// Cut-offs of the test metrics.
+const AT: [usize; 3] = [10, 20, 50];
+
+/// What a run starts from.
+#[derive(Clone)]
+pub struct Setup<'a> {
+    /// What it runs on.
+    pub engine: Engine,
+    /// Its settings and its data.
+    pub context: Context,
+    /// Who is trained on what, and measured on what.
+    pub split: &'a Split,
+    /// What is saved when.
+    pub saves: Saves,
+}
+
+/// What is saved when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saves {
+    /// Epochs between saves of all that a resume needs; 0: only at the end and when asked.
+    pub every: u32,
+    /// Whether the model of each new best epoch is saved.
+    pub best: bool,
+}
+
+impl Default for Saves {
+    fn default() -> Self {
+        Self { every: 1, best: true }
+    }
+}
+
+/// A run: a [`Trainer`] whose events are written down, whose best model is saved, and which can go on after it
+/// was stopped.
+///
+/// ```
+/// use fastvae::{
+///     data,
+///     engine::Engine,
+///     run::{Memory, Run, RunConfig, Saves, Setup, checkpoint::Context},
+/// };
+/// # fn main() -> fastvae::Result<()> {
+/// let mut config = RunConfig::default();
+/// (config.model.hidden, config.model.latent, config.training.epochs) = (16, 8, 2);
+/// let set = data::synthetic(&Default::default())?;
+/// let split = data::split(&set, &config.split)?;
+/// let setup = Setup {
+///     engine: Engine::cpu(),
+///     context: Context::new(config, &set),
+///     split: &split,
+///     saves: Saves::default(),
+/// };
+/// pollster::block_on(async {
+///     // `Folder::create` gives a folder instead.
+///     let mut run = Run::start(setup, || Ok(Memory::default())).await?;
+///     while let Some(event) = run.next().await? {
+///         println!("{event:?}");
+///     }
+///     let metrics = run.measure().await?;
+///     run.finish(&metrics)?;
+///     assert_eq!(metrics.epochs.len(), 2);
+///     assert!(metrics.test["ndcg@50"] > 0.0);
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub struct Run<S> {
+    trainer: Trainer,
+    context: Context,
+    split: Split,
+    saves: Saves,
+    storage: S,
+    history: History,
+    /// A save is due as soon as no events are pending.
+    save_due: bool,
+}
+
+impl<S: Storage> Run<S> {
+    /// A run from its first step. `storage` is asked for when everything else stands, so a run that cannot
+    /// start leaves nothing behind.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`] and [`Storage::begin`].
+    pub async fn start(setup: Setup<'_>, storage: impl FnOnce() -> Result<S>) -> Result<Self> {
+        let Setup { engine, context, split, saves } = setup;
+        let config = context.config.training();
+        let trainer = Trainer::new(engine, &config, &split.train, Some(&split.validation)).await?;
+        let mut storage = storage()?;
+        storage.begin(&context.config)?;
+        let (history, split) = (History::default(), split.clone());
+        Ok(Self { trainer, context, split, saves, storage, history, save_due: false })
+    }
+
+    /// A run from where it was saved: it ends in the same bits as one that was not stopped.
+    ///
+    /// # Errors
+    /// As [`Run::start`]; [`Error::Checkpoint`] if the save does not fit the data or the settings.
+    pub async fn resume(setup: Setup<'_>, saved: Saved, mut storage: S) -> Result<Self> {
+        let Setup { engine, mut context, split, saves } = setup;
+        saved.check_data(&context, &storage.last_save())?;
+        let Saved { context: before, state } = saved;
+        context.metrics = before.metrics;
+        let config = context.config.training();
+        let trainer =
+            Trainer::resume(engine, &config, &split.train, Some(&split.validation), &state).await.map_err(
+                |error| match error {
+                    Error::Data(problem) => Error::Checkpoint { path: storage.last_save(), problem },
+                    other => other,
+                },
+            )?;
+        let history = History::of(&storage.events()?, state.progress.epoch);
+        storage.reopen(&context.config)?;
+        let split = split.clone();
+        Ok(Self { trainer, context, split, saves, storage, history, save_due: false })
+    }
+
+    /// Trains about a step, and returns what happened; `None` when the run is over. The event is written down
+    /// and the saves that it asks for are done.
+    ///
+    /// # Errors
+    /// As [`Trainer::next`], and if storage cannot be written. What was saved before stays.
+    pub async fn next(&mut self) -> Result<Option<Event>> {
+        let Some(event) = self.trainer.next().await? else { return Ok(None) };
+        self.record(&event)?;
+        match &event {
+            Event::Epoch { epoch, .. } => {
+                self.save_due = self.saves.every > 0 && epoch.is_multiple_of(self.saves.every);
+            }
+            Event::Evaluated { best: true, metrics, .. } => {
+                self.context.metrics.clone_from(metrics);
+                if self.saves.best {
+                    let model = self.trainer.model_state().await?;
+                    self.storage.save_model(&self.context, model)?;
+                }
+            }
+            Event::Done { .. } => self.save_due = true,
+            _ => {}
+        }
+        if self.save_due && self.can_stop() {
+            self.save().await?;
+        }
+        Ok(Some(event))
+    }
+
+    /// Whether a save would be complete. While events are pending it is not: the trainer has done what they
+    /// report, so a resumed run would not report them again, nor save the best model that one of them announces.
+    pub fn can_stop(&self) -> bool {
+        !self.trainer.has_events()
+    }
+
+    /// Saves all that a resume needs.
+    ///
+    /// # Errors
+    /// If the device is lost or storage cannot be written.
+    pub async fn save(&mut self) -> Result<()> {
+        let state = self.trainer.state().await?;
+        self.save_due = false;
+        self.storage.save_last(&self.context, state)
+    }
+
+    /// Saves, and ends the run where it stands. Call it when [`Run::can_stop`].
+    ///
+    /// # Errors
+    /// As [`Run::save`].
+    pub async fn stop(mut self) -> Result<S> {
+        self.save().await?;
+        // The save has read losses from the device; they belong into the log.
+        while self.trainer.has_events() {
+            if let Some(event) = self.trainer.next().await? {
+                self.record(&event)?;
+            }
+        }
+        Ok(self.storage)
+    }
+
+    fn record(&mut self, event: &Event) -> Result<()> {
+        self.history.observe(event);
+        self.storage.record(event)
+    }
+
+    /// Measures the model on the test part: the best one, or the last without validation. It is read back from
+    /// storage, so what is reported is what others will load.
+    ///
+    /// # Errors
+    /// If storage cannot be read or written, or the device is lost.
+    pub async fn measure(&mut self) -> Result<RunMetrics> {
+        let best_epoch = self.trainer.progress().best.map(|(epoch, _)| epoch);
+        if best_epoch.is_none() {
+            self.context.metrics.clear();
+            let model = self.trainer.model_state().await?;
+            self.storage.save_model(&self.context, model)?;
+        }
+        let state = self.storage.read_model()?;
+        let Context { config, items, users, histories, .. } = &self.context;
+        let engine = self.trainer.engine();
+        let model = Model::from_state(engine, &config.model, items.len(), &state)?;
+        let test = evaluate(engine, &model, &self.split.test, &AT).await?;
+        // Through text, so that 0.2 stays 0.2.
+        let text = serde_json::to_string(config);
+        let settings = text.and_then(|text| serde_json::from_str(&text));
+        Ok(RunMetrics {
+            version: env!("CARGO_PKG_VERSION").into(),
+            seed: config.training.seed,
+            engine: engine.describe(),
+            users: users.len() as u64,
+            items: items.len() as u64,
+            interactions: histories.nnz() as u64,
+            config: settings.map_err(|error| Error::setting("config", error.to_string()))?,
+            epochs: self.history.epochs().to_vec(),
+            best_epoch,
+            test: test.means()?,
+            test_users_skipped: u64::from(self.split.test.skipped) + test.skipped(),
+            total_seconds: self.history.total_seconds(),
+            peak_memory_bytes: peak_memory_bytes(),
+        })
+    }
+
+    /// Writes the metrics, which makes the run a finished one.
+    ///
+    /// # Errors
+    /// If storage cannot be written.
+    pub fn finish(&mut self, metrics: &RunMetrics) -> Result<()> {
+        self.storage.finish(metrics)
+    }
+
+    /// Goes back to the last save, on another engine: after a device was lost.
+    ///
+    /// # Errors
+    /// As [`Trainer::resume`], and if there is no save.
+    pub async fn go_back(&mut self, engine: Engine) -> Result<()> {
+        let config = self.context.config.training();
+        let state = self.storage.read_last()?;
+        let Split { train, validation, .. } = &self.split;
+        self.trainer = Trainer::resume(engine, &config, train, Some(validation), &state).await?;
+        self.history = History::of(&self.storage.events()?, state.progress.epoch);
+        self.save_due = false;
+        Ok(())
+    }
+
+    /// How far the run has come.
+    pub fn progress(&self) -> &Progress {
+        self.trainer.progress()
+    }
+
+    /// Its settings and its data, and what the best model so far reached on the validation part.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Who is measured in the end.
+    pub fn test(&self) -> &EvaluationSet {
+        &self.split.test
+    }
+
+    /// Where it is saved.
+    pub fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    /// The same, to be tidied up between two calls.
+    pub fn storage_mut(&mut self) -> &mut S {
+        &mut self.storage
+    }
+}

@@ -1,0 +1,91 @@
+//! The epochs of a run, collected from its events.
+
+use std::collections::BTreeMap;
+
+use crate::{event::Event, run::EpochMetrics};
+
+/// The epochs so far. It sees the same events while a run trains and when a resumed run reads its log.
+#[derive(Debug, Default)]
+pub struct History {
+    epochs: Vec<EpochMetrics>,
+    /// Seconds of validation by epoch.
+    validation: BTreeMap<u32, f64>,
+    /// Seconds spent on the index since the last epoch ended.
+    index_seconds: f64,
+}
+
+impl History {
+    /// The first `epochs` epochs of a log. Epochs that were trained twice, because a run was killed before it
+    /// saved them, count as the last one.
+    pub fn of(events: &[Event], epochs: u32) -> Self {
+        let mut history = Self::default();
+        for event in events {
+            history.observe(event);
+        }
+        history.epochs.retain(|epoch| epoch.epoch <= epochs);
+        history.validation.retain(|&epoch, _| epoch <= epochs);
+        history
+    }
+
+    /// Takes an event into account.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Indexed { seconds, .. } => self.index_seconds += seconds,
+            Event::Epoch { epoch, seconds, loss, parts } => {
+                self.epochs.retain(|before| before.epoch < *epoch);
+                self.validation.retain(|before, _| before < epoch);
+                self.epochs.push(EpochMetrics {
+                    epoch: *epoch,
+                    seconds: *seconds,
+                    index_seconds: std::mem::take(&mut self.index_seconds),
+                    loss: *loss,
+                    parts: parts.clone(),
+                    validation: None,
+                });
+            }
+            Event::Evaluated { epoch, metrics, seconds, .. } => {
+                self.validation.insert(*epoch, *seconds);
+                if let Some(last) = self.epochs.last_mut().filter(|last| last.epoch == *epoch) {
+                    last.validation = Some(metrics.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// In order.
+    pub fn epochs(&self) -> &[EpochMetrics] {
+        &self.epochs
+    }
+
+    /// Seconds of training and validation.
+    pub fn total_seconds(&self) -> f64 {
+        self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>() + self.validation.values().sum::<f64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_that_was_trained_again_counts_once() {
+        let epoch = |epoch, loss| Event::Epoch {
+            epoch,
+            seconds: 2.0,
+            loss,
+            parts: BTreeMap::from([("kl".to_owned(), 1.0)]),
+        };
+        let metrics = BTreeMap::from([("ndcg@50".to_owned(), 0.25)]);
+        let evaluated =
+            |epoch| Event::Evaluated { epoch, metrics: metrics.clone(), best: true, seconds: 0.5 };
+        let events =
+            [epoch(1, 9.0), evaluated(1), epoch(2, 8.0), evaluated(2), epoch(2, 7.0), epoch(3, 6.0)];
+        let history = History::of(&events, 2);
+        let losses: Vec<(u32, f64)> = history.epochs().iter().map(|e| (e.epoch, e.loss)).collect();
+        assert_eq!(losses, [(1, 9.0), (2, 7.0)]);
+        assert_eq!(history.epochs()[0].validation, Some(metrics));
+        assert_eq!(history.epochs()[1].validation, None);
+        assert_eq!(history.total_seconds(), 4.5);
+    }
+}

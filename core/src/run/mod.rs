@@ -1,0 +1,29 @@
+//! A run from its first step to its metrics: everything but showing it.
+//!
+//! [`Run`] drives a [`Trainer`](crate::train::Trainer), writes down its events, saves in the right order, and
+//! measures what was trained. Where things are saved is a [`Storage`]: a [`Folder`] for the command line,
+//! memory for a page. The terminal and the page both loop over [`Run::next`].
+
+pub mod checkpoint;
+mod config;
+mod driver;
+mod fingerprint;
+#[cfg(not(target_arch = "wasm32"))]
+mod folder;
+mod history;
+#[cfg(not(target_arch = "wasm32"))]
+mod log;
+mod metrics;
+mod peak_memory;
+mod resume;
+mod storage;
+
+pub use config::{DataConfig, RunConfig};
+pub use driver::{Run, Saves, Setup};
+pub use fingerprint::fingerprint;
+#[cfg(not(target_arch = "wasm32"))]
+pub use folder::Folder;
+pub use metrics::{EpochMetrics, RunMetrics};
+pub use peak_memory::peak_memory_bytes;
+pub use resume::Saved;
+pub use storage::{Memory, Storage};
