@@ -28,7 +28,6 @@ pub mod train;
 
 pub use error::{Error, Result};
 
-
 /// The example of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -163,7 +163,9 @@ impl Recommender {
     pub fn history<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<u32>> {
         let mut items = names
             .iter()
-            .map(|name| resolve::item(name.as_ref(), &self.items, self.context.titles.as_deref().map(Vec::as_slice)))
+            .map(|name| {
+                resolve::item(name.as_ref(), &self.items, self.context.titles.as_deref().map(Vec::as_slice))
+            })
             .collect::<Result<Vec<u32>, String>>()
             .map_err(|problem| Error::setting("history", problem))?;
         items.sort_unstable();

@@ -222,11 +222,8 @@ fn epochs(run: &RunMetrics) -> String {
     }
     table.push_str("</tr></thead><tbody>\n");
     for one in &run.epochs {
-        let _ = write!(
-            table,
-            "<tr><th>{}</th><td>{:.2}</td><td>{:.3}</td>",
-            one.epoch, one.seconds, one.loss
-        );
+        let _ =
+            write!(table, "<tr><th>{}</th><td>{:.2}</td><td>{:.3}</td>", one.epoch, one.seconds, one.loss);
         for part in &parts {
             let value = one.parts.get(*part);
             let _ = write!(table, "<td>{}</td>", value.map_or("–".into(), |value| format!("{value:.3}")));

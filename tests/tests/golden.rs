@@ -7,13 +7,13 @@
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 use fastvae::{
-    checkpoint,
     config::{
         CodewordWeights, Config, Decoder, DropoutOn, Kmeans, Loss, Mix, Partition, Quantisation, RowUpdates,
     },
     data::{self, SplitOptions, SyntheticOptions},
     engine::Engine,
     recommend::{Filter, Recommender},
+    run::checkpoint,
     state::{State, TensorData},
     train::Trainer,
 };

@@ -116,13 +116,12 @@ impl<S: Storage> Run<S> {
         let Saved { context: before, state } = saved;
         context.metrics = before.metrics;
         let config = context.config.training();
-        let trainer =
-            Trainer::resume(engine, &config, &split.train, Some(&split.validation), &state).await.map_err(
-                |error| match error {
-                    Error::Data(problem) => Error::Checkpoint { path: storage.last_save(), problem },
-                    other => other,
-                },
-            )?;
+        let trainer = Trainer::resume(engine, &config, &split.train, Some(&split.validation), &state)
+            .await
+            .map_err(|error| match error {
+            Error::Data(problem) => Error::Checkpoint { path: storage.last_save(), problem },
+            other => other,
+        })?;
         let history = History::of(&storage.events()?, state.progress.epoch);
         storage.reopen(&context.config)?;
         let split = split.clone();

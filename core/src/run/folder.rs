@@ -162,9 +162,7 @@ impl Storage for Folder {
     }
 
     fn begin(&mut self, config: &RunConfig) -> Result<()> {
-        for path in
-            [self.metrics(), self.last(), self.model(), self.log(), self.report(), self.config()]
-        {
+        for path in [self.metrics(), self.last(), self.model(), self.log(), self.report(), self.config()] {
             remove(&path)?;
         }
         self.reopen(config)

@@ -79,8 +79,7 @@ mod tests {
         let metrics = BTreeMap::from([("ndcg@50".to_owned(), 0.25)]);
         let evaluated =
             |epoch| Event::Evaluated { epoch, metrics: metrics.clone(), best: true, seconds: 0.5 };
-        let events =
-            [epoch(1, 9.0), evaluated(1), epoch(2, 8.0), evaluated(2), epoch(2, 7.0), epoch(3, 6.0)];
+        let events = [epoch(1, 9.0), evaluated(1), epoch(2, 8.0), evaluated(2), epoch(2, 7.0), epoch(3, 6.0)];
         let history = History::of(&events, 2);
         let losses: Vec<(u32, f64)> = history.epochs().iter().map(|e| (e.epoch, e.loss)).collect();
         assert_eq!(losses, [(1, 9.0), (2, 7.0)]);

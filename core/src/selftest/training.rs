@@ -31,7 +31,8 @@ pub async fn ten_steps(engine: &Engine) -> Result<Vec<Output>> {
         let (mut reconstruction, mut divergence) = (Vec::new(), Vec::new());
         while let Some(event) = trainer.next().await? {
             if let Event::Losses { mut parts, .. } = event {
-                let (nll, kl) = (parts.remove("nll").unwrap_or_default(), parts.remove("kl").unwrap_or_default());
+                let (nll, kl) =
+                    (parts.remove("nll").unwrap_or_default(), parts.remove("kl").unwrap_or_default());
                 reconstruction.extend(nll.into_iter().map(f64::from));
                 divergence.extend(kl.into_iter().map(f64::from));
             }

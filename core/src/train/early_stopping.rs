@@ -28,7 +28,8 @@ mod tests {
     #[test]
     fn patience_counts_evaluations_since_the_best() {
         let mut progress = Progress::default();
-        let best: Vec<bool> = (1..).zip([0.1, 0.3, 0.3, 0.2]).map(|(e, v)| progress.evaluated(e, v)).collect();
+        let best: Vec<bool> =
+            (1..).zip([0.1, 0.3, 0.3, 0.2]).map(|(e, v)| progress.evaluated(e, v)).collect();
         assert_eq!(best, [true, true, false, false]);
         assert_eq!(progress.best, Some((2, 0.3)));
         assert!(progress.out_of_patience(2) && !progress.out_of_patience(3) && !progress.out_of_patience(0));

@@ -47,8 +47,7 @@ fn start(args: &TrainArgs) -> Result<Run<Folder>> {
     let (context, split) = prepare(args, config)?;
     context.config.training().validate(context.items.len())?;
     let setup = Setup { engine: engine(args)?, context: context.clone(), split: &split, saves: saves(args) };
-    let folder =
-        || Folder::create(args.run.out.as_deref(), args.run.force, &context.data, &context.config);
+    let folder = || Folder::create(args.run.out.as_deref(), args.run.force, &context.data, &context.config);
     block_on(Run::start(setup, folder))
 }
 

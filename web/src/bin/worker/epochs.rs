@@ -43,7 +43,11 @@ impl Epochs {
             TensorData::F32(values) => values.len(),
             TensorData::U32(values) => values.len(),
         };
-        self.models.values().flat_map(|model| model.tensors.values()).map(|tensor| 4 * len(&tensor.data)).sum()
+        self.models
+            .values()
+            .flat_map(|model| model.tensors.values())
+            .map(|tensor| 4 * len(&tensor.data))
+            .sum()
     }
 
     /// Drops every other model; the first and the last stay.

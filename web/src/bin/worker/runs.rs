@@ -44,10 +44,7 @@ struct Trained {
 
 /// Where a model comes from.
 enum Origin {
-    Run {
-        run: Box<Run<Epochs>>,
-        done: bool,
-    },
+    Run { run: Box<Run<Epochs>>, done: bool },
     File(Epochs),
 }
 
@@ -164,7 +161,9 @@ impl Group {
                 .filter(|&at| !self.runs[at].is_done())
                 .min_by_key(|&at| self.runs[at].epoch);
             let Some(index) = next else { break };
-            let Trained { epoch, origin: Origin::Run { run, done }, .. } = &mut self.runs[index] else { break };
+            let Trained { epoch, origin: Origin::Run { run, done }, .. } = &mut self.runs[index] else {
+                break;
+            };
             let Some(event) = run.next().await? else {
                 *done = true;
                 continue;
