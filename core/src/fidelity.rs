@@ -1,7 +1,7 @@
 //! How close proposals come to the softmax, and what their distance costs: divergences (paper, theorems 5.3
 //! and 5.4), bias and variance of the sampled gradient, and cumulative curves (figure 2).
 //!
-//! Everything goes through [`Proposal`](crate::sampler::Proposal), the way training takes, so whatever can be
+//! Everything goes through [`Proposal`](crate::proposal::Proposal), the way training takes, so whatever can be
 //! trained with can be measured: log q of every item is looked up as if all of them were in the history.
 
 mod curve;

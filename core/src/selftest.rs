@@ -14,8 +14,8 @@ mod training;
 use crate::{
     Result,
     engine::{Buffer, Element, Engine, Kernel, Recording},
+    proposal::LocalFuture,
     rng::{Rng, Stream, unit},
-    sampler::LocalFuture,
 };
 
 /// A kernel, or several that belong together, run once on an engine.

@@ -23,8 +23,8 @@ use crate::{
     metrics,
     model::{Model, Parameters},
     optimizer::Optimizer,
+    proposal::{self, Proposal},
     rng::{Rng, Stream, below},
-    sampler::{self, Proposal},
     state::{Progress, State},
 };
 
@@ -154,7 +154,7 @@ impl Trainer {
         }
         let schedule = engine.upload("schedule", &optimizer.schedule())?;
         let rows = batch * config.model.latent_samples;
-        let mut proposal = sampler::build(&engine, &config.loss, &train.column_counts(), rows)?;
+        let mut proposal = proposal::build(&engine, &config.loss, &train.column_counts(), rows)?;
         if let Some(proposal) = &mut proposal {
             proposal.attach(&parameters.catalogue());
         }
@@ -249,7 +249,7 @@ impl Trainer {
     }
 
     /// The item vectors as they stand; shared with the run like [`Trainer::model`].
-    pub fn catalogue(&self) -> sampler::Catalogue {
+    pub fn catalogue(&self) -> proposal::Catalogue {
         self.parameters.catalogue()
     }
 

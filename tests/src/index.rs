@@ -6,8 +6,8 @@ use fastvae::{
     config::{Loss, LossConfig, Quantisation},
     engine::{Engine, Recording},
     kernels::Groups,
+    proposal::{Catalogue, Draw, IndexReport, Proposal, Samples, build, index::Kept},
     rng::Rng,
-    sampler::{Catalogue, Draw, IndexReport, Proposal, Samples, build, index::Kept},
 };
 use pollster::block_on;
 

@@ -4,8 +4,8 @@ use fastvae::{
     config::LossConfig,
     engine::Engine,
     kernels::Groups,
+    proposal::{Catalogue, Draw, Samples, build},
     rng::Rng,
-    sampler::{Catalogue, Draw, Samples, build},
 };
 
 use crate::device::{read, unset, unwritten, upload};

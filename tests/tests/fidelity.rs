@@ -8,7 +8,7 @@ use fastvae::{
     fidelity::{
         Curve, Model, Options, Sampler, Subject, Sweep, curve, divergences, gradient, html, mean, study,
     },
-    sampler::Catalogue,
+    proposal::Catalogue,
     train::Trainer,
 };
 use pollster::block_on;

@@ -6,7 +6,7 @@ use super::{Ready, Subject};
 use crate::{
     Result,
     engine::{Buffer, Recording},
-    sampler::Draw,
+    proposal::Draw,
 };
 
 /// How much of the probability lies on the most popular items.

@@ -7,7 +7,7 @@ use crate::{
     Result,
     engine::Recording,
     kernels::{Partition, SampledLoss},
-    sampler::{Draw, Samples},
+    proposal::{Draw, Samples},
 };
 
 /// How far the sampled gradient of the users' losses is from the full one, relative to the norm of that:

@@ -7,8 +7,8 @@ use crate::{
     engine::{Buffer, Engine, Recording, parallel},
     kernels::{Groups, MatMul, View},
     model::{Activations, Batch, Mode, Model},
+    proposal::{self, Catalogue, Draw, Proposal, Samples},
     rng::Rng,
-    sampler::{self, Catalogue, Draw, Proposal, Samples},
 };
 
 use super::Sampler;
@@ -120,7 +120,7 @@ impl<'a> Subject<'a> {
     /// If the settings cannot work, or the engine cannot hold it.
     pub async fn prepare(&self, sampler: &Sampler, counts: &[u32], seed: u64) -> Result<Option<Ready>> {
         let rows = piece(self.items(), self.users());
-        let Some(mut proposal) = sampler::build(self.engine, &sampler.config, counts, rows)? else {
+        let Some(mut proposal) = proposal::build(self.engine, &sampler.config, counts, rows)? else {
             return Ok(None);
         };
         proposal.attach(&self.catalogue);

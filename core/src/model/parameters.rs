@@ -6,8 +6,8 @@ use crate::{
     config::{Decoder, ModelConfig},
     engine::{Engine, Recording},
     kernels::{Normal, Parameter, Table},
+    proposal::Catalogue,
     rng::{Rng, Stream},
-    sampler::Catalogue,
     state::{OnEngine, State, Tensor, TensorData},
 };
 

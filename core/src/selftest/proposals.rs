@@ -6,8 +6,8 @@ use crate::{
     config::{DnsCorrection, Loss, LossConfig, Mix},
     engine::{Engine, Recording},
     kernels::Groups,
+    proposal::{self, Catalogue, Draw, Samples, index::Kept},
     rng::Rng,
-    sampler::{self, Catalogue, Draw, Samples, index::Kept},
 };
 
 const ITEMS: usize = 345;
@@ -40,7 +40,7 @@ pub async fn all(engine: &Engine) -> Result<Vec<Output>> {
 /// Nothing for the full softmax, which proposes nothing.
 async fn one(engine: &Engine, name: &str, config: &LossConfig, groups: Groups) -> Result<Vec<Output>> {
     let counts: Vec<u32> = (0..ITEMS as u32).map(|item| item * item % 40).collect();
-    let Some(mut proposal) = sampler::build(engine, config, &counts, groups.rows())? else {
+    let Some(mut proposal) = proposal::build(engine, config, &counts, groups.rows())? else {
         return Ok(Vec::new());
     };
     let catalogue = Catalogue {

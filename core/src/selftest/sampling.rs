@@ -9,8 +9,8 @@ use crate::{
         AliasTable, Balance, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw,
         MidxExactCells, MidxExactDraw, MidxLogQ, MidxNormalise, Partition, Points, SampledLoss, SoftmaxLogQ,
     },
+    proposal::{MidxIndex, alias, index::Kept},
     rng::Rng,
-    sampler::{MidxIndex, alias, index::Kept},
 };
 
 pub async fn draw_static(engine: &Engine) -> Result<Vec<Output>> {

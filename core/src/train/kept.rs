@@ -3,7 +3,7 @@
 use super::Trainer;
 use crate::{
     Error, Result,
-    sampler::index::Kept,
+    proposal::index::Kept,
     state::{OnEngine, State, Tensor, TensorData},
 };
 

@@ -10,8 +10,8 @@ use crate::{
         SampledLoss, SoftmaxAccumulate, SoftmaxGradient, SumLoss, Table, Transpose, UpdateRows, View,
     },
     model::{Activations, Batch, Gradients, Mode, Parameters, Step},
+    proposal::{Draw, Proposal, Samples},
     rng::Rng,
-    sampler::{Draw, Proposal, Samples},
 };
 
 /// The buffers of a step, sized for the largest batch.

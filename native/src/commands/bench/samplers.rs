@@ -8,8 +8,8 @@ use fastvae::{
     engine::{Engine, Recording, live_bytes},
     file,
     kernels::{Groups, Normal},
+    proposal::{self, Catalogue, Draw, Proposal, Samples},
     rng::{Rng, Stream},
-    sampler::{self, Catalogue, Draw, Proposal, Samples},
     scaling::{Cost, Growth, Scaling},
 };
 use pollster::block_on;
@@ -154,7 +154,7 @@ impl<'a> World<'a> {
         };
         let before = live_bytes();
         let start = Instant::now();
-        let Some(mut proposal) = sampler::build(engine, config, &self.counts, self.users)? else {
+        let Some(mut proposal) = proposal::build(engine, config, &self.counts, self.users)? else {
             return Err(Error::setting("samplers", "the full softmax draws nothing"));
         };
         proposal.attach(&self.catalogue);

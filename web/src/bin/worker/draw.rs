@@ -5,8 +5,8 @@ use fastvae::{
     config::{LossConfig, Quantisation},
     engine::{Engine, Recording},
     kernels::Groups,
+    proposal::{self, Catalogue, Draw, Popularity, Proposal, Samples, index::Kept},
     rng::Rng,
-    sampler::{self, Catalogue, Draw, Popularity, Proposal, Samples, index::Kept},
 };
 use web::{Question, Report, theory, toy::Toy};
 
@@ -105,7 +105,7 @@ async fn build(engine: &Engine, question: &Question) -> Result<(Toy, Box<dyn Pro
             quantisation: Quantisation::Product,
             ..LossConfig::default()
         };
-        sampler::build(engine, &config, &toy.counts, rows)?.ok_or_else(|| {
+        proposal::build(engine, &config, &toy.counts, rows)?.ok_or_else(|| {
             Error::setting("samplers", "the full softmax draws nothing; take midx, which is exact")
         })?
     } else {

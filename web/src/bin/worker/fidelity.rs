@@ -4,8 +4,8 @@ use fastvae::{
     Result,
     config::{Loss, LossConfig, Quantisation},
     engine::Engine,
+    proposal::{self, Catalogue, item_weights},
     rng::Rng,
-    sampler::{self, Catalogue, item_weights},
     simd,
 };
 use web::{Closeness, FidelityQuestion, Report, theory};
@@ -58,7 +58,7 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
             quantisation: Quantisation::Product,
             ..LossConfig::default()
         };
-        let Some(mut proposal) = sampler::build(engine, &config, &counts, 1)? else { continue };
+        let Some(mut proposal) = proposal::build(engine, &config, &counts, 1)? else { continue };
         let catalogue = |model: &fastvae::model::Model| Catalogue {
             table: model.item_rows().clone(),
             bias: model.values().item_bias.clone(),

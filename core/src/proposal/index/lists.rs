@@ -1,7 +1,7 @@
 //! The items of each cell, with what it takes to draw one of them.
 
 use super::Kept;
-use crate::sampler::alias;
+use crate::proposal::alias;
 
 /// Cells in blocks, as [`crate::kernels::Cells`] describes them, on the host.
 pub(super) struct Lists {

@@ -10,8 +10,8 @@ use crate::{
     config::Quantisation,
     engine::{Buffer, Engine, Recording},
     kernels::{MatMul, Points, ResidualNorms, View},
+    proposal::Catalogue,
     rng::Rng,
-    sampler::Catalogue,
 };
 
 /// Beyond this variance of a logit's error the correction of an item's weight grows no more.

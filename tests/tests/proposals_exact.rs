@@ -314,7 +314,7 @@ fn what_cannot_fit_is_refused_with_the_arithmetic() {
     let engine = engines()[0];
     let counts = vec![1; 1_500_000];
     let refusal = |config: LossConfig| {
-        let built = fastvae::sampler::build(engine, &config, &counts, 256);
+        let built = fastvae::proposal::build(engine, &config, &counts, 256);
         built.err().expect("a gigabyte of logits is refused").to_string()
     };
     for loss in [Loss::Softmax, Loss::Dns, Loss::Midx] {
@@ -324,13 +324,13 @@ fn what_cannot_fit_is_refused_with_the_arithmetic() {
     }
     // The tree of the kernel for rows of 500 numbers is refused when it is to be built.
     let items = 1_500_000;
-    let catalogue = fastvae::sampler::Catalogue {
+    let catalogue = fastvae::proposal::Catalogue {
         table: engine.zeros("no item rows", 0).expect("nothing"),
         bias: None,
         items,
         width: 500,
     };
-    let mut proposal = fastvae::sampler::build(engine, &config(Loss::Kernel), &counts, 1)
+    let mut proposal = fastvae::proposal::build(engine, &config(Loss::Kernel), &counts, 1)
         .expect("builds")
         .expect("is a proposal");
     let refresh = proposal.refresh(engine, &catalogue, fastvae::rng::Rng::new(0), 0);

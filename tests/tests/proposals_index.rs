@@ -4,7 +4,7 @@
 
 use fastvae::{
     config::{CodewordWeights, Initialisation, Kmeans, Loss, LossConfig, Quantisation},
-    sampler::index::Kept,
+    proposal::index::Kept,
 };
 use tests::{
     Proposals, assert_close,

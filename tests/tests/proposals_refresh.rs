@@ -6,8 +6,8 @@ use fastvae::{
     config::{CodewordWeights, Kmeans, LossConfig, Quantisation},
     engine::Engine,
     kernels::{AddCodewords, Balance, GatherRows, KmeansAssign, KmeansUpdate, Points, ResidualNorms},
+    proposal::index::Kept,
     rng::Rng,
-    sampler::index::Kept,
 };
 use tests::{
     assert_close,

@@ -4,8 +4,8 @@ use fastvae::{
     config::{Loss, LossConfig},
     engine::{Engine, Recording},
     kernels::Groups,
+    proposal::{Catalogue, Draw, Samples, build},
     rng::Rng,
-    sampler::{Catalogue, Draw, Samples, build},
 };
 use tests::{
     assert_close,
