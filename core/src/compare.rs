@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     Error, Result,
     chart::{self, Escaped, Frame, Series},
-    config::{Config, LossConfig},
+    config::{Config, ProposalConfig},
     data::{Csr, EvaluationSet},
     engine::Engine,
     event::Event,
@@ -77,7 +77,7 @@ pub async fn compare(
 ) -> Result<Comparison> {
     let mut runs = Vec::new();
     for sampler in samplers {
-        let mut config = Config { loss: sampler.config.clone(), ..config.clone() };
+        let mut config = sampler.settings(config);
         config.training.patience = 0;
         let trainer =
             Trainer::new(engine.clone(), &config, train, Some(set)).await.map_err(|error| match error {
@@ -106,7 +106,7 @@ pub async fn compare(
         metric: config.training.metric.clone(),
         engine: engine.describe(),
         size: (train.rows(), train.columns()),
-        negatives: samplers.first().map_or(LossConfig::default().negatives, |s| s.config.negatives),
+        negatives: samplers.first().map_or(ProposalConfig::default().negatives, |s| s.proposal.negatives),
         lines: runs.into_iter().map(|run| run.line).collect(),
         ..Comparison::default()
     })

@@ -1,12 +1,31 @@
 //! Every setting of a training run, as the configuration file and the command line name them.
 
-mod loss;
+mod codeword_weights;
+mod dns_correction;
+mod initialisation;
+mod kmeans;
+mod method;
+mod mix;
+mod objective;
+mod popularity_weight;
+mod proposal;
+mod proposal_kind;
+mod quantisation;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::loss::{
-    CodewordWeights, DnsCorrection, Initialisation, Kmeans, Loss, LossConfig, Mix, PopularityWeight,
-    Quantisation,
+pub use self::{
+    codeword_weights::CodewordWeights,
+    dns_correction::DnsCorrection,
+    initialisation::Initialisation,
+    kmeans::Kmeans,
+    method::Method,
+    mix::Mix,
+    objective::{Objective, ObjectiveConfig},
+    popularity_weight::PopularityWeight,
+    proposal::ProposalConfig,
+    proposal_kind::ProposalKind,
+    quantisation::Quantisation,
 };
 pub use crate::kernels::{Activation, Partition};
 use crate::{Error, Result};
@@ -17,8 +36,10 @@ use crate::{Error, Result};
 pub struct Config {
     /// The network.
     pub model: ModelConfig,
-    /// What is minimised, and where negatives come from.
-    pub loss: LossConfig,
+    /// What is minimised.
+    pub objective: ObjectiveConfig,
+    /// Where negatives come from.
+    pub proposal: ProposalConfig,
     /// How parameters move.
     pub optimizer: OptimizerConfig,
     /// The loop.
@@ -192,12 +213,18 @@ impl Default for TrainingConfig {
 }
 
 impl Config {
+    /// The objective and its proposal in one word.
+    pub fn method(&self) -> Method {
+        Method::of(&self.objective, &self.proposal)
+    }
+
     /// Whether the settings can work together, and with a catalogue of `items`.
     ///
     /// # Errors
     /// [`Error::Setting`] names the field, what is wrong, and what would be right.
     pub fn validate(&self, items: usize) -> Result<()> {
-        let (model, loss, optimizer, training) = (&self.model, &self.loss, &self.optimizer, &self.training);
+        let (model, proposal, optimizer, training) =
+            (&self.model, &self.proposal, &self.optimizer, &self.training);
         let at_least_one = |field: &str, value: usize| {
             if value == 0 { Err(Error::setting(field, "is 0; give at least 1")) } else { Ok(()) }
         };
@@ -216,60 +243,66 @@ impl Config {
         within("weight-decay", optimizer.weight_decay, 0.0..=10.0)?;
         within("l2", optimizer.l2, 0.0..=10.0)?;
         within("beta", training.beta, 0.0..=100.0)?;
-        if loss.loss == Loss::Full {
+        if self.objective.kind == Objective::FullSoftmax {
             return Ok(());
         }
-        at_least_one("negatives", loss.negatives)?;
-        at_least_one("share", loss.share)?;
-        at_least_one("refresh-every", loss.refresh_every as usize)?;
-        if loss.negatives > items.max(16) {
+        at_least_one("negatives", proposal.negatives)?;
+        at_least_one("group-size", proposal.group_size)?;
+        at_least_one("refresh-every", proposal.refresh_every as usize)?;
+        if proposal.negatives > items.max(16) {
             return Err(Error::setting(
                 "negatives",
                 format!(
                     "{} negatives for a catalogue of {items} items cost more than the full softmax; \
-                     take at most {items}, or --loss full",
-                    loss.negatives
+                     take at most {items}, or minimise the full softmax",
+                    proposal.negatives
                 ),
             ));
         }
-        if loss.share > loss.negatives {
+        if proposal.group_size > proposal.negatives {
             return Err(Error::setting(
-                "share",
+                "group-size",
                 format!(
                     "{} users cannot share {} negatives; each must draw at least one",
-                    loss.share, loss.negatives
+                    proposal.group_size, proposal.negatives
                 ),
             ));
         }
-        loss.validate_mix()?;
-        at_least_one("dns-draws", loss.dns_draws)?;
-        if loss.dns_draws > 64 {
-            return Err(Error::setting("dns-draws", format!("{} is outside of 1..=64", loss.dns_draws)));
+        proposal.validate_mix()?;
+        at_least_one("dns-draws", proposal.dns_draws)?;
+        if proposal.dns_draws > 64 {
+            return Err(Error::setting("dns-draws", format!("{} is outside of 1..=64", proposal.dns_draws)));
         }
-        within("kernel-alpha", loss.kernel_alpha, 1e-6..=1e6)?;
-        if loss.parts().any(Loss::indexed) {
-            if !(2..=256).contains(&loss.codewords) {
-                return Err(Error::setting("codewords", format!("{} is outside of 2..=256", loss.codewords)));
-            }
-            if loss.codewords > items {
+        within("kernel-alpha", proposal.kernel_alpha, 1e-6..=1e6)?;
+        if proposal.parts().any(ProposalKind::indexed) {
+            if !(2..=256).contains(&proposal.codewords) {
                 return Err(Error::setting(
                     "codewords",
-                    format!("{} codewords for {items} items; take at most {items}", loss.codewords),
+                    format!("{} is outside of 2..=256", proposal.codewords),
                 ));
             }
-            if !(2..=8).contains(&loss.codebooks) {
-                return Err(Error::setting("codebooks", format!("{} is outside of 2..=8", loss.codebooks)));
+            if proposal.codewords > items {
+                return Err(Error::setting(
+                    "codewords",
+                    format!("{} codewords for {items} items; take at most {items}", proposal.codewords),
+                ));
+            }
+            if !(2..=8).contains(&proposal.codebooks) {
+                return Err(Error::setting(
+                    "codebooks",
+                    format!("{} is outside of 2..=8", proposal.codebooks),
+                ));
             }
             let (field, width) = match model.decoder {
                 Decoder::Dense => ("hidden", model.hidden),
                 Decoder::Direct => ("latent", model.latent),
             };
-            if width < loss.codebooks {
+            if width < proposal.codebooks {
                 return Err(Error::setting(
                     field,
                     format!(
                         "item vectors of {width} cannot be cut for {0} codebooks; take a width of at least {0}",
-                        loss.codebooks
+                        proposal.codebooks
                     ),
                 ));
             }
@@ -300,12 +333,13 @@ mod tests {
     fn names_the_field_and_the_way_out() {
         assert!(Config::default().validate(1000).is_ok());
         assert!(
-            problem(|c| (c.model.hidden, c.loss.codebooks) = (3, 4)).starts_with("hidden: item vectors of 3")
+            problem(|c| (c.model.hidden, c.proposal.codebooks) = (3, 4))
+                .starts_with("hidden: item vectors of 3")
         );
-        assert!(problem(|c| c.loss.codebooks = 9).starts_with("codebooks"));
-        assert!(problem(|c| c.loss.negatives = 5000).contains("--loss full"));
-        assert!(problem(|c| c.loss.codewords = 300).starts_with("codewords"));
-        assert!(problem(|c| c.loss.share = 300).starts_with("share"));
+        assert!(problem(|c| c.proposal.codebooks = 9).starts_with("codebooks"));
+        assert!(problem(|c| c.proposal.negatives = 5000).contains("full softmax"));
+        assert!(problem(|c| c.proposal.codewords = 300).starts_with("codewords"));
+        assert!(problem(|c| c.proposal.group_size = 300).starts_with("group-size"));
         assert!(problem(|c| c.optimizer.learning_rate = f32::NAN).starts_with("learning-rate"));
         assert!(problem(|c| c.training.batch = 0).starts_with("batch"));
     }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     Result,
     chart::{self, Escaped, Frame, Series},
+    config::Method,
     file,
     run::{EpochMetrics, RunMetrics},
 };
@@ -27,7 +28,7 @@ pub fn write(path: &Path, run: &RunMetrics) -> Result<()> {
 /// The report as HTML text.
 pub fn html(run: &RunMetrics) -> String {
     let settings = flatten(&run.config);
-    let sampler = sampler(&settings);
+    let sampler = method(&settings);
     let title = format!("{sampler}: {} users × {} items", grouped(run.users), grouped(run.items));
     let line =
         format!("Sampler {sampler} · engine {} · seed {} · version {}", run.engine, run.seed, run.version);
@@ -259,10 +260,14 @@ fn main_cutoff(metrics: &BTreeMap<String, f64>) -> Option<u64> {
     cutoffs().find(|&k| k == 50).or_else(|| cutoffs().max())
 }
 
-/// The loss setting, which names the sampler.
-fn sampler(settings: &[(String, String)]) -> &str {
-    let loss = settings.iter().find(|(key, _)| key.rsplit('.').next() == Some("loss"));
-    loss.map_or("Mult-VAE", |(_, value)| value)
+/// The method, by its word on the command line.
+fn method(settings: &[(String, String)]) -> &str {
+    let value = |key: &str| settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+    match (value("objective.kind"), value("proposal.kind")) {
+        (Some("full-softmax"), _) => Method::Full.name(),
+        (_, Some(proposal)) => proposal,
+        _ => "Mult-VAE",
+    }
 }
 
 /// Nested settings as `section.name` and value.

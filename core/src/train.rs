@@ -14,7 +14,7 @@ use self::{
 };
 use crate::{
     Error, Result,
-    config::{Config, Loss, RowUpdates},
+    config::{Config, Objective, RowUpdates},
     data::{Csr, EvaluationSet},
     engine::{Buffer, Engine, Recording},
     evaluate::evaluate,
@@ -41,7 +41,7 @@ const LOSSES_EVERY: u32 = 50;
 /// let split = data::split(&set, &Default::default())?;
 /// let mut config = Config::default();
 /// (config.model.hidden, config.model.latent, config.training.epochs) = (16, 8, 1);
-/// config.loss.negatives = 20;
+/// config.proposal.negatives = 20;
 /// pollster::block_on(async {
 ///     let mut trainer = Trainer::new(Engine::cpu(), &config, &split.train, Some(&split.validation)).await?;
 ///     while let Some(event) = trainer.next().await? {
@@ -154,10 +154,14 @@ impl Trainer {
         }
         let schedule = engine.upload("schedule", &optimizer.schedule())?;
         let rows = batch * config.model.latent_samples;
-        let mut proposal = proposal::build(&engine, &config.loss, &train.column_counts(), rows)?;
-        if let Some(proposal) = &mut proposal {
-            proposal.attach(&parameters.catalogue());
-        }
+        let proposal = match config.objective.kind {
+            Objective::FullSoftmax => None,
+            Objective::SampledSoftmax => {
+                let mut proposal = proposal::build(&engine, &config.proposal, &train.column_counts(), rows)?;
+                proposal.attach(&parameters.catalogue());
+                Some(proposal)
+            }
+        };
         let plan = StepPlan::new(&engine, config, train, &users, batch, steps_per_epoch)?;
         let mut trainer = Self {
             rng: Rng::new(config.training.seed),
@@ -265,10 +269,10 @@ impl Trainer {
     async fn refresh_index(&mut self) -> Result<()> {
         self.progress.index_ready = true;
         let Some(proposal) = &mut self.proposal else { return Ok(()) };
-        let due = match self.config.loss.refresh_steps {
+        let due = match self.config.proposal.refresh_steps {
             0 => {
                 self.progress.step_in_epoch == 0
-                    && self.progress.epoch.is_multiple_of(self.config.loss.refresh_every)
+                    && self.progress.epoch.is_multiple_of(self.config.proposal.refresh_every)
             }
             steps => self.progress.step.is_multiple_of(u64::from(steps)),
         };
@@ -325,7 +329,7 @@ impl Trainer {
         self.engine.run(&recording)?;
         self.progress.step = number;
         self.progress.step_in_epoch += 1;
-        let refresh = u64::from(self.config.loss.refresh_steps);
+        let refresh = u64::from(self.config.proposal.refresh_steps);
         if refresh > 0 && number.is_multiple_of(refresh) {
             self.progress.index_ready = false;
         }
@@ -453,7 +457,7 @@ fn replayed_tables<'a>(config: &Config, parameters: &'a Parameters) -> Vec<&'a T
         return Vec::new();
     }
     let mut tables = vec![&parameters.encoder];
-    if config.loss.loss != Loss::Full {
+    if config.objective.kind != Objective::FullSoftmax {
         tables.push(&parameters.items);
         tables.extend(&parameters.item_bias);
     }

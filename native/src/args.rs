@@ -10,7 +10,10 @@ pub mod use_model;
 use std::str::FromStr;
 
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
-use fastvae::run::RunConfig;
+use fastvae::{
+    config::{Method, ProposalKind},
+    run::RunConfig,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -124,7 +127,9 @@ pub fn command() -> clap::Command {
 fn defaults() -> serde_json::Map<String, Value> {
     let text = serde_json::to_string(&RunConfig::default()).unwrap_or_default();
     let Ok(Value::Object(sections)) = serde_json::from_str(&text) else { return Default::default() };
-    sections.into_iter().filter_map(|(_, values)| Some(values.as_object()?.clone())).flatten().collect()
+    let settings = sections.into_iter().filter_map(|(_, values)| Some(values.as_object()?.clone())).flatten();
+    let loss = ("loss".to_owned(), Value::from(RunConfig::default().method().name()));
+    settings.chain([loss]).collect()
 }
 
 fn with_defaults(mut command: clap::Command, defaults: &serde_json::Map<String, Value>) -> clap::Command {
@@ -157,15 +162,14 @@ fn described(arg: Arg, value: &Value) -> Arg {
     if let Some(long) = long { arg.long_help(long) } else { arg }
 }
 
-/// The names of the losses, as a flag's possible values.
-pub fn losses() -> clap::builder::PossibleValuesParser {
-    fastvae::config::Loss::names().collect::<Vec<_>>().into()
+/// What `--loss` can be: the full softmax, or a sampled one by its proposal.
+pub fn methods() -> clap::builder::PossibleValuesParser {
+    Method::names().collect::<Vec<_>>().into()
 }
 
-/// The names of those that draw negatives.
+/// The names of the proposals.
 pub fn proposals() -> clap::builder::PossibleValuesParser {
-    let full = fastvae::config::Loss::Full.name();
-    fastvae::config::Loss::names().filter(|&name| name != full).collect::<Vec<_>>().into()
+    ProposalKind::names().collect::<Vec<_>>().into()
 }
 
 /// A number that is one: no NaN, no infinity.

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod display;
+mod flags;
 mod interrupt;
 mod lists;
 mod output;
@@ -42,8 +43,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error) => {
-            let flag = if error.is_usage() { "--" } else { "" };
-            output::note(&format!("error: {flag}{error}"));
+            output::note(&format!("error: {}", flags::told(&error)));
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use fastvae::{
     Error, Result,
-    config::LossConfig,
+    config::{Method, ProposalConfig},
     data::{self, Dataset},
     engine::{Engine, EngineKind},
-    run::{DataConfig, RunConfig},
+    run::{self, DataConfig, RunConfig},
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::args::{
     EngineArgs, FilterArgs,
-    train::{LossArgs, SettingArgs},
+    train::{ProposalArgs, SettingArgs},
 };
 
 /// The settings of a new run.
@@ -23,7 +23,7 @@ use crate::args::{
 /// [`Error::Io`] for a configuration file that cannot be read, [`Error::Setting`] for what cannot be used.
 pub fn new_run(config: Option<&Path>, flags: &SettingArgs) -> Result<RunConfig> {
     let mut given = config.map(read_file).transpose()?.unwrap_or_else(|| json!({}));
-    merge(&mut given, value(flags)?);
+    merge(&mut given, of_flags(flags)?);
     let seed = given["training"]["seed"].clone();
     if !seed.is_null() && given["split"]["seed"].is_null() {
         merge(&mut given, json!({ "split": { "seed": seed } }));
@@ -44,27 +44,37 @@ pub fn new_run(config: Option<&Path>, flags: &SettingArgs) -> Result<RunConfig> 
 /// [`Error::Setting`] for a flag that would change the run.
 pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
     let mut given = value(before)?;
-    merge(&mut given, value(flags)?);
+    merge(&mut given, of_flags(flags)?);
     let config: RunConfig = understood(given)?;
     before.check_resume(&config)?;
     Ok(config)
 }
 
-/// The settings of a loss alone.
+/// The settings of a proposal alone.
 ///
 /// # Errors
 /// [`Error::Setting`] for what cannot be used.
-pub fn loss(flags: &LossArgs) -> Result<LossConfig> {
+pub fn proposal(flags: &ProposalArgs) -> Result<ProposalConfig> {
     let mut given = json!({});
-    merge(&mut given, json!({ "loss": value(flags)? }));
-    Ok(understood(given)?.loss)
+    merge(&mut given, json!({ "proposal": value(flags)? }));
+    Ok(understood(given)?.proposal)
+}
+
+/// Settings by section, as flags give them.
+fn of_flags(flags: &SettingArgs) -> Result<Value> {
+    let mut given = value(flags)?;
+    if let Some(method) = flags.method.loss.as_deref().and_then(Method::parse) {
+        given["objective"]["kind"] = value(&method.objective())?;
+        given["proposal"]["kind"] = value(&method.proposal())?;
+    }
+    Ok(given)
 }
 
 /// What suits the built-in set: small, so less of everything.
 fn built_in() -> Value {
     json!({
         "model": { "hidden": 64, "latent": 16 },
-        "loss": { "negatives": 100 },
+        "proposal": { "negatives": 100 },
         "optimizer": { "learning-rate": 0.003 },
         "training": { "epochs": 30, "batch": 128, "anneal-steps": 300 },
     })
@@ -83,9 +93,43 @@ fn read_file(path: &Path) -> Result<Value> {
     let wrong = |error: toml::de::Error| {
         Error::setting("config", format!("{}: {}", path.display(), error.to_string().trim_end()))
     };
-    // As settings for the sake of its messages, which name the line; then as values that are there.
-    toml::from_str::<RunConfig>(&text).map_err(wrong)?;
-    toml::from_str(&text).map_err(wrong)
+    let given: Value = toml::from_str(&text).map_err(wrong)?;
+    let mut today = given.clone();
+    run::migrate(&mut today).map_err(|error| in_file(path, &text, &given, error))?;
+    if today == given {
+        // As settings for the sake of its messages, which name the line.
+        toml::from_str::<RunConfig>(&text).map_err(wrong)?;
+    } else {
+        understood(today.clone()).map_err(|error| in_file(path, &text, &given, error))?;
+    }
+    Ok(today)
+}
+
+/// A problem of a file with settings of an earlier version, with the line that it comes from where one setting alone
+/// has the same problem.
+fn in_file(path: &Path, text: &str, given: &Value, error: Error) -> Error {
+    let problem = |mut alone: Value| run::migrate(&mut alone).and_then(|()| understood(alone)).err();
+    let settings = given.as_object().into_iter().flatten().flat_map(|(section, settings)| {
+        settings.as_object().into_iter().flatten().map(move |(name, value)| (section, name, value))
+    });
+    let at_fault = settings
+        .into_iter()
+        .find(|&(section, name, value)| problem(json!({ section: { name: value } })).is_some());
+    let line = at_fault.and_then(|(section, name, _)| line_of(text, section, name));
+    let line = line.map_or(String::new(), |line| format!(" line {line}:"));
+    let problem = match error {
+        Error::Setting { problem, .. } => problem,
+        other => other.to_string(),
+    };
+    Error::setting("config", format!("{}:{line} {problem}", path.display()))
+}
+
+/// The line of a setting, from 1.
+fn line_of(text: &str, section: &str, name: &str) -> Option<usize> {
+    let table = toml::de::DeTable::parse(text).ok()?;
+    let settings = table.get_ref().iter().find(|(key, _)| key.get_ref() == section)?.1;
+    let (key, _) = settings.get_ref().as_table()?.iter().find(|(key, _)| key.get_ref() == name)?;
+    Some(text[..key.span().start].matches('\n').count() + 1)
 }
 
 /// Lays `over` on `under`; nulls are holes.
@@ -158,7 +202,7 @@ pub fn engine(flags: &EngineArgs) -> Result<(Engine, String)> {
 
 #[cfg(test)]
 mod tests {
-    use fastvae::config::{Loss, RowUpdates};
+    use fastvae::config::{ProposalKind, RowUpdates};
 
     use super::*;
 
@@ -190,6 +234,39 @@ mod tests {
     }
 
     #[test]
+    fn files_of_earlier_versions_are_understood() {
+        let file = std::env::temp_dir().join(format!("fastvae-earlier-{}.toml", std::process::id()));
+        let read = |text: &str, line: &str| {
+            std::fs::write(&file, text).unwrap();
+            new_run(Some(&file), &flags(line))
+        };
+        let old = "[data]\npath = \"x.csv\"\n[loss]\nloss = \"full\"\nshare = 4\n";
+        let config = read(old, "").unwrap();
+        assert_eq!((config.method(), config.proposal.group_size), (Method::Full, 4));
+        let config = read(old, "--loss dns --share 2").unwrap();
+        assert_eq!((config.method(), config.proposal.group_size), (Method::Sampled(ProposalKind::Dns), 2));
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/golden/v1-config.toml");
+        let config = new_run(Some(golden.as_ref()), &flags("")).unwrap();
+        assert_eq!(config.method(), Method::Sampled(ProposalKind::MidxPopularity));
+        assert_eq!((config.proposal.negatives, config.proposal.codewords, config.training.seed), (8, 4, 7));
+        for (wrong, line, names) in [
+            ("[loss]\nloss = \"uniform\"\n\nshares = 3\n", "line 4", "shares"),
+            ("[loss]\nshare = \"few\"\n[model]\nhidden = 100\n", "line 2", "few"),
+            ("[loss]\nshare = 2\n[model]\nhiden = 100\n", "line 4", "hiden"),
+            ("[loss]\nloss = \"dms\"\n", "line 2", "midx-uniform"),
+            (
+                "[loss]\nshare = 2\n[proposal]\ngroup-size = 2\n",
+                "`share` of [loss]",
+                "`group-size` of [proposal]",
+            ),
+        ] {
+            let error = read(wrong, "").unwrap_err().to_string();
+            assert!(error.contains(line) && error.contains(names), "{error}");
+        }
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
     fn every_word_that_a_flag_accepts_is_understood() {
         let mut tried = 0;
         let command = crate::args::command();
@@ -206,7 +283,9 @@ mod tests {
             }
         }
         assert!(tried > 20, "{tried}");
-        assert_eq!(new_run(None, &flags("--data x --loss midx")).unwrap().loss.loss, Loss::Midx);
+        let method = |line: &str| new_run(None, &flags(line)).unwrap().method();
+        assert_eq!(method("--data x --loss midx"), Method::Sampled(ProposalKind::Midx));
+        assert_eq!(method("--data x --loss full"), Method::Full);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "for tests, which say what they expect by unwrapping it")]
 
 use fastvae::{
-    config::{Loss, LossConfig, Quantisation},
+    config::{ProposalConfig, ProposalKind, Quantisation},
     engine::{Engine, Recording},
     kernels::Groups,
     proposal::{Catalogue, Draw, IndexReport, Proposal, Samples, build, index::Kept},
@@ -50,7 +50,7 @@ impl<'a> World<'a> {
     /// A world of these vectors, biases and queries.
     pub fn new(
         engine: &'a Engine,
-        config: &LossConfig,
+        config: &ProposalConfig,
         table: Vec<f32>,
         bias: Vec<f32>,
         queries: Vec<f32>,
@@ -60,19 +60,19 @@ impl<'a> World<'a> {
         let catalogue =
             Catalogue { table: upload(engine, &table), bias: Some(upload(engine, &bias)), items, width };
         let users = queries.len() / width;
-        let mut proposal = build(engine, config, &counts, users).unwrap().unwrap();
+        let mut proposal = build(engine, config, &counts, users).unwrap();
         proposal.attach(&catalogue);
         Self { engine, table, bias, queries, width, proposal, catalogue }
     }
 
     /// A world of normal numbers.
-    pub fn normal(engine: &'a Engine, config: &LossConfig) -> Self {
+    pub fn normal(engine: &'a Engine, config: &ProposalConfig) -> Self {
         let (table, bias) = (numbers(2, ITEMS * WIDTH), numbers(4, ITEMS));
         Self::new(engine, config, table, bias, directed(1, USERS, WIDTH))
     }
 
     /// A world where most items are close together and some far out.
-    pub fn uneven(engine: &'a Engine, config: &LossConfig) -> Self {
+    pub fn uneven(engine: &'a Engine, config: &ProposalConfig) -> Self {
         let mut table = numbers(2, ITEMS * WIDTH);
         for (item, row) in table.chunks_exact_mut(WIDTH).enumerate() {
             let scale = if item % 10 < 7 { 0.2 } else { 1.0 };
@@ -148,7 +148,7 @@ impl<'a> World<'a> {
     }
 
     /// log q of every item for a user: by enumeration of what the index keeps, or the softmax.
-    pub fn truth(&self, loss: Loss, user: usize) -> Vec<f64> {
+    pub fn truth(&self, kind: ProposalKind, user: usize) -> Vec<f64> {
         let kept = self.kept();
         let items = self.bias.len();
         let books = kept.codes.len() / items;
@@ -162,7 +162,7 @@ impl<'a> World<'a> {
         };
         normalised(
             (0..items)
-                .map(|item| if loss == Loss::Midx { self.logit(user, item) } else { score(item) })
+                .map(|item| if kind == ProposalKind::Midx { self.logit(user, item) } else { score(item) })
                 .collect(),
         )
     }
@@ -190,10 +190,10 @@ pub fn directed(stream: u32, rows: usize, width: usize) -> Vec<f32> {
 }
 
 /// What a failure names.
-pub fn name(engine: &Engine, config: &LossConfig) -> String {
+pub fn name(engine: &Engine, config: &ProposalConfig) -> String {
     format!(
         "{:?}, {:?}, {} books of {}, {}",
-        config.loss,
+        config.kind,
         config.quantisation,
         config.codebooks,
         config.codewords,

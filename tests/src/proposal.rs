@@ -1,7 +1,7 @@
 //! What a proposal does for a few users, by the way that training takes.
 
 use fastvae::{
-    config::LossConfig,
+    config::ProposalConfig,
     engine::Engine,
     kernels::Groups,
     proposal::{Catalogue, Draw, Samples, build},
@@ -62,7 +62,7 @@ impl Case {
     /// Builds the proposal on the engine, shows it the items, draws `config.negatives` candidates a group and
     /// looks up log q of every item for every user.
     #[track_caller]
-    pub fn sample(&self, engine: &Engine, config: &LossConfig) -> Sampled {
+    pub fn sample(&self, engine: &Engine, config: &ProposalConfig) -> Sampled {
         let (users, items) = (self.users(), self.items());
         let catalogue = Catalogue {
             table: upload(engine, &self.table),
@@ -70,10 +70,9 @@ impl Case {
             items,
             width: self.width,
         };
-        let groups = Groups { batch: users, samples: 1, share: config.share, candidates: config.negatives };
-        let mut proposal = build(engine, config, &self.counts, users)
-            .expect("builds")
-            .expect("a sampled loss has a proposal");
+        let groups =
+            Groups { batch: users, samples: 1, share: config.group_size, candidates: config.negatives };
+        let mut proposal = build(engine, config, &self.counts, users).expect("builds");
         proposal.attach(&catalogue);
         pollster::block_on(proposal.refresh(engine, &catalogue, Rng::new(3), 0)).expect("refreshes");
         let entries = users * items;

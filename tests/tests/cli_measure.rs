@@ -127,7 +127,7 @@ fn bad_input_is_refused_before_anything_is_written() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("file"), "x").unwrap();
     for (line, words) in [
-        ("fidelity --samplers hinge", "--samplers: `hinge`: `hinge` is no loss"),
+        ("fidelity --samplers hinge", "--samplers: `hinge`: unknown sampler `hinge`"),
         ("fidelity --samplers midx:codeword=3", "codeword"),
         ("fidelity --samplers dns,dns", "--samplers: `dns` is there twice"),
         ("fidelity --users 0 --out o --engine cpu", "--users: is 0"),

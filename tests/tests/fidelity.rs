@@ -2,7 +2,7 @@
 
 use fastvae::{
     compare::{Point, compare},
-    config::{Config, Loss, LossConfig, Partition},
+    config::{Config, Method, Partition},
     data::{self, Csr, Split, SplitOptions, SyntheticOptions},
     engine::Engine,
     fidelity::{
@@ -15,8 +15,9 @@ use pollster::block_on;
 use tests::{Proposals, assert_close, device::upload, engines, fixture, fixtures::PROPOSALS, proposal::Case};
 
 fn sampler(text: &str) -> Sampler {
-    Sampler::parse(text, &LossConfig { codewords: 8, negatives: 20, ..LossConfig::default() })
-        .expect("a sampler")
+    let mut base = Config::default();
+    (base.proposal.codewords, base.proposal.negatives) = (8, 20);
+    Sampler::parse(text, &base).expect("a sampler")
 }
 
 /// Users with given queries before given items; each has one item, its own number.
@@ -57,7 +58,7 @@ fn small() -> (Config, Split) {
     let split = data::split(&set, &SplitOptions { validation_users: 0, ..SplitOptions::default() });
     let mut config = Config::default();
     (config.model.hidden, config.model.latent) = (16, 6);
-    (config.loss.negatives, config.loss.codewords) = (20, 4);
+    (config.proposal.negatives, config.proposal.codewords) = (20, 4);
     (config.training.epochs, config.training.batch, config.training.anneal_steps) = (8, 32, 20);
     config.optimizer.learning_rate = 0.01;
     (config, split.expect("a split"))
@@ -74,7 +75,7 @@ fn divergences_are_those_of_the_fixtures() {
                 [("uniform", &truth.kl_from_softmax.uniform), ("kernel", &truth.kl_from_softmax.kernel)]
             {
                 let ready = block_on(subject.prepare(&sampler(name), &case.counts, 0)).expect("builds");
-                let got = block_on(divergences(&subject, &ready.expect("draws"))).expect("measures");
+                let got = block_on(divergences(&subject, &ready)).expect("measures");
                 let got: Vec<f64> = got.iter().map(|d| d.kl_qp).collect();
                 assert_close(&format!("{file}, {name}, {}", engine.describe()), &got, &want.data, 1e-4, 1e-4);
             }
@@ -89,7 +90,7 @@ fn exact_samplers_are_at_no_distance() {
         let subject = subject(engine, &case);
         for name in ["softmax", "midx"] {
             let ready = block_on(subject.prepare(&sampler(name), &case.counts, 0)).expect("builds");
-            let got = mean(&block_on(divergences(&subject, &ready.expect("draws"))).expect("measures"));
+            let got = mean(&block_on(divergences(&subject, &ready)).expect("measures"));
             assert!(got.kl_qp.abs() < 1e-5 && got.kl_pq.abs() < 1e-5, "{name}: {got:?}");
             assert!(got.total_variation < 1e-5 && (got.effective_sample_size - 1.0).abs() < 1e-4, "{got:?}");
             assert!(got.bound.is_nan(), "{got:?}");
@@ -120,7 +121,6 @@ fn the_bounds_of_the_paper_hold() {
                 "midx-uniform:codewords=2",
             ] {
                 let ready = block_on(subject.prepare(&sampler(name), &counts, 0)).expect("builds");
-                let ready = ready.expect("draws");
                 for one in block_on(divergences(&subject, &ready)).expect("measures") {
                     assert!(one.kl_qp >= -1e-6 && one.kl_qp <= one.bound + 1e-5, "{name}: {one:?}");
                     checked += usize::from(one.kl_qp > 1e-3);
@@ -174,7 +174,6 @@ fn the_bias_of_the_gradient_is_that_of_enumeration() {
     for engine in engines() {
         let subject = subject(engine, &case);
         let ready = block_on(subject.prepare(&sampler("uniform"), &case.counts, 0)).expect("builds");
-        let ready = ready.expect("draws");
         let got = block_on(gradient(&subject, &ready, 2, 1, 4000, Partition::Paper)).expect("measures");
         assert!((got.logit_bias - want).abs() < 0.03 * want, "{} and not {want}", got.logit_bias);
         assert!(got.logit_deviation > 0.1 && got.query_deviation > 0.1, "{got:?}");
@@ -188,7 +187,6 @@ fn closer_samplers_have_less_bias_and_more_negatives_too() {
     let subject = subject(engine, &case);
     let bias = |name: &str, negatives: usize| {
         let ready = block_on(subject.prepare(&sampler(name), &case.counts, 0)).expect("builds");
-        let ready = ready.expect("draws");
         let error = block_on(gradient(&subject, &ready, 4, negatives, 400, Partition::Paper));
         error.expect("measures").query_bias
     };
@@ -207,7 +205,7 @@ fn curves_of_exact_draws_lie_on_that_of_the_softmax() {
         let exact = Curve::exact(&subject, 1, &order);
         let drawn = |name: &str| {
             let ready = block_on(subject.prepare(&sampler(name), &case.counts, 0)).expect("builds");
-            block_on(curve(&subject, &ready.expect("draws"), 1, &order, 100_000)).expect("draws")
+            block_on(curve(&subject, &ready, 1, &order, 100_000)).expect("draws")
         };
         for name in ["softmax", "midx"] {
             let curve = drawn(name);
@@ -319,8 +317,7 @@ fn compared_samplers_start_alike_and_see_the_same_batches() {
         assert_eq!(metrics(3).iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(comparison.csv().lines().count(), 1 + 8);
         assert!(comparison.html().matches("<svg").count() == 2 && comparison.csv().contains("ndcg@50"));
-        let loss = Loss::Full;
-        assert!(comparison.lines.iter().any(|line| line.label == loss.name()));
+        assert!(comparison.lines.iter().any(|line| line.label == Method::Full.name()));
     }
 }
 

@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 use fastvae::{
     config::{
-        CodewordWeights, Config, Decoder, DropoutOn, Kmeans, Loss, Mix, Partition, Quantisation, RowUpdates,
+        CodewordWeights, Config, Decoder, DropoutOn, Kmeans, Method, Mix, Partition, ProposalKind,
+        Quantisation, RowUpdates,
     },
     data::{self, SplitOptions, SyntheticOptions},
     engine::Engine,
@@ -27,14 +28,13 @@ fn folder() -> PathBuf {
 fn runs() -> Vec<(String, Config)> {
     let mut base = Config::default();
     (base.model.hidden, base.model.latent) = (16, 6);
-    (base.loss.negatives, base.loss.codewords) = (12, 4);
+    (base.proposal.negatives, base.proposal.codewords) = (12, 4);
     (base.training.epochs, base.training.batch, base.training.anneal_steps) = (3, 32, 6);
-    let mut runs: Vec<(String, Config)> = Loss::NAMED
-        .into_iter()
-        .map(|(name, loss)| {
+    let mut runs: Vec<(String, Config)> = Method::all()
+        .map(|method| {
             let mut config = base.clone();
-            config.loss.loss = loss;
-            (name.to_owned(), config)
+            method.apply(&mut config);
+            (method.name().to_owned(), config)
         })
         .collect();
     let mut add = |name: &str, change: fn(&mut Config)| {
@@ -43,34 +43,38 @@ fn runs() -> Vec<(String, Config)> {
         runs.push((name.to_owned(), config));
     };
     add("full, dense rows, bag", |c| {
-        (c.loss.loss, c.optimizer.rows, c.model.dropout_on) = (Loss::Full, RowUpdates::Dense, DropoutOn::Bag);
+        Method::Full.apply(c);
+        (c.optimizer.rows, c.model.dropout_on) = (RowUpdates::Dense, DropoutOn::Bag);
     });
     add("full, two samples, direct", |c| {
-        (c.loss.loss, c.model.latent_samples, c.model.decoder) = (Loss::Full, 2, Decoder::Direct);
+        Method::Full.apply(c);
+        (c.model.latent_samples, c.model.decoder) = (2, Decoder::Direct);
     });
     add("uniform, lazy rows", |c| {
-        (c.loss.loss, c.optimizer.rows) = (Loss::Uniform, RowUpdates::Lazy);
+        (c.proposal.kind, c.optimizer.rows) = (ProposalKind::Uniform, RowUpdates::Lazy);
     });
     add("popularity, dense rows, decay", |c| {
-        (c.loss.loss, c.optimizer.rows, c.optimizer.weight_decay) =
-            (Loss::Popularity, RowUpdates::Dense, 0.01);
+        (c.proposal.kind, c.optimizer.rows, c.optimizer.weight_decay) =
+            (ProposalKind::Popularity, RowUpdates::Dense, 0.01);
     });
     add("shared, exact positives, direct", |c| {
-        (c.loss.share, c.loss.partition, c.model.decoder) = (5, Partition::ExactPositives, Decoder::Direct);
+        (c.proposal.group_size, c.objective.partition, c.model.decoder) =
+            (5, Partition::ExactPositives, Decoder::Direct);
     });
     add("product, three codebooks, balanced", |c| {
-        (c.loss.quantisation, c.loss.codebooks, c.loss.kmeans) = (Quantisation::Product, 3, Kmeans::Balanced);
+        (c.proposal.quantisation, c.proposal.codebooks, c.proposal.kmeans) =
+            (Quantisation::Product, 3, Kmeans::Balanced);
         c.model.hidden = 18;
     });
     add("refreshed by steps", |c| {
-        (c.loss.refresh_steps, c.loss.codeword_weights) = (3, CodewordWeights::Root);
+        (c.proposal.refresh_steps, c.proposal.codeword_weights) = (3, CodewordWeights::Root);
     });
     add("no bias, l2", |c| {
         (c.optimizer.l2, c.model.item_bias) = (0.01, false);
     });
     add("dns mixed with midx-uniform", |c| {
-        c.loss.loss = Loss::Dns;
-        c.loss.mix = Some(Mix { with: Loss::MidxUniform, share: 0.5 });
+        c.proposal.kind = ProposalKind::Dns;
+        c.proposal.mix = Some(Mix { with: ProposalKind::MidxUniform, probability: 0.5 });
     });
     runs
 }

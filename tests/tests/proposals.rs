@@ -1,7 +1,7 @@
 //! Every proposal as training uses it: index built on the engine, drawn from, compared with its own log q.
 
 use fastvae::{
-    config::{Loss, LossConfig},
+    config::{ProposalConfig, ProposalKind},
     engine::{Engine, Recording},
     kernels::Groups,
     proposal::{Catalogue, Draw, Samples, build},
@@ -23,7 +23,7 @@ const CANDIDATES: usize = 20_000;
 /// log q of every item for each user.
 fn sample(
     engine: &Engine,
-    config: &LossConfig,
+    config: &ProposalConfig,
     queries: &[f32],
     table: &[f32],
     bias: &[f32],
@@ -35,9 +35,8 @@ fn sample(
         width: WIDTH,
     };
     let counts: Vec<u32> = (0..ITEMS as u32).map(|i| i * i % 97).collect();
-    let groups = Groups { batch: USERS, samples: 1, share: config.share, candidates: config.negatives };
-    let mut proposal =
-        build(engine, config, &counts, USERS).expect("builds").expect("a sampled loss has a proposal");
+    let groups = Groups { batch: USERS, samples: 1, share: config.group_size, candidates: config.negatives };
+    let mut proposal = build(engine, config, &counts, USERS).expect("builds");
     proposal.attach(&catalogue);
     pollster::block_on(proposal.refresh(engine, &catalogue, Rng::new(3), 0)).expect("refreshes");
     let entries = USERS * ITEMS;
@@ -85,12 +84,23 @@ fn draws_follow_log_q_and_log_q_sums_to_one() {
     let (queries, table) = (numbers(1, USERS * WIDTH), numbers(2, ITEMS * WIDTH));
     let bias = numbers(4, ITEMS);
     for engine in engines() {
-        for loss in [Loss::Uniform, Loss::Popularity, Loss::Midx, Loss::MidxUniform, Loss::MidxPopularity] {
+        for kind in [
+            ProposalKind::Uniform,
+            ProposalKind::Popularity,
+            ProposalKind::Midx,
+            ProposalKind::MidxUniform,
+            ProposalKind::MidxPopularity,
+        ] {
             for share in [1, 3] {
-                let config =
-                    LossConfig { loss, share, negatives: CANDIDATES, codewords: 6, ..LossConfig::default() };
+                let config = ProposalConfig {
+                    kind,
+                    group_size: share,
+                    negatives: CANDIDATES,
+                    codewords: 6,
+                    ..ProposalConfig::default()
+                };
                 let (negatives, negative_log_q, log_q) = sample(engine, &config, &queries, &table, &bias);
-                let name = format!("{loss:?}, share {share}, {}", engine.describe());
+                let name = format!("{kind:?}, share {share}, {}", engine.describe());
                 for user in 0..USERS {
                     let group = user / share;
                     let log_q = &log_q[user * ITEMS..][..ITEMS];
@@ -109,7 +119,7 @@ fn draws_follow_log_q_and_log_q_sums_to_one() {
                             "{name}: log q of item {item} is {got}, and {want} as a positive"
                         );
                     }
-                    if loss == Loss::Midx && share == 1 {
+                    if kind == ProposalKind::Midx && share == 1 {
                         let want = softmax(&queries[user * WIDTH..][..WIDTH], &table, &bias);
                         let got: Vec<f64> = log_q.iter().map(|&q| f64::from(q)).collect();
                         assert_close(&name, &got, &want, 1e-5, 1e-5);
@@ -127,15 +137,16 @@ fn odd_indexes_still_make_proposals() {
     let huge: Vec<f32> = numbers(2, ITEMS * WIDTH).iter().map(|x| 20.0 * x).collect();
     for engine in engines() {
         for (what, table) in [("all rows alike", &alike), ("huge rows", &huge)] {
-            for loss in [Loss::Midx, Loss::MidxUniform, Loss::MidxPopularity] {
-                let config = LossConfig { loss, negatives: 64, codewords: 40, ..LossConfig::default() };
+            for kind in [ProposalKind::Midx, ProposalKind::MidxUniform, ProposalKind::MidxPopularity] {
+                let config =
+                    ProposalConfig { kind, negatives: 64, codewords: 40, ..ProposalConfig::default() };
                 let (negatives, _, log_q) = sample(engine, &config, &queries, table, &vec![0.0; ITEMS]);
-                assert!(negatives.iter().all(|&item| (item as usize) < ITEMS), "{what}, {loss:?}");
+                assert!(negatives.iter().all(|&item| (item as usize) < ITEMS), "{what}, {kind:?}");
                 for user in log_q.chunks_exact(ITEMS) {
                     let total: f64 = user.iter().map(|&q| f64::from(q).exp()).sum();
                     assert!(
                         (total - 1.0).abs() <= 1e-4,
-                        "{what}, {loss:?}, {}: sum {total}",
+                        "{what}, {kind:?}, {}: sum {total}",
                         engine.describe()
                     );
                 }

@@ -1,7 +1,7 @@
 //! The proposals that need no index (softmax, dns, kernel) and mixtures: log q against enumeration, draws
 //! against log q, what importance weights must average to, independence, and odd catalogues, on both engines.
 
-use fastvae::config::{DnsCorrection, Loss, LossConfig, Mix, PopularityWeight};
+use fastvae::config::{DnsCorrection, Mix, PopularityWeight, ProposalConfig, ProposalKind};
 use tests::{
     Proposals, assert_close,
     device::numbers,
@@ -13,26 +13,26 @@ use tests::{
 
 const CANDIDATES: usize = 3000;
 
-fn config(loss: Loss) -> LossConfig {
-    LossConfig { loss, negatives: CANDIDATES, codewords: 6, ..LossConfig::default() }
+fn config(kind: ProposalKind) -> ProposalConfig {
+    ProposalConfig { kind, negatives: CANDIDATES, codewords: 6, ..ProposalConfig::default() }
 }
 
-fn mixed(loss: Loss, with: Loss, share: f32) -> LossConfig {
-    LossConfig { mix: Some(Mix { with, share }), ..config(loss) }
+fn mixed(kind: ProposalKind, with: ProposalKind, probability: f32) -> ProposalConfig {
+    ProposalConfig { mix: Some(Mix { with, probability }), ..config(kind) }
 }
 
 /// Every proposal there is, and variants.
-fn proposals() -> Vec<(&'static str, LossConfig)> {
-    let named = Loss::NAMED.into_iter().filter(|&(_, loss)| loss != Loss::Full);
+fn proposals() -> Vec<(&'static str, ProposalConfig)> {
+    let named = ProposalKind::NAMED.into_iter();
     let variants = [
-        ("dns of 9", LossConfig { dns_draws: 9, ..config(Loss::Dns) }),
-        ("kernel, alpha 2", LossConfig { kernel_alpha: 2.0, ..config(Loss::Kernel) }),
-        ("midx-popularity with uniform", mixed(Loss::MidxPopularity, Loss::Uniform, 0.1)),
-        ("popularity with softmax", mixed(Loss::Popularity, Loss::Softmax, 0.5)),
-        ("kernel with midx", mixed(Loss::Kernel, Loss::Midx, 0.3)),
-        ("dns with kernel", mixed(Loss::Dns, Loss::Kernel, 0.75)),
+        ("dns of 9", ProposalConfig { dns_draws: 9, ..config(ProposalKind::Dns) }),
+        ("kernel, alpha 2", ProposalConfig { kernel_alpha: 2.0, ..config(ProposalKind::Quadratic) }),
+        ("midx-popularity with uniform", mixed(ProposalKind::MidxPopularity, ProposalKind::Uniform, 0.1)),
+        ("popularity with softmax", mixed(ProposalKind::Popularity, ProposalKind::Softmax, 0.5)),
+        ("kernel with midx", mixed(ProposalKind::Quadratic, ProposalKind::Midx, 0.3)),
+        ("dns with kernel", mixed(ProposalKind::Dns, ProposalKind::Quadratic, 0.75)),
     ];
-    named.map(|(name, loss)| (name, config(loss))).chain(variants).collect()
+    named.map(|(name, kind)| (name, config(kind))).chain(variants).collect()
 }
 
 fn case(users: usize, items: usize, width: usize) -> Case {
@@ -48,20 +48,20 @@ fn case(users: usize, items: usize, width: usize) -> Case {
 }
 
 /// log q of one user by enumeration; MIDX variants are checked elsewhere.
-fn truth(loss: Loss, config: &LossConfig, case: &Case, user: usize) -> Option<Vec<f64>> {
+fn truth(kind: ProposalKind, config: &ProposalConfig, case: &Case, user: usize) -> Option<Vec<f64>> {
     let (logits, items) = (case.logits(user), case.items());
-    Some(match loss {
-        Loss::Softmax | Loss::Midx => normalised(&logits),
-        Loss::Uniform => vec![-(items as f64).ln(); items],
-        Loss::Popularity => {
+    Some(match kind {
+        ProposalKind::Softmax | ProposalKind::Midx => normalised(&logits),
+        ProposalKind::Uniform => vec![-(items as f64).ln(); items],
+        ProposalKind::Popularity => {
             assert_eq!(config.popularity, PopularityWeight::Log);
             normalised(&case.counts.iter().map(|&c| f64::from(c.max(1)).ln_1p().ln()).collect::<Vec<_>>())
         }
-        Loss::Kernel => {
+        ProposalKind::Quadratic => {
             let alpha = f64::from(config.kernel_alpha);
             normalised(&logits.iter().map(|o| (alpha * o * o + 1.0).ln()).collect::<Vec<_>>())
         }
-        Loss::Dns => {
+        ProposalKind::Dns => {
             let (m, b) = (items as f64, config.dns_draws as i32);
             let rank = |item: usize| {
                 let above = |&other: &usize| {
@@ -81,18 +81,18 @@ fn truth(loss: Loss, config: &LossConfig, case: &Case, user: usize) -> Option<Ve
 }
 
 /// The mixture of the users of a group, and of the two proposals.
-fn truth_of_group(config: &LossConfig, case: &Case, user: usize) -> Option<Vec<f64>> {
-    let first = user / config.share * config.share;
-    let members: Vec<usize> = (first..(first + config.share).min(case.users())).collect();
+fn truth_of_group(config: &ProposalConfig, case: &Case, user: usize) -> Option<Vec<f64>> {
+    let first = user / config.group_size * config.group_size;
+    let members: Vec<usize> = (first..(first + config.group_size).min(case.users())).collect();
     let mut q = vec![0.0; case.items()];
     for (at, &member) in members.iter().enumerate() {
         let drawn = (config.negatives + members.len() - 1 - at) / members.len();
         let weight = drawn as f64 / config.negatives as f64;
-        let share = config.mix.map_or(0.0, |mix| f64::from(mix.share));
-        let parts = [(config.loss, 1.0 - share), (config.mix.map_or(config.loss, |mix| mix.with), share)];
-        for (loss, share) in parts.into_iter().filter(|(_, share)| *share > 0.0) {
-            for (q, log_q) in q.iter_mut().zip(truth(loss, config, case, member)?) {
-                *q += weight * share * log_q.exp();
+        let second = config.mix.map_or(0.0, |mix| f64::from(mix.probability));
+        let parts = [(config.kind, 1.0 - second), (config.mix.map_or(config.kind, |mix| mix.with), second)];
+        for (kind, part) in parts.into_iter().filter(|(_, part)| *part > 0.0) {
+            for (q, log_q) in q.iter_mut().zip(truth(kind, config, case, member)?) {
+                *q += weight * part * log_q.exp();
             }
         }
     }
@@ -106,7 +106,7 @@ fn log_q_is_that_of_enumeration_and_draws_follow_it() {
     for engine in engines() {
         for (name, config) in proposals() {
             for share in [1, 3] {
-                let config = LossConfig { share, ..config.clone() };
+                let config = ProposalConfig { group_size: share, ..config.clone() };
                 let name = format!("{name}, share {share}, {}", engine.describe());
                 let sampled = case.sample(engine, &config);
                 for user in 0..case.users() {
@@ -146,9 +146,12 @@ fn log_q_agrees_with_the_fixtures() {
             step: 1,
         };
         for engine in engines() {
-            for (loss, want) in [(Loss::Softmax, &truth.log_q.softmax), (Loss::Kernel, &truth.log_q.kernel)] {
-                let sampled = case.sample(engine, &LossConfig { negatives: 8, ..config(loss) });
-                assert_close(&format!("{file}, {loss:?}"), &sampled.log_q, &want.data, 1e-4, 2e-4);
+            for (kind, want) in [
+                (ProposalKind::Softmax, &truth.log_q.softmax),
+                (ProposalKind::Quadratic, &truth.log_q.kernel),
+            ] {
+                let sampled = case.sample(engine, &ProposalConfig { negatives: 8, ..config(kind) });
+                assert_close(&format!("{file}, {kind:?}"), &sampled.log_q, &want.data, 1e-4, 2e-4);
             }
         }
     }
@@ -251,11 +254,11 @@ fn odd_catalogues_still_make_proposals() {
         ] {
             let items = case.items();
             for (name, config) in proposals() {
-                if items < 6 && config.parts().any(Loss::indexed) {
+                if items < 6 && config.parts().any(ProposalKind::indexed) {
                     continue;
                 }
                 let name = format!("{what}, {name}, {}", engine.describe());
-                let sampled = case.sample(engine, &LossConfig { negatives: 1500, ..config.clone() });
+                let sampled = case.sample(engine, &ProposalConfig { negatives: 1500, ..config.clone() });
                 for user in 0..case.users() {
                     let log_q = &sampled.log_q[user * items..][..items];
                     let q: Vec<f64> = log_q.iter().map(|&q| f64::from(q).exp()).collect();
@@ -281,13 +284,14 @@ fn engines_draw_the_same_items() {
     let case = case(4, 300, 9);
     let engines = engines();
     let mut all = proposals();
-    all.push(("uniform with popularity", mixed(Loss::Uniform, Loss::Popularity, 0.4)));
+    all.push(("uniform with popularity", mixed(ProposalKind::Uniform, ProposalKind::Popularity, 0.4)));
     for (name, config) in all {
         let want = case.sample(engines[0], &config).negatives;
         for engine in &engines[1..] {
             let got = case.sample(engine, &config).negatives;
             let other = got.iter().zip(&want).filter(|(a, b)| a != b).count();
-            let fixed = config.parts().all(|loss| matches!(loss, Loss::Uniform | Loss::Popularity));
+            let fixed =
+                config.parts().all(|loss| matches!(loss, ProposalKind::Uniform | ProposalKind::Popularity));
             let most = if fixed { 0 } else { want.len() / 500 };
             assert!(other <= most, "{name}: {other} of {} draws differ", want.len());
             println!("{name}: {other} of {} draws differ between engines", want.len());
@@ -299,8 +303,8 @@ fn engines_draw_the_same_items() {
 fn dns_as_published_draws_the_same_and_claims_nothing() {
     let case = case(3, 300, 9);
     for engine in engines() {
-        let exact = case.sample(engine, &config(Loss::Dns));
-        let plain = LossConfig { dns_correction: DnsCorrection::None, ..config(Loss::Dns) };
+        let exact = case.sample(engine, &config(ProposalKind::Dns));
+        let plain = ProposalConfig { dns_correction: DnsCorrection::None, ..config(ProposalKind::Dns) };
         let plain = case.sample(engine, &plain);
         assert!(plain.log_q.iter().all(|&q| (f64::from(q) + 300f64.ln()).abs() < 1e-5));
         // Inner products made one by one and by the matrix product round differently.
@@ -313,13 +317,13 @@ fn dns_as_published_draws_the_same_and_claims_nothing() {
 fn what_cannot_fit_is_refused_with_the_arithmetic() {
     let engine = engines()[0];
     let counts = vec![1; 1_500_000];
-    let refusal = |config: LossConfig| {
+    let refusal = |config: ProposalConfig| {
         let built = fastvae::proposal::build(engine, &config, &counts, 256);
         built.err().expect("a gigabyte of logits is refused").to_string()
     };
-    for loss in [Loss::Softmax, Loss::Dns, Loss::Midx] {
-        let message = refusal(config(loss));
-        let all = [loss.name(), "256 query rows x 1500000 items x 4 bytes = 1464 MiB", "at most 178"];
+    for kind in [ProposalKind::Softmax, ProposalKind::Dns, ProposalKind::Midx] {
+        let message = refusal(config(kind));
+        let all = [kind.name(), "256 query rows x 1500000 items x 4 bytes = 1464 MiB", "at most 178"];
         assert!(all.iter().all(|part| message.contains(part)), "{message}");
     }
     // The tree of the kernel for rows of 500 numbers is refused when it is to be built.
@@ -330,9 +334,8 @@ fn what_cannot_fit_is_refused_with_the_arithmetic() {
         items,
         width: 500,
     };
-    let mut proposal = fastvae::proposal::build(engine, &config(Loss::Kernel), &counts, 1)
-        .expect("builds")
-        .expect("is a proposal");
+    let mut proposal =
+        fastvae::proposal::build(engine, &config(ProposalKind::Quadratic), &counts, 1).expect("builds");
     let refresh = proposal.refresh(engine, &catalogue, fastvae::rng::Rng::new(0), 0);
     let message = pollster::block_on(refresh).expect_err("6 GB are refused").to_string();
     assert!(message.contains("8192 nodes x 125250 numbers") && message.contains("6775 MiB"), "{message}");

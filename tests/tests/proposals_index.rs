@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
-    config::{CodewordWeights, Initialisation, Kmeans, Loss, LossConfig, Quantisation},
+    config::{CodewordWeights, Initialisation, Kmeans, ProposalConfig, ProposalKind, Quantisation},
     proposal::index::Kept,
 };
 use tests::{
@@ -15,12 +15,18 @@ use tests::{
 };
 
 /// Every form of index that there is, small.
-fn forms() -> Vec<LossConfig> {
+fn forms() -> Vec<ProposalConfig> {
     let mut forms = Vec::new();
     for quantisation in QUANTISATIONS {
         for (codebooks, codewords) in [(2, 6), (3, 4), (4, 3)] {
-            for loss in [Loss::Midx, Loss::MidxUniform, Loss::MidxPopularity] {
-                forms.push(LossConfig { loss, quantisation, codebooks, codewords, ..LossConfig::default() });
+            for kind in [ProposalKind::Midx, ProposalKind::MidxUniform, ProposalKind::MidxPopularity] {
+                forms.push(ProposalConfig {
+                    kind,
+                    quantisation,
+                    codebooks,
+                    codewords,
+                    ..ProposalConfig::default()
+                });
             }
         }
     }
@@ -29,14 +35,14 @@ fn forms() -> Vec<LossConfig> {
         (3, CodewordWeights::Root, Initialisation::PlusPlus),
         (5, CodewordWeights::Even, Initialisation::Random),
     ] {
-        forms.push(LossConfig {
+        forms.push(ProposalConfig {
             quantisation: Quantisation::Residual,
             kmeans: Kmeans::Balanced,
             codebooks,
             codeword_weights,
             initialisation,
             codewords: 5,
-            ..LossConfig::default()
+            ..ProposalConfig::default()
         });
     }
     forms
@@ -54,7 +60,7 @@ fn log_q_is_that_of_the_codewords_and_draws_follow_it() {
                 for user in 0..USERS {
                     let group = user / share;
                     let members: Vec<Vec<f64>> = (group * share..USERS.min((group + 1) * share))
-                        .map(|u| world.truth(config.loss, u))
+                        .map(|u| world.truth(config.kind, u))
                         .collect();
                     let want: Vec<f64> = (0..ITEMS)
                         .map(|item| {
@@ -126,20 +132,20 @@ fn the_fixtures_hold_for_any_number_of_codebooks() {
                     codewords[start..start + part].copy_from_slice(&narrow(codeword));
                 }
             }
-            for (loss, want) in [
-                (Loss::Midx, &truth.log_q.midx),
-                (Loss::MidxUniform, &truth.log_q.midx_uniform),
-                (Loss::MidxPopularity, &truth.log_q.midx_popularity),
+            for (kind, want) in [
+                (ProposalKind::Midx, &truth.log_q.midx),
+                (ProposalKind::MidxUniform, &truth.log_q.midx_uniform),
+                (ProposalKind::MidxPopularity, &truth.log_q.midx_popularity),
             ] {
-                let config = LossConfig {
-                    loss,
+                let config = ProposalConfig {
+                    kind,
                     codebooks: m,
                     codewords: k,
                     quantisation: Quantisation::Product,
-                    ..LossConfig::default()
+                    ..ProposalConfig::default()
                 };
-                let weight = |count: u32| match loss {
-                    Loss::MidxPopularity => f64::from(count).ln_1p().ln(),
+                let weight = |count: u32| match kind {
+                    ProposalKind::MidxPopularity => f64::from(count).ln_1p().ln(),
                     _ => 0.0,
                 };
                 let kept = Kept {
@@ -182,9 +188,15 @@ fn odd_catalogues_make_no_trouble() {
         for (what, table) in [("alike", &alike), ("two kinds", &two), ("huge", &huge)] {
             for quantisation in QUANTISATIONS {
                 for (codebooks, codewords) in [(2, 40), (3, 10)] {
-                    for loss in [Loss::Midx, Loss::MidxUniform, Loss::MidxPopularity] {
-                        let config =
-                            LossConfig { loss, quantisation, codebooks, codewords, ..LossConfig::default() };
+                    for kind in [ProposalKind::Midx, ProposalKind::MidxUniform, ProposalKind::MidxPopularity]
+                    {
+                        let config = ProposalConfig {
+                            kind,
+                            quantisation,
+                            codebooks,
+                            codewords,
+                            ..ProposalConfig::default()
+                        };
                         let bias = vec![0.0; ITEMS];
                         let mut world =
                             World::new(engine, &config, table.clone(), bias, queries.clone()).settled();
@@ -203,7 +215,7 @@ fn odd_catalogues_make_no_trouble() {
                         }
                         let drawn = world.sample(2000, 1, 4);
                         for user in 0..USERS {
-                            let want = world.truth(loss, user);
+                            let want = world.truth(kind, user);
                             let got = &drawn.log_q[user * ITEMS..][..ITEMS];
                             assert_close(&name, got, &want, 3e-4, 1e-5);
                             let total: f64 = got.iter().map(|&q| f64::from(q).exp()).sum();
@@ -225,12 +237,12 @@ fn odd_catalogues_make_no_trouble() {
 fn items_of_no_weight_are_never_drawn() {
     for engine in engines() {
         for codebooks in [2, 3] {
-            let config = LossConfig {
-                loss: Loss::MidxUniform,
+            let config = ProposalConfig {
+                kind: ProposalKind::MidxUniform,
                 codebooks,
                 codewords: 4,
                 quantisation: Quantisation::Product,
-                ..LossConfig::default()
+                ..ProposalConfig::default()
             };
             let mut world = World::normal(engine, &config);
             world.refresh(0);
@@ -255,9 +267,10 @@ fn the_engines_draw_the_same_but_at_the_edges() {
     const CANDIDATES: usize = 8000;
     let engines = engines();
     for codebooks in [2, 3] {
-        for loss in [Loss::Midx, Loss::MidxPopularity] {
+        for kind in [ProposalKind::Midx, ProposalKind::MidxPopularity] {
             let quantisation = Quantisation::Residual;
-            let config = LossConfig { loss, codebooks, quantisation, codewords: 8, ..LossConfig::default() };
+            let config =
+                ProposalConfig { kind, codebooks, quantisation, codewords: 8, ..ProposalConfig::default() };
             let first = World::normal(engines[0], &config).settled();
             let want = first.sample(CANDIDATES, 1, 9).negatives;
             for engine in &engines[1..] {
@@ -279,12 +292,12 @@ fn the_largest_codebooks() {
     let items = 2000;
     for engine in engines() {
         for codebooks in [2, 3] {
-            let config = LossConfig {
+            let config = ProposalConfig {
                 codebooks,
                 codewords: 256,
                 quantisation: Quantisation::Residual,
                 first_iterations: 3,
-                ..LossConfig::default()
+                ..ProposalConfig::default()
             };
             let bias = vec![0.0; items];
             let world =
@@ -292,7 +305,7 @@ fn the_largest_codebooks() {
                     .settled();
             let drawn = world.sample(8000, 1, 2);
             for user in 0..USERS {
-                let want = world.truth(config.loss, user);
+                let want = world.truth(config.kind, user);
                 let name = name(engine, &config);
                 assert_close(&name, &drawn.log_q[user * items..][..items], &want, 3e-5, 1e-5);
                 let counts = histogram(drawn.negatives[user * 8000..][..8000].iter().copied(), items);

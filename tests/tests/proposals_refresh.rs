@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
-    config::{CodewordWeights, Kmeans, LossConfig, Quantisation},
+    config::{CodewordWeights, Kmeans, ProposalConfig, Quantisation},
     engine::Engine,
     kernels::{AddCodewords, Balance, GatherRows, KmeansAssign, KmeansUpdate, Points, ResidualNorms},
     proposal::index::Kept,
@@ -23,7 +23,8 @@ fn reports_tell_the_truth() {
     for engine in engines() {
         for quantisation in QUANTISATIONS {
             for codebooks in [2, 3] {
-                let config = LossConfig { quantisation, codebooks, codewords: 5, ..LossConfig::default() };
+                let config =
+                    ProposalConfig { quantisation, codebooks, codewords: 5, ..ProposalConfig::default() };
                 let mut world = World::normal(engine, &config);
                 let before = world.refresh(0);
                 assert_eq!(before.logit_error, None);
@@ -76,7 +77,7 @@ fn knowing_the_queries_pays() {
     let engine = &Engine::cpu();
     let queries = directed(8, 200, WIDTH);
     let error = |quantisation| {
-        let config = LossConfig { quantisation, codewords: 8, ..LossConfig::default() };
+        let config = ProposalConfig { quantisation, codewords: 8, ..ProposalConfig::default() };
         let mut world = World::normal(engine, &config);
         world.refresh(0);
         world.observe(&queries);
@@ -106,13 +107,13 @@ fn refreshes_are_reproducible_and_survive_a_restore() {
             for (codebooks, codeword_weights, kmeans) in
                 [(2, CodewordWeights::Even, Kmeans::Plain), (3, CodewordWeights::Root, Kmeans::Balanced)]
             {
-                let config = LossConfig {
+                let config = ProposalConfig {
                     quantisation,
                     codebooks,
                     codeword_weights,
                     kmeans,
                     codewords: 6,
-                    ..LossConfig::default()
+                    ..ProposalConfig::default()
                 };
                 let name = name(engine, &config);
                 let mut world = World::normal(engine, &config).settled();
@@ -134,7 +135,7 @@ fn refreshes_are_reproducible_and_survive_a_restore() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let engine = &Engine::cpu();
-    let config = LossConfig { codewords: 4, ..LossConfig::default() };
+    let config = ProposalConfig { codewords: 4, ..ProposalConfig::default() };
     let mut world = World::normal(engine, &config);
     world.refresh(0);
     let kept = world.kept().clone();
@@ -157,12 +158,12 @@ fn balanced_codewords_have_about_the_same() {
         for quantisation in QUANTISATIONS {
             let of = |kmeans| {
                 let codeword_weights = CodewordWeights::Even;
-                let config = LossConfig {
+                let config = ProposalConfig {
                     kmeans,
                     quantisation,
                     codeword_weights,
                     codewords: 10,
-                    ..LossConfig::default()
+                    ..ProposalConfig::default()
                 };
                 let mut world = World::uneven(engine, &config).settled();
                 let distortion = world.refresh(2).distortion;

@@ -55,7 +55,8 @@ fn run() -> RunMetrics {
         config: json!({
             "data": { "path": "ratings <old> & \"new\".csv", "core": 10, "min-rating": null, "split": "weak" },
             "model": { "hidden": 200, "latent": 32, "decoder": "dense", "activation": "tanh", "item-bias": true },
-            "loss": { "loss": "midx-popularity", "negatives": 200, "codewords": 16, "share": 1 },
+            "objective": { "kind": "sampled-softmax" },
+            "proposal": { "kind": "midx-popularity", "negatives": 200, "codewords": 16, "group-size": 1 },
             "training": { "epochs": 60, "batch": 256, "beta": 0.2, "metric": "ndcg@50" },
         }),
         epochs,

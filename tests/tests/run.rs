@@ -21,7 +21,7 @@ fn small() -> (RunConfig, Dataset, Split) {
         ..Default::default()
     };
     (config.model.hidden, config.model.latent) = (16, 6);
-    (config.loss.negatives, config.loss.codewords) = (12, 4);
+    (config.proposal.negatives, config.proposal.codewords) = (12, 4);
     (config.training.epochs, config.training.batch, config.training.anneal_steps) = (3, 32, 6);
     let split = data::split(&set, &config.split).unwrap();
     (config, set, split)

@@ -3,7 +3,8 @@
 use fastvae::{
     Error,
     config::{
-        CodewordWeights, Config, Decoder, DropoutOn, Loss, Mix, Partition, Quantisation, RowUpdates, Schedule,
+        CodewordWeights, Config, Decoder, DropoutOn, Method, Mix, Partition, ProposalKind, Quantisation,
+        RowUpdates, Schedule,
     },
     data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
     engine::Engine,
@@ -28,7 +29,7 @@ fn small() -> (Config, Csr, EvaluationSet) {
         data::split(&set, &SplitOptions { validation_users: 30, ..Default::default() }).expect("a split");
     let mut config = Config::default();
     (config.model.hidden, config.model.latent) = (16, 6);
-    (config.loss.negatives, config.loss.codewords) = (12, 4);
+    (config.proposal.negatives, config.proposal.codewords) = (12, 4);
     (config.training.epochs, config.training.batch, config.training.anneal_steps) = (3, 32, 6);
     (config, split.train, split.validation)
 }
@@ -42,61 +43,65 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
     };
     vec![
         ("midx-popularity", base.clone()),
-        ("full", of(|c| c.loss.loss = Loss::Full)),
-        ("uniform, lazy", of(|c| (c.loss.loss, c.optimizer.rows) = (Loss::Uniform, RowUpdates::Lazy))),
+        ("full", of(|c| Method::Full.apply(c))),
+        (
+            "uniform, lazy",
+            of(|c| (c.proposal.kind, c.optimizer.rows) = (ProposalKind::Uniform, RowUpdates::Lazy)),
+        ),
         (
             "popularity, dense, decay",
             of(|c| {
-                (c.loss.loss, c.optimizer.rows, c.optimizer.weight_decay) =
-                    (Loss::Popularity, RowUpdates::Dense, 0.01)
+                (c.proposal.kind, c.optimizer.rows, c.optimizer.weight_decay) =
+                    (ProposalKind::Popularity, RowUpdates::Dense, 0.01)
             }),
         ),
         (
             "midx, two samples, linear",
             of(|c| {
-                (c.loss.loss, c.model.latent_samples, c.optimizer.schedule) =
-                    (Loss::Midx, 2, Schedule::Linear)
+                (c.proposal.kind, c.model.latent_samples, c.optimizer.schedule) =
+                    (ProposalKind::Midx, 2, Schedule::Linear)
             }),
         ),
         (
             "shared, exact positives, direct",
             of(|c| {
-                (c.loss.share, c.loss.partition, c.model.decoder) =
+                (c.proposal.group_size, c.objective.partition, c.model.decoder) =
                     (5, Partition::ExactPositives, Decoder::Direct)
             }),
         ),
         (
             "residual codebooks, refreshed by steps",
             of(|c| {
-                (c.loss.quantisation, c.loss.refresh_steps, c.loss.codeword_weights) =
+                (c.proposal.quantisation, c.proposal.refresh_steps, c.proposal.codeword_weights) =
                     (Quantisation::Residual, 3, CodewordWeights::Root)
             }),
         ),
         (
             "query-aware, three codebooks",
-            of(|c| (c.loss.quantisation, c.loss.codebooks) = (Quantisation::QueryAware, 3)),
+            of(|c| (c.proposal.quantisation, c.proposal.codebooks) = (Quantisation::QueryAware, 3)),
         ),
         (
             "bag, l2, no bias, rare refresh",
             of(|c| {
                 (c.model.dropout_on, c.optimizer.l2, c.model.item_bias) = (DropoutOn::Bag, 0.01, false);
-                (c.loss.loss, c.loss.refresh_every) = (Loss::MidxUniform, 2);
+                (c.proposal.kind, c.proposal.refresh_every) = (ProposalKind::MidxUniform, 2);
             }),
         ),
         (
             "kernel, rare refresh, direct",
             of(|c| {
-                (c.loss.loss, c.loss.refresh_every, c.model.decoder) = (Loss::Kernel, 2, Decoder::Direct);
+                (c.proposal.kind, c.proposal.refresh_every, c.model.decoder) =
+                    (ProposalKind::Quadratic, 2, Decoder::Direct);
             }),
         ),
         (
             "dns mixed with midx-uniform, two samples",
             of(|c| {
-                (c.loss.loss, c.model.latent_samples) = (Loss::Dns, 2);
-                c.loss.mix = Some(Mix { with: Loss::MidxUniform, share: 0.5 });
+                (c.proposal.kind, c.model.latent_samples) = (ProposalKind::Dns, 2);
+                c.proposal.mix = Some(Mix { with: ProposalKind::MidxUniform, probability: 0.5 });
             }),
         ),
-        ("softmax", of(|c| c.loss.loss = Loss::Softmax)),
+        ("softmax", of(|c| c.proposal.kind = ProposalKind::Softmax)),
     ]
 }
 
@@ -190,8 +195,9 @@ fn replayed_rows_end_where_dense_updates_end() {
     let split = data::split(&set, &split).expect("a split");
     (config.training.epochs, config.training.seed, config.optimizer.weight_decay) = (4, 1, 0.01);
     for engine in engines() {
-        for (name, loss) in Loss::NAMED {
-            config.loss.loss = loss;
+        for method in Method::all() {
+            let name = method.name();
+            method.apply(&mut config);
             let ended = |rows: RowUpdates| {
                 let mut config = config.clone();
                 config.optimizer.rows = rows;
@@ -209,7 +215,7 @@ fn replayed_rows_end_where_dense_updates_end() {
                 tests::assert_close(&place(tensor), replayed, dense, 1e-6 * f64::from(scale), 0.0);
             }
             // Rows that forget the steps they missed end elsewhere: the comparison can fail.
-            if loss == Loss::Uniform {
+            if method == Method::Sampled(ProposalKind::Uniform) {
                 let (lazy, _) = ended(RowUpdates::Lazy);
                 let encoder =
                     |state: &State| floats(state).find(|(name, _)| *name == "encoder").unwrap().1.to_vec();
@@ -244,8 +250,8 @@ fn a_checkerboard_is_learned() {
     (config.training.epochs, config.training.batch, config.training.beta) = (120, 64, 0.0);
     (config.model.hidden, config.model.latent, config.optimizer.learning_rate) = (32, 16, 1e-2);
     for engine in engines() {
-        for loss in [Loss::Full, Loss::MidxPopularity, Loss::Uniform] {
-            config.loss.loss = loss;
+        for name in ["full", "midx-popularity", "uniform"] {
+            Method::parse(name).expect("a method").apply(&mut config);
             let new = Trainer::new(engine.clone(), &config, &train, None);
             let mut trainer = block_on(new).expect("starts");
             steps(&mut trainer, u64::MAX);
@@ -254,7 +260,7 @@ fn a_checkerboard_is_learned() {
             let (model, options) = (trainer.model(), RankOptions::default());
             let best = block_on(rank(engine, &model, &histories, 1, &options)).expect("ranks");
             let want: Vec<u32> = (n..2 * n).collect();
-            assert_eq!(best.ids, want, "{loss:?}, {}", engine.describe());
+            assert_eq!(best.ids, want, "{name}, {}", engine.describe());
         }
     }
 }

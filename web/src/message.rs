@@ -1,6 +1,6 @@
 //! Messages between the page and its worker, as JSON text.
 
-use fastvae::{Error, config::Loss, event::Event};
+use fastvae::{Error, config::Method, event::Event};
 use serde::{Deserialize, Serialize};
 
 use crate::{EngineChoice, theory::Estimate};
@@ -61,7 +61,7 @@ pub enum Command {
     /// Time a step with so many items; answered by [`Report::Timed`].
     Time {
         /// What is minimised.
-        sampler: Loss,
+        sampler: Method,
         /// M.
         items: u32,
         /// C.
@@ -92,7 +92,7 @@ pub struct Question {
     /// The catalogue's seed and that of the draws.
     pub seed: u32,
     /// Which proposal.
-    pub sampler: Loss,
+    pub sampler: Method,
     /// In its place, a fixed distribution with these weights, if there are any.
     pub weights: Vec<f32>,
     /// K.
@@ -126,7 +126,7 @@ pub struct RunSettings {
     /// What to call them.
     pub group: String,
     /// One run for each.
-    pub samplers: Vec<Loss>,
+    pub samplers: Vec<Method>,
     /// Seed of start values and draws.
     pub seed: u32,
     /// Passes over the users.
@@ -155,7 +155,7 @@ pub struct FidelityQuestion {
     /// Which user of the set.
     pub user: u32,
     /// Which proposals.
-    pub samplers: Vec<Loss>,
+    pub samplers: Vec<Method>,
     /// K.
     pub codewords: u32,
     /// Seed of the index.
@@ -166,7 +166,7 @@ pub struct FidelityQuestion {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Closeness {
     /// Which.
-    pub sampler: Loss,
+    pub sampler: Method,
     /// `KL(q || softmax)`, exact.
     pub divergence: f64,
     /// `KL(softmax || q)`, exact.
@@ -181,11 +181,12 @@ pub struct Closeness {
 
 impl RunSettings {
     /// The settings of one run.
-    pub fn config(&self, sampler: Loss) -> fastvae::config::Config {
+    pub fn config(&self, sampler: Method) -> fastvae::config::Config {
         let mut config = fastvae::config::Config::default();
         (config.model.hidden, config.model.latent) = (self.hidden as usize, self.latent as usize);
-        config.loss.loss = sampler;
-        (config.loss.negatives, config.loss.codewords) = (self.negatives as usize, self.codewords as usize);
+        sampler.apply(&mut config);
+        (config.proposal.negatives, config.proposal.codewords) =
+            (self.negatives as usize, self.codewords as usize);
         (config.training.epochs, config.training.seed) = (self.epochs, self.seed.into());
         config.training.batch = self.batch as usize;
         // Runs in a page are short: the divergence counts in full from the second hundred steps on.
@@ -295,7 +296,7 @@ pub enum Report {
     /// What a step costs.
     Timed {
         /// What is minimised.
-        sampler: Loss,
+        sampler: Method,
         /// M.
         items: u32,
         /// Of one step; none where it cannot be run.

@@ -1,6 +1,6 @@
 //! What a page or a widget is asked to show: attributes of the element, keys of an address, properties in scripts.
 
-use fastvae::config::Loss;
+use fastvae::config::{Method, ProposalKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{Failure, samplers};
@@ -82,7 +82,7 @@ pub struct Parameters {
     /// Width of the item vectors in the lessons on a small catalogue.
     pub dim: u32,
     /// Who takes part.
-    pub samplers: Vec<Loss>,
+    pub samplers: Vec<Method>,
     /// Negatives a user.
     pub negatives: u32,
     /// Seed of the built-in set, the start values and every draw.
@@ -118,7 +118,12 @@ impl Default for Parameters {
             items: None,
             k: 8,
             dim: 2,
-            samplers: vec![Loss::Uniform, Loss::Popularity, Loss::MidxPopularity, Loss::Full],
+            samplers: vec![
+                Method::Sampled(ProposalKind::Uniform),
+                Method::Sampled(ProposalKind::Popularity),
+                Method::Sampled(ProposalKind::MidxPopularity),
+                Method::Full,
+            ],
             negatives: 100,
             seed: 0,
             speed: Speed::Normal,
@@ -355,7 +360,10 @@ mod tests {
         for (key, value) in pairs {
             assert!(read.set(key, value).unwrap(), "{key}");
         }
-        assert_eq!(read.samplers, [Loss::Uniform, Loss::MidxPopularity]);
+        assert_eq!(
+            read.samplers,
+            [Method::Sampled(ProposalKind::Uniform), Method::Sampled(ProposalKind::MidxPopularity)]
+        );
         let mut again = Parameters::default();
         for (key, value) in read.pairs() {
             again.set(key, &value).unwrap();

@@ -1,31 +1,32 @@
 //! Names of what the page can minimise: those of the command line, and a few shorter ones.
 
-use fastvae::config::Loss;
+use fastvae::config::{Method, ProposalKind};
 
-/// Name in addresses, and the setting.
-pub const ALL: &[(&str, Loss)] = &Loss::NAMED;
+const SHORT: [(&str, ProposalKind); 3] = [
+    ("pop", ProposalKind::Popularity),
+    ("midx-uni", ProposalKind::MidxUniform),
+    ("midx-pop", ProposalKind::MidxPopularity),
+];
 
-const SHORT: [(&str, Loss); 3] =
-    [("pop", Loss::Popularity), ("midx-uni", Loss::MidxUniform), ("midx-pop", Loss::MidxPopularity)];
-
-/// The names in [`ALL`].
+/// The names of all methods.
 pub fn names() -> Vec<&'static str> {
-    Loss::names().collect()
+    Method::names().collect()
 }
 
-/// The loss of a name.
-pub fn parse(name: &str) -> Option<Loss> {
-    ALL.iter().chain(&SHORT).find(|(known, _)| *known == name).map(|(_, loss)| *loss)
+/// The method of a name.
+pub fn parse(name: &str) -> Option<Method> {
+    let short = || SHORT.iter().find(|(known, _)| *known == name).map(|(_, kind)| Method::Sampled(*kind));
+    Method::parse(name).or_else(short)
 }
 
-/// The name of a loss.
-pub fn name(loss: Loss) -> &'static str {
-    loss.name()
+/// The name of a method.
+pub fn name(method: Method) -> &'static str {
+    method.name()
 }
 
 /// The name for people; one that the page has no words for is shown as it is written.
-pub fn title(loss: Loss) -> &'static str {
-    match loss.name() {
+pub fn title(method: Method) -> &'static str {
+    match method.name() {
         "uniform" => "Uniform",
         "popularity" => "Popularity",
         "midx-uniform" => "MIDX uniform",

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Ready, Subject, subject::map};
-use crate::{Result, config::Loss};
+use crate::{Result, config::ProposalKind};
 
 /// How far a proposal q is from the softmax p of one user. Sums over all items, in f64; nothing is sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -90,9 +90,9 @@ impl Bound {
     /// answers give each r_i and d_i up to a shift that all items share and that cancels from p / q. Residuals
     /// are centred, which those of k-means are anyway.
     async fn of(subject: &Subject<'_>, ready: &Ready) -> Result<Option<Self>> {
-        let config = &ready.sampler.config;
-        let applies = matches!(config.loss, Loss::MidxUniform | Loss::MidxPopularity);
-        if !applies || config.mix.is_some() || config.share > 1 {
+        let config = &ready.sampler.proposal;
+        let applies = matches!(config.kind, ProposalKind::MidxUniform | ProposalKind::MidxPopularity);
+        if !applies || config.mix.is_some() || config.group_size > 1 {
             return Ok(None);
         }
         let (items, width, engine) = (subject.items(), subject.catalogue.width, subject.engine);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    config::{Config, Loss},
+    config::{Config, Objective, ProposalKind},
     data::Csr,
     engine::Engine,
     state::State,
@@ -129,7 +129,7 @@ pub struct Study {
     pub items: usize,
     /// Epochs that the trained model has seen.
     pub epochs: u32,
-    /// Loss that it was trained with.
+    /// Method that it was trained with.
     pub trained_with: String,
     /// What it ran on.
     pub engine: String,
@@ -176,7 +176,7 @@ pub async fn study(
             draws: options.draws,
             items: train.columns(),
             epochs,
-            trained_with: config.loss.loss.name().into(),
+            trained_with: config.method().name().into(),
             engine: engine.describe(),
             training_rows: rows(train.rows(), options),
             ..Study::default()
@@ -205,13 +205,13 @@ fn check(config: &Config, options: &Options, train: &Csr) -> Result<()> {
         return Err(Error::setting("replicates", "a variance takes at least 2"));
     }
     for sampler in &options.samplers {
-        if sampler.config.loss == Loss::Full {
+        if sampler.objective.kind == Objective::FullSoftmax {
             return Err(Error::setting(
                 "samplers",
                 "full draws nothing; softmax draws from the distribution that it sums over",
             ));
         }
-        let with = Config { loss: sampler.config.clone(), ..config.clone() };
+        let with = sampler.settings(config);
         with.validate(train.columns()).map_err(|error| match error {
             Error::Setting { field, problem } => {
                 Error::setting("samplers", format!("`{}`: {field}: {problem}", sampler.label))
@@ -233,22 +233,22 @@ fn check_sweeps(config: &Config, options: &Options, items: usize) -> Result<()> 
     };
     let mut with = config.clone();
     // Users draw on their own here.
-    with.loss.share = 1;
+    with.proposal.group_size = 1;
     for &negatives in options.negatives.iter().filter(|&&negatives| negatives <= items) {
-        with.loss.negatives = negatives;
+        with.proposal.negatives = negatives;
         refuse("sweep-negatives", negatives, &with)?;
     }
-    if !config.loss.parts().any(Loss::indexed) {
+    if !config.proposal.parts().any(ProposalKind::indexed) {
         return Ok(());
     }
     let mut with = config.clone();
     for &codewords in options.codewords.iter().filter(|&&codewords| codewords <= items) {
-        with.loss.codewords = codewords;
+        with.proposal.codewords = codewords;
         refuse("sweep-codewords", codewords, &with)?;
     }
     let mut with = config.clone();
     for &codebooks in &options.codebooks {
-        with.loss.codebooks = codebooks;
+        with.proposal.codebooks = codebooks;
         refuse("sweep-codebooks", codebooks, &with)?;
     }
     Ok(())
@@ -285,7 +285,6 @@ impl<'a> Bench<'a> {
     async fn ready(&self, subject: &Subject<'_>, sampler: &Sampler) -> Result<(Ready, f64)> {
         let start = Instant::now();
         let ready = subject.prepare(sampler, &self.counts, self.seed).await?;
-        let ready = ready.ok_or_else(|| Error::setting("samplers", "full draws nothing"))?;
         Ok((ready, start.elapsed().as_secs_f64()))
     }
 
@@ -295,7 +294,7 @@ impl<'a> Bench<'a> {
         ready: &Ready,
         negatives: usize,
     ) -> Result<GradientError> {
-        let (users, partition) = (self.options.gradient_users, ready.sampler.config.partition);
+        let (users, partition) = (self.options.gradient_users, ready.sampler.objective.partition);
         gradient(subject, ready, users, negatives, self.options.replicates, partition).await
     }
 
@@ -311,7 +310,7 @@ impl<'a> Bench<'a> {
             let of_users = divergences(&subject, &ready).await?;
             let divergence = mean(&of_users);
             self.study.by_user.push((model, sampler.label.clone(), of_users));
-            let gradient = self.gradient(&subject, &ready, sampler.config.negatives).await?;
+            let gradient = self.gradient(&subject, &ready, sampler.proposal.negatives).await?;
             if self.options.draws > 0 {
                 curves.push(curve(&subject, &ready, 0, &order, self.options.draws).await?);
             }
@@ -334,7 +333,7 @@ impl<'a> Bench<'a> {
     async fn sweep_settings(&mut self, trainer: &Trainer, tell: &mut dyn FnMut(&str)) -> Result<()> {
         let subject = self.subject(trainer).await?;
         for sampler in &self.options.samplers {
-            if sampler.config.parts().any(Loss::indexed) {
+            if sampler.proposal.parts().any(ProposalKind::indexed) {
                 let mut variants = Vec::new();
                 for &k in self.options.codewords.iter().filter(|&&k| k <= self.counts.len()) {
                     variants.extend(sampler.with("codewords", k).map(|one| (Sweep::Codewords(k), one)));

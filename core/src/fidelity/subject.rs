@@ -118,21 +118,19 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// If the settings cannot work, or the engine cannot hold it.
-    pub async fn prepare(&self, sampler: &Sampler, counts: &[u32], seed: u64) -> Result<Option<Ready>> {
+    pub async fn prepare(&self, sampler: &Sampler, counts: &[u32], seed: u64) -> Result<Ready> {
         let rows = piece(self.items(), self.users());
-        let Some(mut proposal) = proposal::build(self.engine, &sampler.config, counts, rows)? else {
-            return Ok(None);
-        };
+        let mut proposal = proposal::build(self.engine, &sampler.proposal, counts, rows)?;
         proposal.attach(&self.catalogue);
         proposal.refresh(self.engine, &self.catalogue, Rng::new(seed), 0).await?;
-        if sampler.config.quantisation != Quantisation::Product {
+        if sampler.proposal.quantisation != Quantisation::Product {
             let queries = self.engine.upload("queries", &self.queries)?;
             let mut recording = Recording::new();
             proposal.observe(&mut recording, &queries, self.users());
             self.engine.run(&recording)?;
             proposal.refresh(self.engine, &self.catalogue, Rng::new(seed), 1).await?;
         }
-        Ok(Some(Ready { sampler: sampler.clone(), proposal, rng: Rng::new(seed), rows }))
+        Ok(Ready { sampler: sampler.clone(), proposal, rng: Rng::new(seed), rows })
     }
 
     /// log q of every item for queries, `queries x M` values, a piece at a time to `see`, which gets the number
@@ -154,7 +152,7 @@ impl<'a> Subject<'a> {
         let (each, rows) =
             (self.engine.upload("all items", &each)?, self.engine.upload("rows of all items", &rows)?);
         let input = self.engine.zeros("queries", most * width)?;
-        let groups = ready.groups(most, ready.sampler.config.negatives);
+        let groups = ready.groups(most, ready.sampler.proposal.negatives);
         let samples = Samples {
             negatives: self.engine.zeros("negatives", groups.total())?,
             negative_log_q: self.engine.zeros("log q of negatives", groups.total())?,
@@ -196,7 +194,7 @@ pub struct Ready {
 impl Ready {
     /// Users side by side, with the sampler's sharing.
     pub fn groups(&self, users: usize, candidates: usize) -> Groups {
-        Groups { batch: users, samples: 1, share: self.sampler.config.share, candidates }
+        Groups { batch: users, samples: 1, share: self.sampler.proposal.group_size, candidates }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Two proposals mixed: each slot takes the candidate of the second with probability `share`, and log q is
+//! Two proposals mixed: each slot takes the candidate of the second with a given probability, and log q is
 //! that of the mixture.
 
 use super::groups::Groups;
@@ -10,12 +10,12 @@ use crate::{
 };
 use fastvae_shaders::{mixture, mixture_log_q};
 
-/// Replaces candidates of the first proposal by those of the second, each slot on its own account.
+/// Replaces candidates of the first proposal by those of the second, each slot independently.
 pub struct MixNegatives {
     /// Who sees which candidates.
     pub groups: Groups,
     /// Probability of the second proposal.
-    pub share: f32,
+    pub probability: f32,
     /// The run's random numbers.
     pub rng: Rng,
     /// Step of the run.
@@ -44,7 +44,7 @@ impl Kernel for MixNegatives {
             for (slot, item) in slots.iter_mut().enumerate() {
                 let row = rows.start + slot % rows.len();
                 let word = self.rng.block(Stream::Mixture, self.step, row as u32, slot as u32)[0];
-                if unit(word) < self.share {
+                if unit(word) < self.probability {
                     *item = second[group * groups.candidates + slot];
                 }
             }
@@ -59,7 +59,7 @@ impl Kernel for MixNegatives {
                 share: groups.share as u32,
                 candidates: groups.candidates as u32,
                 total: groups.total() as u32,
-                probability: self.share,
+                probability: self.probability,
                 key_low: self.rng.key()[0],
                 key_high: self.rng.key()[1],
                 step: self.step,
@@ -75,7 +75,7 @@ pub struct MixLogQ {
     /// How many values.
     pub len: usize,
     /// Probability of the second proposal.
-    pub share: f32,
+    pub probability: f32,
     /// log q under the second proposal, `len`.
     pub second: Buffer<f32>,
     /// In: log q under the first; out: under the mixture. `len`.
@@ -94,7 +94,7 @@ impl Kernel for MixLogQ {
 
     fn cpu(&self) {
         const PIECE: usize = 4096;
-        let (keep, share) = ((1.0 - self.share).ln(), self.share.ln());
+        let (keep, share) = ((1.0 - self.probability).ln(), self.probability.ln());
         let (second, mut output) = (self.second.read(), self.output.write());
         parallel::for_each_chunk(&mut output[..self.len], PIECE, |piece, output| {
             simd::dispatch(
@@ -112,8 +112,8 @@ impl Kernel for MixLogQ {
         calls.dispatch(
             mixture_log_q::Params {
                 total: self.len as u32,
-                keep: (1.0 - self.share).ln(),
-                share: self.share.ln(),
+                keep: (1.0 - self.probability).ln(),
+                share: self.probability.ln(),
             },
             mixture_log_q::Bindings { second: &self.second, output: &self.output },
             gpu::Work::Threads(self.len),

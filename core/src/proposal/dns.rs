@@ -8,7 +8,7 @@
 use super::{Catalogue, Draw, Proposal, Samples, logits::Logits, uniform::record_lookups};
 use crate::{
     Result,
-    config::{DnsCorrection, Loss, LossConfig},
+    config::{DnsCorrection, ProposalConfig, ProposalKind},
     engine::{Buffer, Engine, Recording},
     kernels::{DnsDraw, DnsLogQ, Scores},
 };
@@ -34,9 +34,9 @@ impl Dns {
     /// # Errors
     /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the
     /// engine cannot hold them.
-    pub fn new(engine: &Engine, config: &LossConfig, items: usize, rows: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, rows: usize) -> Result<Self> {
         let way = match config.dns_correction {
-            DnsCorrection::Exact => Way::Exact(Logits::new(engine, Loss::Dns, items, rows)?),
+            DnsCorrection::Exact => Way::Exact(Logits::new(engine, ProposalKind::Dns, items, rows)?),
             DnsCorrection::None => {
                 Way::None(engine.upload("uniform log q", &vec![-(items as f64).ln() as f32; items])?)
             }

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     Result,
-    config::{Loss, LossConfig},
+    config::{ProposalConfig, ProposalKind},
     engine::{Buffer, Engine, Recording},
     kernels::{MidxExactCells, MidxExactDraw, SoftmaxLogQ},
     rng::Rng,
@@ -14,7 +14,7 @@ use crate::{
 /// q(i) = exp(o_i) / sum of exp(o).
 pub struct ExactMidx {
     items: usize,
-    config: LossConfig,
+    config: ProposalConfig,
     /// Training interactions of each item.
     counts: Vec<u32>,
     index: Option<MidxIndex>,
@@ -33,7 +33,7 @@ impl ExactMidx {
     /// # Errors
     /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the engine
     /// cannot hold them.
-    pub fn new(engine: &Engine, config: &LossConfig, counts: &[u32], rows: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &ProposalConfig, counts: &[u32], rows: usize) -> Result<Self> {
         let items = counts.len();
         let (cells, _) = MidxIndex::capacity(config, items);
         Ok(Self {
@@ -41,7 +41,7 @@ impl ExactMidx {
             config: config.clone(),
             counts: counts.to_vec(),
             index: None,
-            logits: Logits::new(engine, Loss::Midx, items, rows)?,
+            logits: Logits::new(engine, ProposalKind::Midx, items, rows)?,
             sums: engine.zeros("cell sums", rows * cells)?,
             top: engine.zeros("largest logits", rows)?,
             log_z: engine.zeros("log partition", rows)?,

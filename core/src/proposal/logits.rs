@@ -3,7 +3,7 @@
 use super::{Catalogue, Draw};
 use crate::{
     Error, Result,
-    config::Loss,
+    config::ProposalKind,
     engine::{Buffer, Engine, Recording},
     kernels::{MatMul, View},
 };
@@ -11,7 +11,7 @@ use crate::{
 /// The most logits held at once: 1 GiB of them.
 const MOST: usize = 1 << 28;
 
-/// Room for the logits of a step.
+/// The logits of a step.
 pub(super) struct Logits {
     /// R x M.
     pub values: Buffer<f32>,
@@ -26,14 +26,14 @@ impl Logits {
     /// # Errors
     /// [`Error::Setting`] where the logits of a step do not fit; [`Error::Device`] where the engine cannot hold
     /// them.
-    pub fn new(engine: &Engine, loss: Loss, items: usize, rows: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, kind: ProposalKind, items: usize, rows: usize) -> Result<Self> {
         if rows * items > MOST {
             return Err(Error::setting(
-                "loss",
+                "proposal.kind",
                 format!(
                     "{} needs the logits of {rows} query rows x {items} items x 4 bytes = {} MiB at once, more than \
-                     {} MiB; take a --batch of at most {}, or midx-uniform or midx-popularity, which need no logits",
-                    loss.name(),
+                     {} MiB; take a batch of at most {}, or midx-uniform or midx-popularity, which need no logits",
+                    kind.name(),
                     rows * items / (1 << 18),
                     MOST / (1 << 18),
                     MOST / items,

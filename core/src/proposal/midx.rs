@@ -4,7 +4,7 @@
 use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept};
 use crate::{
     Result,
-    config::LossConfig,
+    config::ProposalConfig,
     engine::{Buffer, Engine, Recording},
     kernels::{
         MatMul, MidxDraw, MidxLogQ, MidxNormalise, MidxOccupiedDraw, MidxOccupiedLogQ, MidxOccupiedNormalise,
@@ -16,7 +16,7 @@ use crate::{
 /// q(i) ~ w_i exp(bias_i + q . codewords of i).
 pub struct Midx {
     weights: Vec<f64>,
-    config: LossConfig,
+    config: ProposalConfig,
     /// Training interactions of each item.
     counts: Vec<u32>,
     index: Option<MidxIndex>,
@@ -35,7 +35,7 @@ impl Midx {
     /// If the engine cannot hold its tables.
     pub fn new(
         engine: &Engine,
-        config: &LossConfig,
+        config: &ProposalConfig,
         counts: &[u32],
         weights: Vec<f64>,
         rows: usize,

@@ -1,5 +1,5 @@
-//! Two proposals mixed: `q = (1 - share) first + share second`. A little of the uniform proposal under an
-//! adaptive one bounds the weights of items that the latter forgets: `p / q <= M p / share`.
+//! Two proposals mixed: `q = (1 - p) first + p second`. A little of the uniform proposal under an
+//! adaptive one bounds the weights of items that the latter forgets: `softmax / q <= M softmax / p`.
 
 use std::cell::RefCell;
 
@@ -11,38 +11,43 @@ use crate::{
     rng::Rng,
 };
 
-/// Draws from either of two proposals, each slot on its own account.
+/// Draws from either of two proposals, each slot independently.
 pub struct Mixture {
     engine: Engine,
     first: Box<dyn Proposal>,
     second: Box<dyn Proposal>,
     /// Probability of the second.
-    share: f32,
-    /// What the second draws and thinks, as large as the largest step so far.
-    room: RefCell<Option<Samples>>,
+    probability: f32,
+    /// Scratch for the second proposal's samples and log q, as large as the largest step so far.
+    scratch: RefCell<Option<Samples>>,
 }
 
 impl Mixture {
-    /// `share` is the probability of the second.
-    pub fn new(engine: &Engine, first: Box<dyn Proposal>, second: Box<dyn Proposal>, share: f32) -> Self {
-        Self { engine: engine.clone(), first, second, share, room: RefCell::new(None) }
+    /// `probability` is that of the second.
+    pub fn new(
+        engine: &Engine,
+        first: Box<dyn Proposal>,
+        second: Box<dyn Proposal>,
+        probability: f32,
+    ) -> Self {
+        Self { engine: engine.clone(), first, second, probability, scratch: RefCell::new(None) }
     }
 
     /// Buffers for the second proposal, of the sizes of these.
-    fn room(&self, negatives: usize, entries: usize) -> Result<Samples> {
-        let mut room = self.room.borrow_mut();
-        if let Some(room) = room.as_ref()
-            && room.negatives.len() >= negatives
-            && room.positive_log_q.len() >= entries
+    fn scratch(&self, negatives: usize, entries: usize) -> Result<Samples> {
+        let mut scratch = self.scratch.borrow_mut();
+        if let Some(scratch) = scratch.as_ref()
+            && scratch.negatives.len() >= negatives
+            && scratch.positive_log_q.len() >= entries
         {
-            return Ok(room.clone());
+            return Ok(scratch.clone());
         }
         let made = Samples {
             negatives: self.engine.zeros("negatives of the mixture", negatives)?,
             negative_log_q: self.engine.zeros("log q of the mixture", negatives)?,
             positive_log_q: self.engine.zeros("log q of the mixture's positives", entries.max(1))?,
         };
-        Ok(room.insert(made).clone())
+        Ok(scratch.insert(made).clone())
     }
 }
 
@@ -57,17 +62,17 @@ impl Proposal for Mixture {
     }
 
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        match self.room(draw.groups.total(), draw.groups.samples * draw.entries) {
+        match self.scratch(draw.groups.total(), draw.groups.samples * draw.entries) {
             Err(error) => recording.fail(error),
-            Ok(room) => {
+            Ok(scratch) => {
                 self.first.draw(recording, draw, negatives);
-                self.second.draw(recording, draw, &room.negatives);
+                self.second.draw(recording, draw, &scratch.negatives);
                 recording.push(MixNegatives {
                     groups: draw.groups,
-                    share: self.share,
+                    probability: self.probability,
                     rng: draw.rng,
                     step: draw.step,
-                    second: room.negatives,
+                    second: scratch.negatives,
                     negatives: negatives.clone(),
                 });
             }
@@ -76,18 +81,23 @@ impl Proposal for Mixture {
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
         let (negatives, entries) = (draw.groups.total(), draw.groups.samples * draw.entries);
-        match self.room(negatives, entries) {
+        match self.scratch(negatives, entries) {
             Err(error) => recording.fail(error),
-            Ok(room) => {
+            Ok(scratch) => {
                 // Both look at the candidates of the mixture.
-                let second = Samples { negatives: samples.negatives.clone(), ..room };
+                let second = Samples { negatives: samples.negatives.clone(), ..scratch };
                 self.first.log_q(recording, draw, samples);
                 self.second.log_q(recording, draw, &second);
                 for (len, second, output) in [
                     (negatives, second.negative_log_q, &samples.negative_log_q),
                     (entries, second.positive_log_q, &samples.positive_log_q),
                 ] {
-                    recording.push(MixLogQ { len, share: self.share, second, output: output.clone() });
+                    recording.push(MixLogQ {
+                        len,
+                        probability: self.probability,
+                        second,
+                        output: output.clone(),
+                    });
                 }
             }
         }

@@ -18,7 +18,7 @@ use std::{future::Future, pin::Pin};
 
 use crate::{
     Result,
-    config::{Loss, LossConfig},
+    config::{ProposalConfig, ProposalKind},
     engine::{Buffer, Engine, Recording},
     kernels::{Groups, ItemsOf},
     rng::Rng,
@@ -161,41 +161,42 @@ pub trait Proposal {
     }
 }
 
-/// The proposal of a configuration; `None` for the full softmax. `counts` are the training interactions
+/// The proposal of a configuration. `counts` are the training interactions
 /// of each item, `rows` the most query rows of a step.
 ///
 /// # Errors
 /// If the engine cannot hold its tables.
 pub fn build(
     engine: &Engine,
-    config: &LossConfig,
+    config: &ProposalConfig,
     counts: &[u32],
     rows: usize,
-) -> Result<Option<Box<dyn Proposal>>> {
-    let Some(first) = one(engine, config, config.loss, counts, rows)? else { return Ok(None) };
-    let Some(mix) = config.mix else { return Ok(Some(first)) };
+) -> Result<Box<dyn Proposal>> {
+    let first = one(engine, config, config.kind, counts, rows)?;
+    let Some(mix) = config.mix else { return Ok(first) };
     let second = one(engine, config, mix.with, counts, rows)?;
-    Ok(second.map(|second| Box::new(Mixture::new(engine, first, second, mix.share)) as Box<dyn Proposal>))
+    Ok(Box::new(Mixture::new(engine, first, second, mix.probability)))
 }
 
-/// The proposal of one loss, unmixed.
+/// One proposal, unmixed.
 fn one(
     engine: &Engine,
-    config: &LossConfig,
-    loss: Loss,
+    config: &ProposalConfig,
+    kind: ProposalKind,
     counts: &[u32],
     rows: usize,
-) -> Result<Option<Box<dyn Proposal>>> {
+) -> Result<Box<dyn Proposal>> {
     let popular = || item_weights(counts, config.popularity);
-    Ok(Some(match loss {
-        Loss::Full => return Ok(None),
-        Loss::Uniform => Box::new(Uniform::new(engine, counts.len())?),
-        Loss::Popularity => Box::new(Popularity::new(engine, &popular())?),
-        Loss::Softmax => Box::new(Softmax::new(engine, counts.len(), rows)?),
-        Loss::Dns => Box::new(Dns::new(engine, config, counts.len(), rows)?),
-        Loss::Kernel => Box::new(Quadratic::new(engine, config, counts.len(), rows)?),
-        Loss::MidxUniform => Box::new(Midx::new(engine, config, counts, vec![1.0; counts.len()], rows)?),
-        Loss::MidxPopularity => Box::new(Midx::new(engine, config, counts, popular(), rows)?),
-        Loss::Midx => Box::new(ExactMidx::new(engine, config, counts, rows)?),
-    }))
+    Ok(match kind {
+        ProposalKind::Uniform => Box::new(Uniform::new(engine, counts.len())?),
+        ProposalKind::Popularity => Box::new(Popularity::new(engine, &popular())?),
+        ProposalKind::Softmax => Box::new(Softmax::new(engine, counts.len(), rows)?),
+        ProposalKind::Dns => Box::new(Dns::new(engine, config, counts.len(), rows)?),
+        ProposalKind::Quadratic => Box::new(Quadratic::new(engine, config, counts.len(), rows)?),
+        ProposalKind::MidxUniform => {
+            Box::new(Midx::new(engine, config, counts, vec![1.0; counts.len()], rows)?)
+        }
+        ProposalKind::MidxPopularity => Box::new(Midx::new(engine, config, counts, popular(), rows)?),
+        ProposalKind::Midx => Box::new(ExactMidx::new(engine, config, counts, rows)?),
+    })
 }

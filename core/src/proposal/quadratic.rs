@@ -6,7 +6,7 @@
 use super::{Catalogue, Draw, IndexReport, LocalFuture, Proposal, Samples};
 use crate::{
     Error, Result,
-    config::LossConfig,
+    config::ProposalConfig,
     engine::{Buffer, Engine, Recording, parallel},
     kernels::{QuadraticDraw, QuadraticLogQ, QuadraticNormalise, QuadraticTree},
     rng::Rng,
@@ -32,7 +32,7 @@ impl Quadratic {
     ///
     /// # Errors
     /// [`Error::Device`] where the engine cannot hold a number a row.
-    pub fn new(engine: &Engine, config: &LossConfig, items: usize, rows: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, rows: usize) -> Result<Self> {
         let log_z = engine.zeros("log partition", rows)?;
         Ok(Self { items, alpha: config.kernel_alpha, tree: None, rows: Vec::new(), log_z })
     }
@@ -105,10 +105,10 @@ fn shape(items: usize, width: usize) -> Result<Shape> {
     let bytes = 4 * (2 * leaves * node + items * width);
     if bytes > MOST_BYTES {
         return Err(Error::setting(
-            "loss",
+            "proposal.kind",
             format!(
                 "kernel needs {} nodes x {node} numbers for its tree and {items} x {width} for the rows of its leaves, \
-                 {} MiB in all and more than {} MiB; --decoder direct or a smaller --hidden has narrower item rows, and \
+                 {} MiB in all and more than {} MiB; the direct decoder or a smaller hidden width has narrower item rows, and \
                  midx-uniform or midx-popularity need no tree",
                 2 * leaves,
                 bytes >> 20,

@@ -4,7 +4,7 @@
 use super::{Catalogue, Draw, Proposal, Samples, logits::Logits};
 use crate::{
     Result,
-    config::Loss,
+    config::ProposalKind,
     engine::{Buffer, Engine, Recording},
     kernels::{BLOCKS, SoftmaxBlocks, SoftmaxDraw, SoftmaxLogQ},
 };
@@ -28,7 +28,7 @@ impl Softmax {
     /// engine cannot hold them.
     pub fn new(engine: &Engine, items: usize, rows: usize) -> Result<Self> {
         Ok(Self {
-            logits: Logits::new(engine, Loss::Softmax, items, rows)?,
+            logits: Logits::new(engine, ProposalKind::Softmax, items, rows)?,
             sums: engine.zeros("softmax blocks", rows * BLOCKS)?,
             top: engine.zeros("largest logits", rows)?,
             log_z: engine.zeros("log partition", rows)?,

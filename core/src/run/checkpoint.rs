@@ -14,7 +14,7 @@ use safetensors::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{RunConfig, fingerprint};
+use super::{RunConfig, fingerprint, migrate};
 use crate::{
     Error, Result,
     data::{Csr, Dataset},
@@ -23,7 +23,9 @@ use crate::{
 };
 
 /// The version that this library writes; it reads this one and those before.
-const VERSION: u32 = 1;
+///
+/// 2: settings have an objective and a proposal in place of a loss.
+const VERSION: u32 = 2;
 /// The metadata key of the settings.
 const KEY: &str = "fastvae";
 /// Prefix of the tensors that are no parameters.
@@ -185,16 +187,20 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
         return Err("a safetensors file of another program: it has no `fastvae` entry in its metadata".into());
     };
     // The version is read by itself: a later one may have other fields.
-    let version = serde_json::from_str::<serde_json::Value>(header)
-        .ok()
-        .and_then(|header| header.get("version")?.as_u64())
+    let mut header = serde_json::from_str::<serde_json::Value>(header).unwrap_or_default();
+    let version = header
+        .get("version")
+        .and_then(serde_json::Value::as_u64)
         .ok_or("its `fastvae` metadata has no version; the file is damaged")?;
     if version > u64::from(VERSION) {
         return Err(format!(
             "of format {version}, and this program reads up to {VERSION}; use a newer fastvae"
         ));
     }
-    let header: Header = serde_json::from_str(header)
+    if let Some(config) = header.get_mut("config") {
+        migrate(config).map_err(|error| format!("its settings cannot be understood ({error})"))?;
+    }
+    let header: Header = serde_json::from_value(header)
         .map_err(|error| format!("its settings cannot be understood ({error}); the file is damaged"))?;
     let mut state = State { progress: header.progress, ..State::default() };
     for (name, view) in tensors.iter().filter(|(name, _)| !name.starts_with(CONTEXT)) {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    config::{Config, LossConfig, ModelConfig, OptimizerConfig, TrainingConfig},
+    config::{Config, Method, ModelConfig, ObjectiveConfig, OptimizerConfig, ProposalConfig, TrainingConfig},
     data::{Columns, LoadOptions, SplitOptions},
 };
 
@@ -20,8 +20,10 @@ pub struct RunConfig {
     pub split: SplitOptions,
     /// The network.
     pub model: ModelConfig,
-    /// What is minimised, and where negatives come from.
-    pub loss: LossConfig,
+    /// What is minimised.
+    pub objective: ObjectiveConfig,
+    /// Where negatives come from.
+    pub proposal: ProposalConfig,
     /// How parameters move.
     pub optimizer: OptimizerConfig,
     /// The loop.
@@ -53,11 +55,25 @@ impl DataConfig {
 }
 
 impl RunConfig {
+    /// The objective and its proposal in one word.
+    pub fn method(&self) -> Method {
+        Method::of(&self.objective, &self.proposal)
+    }
+
+    /// Sets the objective and, for the sampled softmax, the proposal.
+    pub fn set_method(&mut self, method: Method) {
+        self.objective.kind = method.objective();
+        if let Some(kind) = method.proposal() {
+            self.proposal.kind = kind;
+        }
+    }
+
     /// The part that a [`Trainer`](crate::train::Trainer) needs.
     pub fn training(&self) -> Config {
         Config {
             model: self.model.clone(),
-            loss: self.loss.clone(),
+            objective: self.objective.clone(),
+            proposal: self.proposal.clone(),
             optimizer: self.optimizer.clone(),
             training: self.training.clone(),
         }
@@ -82,8 +98,9 @@ impl RunConfig {
                 );
                 if was != is && !free {
                     let was = if was.is_null() { "not set".to_owned() } else { was.to_string() };
+                    let field = if name == "kind" { format!("{section}.kind") } else { name.to_owned() };
                     return Err(Error::setting(
-                        name,
+                        field,
                         format!(
                             "it was {was} in the run and cannot change on the way; leave it out with --resume"
                         ),

@@ -76,10 +76,10 @@ impl Folder {
         fs::create_dir_all(runs).map_err(|error| Error::io("create", runs, error))?;
         let name: String =
             data.chars().map(|c| if c.is_alphanumeric() || c == '.' { c } else { '-' }).collect();
-        let loss = config.loss.loss.name();
+        let method = config.method().name();
         let seed = config.training.seed;
         for number in 1u32.. {
-            let path = runs.join(format!("{name}-{loss}-{seed}-{number}"));
+            let path = runs.join(format!("{name}-{method}-{seed}-{number}"));
             // Making the folder claims the number, against another run that starts at this moment too.
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self::at(&path)),

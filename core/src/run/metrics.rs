@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::migrate;
 use crate::{Error, Result, event::numbers, file};
 
 /// The numbers of one training run. Field names are those of `metrics.json`; files of later versions may
@@ -65,12 +66,15 @@ impl RunMetrics {
     /// Reads a `metrics.json`.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is not the metrics of a run.
+    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is not the metrics of a run, [`Error::Setting`] if
+    /// its settings are not those of any version.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-        serde_json::from_slice(&text).map_err(|error| {
+        let mut metrics: Self = serde_json::from_slice(&text).map_err(|error| {
             Error::format(path.display().to_string(), format!("not the metrics of a run: {error}"))
-        })
+        })?;
+        migrate(&mut metrics.config)?;
+        Ok(metrics)
     }
 
     /// Writes a `metrics.json`, whole or not at all.

@@ -14,6 +14,7 @@ mod history;
 #[cfg(not(target_arch = "wasm32"))]
 mod log;
 mod metrics;
+mod migrate;
 mod peak_memory;
 mod resume;
 mod storage;
@@ -24,6 +25,7 @@ pub use fingerprint::fingerprint;
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::Folder;
 pub use metrics::{EpochMetrics, RunMetrics};
+pub use migrate::migrate;
 pub use peak_memory::peak_memory_bytes;
 pub use resume::Saved;
 pub use storage::{Memory, Storage};

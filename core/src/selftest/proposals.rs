@@ -3,7 +3,7 @@
 use super::{Histories, Output, numbers, unset, unwritten, upload_numbers};
 use crate::{
     Result,
-    config::{DnsCorrection, Loss, LossConfig, Mix},
+    config::{DnsCorrection, Mix, ProposalConfig, ProposalKind},
     engine::{Engine, Recording},
     kernels::Groups,
     proposal::{self, Catalogue, Draw, Samples, index::Kept},
@@ -14,18 +14,21 @@ const ITEMS: usize = 345;
 const WIDTH: usize = 10;
 
 pub async fn all(engine: &Engine) -> Result<Vec<Output>> {
-    let plain = LossConfig { codewords: 6, dns_draws: 4, ..LossConfig::default() };
-    let mut settings: Vec<(String, LossConfig)> = Loss::NAMED
+    let plain = ProposalConfig { codewords: 6, dns_draws: 4, ..ProposalConfig::default() };
+    let mut settings: Vec<(String, ProposalConfig)> = ProposalKind::NAMED
         .into_iter()
-        .map(|(name, loss)| (name.to_owned(), LossConfig { loss, ..plain.clone() }))
+        .map(|(name, kind)| (name.to_owned(), ProposalConfig { kind, ..plain.clone() }))
         .collect();
     settings.extend([
         (
             "dns without correction".to_owned(),
-            LossConfig { loss: Loss::Dns, dns_correction: DnsCorrection::None, ..plain.clone() },
+            ProposalConfig { kind: ProposalKind::Dns, dns_correction: DnsCorrection::None, ..plain.clone() },
         ),
-        ("three codebooks".to_owned(), LossConfig { codebooks: 3, ..plain.clone() }),
-        ("a mixture".to_owned(), LossConfig { mix: Some(Mix { with: Loss::Uniform, share: 0.3 }), ..plain }),
+        ("three codebooks".to_owned(), ProposalConfig { codebooks: 3, ..plain.clone() }),
+        (
+            "a mixture".to_owned(),
+            ProposalConfig { mix: Some(Mix { with: ProposalKind::Uniform, probability: 0.3 }), ..plain },
+        ),
     ]);
     let mut outputs = Vec::new();
     for (name, config) in settings {
@@ -37,12 +40,9 @@ pub async fn all(engine: &Engine) -> Result<Vec<Output>> {
     Ok(outputs)
 }
 
-/// Nothing for the full softmax, which proposes nothing.
-async fn one(engine: &Engine, name: &str, config: &LossConfig, groups: Groups) -> Result<Vec<Output>> {
+async fn one(engine: &Engine, name: &str, config: &ProposalConfig, groups: Groups) -> Result<Vec<Output>> {
     let counts: Vec<u32> = (0..ITEMS as u32).map(|item| item * item % 40).collect();
-    let Some(mut proposal) = proposal::build(engine, config, &counts, groups.rows())? else {
-        return Ok(Vec::new());
-    };
+    let mut proposal = proposal::build(engine, config, &counts, groups.rows())?;
     let catalogue = Catalogue {
         table: upload_numbers(engine, 0, ITEMS * WIDTH)?,
         bias: Some(upload_numbers(engine, 1, ITEMS)?),

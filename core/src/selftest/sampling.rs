@@ -3,7 +3,7 @@
 use super::{Histories, Output, numbers, run_one, unset, unwritten, upload_numbers};
 use crate::{
     Result,
-    config::LossConfig,
+    config::ProposalConfig,
     engine::{Engine, Recording},
     kernels::{
         AliasTable, Balance, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw,
@@ -107,7 +107,7 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
 /// An index with empty cells over `items` items.
 fn index(engine: &Engine, items: usize, codewords: usize) -> Result<MidxIndex> {
     let width = 10;
-    let config = LossConfig { codewords, ..LossConfig::default() };
+    let config = ProposalConfig { codewords, ..ProposalConfig::default() };
     let mut index = MidxIndex::new(engine, &config, &vec![1; items], width)?;
     index.install(
         engine,

@@ -3,7 +3,7 @@
 use super::Output;
 use crate::{
     Result,
-    config::{Config, Decoder, Loss, Partition},
+    config::{Config, Decoder, Method, Partition, ProposalKind},
     data::{SplitOptions, SyntheticOptions, split, synthetic},
     engine::Engine,
     event::Event,
@@ -15,16 +15,17 @@ pub async fn ten_steps(engine: &Engine) -> Result<Vec<Output>> {
     let set = synthetic(&SyntheticOptions { users: 181, items: 130, shortest: 5, longest: 40, seed: 1 })?;
     let split = split(&set, &SplitOptions::default())?;
     let mut outputs = Vec::new();
-    for (loss, share, partition, decoder) in [
-        (Loss::Full, 1, Partition::Paper, Decoder::Dense),
-        (Loss::Midx, 2, Partition::Paper, Decoder::Dense),
-        (Loss::MidxPopularity, 1, Partition::Paper, Decoder::Dense),
-        (Loss::MidxUniform, 3, Partition::ExactPositives, Decoder::Direct),
+    for (method, group_size, partition, decoder) in [
+        (Method::Full, 1, Partition::Paper, Decoder::Dense),
+        (Method::Sampled(ProposalKind::Midx), 2, Partition::Paper, Decoder::Dense),
+        (Method::Sampled(ProposalKind::MidxPopularity), 1, Partition::Paper, Decoder::Dense),
+        (Method::Sampled(ProposalKind::MidxUniform), 3, Partition::ExactPositives, Decoder::Direct),
     ] {
         let mut config = Config::default();
         (config.model.hidden, config.model.latent, config.model.decoder) = (22, 10, decoder);
-        (config.loss.loss, config.loss.share, config.loss.partition) = (loss, share, partition);
-        (config.loss.negatives, config.loss.codewords) = (17, 5);
+        method.apply(&mut config);
+        (config.proposal.group_size, config.objective.partition) = (group_size, partition);
+        (config.proposal.negatives, config.proposal.codewords) = (17, 5);
         // Four steps of 37 users and one of fewer, twice: both kinds of batches, and a refreshed index.
         (config.training.batch, config.training.epochs) = (37, 2);
         let mut trainer = Trainer::new(engine.clone(), &config, &split.train, None).await?;
@@ -38,7 +39,12 @@ pub async fn ten_steps(engine: &Engine) -> Result<Vec<Output>> {
             }
         }
         for (what, got) in [("loss", reconstruction), ("divergence", divergence)] {
-            outputs.push(Output { name: format!("{what}, {loss:?}"), got, want: None, tolerance: 1e-3 });
+            outputs.push(Output {
+                name: format!("{what}, {}", method.name()),
+                got,
+                want: None,
+                tolerance: 1e-3,
+            });
         }
     }
     Ok(outputs)

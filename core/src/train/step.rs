@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    config::{Config, Loss, RowUpdates},
+    config::{Config, Objective, RowUpdates},
     data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{
@@ -92,7 +92,7 @@ impl StepPlan {
         let mut lengths: Vec<usize> = users.iter().map(|&u| train.row(u as usize).len()).collect();
         lengths.sort_unstable_by(|a, b| b.cmp(a));
         let entries: usize = lengths[..batch].iter().sum();
-        let head = if config.loss.loss == Loss::Full {
+        let head = if config.objective.kind == Objective::FullSoftmax {
             let logits = if engine.is_cpu() { CPU_BLOCK_LOGITS } else { GPU_BLOCK_LOGITS };
             let block = if rows * items <= KEPT_LOGITS { items } else { (logits / rows).max(64).min(items) };
             Head::Full {
@@ -291,7 +291,7 @@ impl StepPlan {
             negatives: samples.negatives.clone(),
             negative_log_q: samples.negative_log_q.clone(),
             positive_log_q: samples.positive_log_q.clone(),
-            partition: config.loss.partition,
+            partition: config.objective.partition,
             nll: self.nll.clone(),
             positive: positive.clone(),
             negative: negative.clone(),
@@ -419,8 +419,8 @@ fn groups(config: &Config, users: usize) -> Groups {
     Groups {
         batch: users,
         samples: config.model.latent_samples,
-        share: config.loss.share,
-        candidates: config.loss.negatives,
+        share: config.proposal.group_size,
+        candidates: config.proposal.negatives,
     }
 }
 

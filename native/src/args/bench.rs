@@ -38,7 +38,7 @@ pub struct StepArgs {
 pub struct EpochArgs {
     /// The losses to compare.
     #[arg(long, value_name = "LOSS,..", value_delimiter = ',', default_value = "full,midx-popularity",
-        value_parser = super::losses())]
+        value_parser = super::methods())]
     pub losses: Vec<String>,
     /// Epochs to measure of each, after one to warm up.
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -57,8 +57,8 @@ pub struct EpochArgs {
 /// Options of `fastvae bench samplers`.
 #[derive(Args)]
 pub struct SamplersArgs {
-    /// The samplers to measure, by the names of their losses.
-    #[arg(long, value_name = "LOSS,..", value_delimiter = ',', value_parser = super::proposals(),
+    /// The samplers to measure, by name.
+    #[arg(long, value_name = "SAMPLER,..", value_delimiter = ',', value_parser = super::proposals(),
         default_value = "uniform,popularity,kernel,midx-uniform,midx-popularity,midx,softmax")]
     pub samplers: Vec<String>,
     /// Sizes of the catalogue.
@@ -82,7 +82,7 @@ pub struct SamplersArgs {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<std::path::PathBuf>,
     #[command(flatten)]
-    pub loss: super::train::LossArgs,
+    pub proposal: super::train::ProposalArgs,
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use super::{EngineArgs, train::SettingArgs};
 pub struct FidelityArgs {
     /// The folder of a run, whose model is measured; without it, one is trained as the settings say.
     pub run: Option<PathBuf>,
-    /// The samplers: losses, each with settings of `[loss]` of its own, such as midx-uniform:codewords=16 or
+    /// The samplers: methods, each with settings of `[proposal]` of its own, such as midx-uniform:codewords=16 or
     /// midx-popularity:mix=uniform=0.1.
     #[arg(
         long,
@@ -63,7 +63,7 @@ pub struct FidelityArgs {
 /// Options of `fastvae compare`.
 #[derive(Args)]
 pub struct CompareArgs {
-    /// The samplers: losses, each with settings of `[loss]` of its own, such as midx-uniform:codewords=64 or
+    /// The samplers: methods, each with settings of `[proposal]` of its own, such as midx-uniform:codewords=64 or
     /// midx-popularity:mix=uniform=0.1; `full` is the softmax over all items.
     #[arg(
         long,

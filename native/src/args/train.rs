@@ -59,7 +59,12 @@ pub struct SettingArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]
-    pub loss: LossArgs,
+    #[serde(skip)]
+    pub method: MethodArgs,
+    #[command(flatten)]
+    pub objective: ObjectiveArgs,
+    #[command(flatten)]
+    pub proposal: ProposalArgs,
     #[command(flatten)]
     pub optimizer: OptimizerArgs,
     #[command(flatten)]
@@ -128,25 +133,37 @@ pub struct ModelArgs {
     pub latent_samples: Option<usize>,
 }
 
-/// `[loss]`.
+/// One word for the kinds of `[objective]` and `[proposal]`.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Loss and negatives")]
+pub struct MethodArgs {
+    /// The softmax over all items, or a sampled one by where its negatives come from; `midx-*` draw from
+    /// the inverted multi-index.
+    #[arg(long, value_name = "LOSS", value_parser = super::methods())]
+    pub loss: Option<String>,
+}
+
+/// `[objective]`.
 #[derive(Args, Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Loss and negatives")]
-pub struct LossArgs {
-    /// The softmax over all items, or a sampled one by where its negatives come from; `midx-*` draw from
-    /// the inverted multi-index.
-    #[arg(long, value_name = "LOSS",
-        value_parser = super::losses())]
-    pub loss: Option<String>,
+pub struct ObjectiveArgs {
+    /// The denominator: one for each positive as in the paper, or one in which positives count exactly.
+    #[arg(long, value_parser = ["paper", "exact-positives"], value_name = "DENOMINATOR")]
+    pub partition: Option<String>,
+}
+
+/// `[proposal]`.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Loss and negatives")]
+pub struct ProposalArgs {
     /// Negatives that each user sees.
     #[arg(long, value_name = "C")]
     pub negatives: Option<usize>,
     /// Users that share their negatives; each draws C / G of them.
-    #[arg(long, value_name = "G")]
-    pub share: Option<usize>,
-    /// The denominator: one for each positive as in the paper, or one in which positives count exactly.
-    #[arg(long, value_parser = ["paper", "exact-positives"], value_name = "DENOMINATOR")]
-    pub partition: Option<String>,
+    #[arg(long, alias = "share", value_name = "G")]
+    pub group_size: Option<usize>,
     /// Codewords of each codebook of the index, 2 to 256.
     #[arg(long, value_name = "K")]
     pub codewords: Option<usize>,
@@ -182,9 +199,9 @@ pub struct LossArgs {
     /// Iterations of k-means at each later refresh.
     #[arg(long, value_name = "N")]
     pub refresh_iterations: Option<u32>,
-    /// A second loss and the share of negatives that come from it, such as uniform=0.1; log q is that of the
-    /// mixture.
-    #[arg(long, value_name = "LOSS=SHARE")]
+    /// A second proposal and the probability that a negative comes from it, such as uniform=0.1; log q is that of
+    /// the mixture.
+    #[arg(long, value_name = "PROPOSAL=PROBABILITY")]
     pub mix: Option<String>,
     /// Uniform draws that `dns` takes the hardest of.
     #[arg(long, value_name = "B")]

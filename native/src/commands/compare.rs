@@ -22,7 +22,7 @@ use crate::{
 /// Whatever data, engine and training meet; [`Error::Setting`] for samplers that cannot be.
 pub fn run(args: &CompareArgs) -> Result<Outcome> {
     let config = settings::new_run(None, &args.settings)?;
-    let samplers = Sampler::parse_all(&args.samplers, &config.loss)?;
+    let samplers = Sampler::parse_all(&args.samplers, &config.training())?;
     let dataset = settings::load(&config.data)?;
     let split = data::split(&dataset, &config.split)?;
     let (part, set) = if args.validation { ("validation", &split.validation) } else { ("test", &split.test) };

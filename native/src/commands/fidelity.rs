@@ -4,7 +4,6 @@ use std::path::Path;
 
 use fastvae::{
     Error, Result,
-    config::LossConfig,
     data::{self, Dataset, Split},
     fidelity::{self, Model, Options, Sampler, Study, Sweep, study},
     run::{
@@ -37,7 +36,9 @@ pub fn run(args: &FidelityArgs) -> Result<Outcome> {
         None => (settings::new_run(None, &args.settings)?, None),
     };
     // A proposal is looked at on its own unless a sampler asks for sharing.
-    let base = LossConfig { codewords: args.sampler_codewords, share: 1, mix: None, ..config.loss.clone() };
+    let mut base = config.training();
+    let proposal = &mut base.proposal;
+    (proposal.codewords, proposal.group_size, proposal.mix) = (args.sampler_codewords, 1, None);
     let samplers = Sampler::parse_all(&args.samplers, &base)?;
     let dataset = settings::load(&config.data)?;
     if let Some((checkpoint, path)) = &trained {

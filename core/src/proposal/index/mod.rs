@@ -13,7 +13,7 @@ use self::{
 };
 use crate::{
     Error, Result,
-    config::{CodewordWeights, Kmeans, LossConfig, Quantisation},
+    config::{CodewordWeights, Kmeans, ProposalConfig, Quantisation},
     engine::{Buffer, Engine, Recording},
     kernels::{AliasTable, Balance, Cells},
 };
@@ -54,7 +54,7 @@ pub struct Kept {
 
 /// The index on an engine.
 pub struct MidxIndex {
-    config: LossConfig,
+    config: ProposalConfig,
     items: usize,
     width: usize,
     books: Vec<BookBuffers>,
@@ -87,7 +87,7 @@ impl MidxIndex {
     ///
     /// # Errors
     /// If the engine cannot hold it.
-    pub fn new(engine: &Engine, config: &LossConfig, counts: &[u32], width: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &ProposalConfig, counts: &[u32], width: usize) -> Result<Self> {
         let items = counts.len();
         let (k, m) = (config.codewords, config.codebooks);
         let (room, _) = capacity(items, k, m);
@@ -157,7 +157,7 @@ impl MidxIndex {
     /// If it does not fit the catalogue or the settings.
     pub fn restore(
         engine: &Engine,
-        config: &LossConfig,
+        config: &ProposalConfig,
         counts: &[u32],
         kept: Kept,
         moments: &[f32],
@@ -194,7 +194,7 @@ impl MidxIndex {
     }
 
     /// The most cells that an index of `items` items may have, and the most blocks of them.
-    pub fn capacity(config: &LossConfig, items: usize) -> (usize, usize) {
+    pub fn capacity(config: &ProposalConfig, items: usize) -> (usize, usize) {
         capacity(items, config.codewords, config.codebooks)
     }
 

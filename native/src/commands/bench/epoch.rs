@@ -28,7 +28,7 @@ pub fn run(args: &EpochArgs) -> Result<()> {
     let mut contenders = Vec::new();
     for loss in &args.losses {
         let mut flags = args.settings.clone();
-        flags.loss.loss = Some(loss.clone());
+        flags.method.loss = Some(loss.clone());
         flags.training.epochs = Some(args.repeats + 2);
         let config = settings::new_run(None, &flags)?;
         let (engine, _) = settings::engine(&args.engine)?;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use fastvae::{
     Error, Result,
-    config::{Config, Loss, LossConfig},
+    config::{Config, ProposalConfig, ProposalKind},
     engine::{Engine, Recording, live_bytes},
     file,
     kernels::{Groups, Normal},
@@ -33,7 +33,7 @@ pub fn run(args: &SamplersArgs) -> Result<()> {
     if args.width == 0 || args.users == 0 || args.items.contains(&0) {
         return Err(Error::setting("items", "items, users and width are at least 1"));
     }
-    let base = settings::loss(&args.loss)?;
+    let base = settings::proposal(&args.proposal)?;
     let (engine, why) = settings::engine(&args.engine)?;
     let what = engine.describe();
     let mut scaling = Scaling {
@@ -48,8 +48,8 @@ pub fn run(args: &SamplersArgs) -> Result<()> {
     for &items in &args.items {
         let world = World::new(&engine, items, args)?;
         for name in &args.samplers {
-            let Some((_, loss)) = Loss::NAMED.into_iter().find(|(known, _)| known == name) else { continue };
-            let config = LossConfig { loss, ..base.clone() };
+            let Some(kind) = ProposalKind::parse(name) else { continue };
+            let config = ProposalConfig { kind, ..base.clone() };
             match valid(&config, items, args.width).and_then(|()| world.measure(&config, args.repeats)) {
                 Ok(cost) => scaling.costs.push(cost),
                 Err(error) => {
@@ -107,8 +107,8 @@ struct WithGrowth {
 }
 
 /// As a run with item vectors of this width would check it.
-fn valid(loss: &LossConfig, items: usize, width: usize) -> Result<()> {
-    let mut config = Config { loss: loss.clone(), ..Config::default() };
+fn valid(proposal: &ProposalConfig, items: usize, width: usize) -> Result<()> {
+    let mut config = Config { proposal: proposal.clone(), ..Config::default() };
     config.model.hidden = width;
     config.validate(items)
 }
@@ -140,7 +140,7 @@ impl<'a> World<'a> {
         Ok(Self { engine, catalogue, queries, counts, users })
     }
 
-    fn measure(&self, config: &LossConfig, repeats: u32) -> Result<Cost> {
+    fn measure(&self, config: &ProposalConfig, repeats: u32) -> Result<Cost> {
         let (engine, items) = (self.engine, self.catalogue.items);
         let groups = Groups { batch: self.users, samples: 1, share: 1, candidates: config.negatives };
         let positives: Vec<u32> = (0..self.users as u32).collect();
@@ -154,9 +154,7 @@ impl<'a> World<'a> {
         };
         let before = live_bytes();
         let start = Instant::now();
-        let Some(mut proposal) = proposal::build(engine, config, &self.counts, self.users)? else {
-            return Err(Error::setting("samplers", "the full softmax draws nothing"));
-        };
+        let mut proposal = proposal::build(engine, config, &self.counts, self.users)?;
         proposal.attach(&self.catalogue);
         self.refresh(proposal.as_mut(), 0)?;
         let setup_seconds = start.elapsed().as_secs_f64();
@@ -186,7 +184,7 @@ impl<'a> World<'a> {
         }
         Ok(Cost {
             engine: engine.describe(),
-            sampler: config.loss.name().into(),
+            sampler: config.kind.name().into(),
             items,
             setup_seconds,
             refresh_seconds,

@@ -2,7 +2,7 @@
 
 use fastvae::{
     Error, Result,
-    config::{LossConfig, Quantisation},
+    config::{ProposalConfig, Quantisation},
     engine::{Engine, Recording},
     kernels::Groups,
     proposal::{self, Catalogue, Draw, Popularity, Proposal, Samples, index::Kept},
@@ -23,7 +23,7 @@ pub struct Proposals {
 #[derive(Clone, PartialEq)]
 struct Key {
     catalogue: (u32, u32, u32),
-    sampler: fastvae::config::Loss,
+    sampler: fastvae::config::Method,
     weights: Vec<f32>,
     codewords: u32,
     rows: u32,
@@ -99,15 +99,16 @@ async fn build(engine: &Engine, question: &Question) -> Result<(Toy, Box<dyn Pro
     let rows = question.rows as usize;
     let mut proposal: Box<dyn Proposal> = if question.weights.is_empty() {
         let codewords = (question.codewords as usize).min(toy.len());
-        let config = LossConfig {
-            loss: question.sampler,
+        let kind = question.sampler.proposal().ok_or_else(|| {
+            Error::setting("samplers", "the full softmax draws nothing; take midx, which is exact")
+        })?;
+        let config = ProposalConfig {
+            kind,
             codewords,
             quantisation: Quantisation::Product,
-            ..LossConfig::default()
+            ..ProposalConfig::default()
         };
-        proposal::build(engine, &config, &toy.counts, rows)?.ok_or_else(|| {
-            Error::setting("samplers", "the full softmax draws nothing; take midx, which is exact")
-        })?
+        proposal::build(engine, &config, &toy.counts, rows)?
     } else {
         if question.weights.len() != toy.len() {
             return Err(Error::setting("weights", "one for each film is needed"));

@@ -2,7 +2,7 @@
 
 use fastvae::{
     Result,
-    config::{Loss, LossConfig, Quantisation},
+    config::{ProposalConfig, ProposalKind, Quantisation},
     engine::Engine,
     proposal::{self, Catalogue, item_weights},
     rng::Rng,
@@ -50,15 +50,16 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
     };
 
     let mut proposals = Vec::new();
-    for &sampler in question.samplers.iter().filter(|&&sampler| sampler != Loss::Full) {
+    for &sampler in &question.samplers {
+        let Some(kind) = sampler.proposal() else { continue };
         let codewords = (question.codewords as usize).min(model.items);
-        let config = LossConfig {
-            loss: sampler,
+        let config = ProposalConfig {
+            kind,
             codewords,
             quantisation: Quantisation::Product,
-            ..LossConfig::default()
+            ..ProposalConfig::default()
         };
-        let Some(mut proposal) = proposal::build(engine, &config, &counts, 1)? else { continue };
+        let mut proposal = proposal::build(engine, &config, &counts, 1)?;
         let catalogue = |model: &fastvae::model::Model| Catalogue {
             table: model.item_rows().clone(),
             bias: model.values().item_bias.clone(),
@@ -84,9 +85,9 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
             let residuals = residuals(&rows, width, &kept.codewords, &kept.codes, codewords);
             let longest = residuals.iter().copied().fold(0.0, f64::max);
             let length = query.iter().map(|&x| f64::from(x * x)).sum::<f64>().sqrt();
-            one.bound = match sampler {
-                Loss::MidxUniform => Some(2.0 * longest * length),
-                Loss::MidxPopularity => {
+            one.bound = match kind {
+                ProposalKind::MidxUniform => Some(2.0 * longest * length),
+                ProposalKind::MidxPopularity => {
                     let weights = item_weights(&counts, config.popularity);
                     let most = weights.iter().copied().fold(0.0, f64::max);
                     let least = weights.iter().copied().fold(f64::INFINITY, f64::min);

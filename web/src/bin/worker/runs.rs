@@ -2,7 +2,7 @@
 
 use fastvae::{
     Error, Result,
-    config::Loss,
+    config::Method,
     engine::{Engine, Recording},
     evaluate::{RankOptions, rank},
     event::Event,
@@ -36,7 +36,7 @@ pub struct Group {
 
 /// One model, and how it came about.
 struct Trained {
-    sampler: Loss,
+    sampler: Method,
     /// Epochs that were trained.
     epoch: u32,
     origin: Origin,
@@ -87,7 +87,7 @@ impl Group {
         let mut runs = Vec::new();
         for &sampler in &settings.samplers {
             let mut context = context.clone();
-            context.config.loss.loss = sampler;
+            context.config.set_method(sampler);
             let setup = Setup {
                 engine: engine.clone(),
                 context,
@@ -111,17 +111,17 @@ impl Group {
         let (epoch, config) = (state.progress.epoch, &context.config);
         let settings = RunSettings {
             group: "study".into(),
-            samplers: vec![config.loss.loss],
+            samplers: vec![config.method()],
             seed: config.training.seed as u32,
             epochs: epoch,
-            negatives: config.loss.negatives as u32,
-            codewords: config.loss.codewords as u32,
+            negatives: config.proposal.negatives as u32,
+            codewords: config.proposal.codewords as u32,
             hidden: config.model.hidden as u32,
             latent: config.model.latent as u32,
             batch: config.training.batch as u32,
         };
         let origin = Origin::File(Epochs::of(state, context.metrics.clone()));
-        let runs = vec![Trained { sampler: config.loss.loss, epoch, origin }];
+        let runs = vec![Trained { sampler: config.method(), epoch, origin }];
         Ok(Self { settings, runs, context, train: data.split.train.clone() })
     }
 
@@ -259,7 +259,7 @@ impl Group {
     pub fn export(&self, index: usize) -> Result<(String, Vec<u8>)> {
         let run = self.runs.get(index).ok_or_else(|| Error::setting("samplers", "there is no such run"))?;
         let mut context = self.context.clone();
-        context.config.loss.loss = run.sampler;
+        context.config.set_method(run.sampler);
         context.metrics = run.epochs().metrics.clone();
         let last = run.epochs().near(None).ok_or_else(|| Error::Data("no model has been kept".into()))?.1;
         let bytes = checkpoint::to_bytes(&context, last)?;
@@ -287,11 +287,12 @@ fn check_room(settings: &RunSettings, items: usize) -> Result<()> {
     ))
 }
 
-fn run_config(settings: &RunSettings, sampler: Loss) -> RunConfig {
+fn run_config(settings: &RunSettings, sampler: Method) -> RunConfig {
     let config = settings.config(sampler);
     RunConfig {
         model: config.model,
-        loss: config.loss,
+        objective: config.objective,
+        proposal: config.proposal,
         optimizer: config.optimizer,
         training: config.training,
         ..RunConfig::default()

@@ -2,7 +2,7 @@
 
 use fastvae::{
     Result,
-    config::{Config, Loss},
+    config::{Config, Method},
     data::Csr,
     engine::Engine,
     event::Event,
@@ -21,7 +21,7 @@ const LEAST: f64 = 0.05;
 /// Times a step; where it cannot be run, says why.
 pub async fn step(
     engine: &Engine,
-    sampler: Loss,
+    sampler: Method,
     items: u32,
     negatives: u32,
     codewords: u32,
@@ -36,7 +36,7 @@ pub async fn step(
 
 async fn measure(
     engine: &Engine,
-    sampler: Loss,
+    sampler: Method,
     items: u32,
     negatives: u32,
     codewords: u32,
@@ -45,10 +45,10 @@ async fn measure(
     let train = Csr::from_rows(&theory::random_histories(USERS * STEPS, items, HISTORY, seed), items)?;
     let mut config = Config::default();
     (config.model.hidden, config.model.latent) = (32, 16);
-    config.loss.loss = sampler;
-    (config.loss.negatives, config.loss.codewords) = (negatives as usize, codewords as usize);
+    sampler.apply(&mut config);
+    (config.proposal.negatives, config.proposal.codewords) = (negatives as usize, codewords as usize);
     // The index is timed by itself elsewhere; a step uses it as it is.
-    (config.loss.first_iterations, config.loss.refresh_every) = (2, u32::MAX);
+    (config.proposal.first_iterations, config.proposal.refresh_every) = (2, u32::MAX);
     (config.training.batch, config.training.epochs) = (USERS as usize, 1);
     config.training.seed = seed.into();
     let mut trainer = Trainer::new(engine.clone(), &config, &train, None).await?;

@@ -15,7 +15,7 @@ use crate::{
 };
 use fastvae::{
     chart::{Frame, Scale, Series, lines},
-    config::Loss,
+    config::{Method, ProposalKind},
     event::Event,
 };
 
@@ -29,7 +29,7 @@ const PIECE: u32 = 40;
 pub fn study(parameters: &Parameters) -> RunSettings {
     RunSettings {
         group: GROUP.into(),
-        samplers: vec![Loss::MidxPopularity],
+        samplers: vec![Method::Sampled(ProposalKind::MidxPopularity)],
         seed: parameters.seed,
         epochs: parameters.epochs,
         negatives: parameters.negatives,
@@ -66,7 +66,7 @@ pub struct Fidelity {
     codewords: usize,
     answer: Option<Answer>,
     /// Divergence of each proposal by K, for the second chart.
-    by_codewords: Vec<(u32, Loss, f64)>,
+    by_codewords: Vec<(u32, Method, f64)>,
 }
 
 impl Fidelity {
@@ -125,7 +125,7 @@ impl Fidelity {
             epoch,
             index_epoch: epoch.saturating_sub(self.late),
             user: self.user,
-            samplers: samplers::ALL.iter().map(|(_, loss)| *loss).collect(),
+            samplers: Method::all().collect(),
             codewords,
             seed: context.parameters.seed,
         }));
@@ -157,11 +157,12 @@ impl Fidelity {
 
     fn by_codewords(&self, size: (u32, u32)) -> String {
         let mut series = Vec::new();
-        for &(name, loss) in samplers::ALL {
+        for method in Method::all() {
+            let name = method.name();
             let mut points: Vec<(f64, f64)> = self
                 .by_codewords
                 .iter()
-                .filter(|(_, sampler, _)| *sampler == loss)
+                .filter(|(_, sampler, _)| *sampler == method)
                 .map(|&(k, _, divergence)| (f64::from(k), divergence))
                 .collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));

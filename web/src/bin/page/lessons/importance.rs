@@ -17,7 +17,7 @@ use crate::{
     failure,
     plane::{self, Dot},
 };
-use fastvae::config::Loss;
+use fastvae::config::{Method, ProposalKind};
 
 /// Sets of draws that are compared.
 const SETS: u32 = 200;
@@ -104,7 +104,7 @@ impl Importance {
             items: Self::items(parameters),
             dim: 2,
             seed: parameters.seed,
-            sampler: samplers::parse(name).unwrap_or(Loss::Uniform),
+            sampler: samplers::parse(name).unwrap_or(Method::Sampled(ProposalKind::Uniform)),
             weights: if name == "drawn" { self.weights.clone() } else { Vec::new() },
             codewords: 4,
             query: toy::query(self.taste, 2, parameters.seed),

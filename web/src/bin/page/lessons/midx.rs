@@ -11,13 +11,13 @@ use crate::{
     dom::{Act, Kind},
     failure, plane,
 };
-use fastvae::config::Loss;
+use fastvae::config::{Method, ProposalKind};
 
 /// What the last stage may be, in the words of the lesson.
-const VARIANTS: [(&str, &str, Loss); 3] = [
-    ("midx-uniform", "uniform (MIDX_Uni)", Loss::MidxUniform),
-    ("midx-popularity", "by popularity (MIDX_Pop)", Loss::MidxPopularity),
-    ("midx", "by the residual (exact MIDX)", Loss::Midx),
+const VARIANTS: [(&str, &str, Method); 3] = [
+    ("midx-uniform", "uniform (MIDX_Uni)", Method::Sampled(ProposalKind::MidxUniform)),
+    ("midx-popularity", "by popularity (MIDX_Pop)", Method::Sampled(ProposalKind::MidxPopularity)),
+    ("midx", "by the residual (exact MIDX)", Method::Sampled(ProposalKind::Midx)),
 ];
 /// Draws kept ready for single steps.
 const READY: u32 = 64;

@@ -2,6 +2,7 @@
 
 mod curves;
 
+use fastvae::config::Method;
 use serde_json::json;
 use web::{
     Command, Parameters, Report, RunSettings, samplers,
@@ -171,14 +172,14 @@ impl Lesson for Race {
     }
 
     fn html(&self, parameters: &Parameters) -> String {
-        let boxes: String = samplers::ALL
-            .iter()
-            .map(|(name, loss)| {
-                let on = if parameters.samplers.contains(loss) { " checked" } else { "" };
+        let boxes: String = Method::all()
+            .map(|method| {
+                let name = method.name();
+                let on = if parameters.samplers.contains(&method) { " checked" } else { "" };
                 format!(
                     "<label><input type=\"checkbox\" data-act=\"sampler-{name}\" data-part=\"race-{name}\"{on}>\
                      <span class=\"dot s-{name}\"></span>{}</label>",
-                    samplers::title(*loss)
+                    samplers::title(method)
                 )
             })
             .collect();
@@ -221,9 +222,9 @@ impl Lesson for Race {
         }
         let page = context.page;
         self.data.draw(context, "race");
-        for (name, loss) in samplers::ALL {
-            let on = context.parameters.samplers.contains(loss);
-            if let Some(input) = page.part(&format!("race-{name}")) {
+        for method in Method::all() {
+            let on = context.parameters.samplers.contains(&method);
+            if let Some(input) = page.part(&format!("race-{}", method.name())) {
                 use wasm_bindgen::JsCast;
                 if let Ok(input) = input.dyn_into::<web_sys::HtmlInputElement>() {
                     input.set_checked(on);

@@ -15,7 +15,7 @@ use crate::{
 };
 use fastvae::{
     chart::{Frame, Scale as AxisScale, Series, lines},
-    config::Loss,
+    config::Method,
 };
 
 const SIZES: [u32; 6] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000];
@@ -23,10 +23,10 @@ const SIZES: [u32; 6] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000];
 const PATIENCE: f64 = 0.25;
 
 pub struct Scale {
-    samplers: Vec<Loss>,
+    samplers: Vec<Method>,
     /// What is left, smallest first.
-    plan: Vec<(Loss, u32)>,
-    measured: Vec<(Loss, u32, f64)>,
+    plan: Vec<(Method, u32)>,
+    measured: Vec<(Method, u32, f64)>,
     notes: Vec<String>,
     waiting: bool,
     engine: String,
@@ -42,7 +42,7 @@ impl Scale {
     }
 
     /// The exponent of N that fits the largest sizes: the slope on logarithmic axes.
-    fn slope(&self, sampler: Loss) -> Option<f64> {
+    fn slope(&self, sampler: Method) -> Option<f64> {
         let points: Vec<(f64, f64)> = self
             .measured
             .iter()

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use fastvae::{
     chart::{Frame, Scale, Series, lines},
-    config::Loss,
+    config::{Method, ProposalKind},
     event::Event,
 };
 use web::{
@@ -57,7 +57,7 @@ struct Point {
 
 #[derive(Clone, Debug)]
 struct Run {
-    sampler: Loss,
+    sampler: Method,
     /// One an epoch.
     points: Vec<Point>,
     /// Step of the epoch under way, of how many.
@@ -73,17 +73,19 @@ struct Run {
 pub struct Curves(Vec<Run>, u32);
 
 /// Inner products with item vectors in an epoch.
-fn scored_per_epoch(sampler: Loss, users: usize, items: usize, interactions: usize, negatives: u32) -> f64 {
+fn scored_per_epoch(sampler: Method, users: usize, items: usize, interactions: usize, negatives: u32) -> f64 {
     let (users, items) = (users as f64, items as f64);
     match sampler {
-        Loss::Full | Loss::Softmax | Loss::Midx => users * items,
+        Method::Full | Method::Sampled(ProposalKind::Softmax) | Method::Sampled(ProposalKind::Midx) => {
+            users * items
+        }
         _ => users * f64::from(negatives) + interactions as f64,
     }
 }
 
 impl Curves {
-    pub fn new(samplers: &[Loss], negatives: u32) -> Self {
-        let run = |&sampler: &Loss| Run {
+    pub fn new(samplers: &[Method], negatives: u32) -> Self {
+        let run = |&sampler: &Method| Run {
             sampler,
             points: Vec::new(),
             step: (0, 0),
@@ -97,7 +99,7 @@ impl Curves {
         self.0.len()
     }
 
-    pub fn sampler(&self, run: usize) -> Loss {
+    pub fn sampler(&self, run: usize) -> Method {
         self.0[run].sampler
     }
 
@@ -106,7 +108,7 @@ impl Curves {
         self.0.iter().map(|run| run.points.len() as u32).min().unwrap_or(0)
     }
 
-    /// Loss and NDCG of the first run's last epoch.
+    /// Method and NDCG of the first run's last epoch.
     pub fn first(&self) -> Option<(f64, Option<f64>)> {
         self.0.first()?.points.last().map(|point| (point.loss, point.ndcg))
     }
@@ -160,7 +162,7 @@ impl Curves {
         }
     }
 
-    /// Loss or NDCG by what the axis counts.
+    /// Method or NDCG by what the axis counts.
     pub fn chart(&self, loss: bool, axis: Axis, back: Option<u32>, size: (u32, u32), styled: bool) -> String {
         let title = if loss { "Training loss" } else { "NDCG@50 on held-out films" };
         let value = |point: &Point| if loss { Some(point.loss) } else { point.ndcg };
@@ -264,7 +266,7 @@ mod tests {
 
     #[test]
     fn follows_the_events() {
-        let mut curves = Curves::new(&[Loss::Full, Loss::Uniform], 10);
+        let mut curves = Curves::new(&[Method::Full, Method::Sampled(ProposalKind::Uniform)], 10);
         let epoch = |epoch, seconds, loss| Event::Epoch { epoch, seconds, loss, parts: [].into() };
         let metrics = [("ndcg@50".to_owned(), 0.25)].into();
         let events = [
