@@ -141,7 +141,7 @@ check_licences() {
 check_lints() {
     cargo clippy --locked --workspace --all-targets -- -D warnings
     # Without threads, as the page has it.
-    cargo clippy --locked --target $WASM --no-default-features -p fastvae-core -p web -- -D warnings
+    cargo clippy --locked --target $WASM --no-default-features -p fastvae-core -p fastvae-study -p web -- -D warnings
 }
 
 # naga has validated the shaders in the build script; Tint, the compiler inside Chromium, knows rules that naga

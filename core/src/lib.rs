@@ -1,15 +1,12 @@
 //! Variational autoencoders for collaborative filtering, trained with a sampled softmax whose
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
-pub mod chart;
-pub mod compare;
 pub mod config;
 pub mod data;
 pub mod engine;
 mod error;
 pub mod evaluate;
 pub mod event;
-pub mod fidelity;
 pub mod file;
 pub mod kernels;
 pub mod metrics;
@@ -17,11 +14,8 @@ pub mod model;
 pub mod optimizer;
 pub mod proposal;
 pub mod recommend;
-pub mod report;
 pub mod rng;
 pub mod run;
-pub mod scaling;
-pub mod selftest;
 pub mod simd;
 pub mod state;
 pub mod train;

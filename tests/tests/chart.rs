@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use fastvae::chart::{Frame, Scale, Series, bars, colour_of, lines};
+use fastvae_study::chart::{Frame, Scale, Series, bars, colour_of, lines};
 
 const SAMPLERS: [&str; 8] =
     ["uniform", "popularity", "midx", "midx-uniform", "midx-popularity", "full", "kernel", "dns"];

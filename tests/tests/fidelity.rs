@@ -1,15 +1,17 @@
 //! Divergences, bounds, gradients and curves: against fixtures and enumeration, and on models.
 
 use fastvae::{
-    compare::{Point, compare},
     config::{Config, Method, Partition},
     data::{self, Csr, Split, SplitOptions, SyntheticOptions},
     engine::Engine,
+    proposal::Catalogue,
+    train::Trainer,
+};
+use fastvae_study::{
+    compare::{Point, compare},
     fidelity::{
         Curve, Model, Options, Sampler, Subject, Sweep, curve, divergences, gradient, html, mean, study,
     },
-    proposal::Catalogue,
-    train::Trainer,
 };
 use pollster::block_on;
 use tests::{Proposals, assert_close, device::upload, engines, fixture, fixtures::PROPOSALS, proposal::Case};
@@ -260,9 +262,15 @@ fn a_study_measures_what_it_was_asked_for() {
         let page = html(&study);
         assert_eq!(page.matches("<svg").count(), 7, "two curves, two bars, three sweeps");
         assert!(page.contains("dns mix=uniform=0.5") && page.ends_with("</html>\n"));
-        let again =
-            block_on(fastvae::fidelity::study(engine, &split.train, &config, &options, None, &mut |_| ()));
-        let numbers = |study: &fastvae::fidelity::Study| {
+        let again = block_on(fastvae_study::fidelity::study(
+            engine,
+            &split.train,
+            &config,
+            &options,
+            None,
+            &mut |_| (),
+        ));
+        let numbers = |study: &fastvae_study::fidelity::Study| {
             let line = |line: &str| line.rsplit_once(',').map(|(most, _)| most.to_owned());
             study.csv().lines().filter_map(line).collect::<Vec<_>>()
         };

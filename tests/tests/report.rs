@@ -5,9 +5,10 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use fastvae::{
-    Error, report,
+    Error,
     run::{EpochMetrics, RunMetrics},
 };
+use fastvae_study::report;
 use serde_json::json;
 
 fn metrics(ndcg: f64) -> BTreeMap<String, f64> {

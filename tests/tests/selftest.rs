@@ -7,7 +7,7 @@ use tests::engines;
 #[test]
 fn every_engine_passes_its_self_tests() {
     for engine in engines() {
-        let results = pollster::block_on(fastvae::selftest::run(engine));
+        let results = pollster::block_on(fastvae_study::selftest::run(engine));
         let failures: Vec<String> = results
             .iter()
             .filter_map(|(name, result)| result.as_ref().err().map(|problem| format!("{name}: {problem}")))
@@ -22,7 +22,7 @@ fn every_engine_draws_the_same_integers() {
     let drawn: Vec<u32> = engines()
         .iter()
         .map(|engine| {
-            let drawn = pollster::block_on(fastvae::selftest::draws(engine)).unwrap();
+            let drawn = pollster::block_on(fastvae_study::selftest::draws(engine)).unwrap();
             println!("{}: {drawn:08x}", engine.describe());
             drawn
         })

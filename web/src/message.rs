@@ -218,7 +218,7 @@ pub enum Report {
         passed: usize,
         /// What went wrong in the others.
         failures: Vec<String>,
-        /// What [`fastvae::selftest::draws`] says of the integers drawn.
+        /// What [`fastvae_study::selftest::draws`] says of the integers drawn.
         draws: Option<u32>,
     },
     /// Draws from a proposal.

@@ -42,7 +42,7 @@ pub fn title(method: Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use fastvae::chart::colour_of;
+    use fastvae_study::chart::colour_of;
 
     use super::*;
 

@@ -1,9 +1,8 @@
 //! `fastvae compare`: samplers side by side through training.
 
-use fastvae::{
-    Error, Result,
+use fastvae::{Error, Result, data};
+use fastvae_study::{
     compare::{Comparison, compare},
-    data,
     fidelity::Sampler,
 };
 use pollster::block_on;
@@ -36,7 +35,7 @@ pub fn run(args: &CompareArgs) -> Result<Outcome> {
     }
     let training = config.training();
     let metric = &training.training.metric;
-    let mut tell = |sampler: &str, point: &fastvae::compare::Point| {
+    let mut tell = |sampler: &str, point: &fastvae_study::compare::Point| {
         if !args.output.quiet {
             let value = point.metrics.get(metric).copied().unwrap_or(f64::NAN);
             let seconds = duration(point.seconds);

@@ -5,7 +5,6 @@ use std::path::Path;
 use fastvae::{
     Error, Result,
     data::{self, Dataset, Split},
-    fidelity::{self, Model, Options, Sampler, Study, Sweep, study},
     run::{
         RunConfig,
         checkpoint::{self, Checkpoint},
@@ -13,6 +12,7 @@ use fastvae::{
     },
     state::State,
 };
+use fastvae_study::fidelity::{self, Model, Options, Sampler, Study, Sweep, study};
 use pollster::block_on;
 
 use crate::{

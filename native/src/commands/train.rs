@@ -6,9 +6,9 @@ use fastvae::{
     Result,
     data::{self, Split},
     engine::Engine,
-    report,
     run::{Folder, Run, RunConfig, RunMetrics, Saved, Saves, Setup, checkpoint::Context},
 };
+use fastvae_study::report;
 use pollster::block_on;
 
 use crate::{

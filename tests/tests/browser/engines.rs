@@ -163,7 +163,7 @@ fn no_step_reads_back() {
 #[test]
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
 fn the_kernels_pass_and_draw_the_same_everywhere() {
-    let native = pollster::block_on(fastvae::selftest::draws(&fastvae::engine::Engine::cpu())).unwrap();
+    let native = pollster::block_on(fastvae_study::selftest::draws(&fastvae::engine::Engine::cpu())).unwrap();
     for engine in ["gpu", "cpu"] {
         let page =
             Page::open(Browser::SoftwareGpu, "/", &format!("engine={engine}&selftest=1&lesson=softmax"));

@@ -10,8 +10,8 @@ use fastvae::{
     kernels::{Groups, Normal},
     proposal::{self, Catalogue, Draw, Proposal, Samples},
     rng::{Rng, Stream},
-    scaling::{Cost, Growth, Scaling},
 };
+use fastvae_study::scaling::{Cost, Growth, Scaling};
 use pollster::block_on;
 use serde::Serialize;
 

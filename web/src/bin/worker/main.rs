@@ -12,7 +12,8 @@ mod time;
 
 use std::collections::BTreeMap;
 
-use fastvae::{Error, engine::Engine, selftest};
+use fastvae::{Error, engine::Engine};
+use fastvae_study::selftest;
 use wasm_bindgen::prelude::*;
 use web::{Command, EngineChoice, Failure, Report};
 

@@ -14,10 +14,10 @@ use crate::{
     share,
 };
 use fastvae::{
-    chart::{Frame, Scale, Series, lines},
     config::{Method, ProposalKind},
     event::Event,
 };
+use fastvae_study::chart::{Frame, Scale, Series, lines};
 
 /// The run that this lesson and the recommendations look at.
 pub const GROUP: &str = "study";

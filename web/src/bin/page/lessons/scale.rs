@@ -13,10 +13,8 @@ use crate::{
     dom::{self, Act, Kind},
     share,
 };
-use fastvae::{
-    chart::{Frame, Scale as AxisScale, Series, lines},
-    config::Method,
-};
+use fastvae::config::Method;
+use fastvae_study::chart::{Frame, Scale as AxisScale, Series, lines};
 
 const SIZES: [u32; 6] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000];
 /// A sampler whose step takes longer is not tried with more films.

@@ -14,7 +14,7 @@ use crate::{
     failure,
     plane::{self, Dot},
 };
-use fastvae::chart::{Frame, Scale, Series, lines};
+use fastvae_study::chart::{Frame, Scale, Series, lines};
 use serde_json::json;
 
 /// Sizes of the catalogue that the slider offers; the first is the one with names.

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use fastvae::{
-    chart::{Frame, Scale, Series, lines},
     config::{Method, ProposalKind},
     event::Event,
 };
+use fastvae_study::chart::{Frame, Scale, Series, lines};
 use web::{
     samplers,
     text::{digits, grouped},

@@ -9,9 +9,9 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{
+use crate::chart::{self, Escaped, Frame, Series};
+use fastvae::{
     Result,
-    chart::{self, Escaped, Frame, Series},
     config::Method,
     file,
     run::{EpochMetrics, RunMetrics},
@@ -20,7 +20,7 @@ use crate::{
 /// Writes the report of a run, whole or not at all.
 ///
 /// # Errors
-/// [`crate::Error::Io`] if the folder cannot be written.
+/// [`fastvae::Error::Io`] if the folder cannot be written.
 pub fn write(path: &Path, run: &RunMetrics) -> Result<()> {
     file::write(path, html(run).as_bytes())
 }

@@ -1,7 +1,7 @@
 //! Products, sums, the full softmax, ranking.
 
 use super::{Histories, Output, numbers, run_one, unset, unwritten};
-use crate::{
+use fastvae::{
     Result,
     engine::{Engine, Recording},
     kernels::{

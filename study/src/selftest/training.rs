@@ -1,7 +1,7 @@
 //! Everything together.
 
 use super::Output;
-use crate::{
+use fastvae::{
     Result,
     config::{Config, Decoder, Method, Partition, ProposalKind},
     data::{SplitOptions, SyntheticOptions, split, synthetic},

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Ready, Subject, subject::map};
-use crate::{Result, config::ProposalKind};
+use fastvae::{Result, config::ProposalKind};
 
 /// How far a proposal q is from the softmax p of one user. Sums over all items, in f64; nothing is sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Ready, Subject, subject::map};
-use crate::{
+use fastvae::{
     Result,
     engine::Recording,
     kernels::{Partition, SampledLoss},
@@ -126,7 +126,7 @@ pub async fn gradient(
             let drawn = engine.read(&samples.negatives).await?;
             let (positive, negative) = (engine.read(&positive).await?, engine.read(&negative).await?);
             let query = engine.read(&query_gradient).await?;
-            crate::engine::parallel::for_each_chunk(&mut tallies, 1, |row, tally| {
+            fastvae::engine::parallel::for_each_chunk(&mut tallies, 1, |row, tally| {
                 let span = histories.offsets()[row] as usize..histories.offsets()[row + 1] as usize;
                 let history = histories.row(row).iter().zip(&positive[span]);
                 let group = groups.of_row(row);

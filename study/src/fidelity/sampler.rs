@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{
+use fastvae::{
     Error, Result,
     config::{Config, Method, ObjectiveConfig, ProposalConfig},
 };
@@ -92,7 +92,7 @@ impl Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ProposalKind;
+    use fastvae::config::ProposalKind;
 
     #[test]
     fn settings_are_laid_over_the_base() {

@@ -1,7 +1,7 @@
 //! Proposals, the index behind them, and the loss that uses them.
 
 use super::{Histories, Output, numbers, run_one, unset, unwritten, upload_numbers};
-use crate::{
+use fastvae::{
     Result,
     config::ProposalConfig,
     engine::{Engine, Recording},

@@ -1,7 +1,7 @@
 //! Item lists, and the updates of the rows they name.
 
 use super::{Histories, Output, numbers, read, unset, upload_numbers};
-use crate::{
+use fastvae::{
     Result,
     config::OptimizerConfig,
     engine::{Engine, Recording},

@@ -1,7 +1,7 @@
 //! Every proposal by name: what it draws, and its log q of draws and positives.
 
 use super::{Histories, Output, numbers, unset, unwritten, upload_numbers};
-use crate::{
+use fastvae::{
     Result,
     config::{DnsCorrection, Mix, ProposalConfig, ProposalKind},
     engine::{Engine, Recording},

@@ -1,6 +1,6 @@
 //! Users of a model: their queries, and the softmax that proposals are measured against.
 
-use crate::{
+use fastvae::{
     Result,
     config::Quantisation,
     data::Csr,

@@ -6,14 +6,16 @@ use std::{collections::BTreeMap, fmt::Write};
 use serde::Serialize;
 
 use crate::{
-    Error, Result,
     chart::{self, Escaped, Frame, Series},
+    fidelity::Sampler,
+    report::{self, grouped, section},
+};
+use fastvae::{
+    Error, Result,
     config::{Config, ProposalConfig},
     data::{Csr, EvaluationSet},
     engine::Engine,
     event::Event,
-    fidelity::Sampler,
-    report::{self, grouped, section},
     train::Trainer,
 };
 

@@ -1,7 +1,7 @@
 //! What the encoder and the latent code need.
 
 use super::{Histories, Output, run_one, unset, unwritten, upload_numbers};
-use crate::{
+use fastvae::{
     Result,
     engine::{Engine, Recording},
     kernels::{

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Ready, Subject};
-use crate::{
+use fastvae::{
     Result,
     engine::{Buffer, Recording},
     proposal::Draw,

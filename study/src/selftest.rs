@@ -11,7 +11,7 @@ mod rows;
 mod sampling;
 mod training;
 
-use crate::{
+use fastvae::{
     Result,
     engine::{Buffer, Element, Engine, Kernel, Recording},
     proposal::LocalFuture,
