@@ -254,7 +254,7 @@ impl Config {
                 "negatives",
                 format!(
                     "{} negatives for a catalogue of {items} items cost more than the full softmax; \
-                     take at most {items}, or minimise the full softmax",
+                     take at most {items}, or take `objective.kind = full-softmax`",
                     proposal.negatives
                 ),
             ));
@@ -337,7 +337,7 @@ mod tests {
                 .starts_with("hidden: item vectors of 3")
         );
         assert!(problem(|c| c.proposal.codebooks = 9).starts_with("codebooks"));
-        assert!(problem(|c| c.proposal.negatives = 5000).contains("full softmax"));
+        assert!(problem(|c| c.proposal.negatives = 5000).contains("full-softmax"));
         assert!(problem(|c| c.proposal.codewords = 300).starts_with("codewords"));
         assert!(problem(|c| c.proposal.group_size = 300).starts_with("group-size"));
         assert!(problem(|c| c.optimizer.learning_rate = f32::NAN).starts_with("learning-rate"));

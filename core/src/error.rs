@@ -50,7 +50,7 @@ pub enum Error {
     /// The loss is no longer a finite number.
     #[error(
         "training diverged in epoch {epoch}, step {step}: the loss is {loss} at learning rate {learning_rate}; \
-         lower --learning-rate (a tenth is a good start) or check the data for extreme histories"
+         lower `learning-rate` (a tenth is a good start) or check the data for extreme histories"
     )]
     Diverged {
         /// Epoch, counted from 1.

@@ -187,7 +187,7 @@ impl Recommender {
                 "user",
                 format!(
                     "no user {user:?} among the {} of {}, whose ids look like {}; users with fewer interactions than \
-                     the k-core asks for are not in it; --history recommends for anybody",
+                     the k-core asks for are not in it; a `history` of items is enough to recommend for anybody",
                     self.context.users.len(),
                     self.context.data,
                     some.join(", ")
@@ -239,7 +239,7 @@ impl Recommender {
             })? = flag;
         }
         if !flags.contains(&true) {
-            return Err(Error::setting("allow", "together with --deny it leaves no item to recommend"));
+            return Err(Error::setting("allow", "together with `deny` it leaves no item to recommend"));
         }
         Ok(Some(flags))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result,
+    Error, Result,
     engine::{Buffer, Element, Engine},
 };
 
@@ -27,6 +27,21 @@ pub enum TensorData {
     U32(Vec<u32>),
 }
 
+impl TensorData {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::U32(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A tensor that is still on its engine.
 pub(crate) struct OnEngine {
     name: String,
@@ -45,6 +60,26 @@ impl OnEngine {
     /// Whether the tensor is a trained parameter, not what only a resume needs of it.
     pub fn is_parameter(&self) -> bool {
         is_parameter(&self.name)
+    }
+}
+
+/// The tensors of one part of a run, on the host or still on the engine.
+#[derive(Default)]
+pub struct StatePart {
+    pub(crate) tensors: BTreeMap<String, Tensor>,
+    pub(crate) on_engine: Vec<OnEngine>,
+}
+
+impl StatePart {
+    /// Adds a vector that the host has.
+    pub fn insert(&mut self, name: impl Into<String>, data: TensorData) {
+        let shape = vec![data.len()];
+        self.tensors.insert(name.into(), Tensor { shape, data });
+    }
+
+    /// Adds a vector that the engine has.
+    pub fn insert_buffer<T: Element>(&mut self, name: impl Into<String>, buffer: &Buffer<T>) {
+        self.on_engine.push(OnEngine::new(name.into(), vec![buffer.len()], buffer));
     }
 }
 
@@ -99,6 +134,30 @@ impl State {
     pub fn into_model(mut self) -> Self {
         self.tensors.retain(|name, _| is_parameter(name));
         self
+    }
+
+    /// The floats of a tensor; `None` where there is no such tensor.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where it holds integers.
+    pub fn floats(&self, name: &str) -> Result<Option<&[f32]>> {
+        match self.tensors.get(name).map(|tensor| &tensor.data) {
+            None => Ok(None),
+            Some(TensorData::F32(values)) => Ok(Some(values)),
+            Some(TensorData::U32(_)) => Err(Error::Data(format!("tensor `{name}` holds integers"))),
+        }
+    }
+
+    /// The integers of a tensor; `None` where there is no such tensor.
+    ///
+    /// # Errors
+    /// [`Error::Data`] where it holds floats.
+    pub fn integers(&self, name: &str) -> Result<Option<&[u32]>> {
+        match self.tensors.get(name).map(|tensor| &tensor.data) {
+            None => Ok(None),
+            Some(TensorData::U32(values)) => Ok(Some(values)),
+            Some(TensorData::F32(_)) => Err(Error::Data(format!("tensor `{name}` holds floats"))),
+        }
     }
 
     /// Copies tensors from the engine, in one transfer.

@@ -1,17 +1,14 @@
 //! The training loop: batches in, events out.
 
 mod early_stopping;
-mod kept;
+mod state;
 mod step;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use web_time::Instant;
 
-use self::{
-    kept::{kept_index, kept_rows},
-    step::StepPlan,
-};
+use self::step::StepPlan;
 use crate::{
     Error, Result,
     config::{Config, Objective, RowUpdates},
@@ -107,11 +104,8 @@ impl Trainer {
         let parameters = Parameters::restore(&engine, &config.model, train.columns(), state)?;
         let mut trainer =
             Self::assemble(engine, config, train, validation, parameters, state.progress.clone())?;
-        if let (Some(proposal), Some((kept, moments))) = (&mut trainer.proposal, kept_index(state)?) {
-            proposal.restore(&trainer.engine, kept, &moments)?;
-        }
-        if let (Some(proposal), Some(rows)) = (&mut trainer.proposal, kept_rows(state)?) {
-            proposal.restore_snapshot(&trainer.engine, rows, &trainer.parameters.catalogue())?;
+        if let Some(proposal) = &mut trainer.proposal {
+            proposal.restore(&trainer.engine, state, &trainer.parameters.catalogue())?;
         }
         trainer.losses_read = trainer.progress.step_in_epoch;
         Ok(trainer)
@@ -148,7 +142,7 @@ impl Trainer {
             return Err(Error::setting(
                 "epochs",
                 format!(
-                    "{total} steps; rows that replay keep a table of at most {MAX_REPLAYED_STEPS}: --rows dense"
+                    "{total} steps; replayed rows have a table of at most {MAX_REPLAYED_STEPS}; take `rows = dense`"
                 ),
             ));
         }
@@ -276,7 +270,7 @@ impl Trainer {
             }
             steps => self.progress.step.is_multiple_of(u64::from(steps)),
         };
-        if !due && (proposal.index().is_some() || proposal.snapshot().is_some()) {
+        if !due && proposal.is_ready() {
             return Ok(());
         }
         let start = Instant::now();
@@ -317,7 +311,7 @@ impl Trainer {
             self.proposal.as_deref(),
             &self.train,
             users,
-            step::Numbers {
+            step::StepScalars {
                 step: number as u32,
                 slot: self.progress.step_in_epoch as usize,
                 adam: self.optimizer.step(number),
@@ -472,7 +466,7 @@ fn capacity(engine: &Engine, config: &Config, items: usize) -> Result<()> {
         if bytes > limit {
             return Err(Error::Device(format!(
                 "{items} items x {width} numbers ({what} width) x 4 bytes = {bytes} bytes, and this adapter binds at most {limit} \
-                 bytes at once: {} items would fit, or a width of {}; --engine cpu has no such limit",
+                 bytes at once: {} items would fit, or a width of {}; `engine = cpu` has no such limit",
                 limit / (width as u64 * 4),
                 limit / (items as u64 * 4),
             )));

@@ -1,19 +1,76 @@
 //! What the library calls settings, as flags of this command line.
+//!
+//! Messages of the library name a setting by its key, and one that would help as `` `key` `` or `` `key = value` ``;
+//! here their flags join them.
 
 use fastvae::Error;
 
-/// An error as the terminal shows it: a setting by its flag.
+/// Settings whose flag is not their key.
+const RENAMED: [(&str, &str); 5] = [
+    ("objective.kind", "loss"),
+    ("objective.kind = full-softmax", "loss full"),
+    ("path", "data"),
+    ("proposal.kind", "loss"),
+    ("protocol", "split"),
+];
+
+/// An error as the terminal shows it: a setting by its flag, and the flags of settings that would help.
 pub fn told(error: &Error) -> String {
-    match error {
-        Error::Setting { field, problem } => format!("--{}: {problem}", flag(field)),
-        other => other.to_string(),
-    }
+    let (text, own) = match error {
+        Error::Setting { field, problem } => (format!("--{}: {problem}", flag(field)), flag(field)),
+        other => (other.to_string(), String::new()),
+    };
+    let flags: Vec<String> = mentioned(&text).map(flag).filter(|flag| is_one(flag) && *flag != own).collect();
+    if flags.is_empty() { text } else { format!("{text} (--{})", flags.join(", --")) }
 }
 
-/// The flag of a setting, where its name is another.
-fn flag(field: &str) -> &str {
-    match field {
-        "objective.kind" | "proposal.kind" => "loss",
-        other => other,
+/// The flag of a setting, with its value where it has one: `rows = dense` is `rows dense`.
+fn flag(setting: &str) -> String {
+    let renamed = RENAMED.iter().find(|(known, _)| *known == setting);
+    renamed.map_or_else(|| setting.replace(" = ", " "), |(_, flag)| (*flag).to_owned())
+}
+
+/// What stands between backticks.
+fn mentioned(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Whether some command has this flag.
+fn is_one(flag: &str) -> bool {
+    let name = flag.split(' ').next().unwrap_or_default();
+    let has = |command: &clap::Command| command.get_arguments().any(|arg| arg.get_long() == Some(name));
+    crate::args::command().get_subcommands().any(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use fastvae::config::Config;
+
+    use super::*;
+
+    #[test]
+    fn settings_are_shown_as_flags() {
+        let problem = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            told(&config.validate(1000).unwrap_err())
+        };
+        let many = problem(|c| c.proposal.negatives = 5000);
+        assert!(many.starts_with("--negatives: 5000") && many.ends_with("(--loss full)"), "{many}");
+        assert!(problem(|c| c.training.batch = 0).starts_with("--batch: is 0"));
+        let diverged = Error::Diverged { epoch: 1, step: 2, loss: f32::NAN, learning_rate: 10.0 };
+        assert!(told(&diverged).ends_with("(--learning-rate)"), "{}", told(&diverged));
+        let word = Error::Data("`films` has no row, but `core = 5` may help".into());
+        assert!(told(&word).ends_with("(--core 5)"), "{}", told(&word));
+        assert_eq!(told(&Error::setting("proposal.kind", "no")), "--loss: no");
+        assert_eq!(
+            told(&Error::setting("samplers", "`hinge` is not known")),
+            "--samplers: `hinge` is not known"
+        );
+    }
+
+    #[test]
+    fn every_renamed_setting_has_a_flag() {
+        assert!(RENAMED.iter().all(|(_, flag)| is_one(flag)));
     }
 }

@@ -5,8 +5,8 @@
 use fastvae::{
     config::{ProposalConfig, ProposalKind, Quantisation},
     engine::{Engine, Recording},
-    kernels::Groups,
-    proposal::{Catalogue, Draw, IndexReport, Proposal, Samples, build, index::Kept},
+    kernels::{Groups, ItemsOf},
+    proposal::{Catalogue, Draw, IndexReport, Proposal, Samples, build, index::IndexState},
     rng::Rng,
 };
 use pollster::block_on;
@@ -105,9 +105,14 @@ impl<'a> World<'a> {
         self
     }
 
-    /// What a checkpoint would keep.
-    pub fn kept(&self) -> &Kept {
-        self.proposal.index().unwrap().kept()
+    /// What determines the draws of the index.
+    pub fn installed(&self) -> &IndexState {
+        self.proposal.index().unwrap().installed()
+    }
+
+    /// Goes on from an index and the moments of queries that it had seen.
+    pub fn restore(&mut self, index: &IndexState, moments: &[f32]) -> fastvae::Result<()> {
+        self.proposal.restore(self.engine, &index.with_moments(moments), &self.catalogue)
     }
 
     /// Candidates of every user's group, and log q of every item.
@@ -123,16 +128,13 @@ impl<'a> World<'a> {
             positive_log_q: unwritten(engine, entries),
         };
         let mut recording = Recording::new();
-        let draw = Draw {
-            queries: &upload(engine, &self.queries),
-            groups,
-            batch_items: &upload(engine, &batch_items),
-            batch_rows: &upload(engine, &batch_rows),
+        let draw = Draw { queries: &upload(engine, &self.queries), groups, rng: Rng::new(11), step };
+        let all = ItemsOf::Entries {
+            items: upload(engine, &batch_items),
+            rows: upload(engine, &batch_rows),
             entries,
-            rng: Rng::new(11),
-            step,
         };
-        self.proposal.record(&mut recording, &draw, &samples);
+        self.proposal.record(&mut recording, &draw, all, &samples);
         engine.run(&recording).unwrap();
         Drawn {
             negatives: read(engine, &samples.negatives),
@@ -149,16 +151,16 @@ impl<'a> World<'a> {
 
     /// log q of every item for a user: by enumeration of what the index keeps, or the softmax.
     pub fn truth(&self, kind: ProposalKind, user: usize) -> Vec<f64> {
-        let kept = self.kept();
+        let index = self.installed();
         let items = self.bias.len();
-        let books = kept.codes.len() / items;
-        let k = kept.codewords.len() / (books * self.width);
+        let books = index.codes.len() / items;
+        let k = index.codewords.len() / (books * self.width);
         let query = &self.queries[user * self.width..][..self.width];
         let score = |item: usize| {
-            let codes = &kept.codes[item * books..][..books];
+            let codes = &index.codes[item * books..][..books];
             let words = codes.iter().enumerate().map(|(book, &code)| book * k + code as usize);
-            words.map(|word| dot(query, &kept.codewords[word * self.width..][..self.width])).sum::<f64>()
-                + f64::from(kept.log_weights[item])
+            words.map(|word| dot(query, &index.codewords[word * self.width..][..self.width])).sum::<f64>()
+                + f64::from(index.log_weights[item])
         };
         normalised(
             (0..items)

@@ -3,7 +3,7 @@
 use fastvae::{
     config::ProposalConfig,
     engine::Engine,
-    kernels::Groups,
+    kernels::{Groups, ItemsOf},
     proposal::{Catalogue, Draw, Samples, build},
     rng::Rng,
 };
@@ -87,13 +87,11 @@ impl Case {
         let draw = Draw {
             queries: &upload(engine, &self.queries),
             groups,
-            batch_items: &upload(engine, &each),
-            batch_rows: &upload(engine, &rows),
-            entries,
             rng: Rng::new(self.seed),
             step: self.step,
         };
-        proposal.record(&mut recording, &draw, &samples);
+        let all = ItemsOf::Entries { items: upload(engine, &each), rows: upload(engine, &rows), entries };
+        proposal.record(&mut recording, &draw, all, &samples);
         engine.run(&recording).unwrap_or_else(|error| panic!("{}: {error}", engine.describe()));
         Sampled {
             negatives: read(engine, &samples.negatives),

@@ -3,7 +3,7 @@
 use fastvae::{
     config::{ProposalConfig, ProposalKind},
     engine::{Engine, Recording},
-    kernels::Groups,
+    kernels::{Groups, ItemsOf},
     proposal::{Catalogue, Draw, Samples, build},
     rng::Rng,
 };
@@ -48,16 +48,9 @@ fn sample(
         positive_log_q: unwritten(engine, entries),
     };
     let mut recording = Recording::new();
-    let draw = Draw {
-        queries: &upload(engine, queries),
-        groups,
-        batch_items: &upload(engine, &items),
-        batch_rows: &upload(engine, &rows),
-        entries,
-        rng: Rng::new(11),
-        step: 7,
-    };
-    proposal.record(&mut recording, &draw, &samples);
+    let draw = Draw { queries: &upload(engine, queries), groups, rng: Rng::new(11), step: 7 };
+    let all = ItemsOf::Entries { items: upload(engine, &items), rows: upload(engine, &rows), entries };
+    proposal.record(&mut recording, &draw, all, &samples);
     engine.run(&recording).expect("runs");
     (
         read(engine, &samples.negatives),

@@ -4,7 +4,7 @@
 
 use fastvae::{
     config::{CodewordWeights, Initialisation, Kmeans, ProposalConfig, ProposalKind, Quantisation},
-    proposal::index::Kept,
+    proposal::index::IndexState,
 };
 use tests::{
     Proposals, assert_close,
@@ -148,15 +148,15 @@ fn the_fixtures_hold_for_any_number_of_codebooks() {
                     ProposalKind::MidxPopularity => f64::from(count).ln_1p().ln(),
                     _ => 0.0,
                 };
-                let kept = Kept {
+                let kept = IndexState {
                     codewords: codewords.clone(),
                     codes: truth.codes.iter().flatten().copied().collect(),
                     log_weights: truth.counts.iter().map(|&count| weight(count) as f32).collect(),
-                    ..Kept::default()
+                    ..IndexState::default()
                 };
                 let (table, queries) = (narrow(&truth.q.data), narrow(&truth.queries.data));
                 let mut world = World::new(engine, &config, table, vec![0.0; truth.items], queries);
-                world.proposal.restore(engine, kept, &vec![0.0; width * (width + 1)]).unwrap();
+                world.restore(&kept, &vec![0.0; width * (width + 1)]).unwrap();
                 let drawn = world.sample(6000, 1, 5);
                 let name = format!("{file}: {}", name(engine, &config));
                 assert_close(&name, &drawn.log_q, &want.data, 2e-5, 1e-5);
@@ -246,9 +246,9 @@ fn items_of_no_weight_are_never_drawn() {
             };
             let mut world = World::normal(engine, &config);
             world.refresh(0);
-            let mut kept = world.kept().clone();
+            let mut kept = world.installed().clone();
             kept.log_weights.iter_mut().step_by(2).for_each(|w| *w = f32::NEG_INFINITY);
-            world.proposal.restore(engine, kept, &[0.0; WIDTH * (WIDTH + 1)]).unwrap();
+            world.restore(&kept, &[0.0; WIDTH * (WIDTH + 1)]).unwrap();
             let drawn = world.sample(4000, 1, 4);
             assert!(drawn.negatives.iter().all(|item| item % 2 == 1));
             for of_user in drawn.log_q.chunks(ITEMS) {
@@ -276,7 +276,7 @@ fn the_engines_draw_the_same_but_at_the_edges() {
             for engine in &engines[1..] {
                 let mut other = World::normal(engine, &config);
                 let moment = read(engines[0], first.proposal.index().unwrap().moments());
-                other.proposal.restore(engine, first.kept().clone(), &moment).unwrap();
+                other.restore(first.installed(), &moment).unwrap();
                 let got = other.sample(CANDIDATES, 1, 9).negatives;
                 let different = want.iter().zip(&got).filter(|(a, b)| a != b).count();
                 println!("{}: {different} of {} draws differ", name(engine, &config), want.len());

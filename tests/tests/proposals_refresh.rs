@@ -6,7 +6,7 @@ use fastvae::{
     config::{CodewordWeights, Kmeans, ProposalConfig, Quantisation},
     engine::Engine,
     kernels::{AddCodewords, Balance, GatherRows, KmeansAssign, KmeansUpdate, Points, ResidualNorms},
-    proposal::index::Kept,
+    proposal::index::IndexState,
     rng::Rng,
 };
 use tests::{
@@ -31,7 +31,7 @@ fn reports_tell_the_truth() {
                 let queries = directed(8, 50, WIDTH);
                 world.observe(&queries);
                 let report = world.refresh(1);
-                let (kept, name) = (world.kept(), name(engine, &config));
+                let (kept, name) = (world.installed(), name(engine, &config));
                 let residual = |item: usize| -> Vec<f32> {
                     (0..WIDTH)
                         .map(|d| {
@@ -83,7 +83,7 @@ fn knowing_the_queries_pays() {
         world.observe(&queries);
         world.refresh(1);
         world.refresh(2);
-        let kept = world.kept();
+        let kept = world.installed();
         let of_item = |item: usize| {
             let residual: Vec<f32> = (0..WIDTH)
                 .map(|d| {
@@ -118,15 +118,15 @@ fn refreshes_are_reproducible_and_survive_a_restore() {
                 let name = name(engine, &config);
                 let mut world = World::normal(engine, &config).settled();
                 let again = World::normal(engine, &config).settled();
-                assert_eq!(world.kept(), again.kept(), "{name}");
+                assert_eq!(world.installed(), again.installed(), "{name}");
                 let mut restored = World::normal(engine, &config);
                 let moment = read(engine, world.proposal.index().unwrap().moments());
-                restored.proposal.restore(engine, world.kept().clone(), &moment).unwrap();
+                restored.restore(world.installed(), &moment).unwrap();
                 for other in [&world, &restored] {
                     other.observe(&directed(12, 40, WIDTH));
                 }
                 assert_eq!(world.refresh(5), restored.refresh(5), "{name}");
-                assert_eq!(world.kept(), restored.kept(), "{name}");
+                assert_eq!(world.installed(), restored.installed(), "{name}");
             }
         }
     }
@@ -138,17 +138,17 @@ fn what_does_not_fit_is_refused() {
     let config = ProposalConfig { codewords: 4, ..ProposalConfig::default() };
     let mut world = World::normal(engine, &config);
     world.refresh(0);
-    let kept = world.kept().clone();
+    let kept = world.installed().clone();
     let moments = vec![0.0; WIDTH * (WIDTH + 1)];
     for wrong in [
-        Kept { codes: kept.codes[1..].to_vec(), ..kept.clone() },
-        Kept { codes: vec![4; kept.codes.len()], ..kept.clone() },
-        Kept { log_weights: Vec::new(), ..kept.clone() },
-        Kept { crowding: vec![1.0; 8], ..kept.clone() },
+        IndexState { codes: kept.codes[1..].to_vec(), ..kept.clone() },
+        IndexState { codes: vec![4; kept.codes.len()], ..kept.clone() },
+        IndexState { log_weights: Vec::new(), ..kept.clone() },
+        IndexState { crowding: vec![1.0; 8], ..kept.clone() },
     ] {
-        assert!(world.proposal.restore(engine, wrong, &moments).is_err());
+        assert!(world.restore(&wrong, &moments).is_err());
     }
-    assert!(world.proposal.restore(engine, kept, &moments[1..]).is_err());
+    assert!(world.restore(&kept, &moments[1..]).is_err());
 }
 
 /// Balanced codewords share the items out more evenly than plain ones, at some cost in distortion.
@@ -168,7 +168,7 @@ fn balanced_codewords_have_about_the_same() {
                 let mut world = World::uneven(engine, &config).settled();
                 let distortion = world.refresh(2).distortion;
                 let largest = |book: usize| {
-                    let codes = world.kept().codes.iter().skip(book).step_by(2);
+                    let codes = world.installed().codes.iter().skip(book).step_by(2);
                     let counts = histogram(codes.copied(), 10);
                     counts.into_iter().max().unwrap()
                 };

@@ -27,7 +27,7 @@ impl Engine {
         match (kind, adapter) {
             (EngineKind::Cpu, Some(_)) => Err(Error::setting(
                 "adapter",
-                "the CPU engine has no adapters: drop it, or choose --engine gpu",
+                "the CPU engine has no adapters: leave it out, or take `engine = gpu`",
             )),
             (EngineKind::Cpu, None) => Ok((Self::cpu(), "asked for".to_owned())),
             (EngineKind::Gpu, name) => Ok((Self::gpu(name).await?, "asked for".to_owned())),

@@ -169,7 +169,7 @@ pub struct DnsLogQ {
     /// B.
     pub draws: usize,
     /// Items to look up, and where the values go: one an item (for entries, L x E).
-    pub lookups: [(ItemsOf, Buffer<f32>); 2],
+    pub lookups: Vec<(ItemsOf, Buffer<f32>)>,
 }
 
 impl Kernel for DnsLogQ {

@@ -5,7 +5,11 @@
 //! taken as they come, without a correction: a heuristic that costs B inner products a candidate and does not
 //! estimate the softmax's gradient, whatever the number of negatives. [`DnsCorrection`] chooses.
 
-use super::{Catalogue, Draw, Proposal, Samples, logits::Logits, uniform::record_lookups};
+use super::{
+    Catalogue, Draw, Proposal, Wanted,
+    logits::{Logits, not_attached},
+    uniform::record_lookups,
+};
 use crate::{
     Result,
     config::{DnsCorrection, ProposalConfig, ProposalKind},
@@ -16,39 +20,41 @@ use crate::{
 /// q(i) = ((M - r_i)^B - (M - r_i - 1)^B) / M^B with r_i items above i.
 pub struct Dns {
     draws: usize,
-    way: Way,
+    correction: Correction,
     catalogue: Option<Catalogue>,
     items: usize,
 }
 
-/// How log q is given.
-enum Way {
+/// What log q is looked up in.
+enum Correction {
     Exact(Logits),
     /// A constant, M.
     None(Buffer<f32>),
 }
 
 impl Dns {
-    /// `rows` is the most query rows of a step.
+    /// `queries` is the most query rows of a step.
     ///
     /// # Errors
     /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the
     /// engine cannot hold them.
-    pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, rows: usize) -> Result<Self> {
-        let way = match config.dns_correction {
-            DnsCorrection::Exact => Way::Exact(Logits::new(engine, ProposalKind::Dns, items, rows)?),
+    pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, queries: usize) -> Result<Self> {
+        let correction = match config.dns_correction {
+            DnsCorrection::Exact => {
+                Correction::Exact(Logits::new(engine, ProposalKind::Dns, items, queries)?)
+            }
             DnsCorrection::None => {
-                Way::None(engine.upload("uniform log q", &vec![-(items as f64).ln() as f32; items])?)
+                Correction::None(engine.upload("uniform log q", &vec![-(items as f64).ln() as f32; items])?)
             }
         };
-        Ok(Self { draws: config.dns_draws, way, catalogue: None, items })
+        Ok(Self { draws: config.dns_draws, correction, catalogue: None, items })
     }
 }
 
 impl Proposal for Dns {
     fn attach(&mut self, catalogue: &Catalogue) {
         self.catalogue = Some(catalogue.clone());
-        if let Way::Exact(logits) = &mut self.way {
+        if let Correction::Exact(logits) = &mut self.correction {
             logits.attach(catalogue);
         }
     }
@@ -58,14 +64,17 @@ impl Proposal for Dns {
         true
     }
 
+    fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
+        if let Correction::Exact(logits) = &self.correction {
+            logits.record(recording, draw);
+        }
+    }
+
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(catalogue) = &self.catalogue else { return };
-        let scores = match &self.way {
-            Way::Exact(logits) => {
-                logits.record(recording, draw);
-                Scores::Logits(logits.values.clone())
-            }
-            Way::None(_) => Scores::Rows {
+        let Some(catalogue) = &self.catalogue else { return recording.fail(not_attached()) };
+        let scores = match &self.correction {
+            Correction::Exact(logits) => Scores::Logits(logits.values.clone()),
+            Correction::None(_) => Scores::Rows {
                 queries: draw.queries.clone(),
                 table: catalogue.table.clone(),
                 bias: catalogue.bias.clone(),
@@ -83,16 +92,16 @@ impl Proposal for Dns {
         });
     }
 
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
-        match &self.way {
-            Way::Exact(logits) => recording.push(DnsLogQ {
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
+        match &self.correction {
+            Correction::Exact(logits) => recording.push(DnsLogQ {
                 groups: draw.groups,
                 logits: logits.values.clone(),
                 catalogue: self.items,
                 draws: self.draws,
-                lookups: draw.lookups(samples).map(|(items, output)| (items, output.clone())),
+                lookups: wanted.iter().map(|wanted| (wanted.items.clone(), wanted.log_q.clone())).collect(),
             }),
-            Way::None(constant) => record_lookups(recording, constant, draw, samples),
+            Correction::None(constant) => record_lookups(recording, constant, draw, wanted),
         }
     }
 }

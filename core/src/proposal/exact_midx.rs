@@ -1,7 +1,7 @@
 //! The softmax itself, drawn by way of the index (paper, theorem 4.1): the truth, at the price of all logits.
 
 use super::{
-    Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept, logits::Logits,
+    Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Wanted, logits::Logits, not_refreshed,
 };
 use crate::{
     Result,
@@ -9,6 +9,7 @@ use crate::{
     engine::{Buffer, Engine, Recording},
     kernels::{MidxExactCells, MidxExactDraw, SoftmaxLogQ},
     rng::Rng,
+    state::{State, StatePart},
 };
 
 /// q(i) = exp(o_i) / sum of exp(o).
@@ -28,12 +29,12 @@ pub struct ExactMidx {
 }
 
 impl ExactMidx {
-    /// `rows` is the most query rows of a step.
+    /// `queries` is the most query rows of a step.
     ///
     /// # Errors
     /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the engine
     /// cannot hold them.
-    pub fn new(engine: &Engine, config: &ProposalConfig, counts: &[u32], rows: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &ProposalConfig, counts: &[u32], queries: usize) -> Result<Self> {
         let items = counts.len();
         let (cells, _) = MidxIndex::capacity(config, items);
         Ok(Self {
@@ -41,10 +42,10 @@ impl ExactMidx {
             config: config.clone(),
             counts: counts.to_vec(),
             index: None,
-            logits: Logits::new(engine, ProposalKind::Midx, items, rows)?,
-            sums: engine.zeros("cell sums", rows * cells)?,
-            top: engine.zeros("largest logits", rows)?,
-            log_z: engine.zeros("log partition", rows)?,
+            logits: Logits::new(engine, ProposalKind::Midx, items, queries)?,
+            sums: engine.zeros("cell sums", queries * cells)?,
+            top: engine.zeros("largest logits", queries)?,
+            log_z: engine.zeros("log partition", queries)?,
         })
     }
 }
@@ -58,12 +59,10 @@ impl Proposal for ExactMidx {
         true
     }
 
-    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(index) = &self.index else { return };
+    fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
+        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
         let (rows, cells) = (draw.groups.rows(), index.cells());
-        if !self.logits.record(recording, draw) {
-            return;
-        }
+        self.logits.record(recording, draw);
         recording.push(MidxExactCells {
             logits: self.logits.values.clone(),
             rows,
@@ -72,27 +71,31 @@ impl Proposal for ExactMidx {
             top: self.top.clone(),
             log_z: self.log_z.clone(),
         });
+    }
+
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
+        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
         recording.push(MidxExactDraw {
             groups: draw.groups,
             logits: self.logits.values.clone(),
             sums: self.sums.clone(),
             top: self.top.clone(),
-            cells: cells.clone(),
+            cells: index.cells().clone(),
             rng: draw.rng,
             step: draw.step,
             negatives: negatives.clone(),
         });
     }
 
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
-        for (items, output) in draw.lookups(samples) {
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
+        for Wanted { items, log_q } in wanted {
             recording.push(SoftmaxLogQ {
                 groups: draw.groups,
                 logits: self.logits.values.clone(),
                 catalogue: self.items,
                 log_z: self.log_z.clone(),
-                items,
-                output: output.clone(),
+                items: items.clone(),
+                output: log_q.clone(),
             });
         }
     }
@@ -125,8 +128,22 @@ impl Proposal for ExactMidx {
         }
     }
 
-    fn restore(&mut self, engine: &Engine, kept: Kept, moments: &[f32]) -> Result<()> {
-        self.index = Some(MidxIndex::restore(engine, &self.config, &self.counts, kept, moments)?);
+    fn needs_refresh(&self) -> bool {
+        true
+    }
+
+    fn is_ready(&self) -> bool {
+        self.index.is_some()
+    }
+
+    fn state(&self) -> StatePart {
+        self.index.as_ref().map_or_else(StatePart::default, MidxIndex::state)
+    }
+
+    fn restore(&mut self, engine: &Engine, state: &State, _: &Catalogue) -> Result<()> {
+        if let Some(index) = MidxIndex::restore(engine, &self.config, &self.counts, state)? {
+            self.index = Some(index);
+        }
         Ok(())
     }
 }

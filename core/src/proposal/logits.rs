@@ -8,6 +8,11 @@ use crate::{
     kernels::{MatMul, View},
 };
 
+/// Why a recording fails that asks a proposal which reads item vectors before it has them.
+pub(super) fn not_attached() -> Error {
+    Error::Data("a proposal was asked to draw before it had item vectors".into())
+}
+
 /// The most logits held at once: 1 GiB of them.
 const MOST: usize = 1 << 28;
 
@@ -21,26 +26,26 @@ pub(super) struct Logits {
 }
 
 impl Logits {
-    /// `rows` is the most query rows of a step.
+    /// `queries` is the most query rows of a step.
     ///
     /// # Errors
     /// [`Error::Setting`] where the logits of a step do not fit; [`Error::Device`] where the engine cannot hold
     /// them.
-    pub fn new(engine: &Engine, kind: ProposalKind, items: usize, rows: usize) -> Result<Self> {
-        if rows * items > MOST {
+    pub fn new(engine: &Engine, kind: ProposalKind, items: usize, queries: usize) -> Result<Self> {
+        if queries * items > MOST {
             return Err(Error::setting(
                 "proposal.kind",
                 format!(
-                    "{} needs the logits of {rows} query rows x {items} items x 4 bytes = {} MiB at once, more than \
-                     {} MiB; take a batch of at most {}, or midx-uniform or midx-popularity, which need no logits",
+                    "{} needs the logits of {queries} query rows x {items} items x 4 bytes = {} MiB at once, more than \
+                     {} MiB; take a `batch` of at most {}, or midx-uniform or midx-popularity, which need no logits",
                     kind.name(),
-                    rows * items / (1 << 18),
+                    queries * items / (1 << 18),
                     MOST / (1 << 18),
                     MOST / items,
                 ),
             ));
         }
-        Ok(Self { values: engine.zeros("logits of all items", rows * items)?, items, catalogue: None })
+        Ok(Self { values: engine.zeros("logits of all items", queries * items)?, items, catalogue: None })
     }
 
     /// The item vectors that later steps will meet.
@@ -48,9 +53,11 @@ impl Logits {
         self.catalogue = Some(catalogue.clone());
     }
 
-    /// Appends their product with the queries; `false` before the item vectors are known.
-    pub fn record(&self, recording: &mut Recording, draw: &Draw<'_>) -> bool {
-        let Some(catalogue) = &self.catalogue else { return false };
+    /// Appends their product with the queries; the recording fails before the item vectors are known.
+    pub fn record(&self, recording: &mut Recording, draw: &Draw<'_>) {
+        let Some(catalogue) = &self.catalogue else {
+            return recording.fail(not_attached());
+        };
         let width = catalogue.width;
         let mut product = MatMul::new(
             draw.groups.rows(),
@@ -62,6 +69,5 @@ impl Logits {
         );
         product.bias = catalogue.bias.clone();
         recording.push(product);
-        true
     }
 }

@@ -1,7 +1,7 @@
 //! MIDX_Uni and MIDX_Pop (paper, theorems 5.1 and 5.2): the index picks a cell by the query, a fixed
 //! weight picks an item of the cell.
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept};
+use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Wanted, not_refreshed};
 use crate::{
     Result,
     config::ProposalConfig,
@@ -11,6 +11,7 @@ use crate::{
         View,
     },
     rng::Rng,
+    state::{State, StatePart},
 };
 
 /// q(i) ~ w_i exp(bias_i + q . codewords of i).
@@ -29,7 +30,7 @@ pub struct Midx {
 }
 
 impl Midx {
-    /// Weights of one give MIDX_Uni, popularities MIDX_Pop. `rows` is the most query rows of a step.
+    /// Weights of one give MIDX_Uni, popularities MIDX_Pop. `queries` is the most query rows of a step.
     ///
     /// # Errors
     /// If the engine cannot hold its tables.
@@ -38,7 +39,7 @@ impl Midx {
         config: &ProposalConfig,
         counts: &[u32],
         weights: Vec<f64>,
-        rows: usize,
+        queries: usize,
     ) -> Result<Self> {
         let scores = config.codebooks * config.codewords;
         let (_, blocks) = MidxIndex::capacity(config, weights.len());
@@ -47,16 +48,16 @@ impl Midx {
             config: config.clone(),
             counts: counts.to_vec(),
             index: None,
-            scores: engine.zeros("codeword scores", rows * scores)?,
-            log_psi: engine.zeros("log psi", rows * blocks)?,
-            log_z: engine.zeros("log partition", rows)?,
+            scores: engine.zeros("codeword scores", queries * scores)?,
+            log_psi: engine.zeros("log psi", queries * blocks)?,
+            log_z: engine.zeros("log partition", queries)?,
         })
     }
 }
 
 impl Proposal for Midx {
-    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(index) = &self.index else { return };
+    fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
+        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
         let (rows, cells) = (draw.groups.rows(), index.cells());
         let columns = cells.codebooks * cells.codewords;
         let width = index.stacked().len() / columns;
@@ -68,34 +69,32 @@ impl Proposal for Midx {
             View::rows(index.stacked(), width).transposed(),
             View::rows(&self.scores, columns),
         ));
-        let (groups, rng, step) = (draw.groups, draw.rng, draw.step);
-        let (scores, cells, negatives) = (self.scores.clone(), cells.clone(), negatives.clone());
+        let (scores, cells) = (self.scores.clone(), cells.clone());
         let (log_psi, log_z) = (self.log_psi.clone(), self.log_z.clone());
         if cells.codebooks == 2 {
-            recording.push(MidxNormalise {
-                scores: scores.clone(),
-                rows,
-                cells: cells.clone(),
-                log_psi: log_psi.clone(),
-                log_z: log_z.clone(),
-            });
+            recording.push(MidxNormalise { scores, rows, cells, log_psi, log_z });
+        } else {
+            recording.push(MidxOccupiedNormalise { scores, rows, cells, log_psi, log_z });
+        }
+    }
+
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
+        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
+        let (groups, rng, step) = (draw.groups, draw.rng, draw.step);
+        let (scores, cells, negatives) = (self.scores.clone(), index.cells().clone(), negatives.clone());
+        let (log_psi, log_z) = (self.log_psi.clone(), self.log_z.clone());
+        if cells.codebooks == 2 {
             recording.push(MidxDraw { groups, scores, log_psi, log_z, cells, rng, step, negatives });
         } else {
-            recording.push(MidxOccupiedNormalise {
-                scores: scores.clone(),
-                rows,
-                cells: cells.clone(),
-                log_psi: log_psi.clone(),
-                log_z: log_z.clone(),
-            });
             recording.push(MidxOccupiedDraw { groups, scores, log_psi, log_z, cells, rng, step, negatives });
         }
     }
 
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
-        let Some(index) = &self.index else { return };
-        for (items, output) in draw.lookups(samples) {
-            let (groups, cells, output) = (draw.groups, index.cells().clone(), output.clone());
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
+        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
+        for Wanted { items, log_q } in wanted {
+            let (groups, cells, items, output) =
+                (draw.groups, index.cells().clone(), items.clone(), log_q.clone());
             let (scores, log_z) = (self.scores.clone(), self.log_z.clone());
             if cells.codebooks == 2 {
                 recording.push(MidxLogQ { groups, scores, log_z, cells, items, output });
@@ -133,8 +132,22 @@ impl Proposal for Midx {
         }
     }
 
-    fn restore(&mut self, engine: &Engine, kept: Kept, moments: &[f32]) -> Result<()> {
-        self.index = Some(MidxIndex::restore(engine, &self.config, &self.counts, kept, moments)?);
+    fn needs_refresh(&self) -> bool {
+        true
+    }
+
+    fn is_ready(&self) -> bool {
+        self.index.is_some()
+    }
+
+    fn state(&self) -> StatePart {
+        self.index.as_ref().map_or_else(StatePart::default, MidxIndex::state)
+    }
+
+    fn restore(&mut self, engine: &Engine, state: &State, _: &Catalogue) -> Result<()> {
+        if let Some(index) = MidxIndex::restore(engine, &self.config, &self.counts, state)? {
+            self.index = Some(index);
+        }
         Ok(())
     }
 }

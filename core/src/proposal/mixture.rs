@@ -3,12 +3,13 @@
 
 use std::cell::RefCell;
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Samples, index::Kept};
+use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Wanted};
 use crate::{
     Result,
-    engine::{Buffer, Engine, Recording},
+    engine::{Buffer, Element, Engine, Recording},
     kernels::{MixLogQ, MixNegatives},
     rng::Rng,
+    state::{State, StatePart},
 };
 
 /// Draws from either of two proposals, each slot independently.
@@ -18,8 +19,15 @@ pub struct Mixture {
     second: Box<dyn Proposal>,
     /// Probability of the second.
     probability: f32,
-    /// Scratch for the second proposal's samples and log q, as large as the largest step so far.
-    scratch: RefCell<Option<Samples>>,
+    scratch: RefCell<Scratch>,
+}
+
+/// Buffers for the second proposal, as large as the largest step so far.
+#[derive(Default)]
+struct Scratch {
+    negatives: Option<Buffer<u32>>,
+    /// log q of the items of each place in a list of wanted ones.
+    log_q: Vec<Option<Buffer<f32>>>,
 }
 
 impl Mixture {
@@ -30,24 +38,51 @@ impl Mixture {
         second: Box<dyn Proposal>,
         probability: f32,
     ) -> Self {
-        Self { engine: engine.clone(), first, second, probability, scratch: RefCell::new(None) }
+        Self { engine: engine.clone(), first, second, probability, scratch: RefCell::default() }
     }
 
-    /// Buffers for the second proposal, of the sizes of these.
-    fn scratch(&self, negatives: usize, entries: usize) -> Result<Samples> {
-        let mut scratch = self.scratch.borrow_mut();
-        if let Some(scratch) = scratch.as_ref()
-            && scratch.negatives.len() >= negatives
-            && scratch.positive_log_q.len() >= entries
-        {
-            return Ok(scratch.clone());
+    /// A buffer of at least this length: the one that is there, or a new one in its place.
+    fn at_least<T: Element>(&self, place: &mut Option<Buffer<T>>, len: usize) -> Result<Buffer<T>> {
+        match place {
+            Some(buffer) if buffer.len() >= len => Ok(buffer.clone()),
+            _ => Ok(place.insert(self.engine.zeros("second of a mixture", len.max(1))?).clone()),
         }
-        let made = Samples {
-            negatives: self.engine.zeros("negatives of the mixture", negatives)?,
-            negative_log_q: self.engine.zeros("log q of the mixture", negatives)?,
-            positive_log_q: self.engine.zeros("log q of the mixture's positives", entries.max(1))?,
-        };
-        Ok(scratch.insert(made).clone())
+    }
+
+    fn draw_both(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) -> Result<()> {
+        let second = self.at_least(&mut self.scratch.borrow_mut().negatives, draw.groups.total())?;
+        self.first.draw(recording, draw, negatives);
+        self.second.draw(recording, draw, &second);
+        recording.push(MixNegatives {
+            groups: draw.groups,
+            probability: self.probability,
+            rng: draw.rng,
+            step: draw.step,
+            second,
+            negatives: negatives.clone(),
+        });
+        Ok(())
+    }
+
+    fn log_q_of_both(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) -> Result<()> {
+        let mut scratch = self.scratch.borrow_mut();
+        scratch.log_q.resize(scratch.log_q.len().max(wanted.len()), None);
+        let mut second = Vec::with_capacity(wanted.len());
+        for (Wanted { items, .. }, place) in wanted.iter().zip(&mut scratch.log_q) {
+            let log_q = self.at_least(place, items.outputs(&draw.groups))?;
+            second.push(Wanted { items: items.clone(), log_q });
+        }
+        self.first.log_q(recording, draw, wanted);
+        self.second.log_q(recording, draw, &second);
+        for (first, second) in wanted.iter().zip(second) {
+            recording.push(MixLogQ {
+                len: first.items.outputs(&draw.groups),
+                probability: self.probability,
+                second: second.log_q,
+                output: first.log_q.clone(),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -61,45 +96,20 @@ impl Proposal for Mixture {
         self.first.reads_items() || self.second.reads_items()
     }
 
+    fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
+        self.first.prepare(recording, draw);
+        self.second.prepare(recording, draw);
+    }
+
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        match self.scratch(draw.groups.total(), draw.groups.samples * draw.entries) {
-            Err(error) => recording.fail(error),
-            Ok(scratch) => {
-                self.first.draw(recording, draw, negatives);
-                self.second.draw(recording, draw, &scratch.negatives);
-                recording.push(MixNegatives {
-                    groups: draw.groups,
-                    probability: self.probability,
-                    rng: draw.rng,
-                    step: draw.step,
-                    second: scratch.negatives,
-                    negatives: negatives.clone(),
-                });
-            }
+        if let Err(error) = self.draw_both(recording, draw, negatives) {
+            recording.fail(error);
         }
     }
 
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
-        let (negatives, entries) = (draw.groups.total(), draw.groups.samples * draw.entries);
-        match self.scratch(negatives, entries) {
-            Err(error) => recording.fail(error),
-            Ok(scratch) => {
-                // Both look at the candidates of the mixture.
-                let second = Samples { negatives: samples.negatives.clone(), ..scratch };
-                self.first.log_q(recording, draw, samples);
-                self.second.log_q(recording, draw, &second);
-                for (len, second, output) in [
-                    (negatives, second.negative_log_q, &samples.negative_log_q),
-                    (entries, second.positive_log_q, &samples.positive_log_q),
-                ] {
-                    recording.push(MixLogQ {
-                        len,
-                        probability: self.probability,
-                        second,
-                        output: output.clone(),
-                    });
-                }
-            }
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
+        if let Err(error) = self.log_q_of_both(recording, draw, wanted) {
+            recording.fail(error);
         }
     }
 
@@ -126,18 +136,24 @@ impl Proposal for Mixture {
         self.second.observe(recording, queries, rows);
     }
 
-    fn restore(&mut self, engine: &Engine, kept: Kept, moments: &[f32]) -> Result<()> {
-        // One of them at most has an index; the other lets it pass.
-        self.first.restore(engine, kept.clone(), moments)?;
-        self.second.restore(engine, kept, moments)
+    fn needs_refresh(&self) -> bool {
+        self.first.needs_refresh() || self.second.needs_refresh()
     }
 
-    fn snapshot(&self) -> Option<&[f32]> {
-        self.first.snapshot().or_else(|| self.second.snapshot())
+    fn is_ready(&self) -> bool {
+        self.first.is_ready() && self.second.is_ready()
     }
 
-    fn restore_snapshot(&mut self, engine: &Engine, rows: &[f32], catalogue: &Catalogue) -> Result<()> {
-        self.first.restore_snapshot(engine, rows, catalogue)?;
-        self.second.restore_snapshot(engine, rows, catalogue)
+    fn state(&self) -> StatePart {
+        let mut state = self.first.state();
+        let StatePart { tensors, on_engine } = self.second.state();
+        state.tensors.extend(tensors);
+        state.on_engine.extend(on_engine);
+        state
+    }
+
+    fn restore(&mut self, engine: &Engine, state: &State, catalogue: &Catalogue) -> Result<()> {
+        self.first.restore(engine, state, catalogue)?;
+        self.second.restore(engine, state, catalogue)
     }
 }

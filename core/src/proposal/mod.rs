@@ -17,11 +17,12 @@ mod uniform;
 use std::{future::Future, pin::Pin};
 
 use crate::{
-    Result,
+    Error, Result,
     config::{ProposalConfig, ProposalKind},
     engine::{Buffer, Engine, Recording},
     kernels::{Groups, ItemsOf},
     rng::Rng,
+    state::{State, StatePart},
 };
 pub use dns::Dns;
 pub use exact_midx::ExactMidx;
@@ -46,40 +47,28 @@ pub struct Catalogue {
     pub width: usize,
 }
 
-/// What a step asks of its proposal.
+/// A batch to draw for.
 pub struct Draw<'a> {
     /// Query of each row, R x width.
     pub queries: &'a Buffer<f32>,
     /// Rows, groups, candidates.
     pub groups: Groups,
-    /// Item of each entry of the batch, E.
-    pub batch_items: &'a Buffer<u32>,
-    /// Batch row of each entry, E.
-    pub batch_rows: &'a Buffer<u32>,
-    /// E.
-    pub entries: usize,
     /// The run's random numbers.
     pub rng: Rng,
     /// Step of the run.
     pub step: u32,
 }
 
-impl Draw<'_> {
-    /// Whose log q a proposal owes, and where it goes: candidates first, then positives.
-    fn lookups<'s>(&self, samples: &'s Samples) -> [(ItemsOf, &'s Buffer<f32>); 2] {
-        let entries = ItemsOf::Entries {
-            items: self.batch_items.clone(),
-            rows: self.batch_rows.clone(),
-            entries: self.entries,
-        };
-        [
-            (ItemsOf::Candidates(samples.negatives.clone()), &samples.negative_log_q),
-            (entries, &samples.positive_log_q),
-        ]
-    }
+/// Items whose log q is wanted, and the buffer that it goes to.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Any items, for rows of the batch.
+    pub items: ItemsOf,
+    /// One value an item, [`ItemsOf::outputs`] of them.
+    pub log_q: Buffer<f32>,
 }
 
-/// What it gets.
+/// What a step takes from its proposal.
 #[derive(Clone, Debug)]
 pub struct Samples {
     /// Candidates, groups x C.
@@ -94,35 +83,56 @@ pub struct Samples {
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A distribution over items for each query row, that can be drawn from and whose probabilities are known.
+///
+/// In one recording, [`Proposal::prepare`] comes first; [`Proposal::draw`] and [`Proposal::log_q`] follow in any
+/// order and number, for the same batch.
 pub trait Proposal {
     /// Shows the item vectors that every step will meet, for proposals that read them as they move.
     fn attach(&mut self, _catalogue: &Catalogue) {}
 
-    /// Whether every draw looks at the rows of all items as they stand, so that the steps that
+    /// Whether every draw reads the rows of all items as they stand, so that the steps that
     /// [`crate::config::RowUpdates::Replay`] has put off must be applied to all of them first.
     fn reads_items(&self) -> bool {
         false
     }
 
-    /// Appends the kernels that draw the candidates.
+    /// Appends the kernels that score the batch's queries and sum up their partition functions.
+    fn prepare(&self, _recording: &mut Recording, _draw: &Draw<'_>) {}
+
+    /// Appends the kernels that draw the candidates, groups x C.
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>);
 
-    /// Appends the kernels that look up log q of `samples.negatives`, whoever drew them, and of the entries.
-    /// They may use what [`Proposal::draw`] has left, which comes before them in the same recording.
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples);
+    /// Appends the kernels that look up log q of items, whoever drew them.
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]);
 
-    /// Appends the kernels that fill `samples`.
-    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
+    /// Appends the kernels that fill `samples`: candidates, their log q, and log q of the batch's `positives`.
+    fn record(&self, recording: &mut Recording, draw: &Draw<'_>, positives: ItemsOf, samples: &Samples) {
+        self.prepare(recording, draw);
         self.draw(recording, draw, &samples.negatives);
-        self.log_q(recording, draw, samples);
+        let candidates = ItemsOf::Candidates(samples.negatives.clone());
+        let wanted = [
+            Wanted { items: candidates, log_q: samples.negative_log_q.clone() },
+            Wanted { items: positives, log_q: samples.positive_log_q.clone() },
+        ];
+        self.log_q(recording, draw, &wanted);
     }
 
-    /// Looks at `rows` queries, for proposals that go by what queries there are. The trainer shows them
+    /// Takes note of `rows` queries, for proposals that are made for the queries of a run. The trainer shows them
     /// every few steps.
     fn observe(&self, _recording: &mut Recording, _queries: &Buffer<f32>, _rows: usize) {}
 
-    /// Looks at the item vectors again; `None` where there is nothing to look at. `step` tells the random
-    /// numbers of this refresh from others'.
+    /// Whether it is made from the item vectors at each refresh, and stays as it was until the next.
+    fn needs_refresh(&self) -> bool {
+        false
+    }
+
+    /// Whether it can draw: one that needs a refresh has had one, or was restored.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Makes it anew from the item vectors; reports on its index where it has one. `step` sets the random numbers
+    /// of this refresh apart from others'.
     fn refresh<'a>(
         &'a mut self,
         engine: &'a Engine,
@@ -134,35 +144,32 @@ pub trait Proposal {
         Box::pin(async { Ok(None) })
     }
 
-    /// The index, for those that have one: checkpoints keep it.
+    /// What a run that goes on needs to draw the same, by names that no other proposal of a mixture has.
+    fn state(&self) -> StatePart {
+        StatePart::default()
+    }
+
+    /// Restores what [`Proposal::state`] gave, where `state` has it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it is incomplete or does not fit the settings or the catalogue.
+    fn restore(&mut self, _engine: &Engine, _state: &State, _catalogue: &Catalogue) -> Result<()> {
+        Ok(())
+    }
+
+    /// The index, for those that have one.
     fn index(&self) -> Option<&MidxIndex> {
         None
     }
+}
 
-    /// Puts a kept index back, and the moments of queries that went with it.
-    ///
-    /// # Errors
-    /// If it does not fit.
-    fn restore(&mut self, _engine: &Engine, _kept: index::Kept, _moments: &[f32]) -> Result<()> {
-        Ok(())
-    }
-
-    /// The item rows that a refresh has seen, for those that are defined by them: checkpoints keep them.
-    fn snapshot(&self) -> Option<&[f32]> {
-        None
-    }
-
-    /// Puts kept rows back.
-    ///
-    /// # Errors
-    /// If they do not fit the catalogue.
-    fn restore_snapshot(&mut self, _engine: &Engine, _rows: &[f32], _catalogue: &Catalogue) -> Result<()> {
-        Ok(())
-    }
+/// Why a recording fails that asks a proposal which cannot draw yet.
+fn not_refreshed(what: &str) -> Error {
+    Error::Data(format!("the proposal `{what}` was asked to draw before its first refresh"))
 }
 
 /// The proposal of a configuration. `counts` are the training interactions
-/// of each item, `rows` the most query rows of a step.
+/// of each item, `queries` the most query rows of a step.
 ///
 /// # Errors
 /// If the engine cannot hold its tables.
@@ -170,11 +177,11 @@ pub fn build(
     engine: &Engine,
     config: &ProposalConfig,
     counts: &[u32],
-    rows: usize,
+    queries: usize,
 ) -> Result<Box<dyn Proposal>> {
-    let first = one(engine, config, config.kind, counts, rows)?;
+    let first = one(engine, config, config.kind, counts, queries)?;
     let Some(mix) = config.mix else { return Ok(first) };
-    let second = one(engine, config, mix.with, counts, rows)?;
+    let second = one(engine, config, mix.with, counts, queries)?;
     Ok(Box::new(Mixture::new(engine, first, second, mix.probability)))
 }
 
@@ -184,19 +191,19 @@ fn one(
     config: &ProposalConfig,
     kind: ProposalKind,
     counts: &[u32],
-    rows: usize,
+    queries: usize,
 ) -> Result<Box<dyn Proposal>> {
     let popular = || item_weights(counts, config.popularity);
     Ok(match kind {
         ProposalKind::Uniform => Box::new(Uniform::new(engine, counts.len())?),
         ProposalKind::Popularity => Box::new(Popularity::new(engine, &popular())?),
-        ProposalKind::Softmax => Box::new(Softmax::new(engine, counts.len(), rows)?),
-        ProposalKind::Dns => Box::new(Dns::new(engine, config, counts.len(), rows)?),
-        ProposalKind::Quadratic => Box::new(Quadratic::new(engine, config, counts.len(), rows)?),
+        ProposalKind::Softmax => Box::new(Softmax::new(engine, counts.len(), queries)?),
+        ProposalKind::Dns => Box::new(Dns::new(engine, config, counts.len(), queries)?),
+        ProposalKind::Quadratic => Box::new(Quadratic::new(engine, config, counts.len(), queries)?),
         ProposalKind::MidxUniform => {
-            Box::new(Midx::new(engine, config, counts, vec![1.0; counts.len()], rows)?)
+            Box::new(Midx::new(engine, config, counts, vec![1.0; counts.len()], queries)?)
         }
-        ProposalKind::MidxPopularity => Box::new(Midx::new(engine, config, counts, popular(), rows)?),
-        ProposalKind::Midx => Box::new(ExactMidx::new(engine, config, counts, rows)?),
+        ProposalKind::MidxPopularity => Box::new(Midx::new(engine, config, counts, popular(), queries)?),
+        ProposalKind::Midx => Box::new(ExactMidx::new(engine, config, counts, queries)?),
     })
 }

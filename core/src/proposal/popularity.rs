@@ -1,6 +1,6 @@
 //! Items by how often they occur.
 
-use super::{Draw, Proposal, Samples, alias, uniform::record_lookups};
+use super::{Draw, Proposal, Wanted, alias, uniform::record_lookups};
 use crate::{
     Result,
     config::PopularityWeight,
@@ -58,7 +58,7 @@ impl Proposal for Popularity {
         });
     }
 
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
-        record_lookups(recording, &self.log_q, draw, samples);
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
+        record_lookups(recording, &self.log_q, draw, wanted);
     }
 }

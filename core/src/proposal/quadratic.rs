@@ -1,9 +1,9 @@
 //! The quadratic kernel as a proposal (Blanc and Rendle, 2018), its tree built anew at every refresh.
 //!
 //! Between refreshes the tree goes stale, and stays an exact proposal: q is defined by the item rows as they
-//! were when it was built, which it keeps.
+//! were when it was built.
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, Proposal, Samples};
+use super::{Catalogue, Draw, IndexReport, LocalFuture, Proposal, Wanted, not_refreshed};
 use crate::{
     Error, Result,
     config::ProposalConfig,
@@ -11,40 +11,44 @@ use crate::{
     kernels::{QuadraticDraw, QuadraticLogQ, QuadraticNormalise, QuadraticTree},
     rng::Rng,
     simd,
+    state::{State, StatePart, TensorData},
 };
 
 /// The most memory that a tree may take: 2 GiB.
 const MOST_BYTES: usize = 2 << 30;
+
+/// The tensor of the item rows that a tree was built from.
+const SNAPSHOT: &str = "proposal.rows";
 
 /// q(i) ~ alpha o_i^2 + 1.
 pub struct Quadratic {
     items: usize,
     alpha: f32,
     tree: Option<QuadraticTree>,
-    /// The rows that the tree was built from, M x W: a checkpoint keeps them.
-    rows: Vec<f32>,
+    /// The item rows that the tree was built from, M x W.
+    snapshot: Vec<f32>,
     /// R.
     log_z: Buffer<f32>,
 }
 
 impl Quadratic {
-    /// For `items` vectors of `width`; `rows` is the most query rows of a step.
+    /// For `items` vectors of `width`; `queries` is the most query rows of a step.
     ///
     /// # Errors
     /// [`Error::Device`] where the engine cannot hold a number a row.
-    pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, rows: usize) -> Result<Self> {
-        let log_z = engine.zeros("log partition", rows)?;
-        Ok(Self { items, alpha: config.kernel_alpha, tree: None, rows: Vec::new(), log_z })
+    pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, queries: usize) -> Result<Self> {
+        let log_z = engine.zeros("log partition", queries)?;
+        Ok(Self { items, alpha: config.kernel_alpha, tree: None, snapshot: Vec::new(), log_z })
     }
 
-    /// Sums up the rows that are kept, leaves first.
+    /// Sums up the snapshot, leaves first.
     fn build(&mut self, engine: &Engine, has_bias: bool) -> Result<()> {
-        let (items, width) = (self.items, self.rows.len() / self.items);
+        let (items, width) = (self.items, self.snapshot.len() / self.items);
         let shape = shape(items, width)?;
         let node = QuadraticTree::node(width);
         let mut nodes = vec![0.0f32; 2 * shape.leaves * node];
         let (inner, leaves) = nodes.split_at_mut(shape.leaves * node);
-        let rows = &self.rows;
+        let rows = &self.snapshot;
         parallel::for_each_chunk(leaves, node, |leaf, sum| {
             simd::dispatch(
                 #[inline(always)]
@@ -72,12 +76,12 @@ impl Quadratic {
         match &self.tree {
             Some(tree) => {
                 engine.write(&tree.nodes, 0, &nodes);
-                engine.write(&tree.rows, 0, &self.rows);
+                engine.write(&tree.rows, 0, &self.snapshot);
             }
             None => {
                 self.tree = Some(QuadraticTree {
                     nodes: engine.upload("kernel tree", &nodes)?,
-                    rows: engine.upload("kernel rows", &self.rows)?,
+                    rows: engine.upload("kernel rows", &self.snapshot)?,
                     leaves: shape.leaves,
                     leaf: shape.leaf,
                     items,
@@ -108,7 +112,7 @@ fn shape(items: usize, width: usize) -> Result<Shape> {
             "proposal.kind",
             format!(
                 "kernel needs {} nodes x {node} numbers for its tree and {items} x {width} for the rows of its leaves, \
-                 {} MiB in all and more than {} MiB; the direct decoder or a smaller hidden width has narrower item rows, and \
+                 {} MiB in all and more than {} MiB; `decoder = direct` or a smaller `hidden` has narrower item rows, and \
                  midx-uniform or midx-popularity need no tree",
                 2 * leaves,
                 bytes >> 20,
@@ -131,14 +135,18 @@ fn add_square(row: &[f32], mut triangle: &mut [f32]) {
 }
 
 impl Proposal for Quadratic {
-    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(tree) = &self.tree else { return };
+    fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
+        let Some(tree) = &self.tree else { return recording.fail(not_refreshed("kernel")) };
         recording.push(QuadraticNormalise {
             queries: draw.queries.clone(),
             rows: draw.groups.rows(),
             tree: tree.clone(),
             log_z: self.log_z.clone(),
         });
+    }
+
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
+        let Some(tree) = &self.tree else { return recording.fail(not_refreshed("kernel")) };
         recording.push(QuadraticDraw {
             groups: draw.groups,
             queries: draw.queries.clone(),
@@ -149,16 +157,16 @@ impl Proposal for Quadratic {
         });
     }
 
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
-        let Some(tree) = &self.tree else { return };
-        for (items, output) in draw.lookups(samples) {
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
+        let Some(tree) = &self.tree else { return recording.fail(not_refreshed("kernel")) };
+        for Wanted { items, log_q } in wanted {
             recording.push(QuadraticLogQ {
                 groups: draw.groups,
                 queries: draw.queries.clone(),
                 tree: tree.clone(),
                 log_z: self.log_z.clone(),
-                items,
-                output: output.clone(),
+                items: items.clone(),
+                output: log_q.clone(),
             });
         }
     }
@@ -174,7 +182,7 @@ impl Proposal for Quadratic {
             let (items, width) = (catalogue.items, catalogue.width);
             shape(items, width + usize::from(catalogue.bias.is_some()))?;
             let table = engine.read_range(&catalogue.table, 0..items * width).await?;
-            self.rows = match &catalogue.bias {
+            self.snapshot = match &catalogue.bias {
                 None => table,
                 Some(bias) => {
                     let bias = engine.read_range(bias, 0..items).await?;
@@ -187,20 +195,33 @@ impl Proposal for Quadratic {
         })
     }
 
-    fn snapshot(&self) -> Option<&[f32]> {
-        self.tree.as_ref().map(|_| self.rows.as_slice())
+    fn needs_refresh(&self) -> bool {
+        true
     }
 
-    fn restore_snapshot(&mut self, engine: &Engine, rows: &[f32], catalogue: &Catalogue) -> Result<()> {
+    fn is_ready(&self) -> bool {
+        self.tree.is_some()
+    }
+
+    fn state(&self) -> StatePart {
+        let mut part = StatePart::default();
+        if self.tree.is_some() {
+            part.insert(SNAPSHOT, TensorData::F32(self.snapshot.clone()));
+        }
+        part
+    }
+
+    fn restore(&mut self, engine: &Engine, state: &State, catalogue: &Catalogue) -> Result<()> {
+        let Some(snapshot) = state.floats(SNAPSHOT)? else { return Ok(()) };
         let width = catalogue.width + usize::from(catalogue.bias.is_some());
-        if rows.len() != self.items * width {
+        if snapshot.len() != self.items * width {
             return Err(Error::Data(format!(
-                "the kept rows of the kernel's tree are {} numbers, and {} items x {width} were expected",
-                rows.len(),
+                "tensor `{SNAPSHOT}` has {} numbers, and {} items x {width} were expected",
+                snapshot.len(),
                 self.items
             )));
         }
-        self.rows = rows.to_vec();
+        self.snapshot = snapshot.to_vec();
         self.build(engine, catalogue.bias.is_some())
     }
 }

@@ -1,7 +1,7 @@
 //! The softmax itself, drawn plainly: all logits, then a walk over their running sums. What every other
 //! proposal is compared with, and what the sampled softmax has no bias under (Bengio and Senecal, 2008).
 
-use super::{Catalogue, Draw, Proposal, Samples, logits::Logits};
+use super::{Catalogue, Draw, Proposal, Wanted, logits::Logits};
 use crate::{
     Result,
     config::ProposalKind,
@@ -21,17 +21,17 @@ pub struct Softmax {
 }
 
 impl Softmax {
-    /// `rows` is the most query rows of a step.
+    /// `queries` is the most query rows of a step.
     ///
     /// # Errors
     /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the
     /// engine cannot hold them.
-    pub fn new(engine: &Engine, items: usize, rows: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, items: usize, queries: usize) -> Result<Self> {
         Ok(Self {
-            logits: Logits::new(engine, ProposalKind::Softmax, items, rows)?,
-            sums: engine.zeros("softmax blocks", rows * BLOCKS)?,
-            top: engine.zeros("largest logits", rows)?,
-            log_z: engine.zeros("log partition", rows)?,
+            logits: Logits::new(engine, ProposalKind::Softmax, items, queries)?,
+            sums: engine.zeros("softmax blocks", queries * BLOCKS)?,
+            top: engine.zeros("largest logits", queries)?,
+            log_z: engine.zeros("log partition", queries)?,
         })
     }
 }
@@ -45,10 +45,8 @@ impl Proposal for Softmax {
         true
     }
 
-    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        if !self.logits.record(recording, draw) {
-            return;
-        }
+    fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
+        self.logits.record(recording, draw);
         recording.push(SoftmaxBlocks {
             logits: self.logits.values.clone(),
             rows: draw.groups.rows(),
@@ -57,6 +55,9 @@ impl Proposal for Softmax {
             top: self.top.clone(),
             log_z: self.log_z.clone(),
         });
+    }
+
+    fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
         recording.push(SoftmaxDraw {
             groups: draw.groups,
             logits: self.logits.values.clone(),
@@ -69,15 +70,15 @@ impl Proposal for Softmax {
         });
     }
 
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
-        for (items, output) in draw.lookups(samples) {
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
+        for Wanted { items, log_q } in wanted {
             recording.push(SoftmaxLogQ {
                 groups: draw.groups,
                 logits: self.logits.values.clone(),
                 catalogue: self.logits.items,
                 log_z: self.log_z.clone(),
-                items,
-                output: output.clone(),
+                items: items.clone(),
+                output: log_q.clone(),
             });
         }
     }

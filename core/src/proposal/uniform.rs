@@ -1,10 +1,10 @@
-//! Every item alike.
+//! Every item with the same probability.
 
-use super::{Draw, Proposal, Samples};
+use super::{Draw, Proposal, Wanted};
 use crate::{
     Result,
     engine::{Buffer, Engine, Recording},
-    kernels::{DrawStatic, Lookup},
+    kernels::{DrawStatic, ItemsOf, Lookup},
 };
 
 /// q(i) = 1 / M.
@@ -36,30 +36,29 @@ impl Proposal for Uniform {
         });
     }
 
-    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, samples: &Samples) {
-        record_lookups(recording, &self.log_q, draw, samples);
+    fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
+        record_lookups(recording, &self.log_q, draw, wanted);
     }
 }
 
-/// log q of candidates and positives where it does not depend on the user: a mixture of equals is the same.
+/// log q where it does not depend on the user: a mixture of equals is the same.
 pub(super) fn record_lookups(
     recording: &mut Recording,
     log_q: &Buffer<f32>,
     draw: &Draw<'_>,
-    samples: &Samples,
+    wanted: &[Wanted],
 ) {
-    recording.push(Lookup {
-        table: log_q.clone(),
-        items: samples.negatives.clone(),
-        len: draw.groups.total(),
-        repeats: 1,
-        output: samples.negative_log_q.clone(),
-    });
-    recording.push(Lookup {
-        table: log_q.clone(),
-        items: draw.batch_items.clone(),
-        len: draw.entries,
-        repeats: draw.groups.samples,
-        output: samples.positive_log_q.clone(),
-    });
+    for Wanted { items, log_q: output } in wanted {
+        let (items, len, repeats) = match items {
+            ItemsOf::Candidates(items) => (items, draw.groups.total(), 1),
+            ItemsOf::Entries { items, entries, .. } => (items, *entries, draw.groups.samples),
+        };
+        recording.push(Lookup {
+            table: log_q.clone(),
+            items: items.clone(),
+            len,
+            repeats,
+            output: output.clone(),
+        });
+    }
 }

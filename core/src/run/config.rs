@@ -102,7 +102,7 @@ impl RunConfig {
                     return Err(Error::setting(
                         field,
                         format!(
-                            "it was {was} in the run and cannot change on the way; leave it out with --resume"
+                            "it was {was} in the run and cannot change in a run that goes on; leave it out"
                         ),
                     ));
                 }

@@ -6,8 +6,9 @@ use crate::{
     data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{
-        Adam, AdamStep, ColumnSum, GatherBatch, Groups, ItemLists, MatMul, RankOne, Reach, ReplayRows,
-        SampledLoss, SoftmaxAccumulate, SoftmaxGradient, SumLoss, Table, Transpose, UpdateRows, View,
+        Adam, AdamStep, ColumnSum, GatherBatch, Groups, ItemLists, ItemsOf, MatMul, RankOne, Reach,
+        ReplayRows, SampledLoss, SoftmaxAccumulate, SoftmaxGradient, SumLoss, Table, Transpose, UpdateRows,
+        View,
     },
     model::{Activations, Batch, Gradients, Mode, Parameters, Step},
     proposal::{Draw, Proposal, Samples},
@@ -53,8 +54,8 @@ enum Head {
     },
 }
 
-/// The numbers of a step.
-pub struct Numbers {
+/// What differs from one step to the next, beside the batch.
+pub struct StepScalars {
     /// Step of the run, counted from 1.
     pub step: u32,
     /// Step of the epoch, counted from 0.
@@ -63,7 +64,7 @@ pub struct Numbers {
     pub adam: AdamStep,
     /// Weight of the divergence.
     pub beta: f32,
-    /// The run's random numbers.
+    /// The run's random scalars.
     pub rng: Rng,
 }
 
@@ -75,7 +76,7 @@ const CPU_BLOCK_LOGITS: usize = 1 << 18;
 /// Logits of a block that give a GPU enough to do.
 const GPU_BLOCK_LOGITS: usize = 1 << 20;
 
-/// Steps between two looks of the proposal at the queries.
+/// Steps between calls of [`Proposal::observe`].
 const OBSERVE_EVERY: u32 = 8;
 
 impl StepPlan {
@@ -154,7 +155,7 @@ impl StepPlan {
         proposal: Option<&dyn Proposal>,
         train: &Csr,
         users: &[u32],
-        numbers: Numbers,
+        scalars: StepScalars,
         schedule: &Buffer<f32>,
     ) -> Recording {
         let samples = config.model.latent_samples;
@@ -179,17 +180,17 @@ impl StepPlan {
             items: parameters.encoder.rows,
             lists: self.encoder_lists.clone(),
         });
-        let rows = RowRule { config, schedule, numbers: &numbers };
+        let rows = RowRule { config, schedule, scalars: &scalars };
         rows.replay(&mut recording, Some(&self.encoder_lists), &parameters.encoder);
-        let mode = Mode::Train { rng: numbers.rng, step: numbers.step };
+        let mode = Mode::Train { rng: scalars.rng, step: scalars.step };
         self.forward.record(&mut recording, &config.model, &parameters.values(), &batch, samples, &mode);
         match (&self.head, proposal) {
             (Head::Sampled { .. }, Some(proposal)) => {
                 self.record_sampled(&mut recording, config, parameters, proposal, &batch, &rows);
             }
-            _ => self.record_full(&mut recording, config, parameters, &batch, &numbers),
+            _ => self.record_full(&mut recording, config, parameters, &batch, &scalars),
         }
-        let step = Step { adam: numbers.adam, beta: numbers.beta, rng: numbers.rng, step: numbers.step };
+        let step = Step { adam: scalars.adam, beta: scalars.beta, rng: scalars.rng, step: scalars.step };
         self.gradients.record(
             &mut recording,
             &config.model,
@@ -213,7 +214,7 @@ impl StepPlan {
             rows: batch.users * samples,
             kl: self.forward.kl.clone(),
             batch: batch.users,
-            slot: numbers.slot,
+            slot: scalars.slot,
             losses: self.losses.clone(),
         });
         recording
@@ -251,22 +252,16 @@ impl StepPlan {
         let Head::Sampled { samples, positive, negative, lists, ones } = &self.head else { return };
         let groups = groups(config, batch.users);
         let queries = self.forward.queries();
-        let draw = Draw {
-            queries,
-            groups,
-            batch_items: &batch.items,
-            batch_rows: &batch.rows,
-            entries: batch.entries,
-            rng: rows.numbers.rng,
-            step: rows.numbers.step,
-        };
-        if rows.numbers.step.is_multiple_of(OBSERVE_EVERY) {
+        let draw = Draw { queries, groups, rng: rows.scalars.rng, step: rows.scalars.step };
+        if rows.scalars.step.is_multiple_of(OBSERVE_EVERY) {
             proposal.observe(recording, queries, groups.rows());
         }
         if proposal.reads_items() {
             rows.replay_items(recording, None, parameters);
         }
-        proposal.record(recording, &draw, samples);
+        let positives =
+            ItemsOf::Entries { items: batch.items.clone(), rows: batch.rows.clone(), entries: batch.entries };
+        proposal.record(recording, &draw, positives, samples);
         recording.push(Transpose {
             positives: batch.items.clone(),
             entries: batch.entries,
@@ -319,7 +314,7 @@ impl StepPlan {
         config: &Config,
         parameters: &Parameters,
         batch: &Batch,
-        numbers: &Numbers,
+        scalars: &StepScalars,
     ) {
         let Head::Full { logits, maximum, sum, rows_gradient, bias_gradient, block } = &self.head else {
             return;
@@ -394,7 +389,7 @@ impl StepPlan {
                 parameter: table.clone(),
                 offset: start * width,
                 len: count * width,
-                step: numbers.adam,
+                step: scalars.adam,
             });
             if let Some(bias) = bias {
                 recording.push(ColumnSum {
@@ -408,7 +403,7 @@ impl StepPlan {
                     parameter: bias.clone(),
                     offset: start,
                     len: count,
-                    step: numbers.adam,
+                    step: scalars.adam,
                 });
             }
         }
@@ -428,7 +423,7 @@ fn groups(config: &Config, users: usize) -> Groups {
 struct RowRule<'a> {
     config: &'a Config,
     schedule: &'a Buffer<f32>,
-    numbers: &'a Numbers,
+    scalars: &'a StepScalars,
 }
 
 impl RowRule<'_> {
@@ -443,7 +438,7 @@ impl RowRule<'_> {
                 beta1: optimizer.beta1,
                 beta2: optimizer.beta2,
                 l2: optimizer.l2,
-                step: self.numbers.step - 1,
+                step: self.scalars.step - 1,
             });
         }
     }
@@ -468,9 +463,9 @@ impl RowRule<'_> {
             lists: lists.clone(),
             gradient,
             table: table.clone(),
-            adam: self.numbers.adam,
+            adam: self.scalars.adam,
             reach: if self.config.optimizer.rows == RowUpdates::Dense { Reach::All } else { Reach::Touched },
-            step: self.numbers.step,
+            step: self.scalars.step,
             clear,
         });
     }

@@ -122,7 +122,10 @@ fn train(args: &TrainArgs, run: &mut Run<Folder>) -> Result<Outcome> {
 fn name_saves(folder: &Folder) {
     for (path, what) in [(folder.model(), "the best model"), (folder.last(), "the last save")] {
         if path.exists() {
-            note(&format!("kept: {} ({what})", path.display()));
+            note(&format!("saved: {} ({what})", path.display()));
+        }
+        if folder.last().exists() {
+            note(&format!("go on from it with: fastvae train --resume {}", folder.path().display()));
         }
     }
 }

@@ -3,11 +3,7 @@
 use serde::Serialize;
 
 use super::{Ready, Subject};
-use fastvae::{
-    Result,
-    engine::{Buffer, Recording},
-    proposal::Draw,
-};
+use fastvae::{Result, engine::Recording, proposal::Draw};
 
 /// How much of the probability lies on the most popular items.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -73,23 +69,15 @@ pub async fn curve(
 ) -> Result<Curve> {
     let engine = subject.engine;
     let queries = engine.upload("query", subject.query(user))?;
-    let nothing: Buffer<u32> = engine.zeros("no entries", 1)?;
     let mut groups = ready.groups(1, AT_ONCE.min(draws));
     groups.share = 1;
     let negatives = engine.zeros("draws", groups.total())?;
     let mut mass = vec![0.0; subject.items()];
     for (step, start) in (0..draws).step_by(AT_ONCE).enumerate() {
         groups.candidates = AT_ONCE.min(draws - start);
-        let draw = Draw {
-            queries: &queries,
-            groups,
-            batch_items: &nothing,
-            batch_rows: &nothing,
-            entries: 0,
-            rng: ready.rng,
-            step: step as u32,
-        };
+        let draw = Draw { queries: &queries, groups, rng: ready.rng, step: step as u32 };
         let mut recording = Recording::new();
+        ready.proposal.prepare(&mut recording, &draw);
         ready.proposal.draw(&mut recording, &draw, &negatives);
         engine.run(&recording)?;
         for item in engine.read_range(&negatives, 0..groups.total()).await? {

@@ -6,7 +6,7 @@ use super::{Ready, Subject, subject::map};
 use fastvae::{
     Result,
     engine::Recording,
-    kernels::{Partition, SampledLoss},
+    kernels::{ItemsOf, Partition, SampledLoss},
     proposal::{Draw, Samples},
 };
 
@@ -64,8 +64,8 @@ pub async fn gradient(
     let table = engine.read_range(&subject.catalogue.table, 0..items * width).await?;
     let (users, replicates) = (users.min(subject.users()), replicates.max(2));
     let mut all: [Vec<Squares>; 2] = [Vec::new(), Vec::new()];
-    for start in (0..users).step_by(ready.rows) {
-        let count = ready.rows.min(users - start);
+    for start in (0..users).step_by(ready.most_queries) {
+        let count = ready.most_queries.min(users - start);
         let chosen: Vec<u32> = (start as u32..(start + count) as u32).collect();
         let histories = subject.histories.select(&chosen)?;
         let groups = ready.groups(count, negatives);
@@ -93,17 +93,11 @@ pub async fn gradient(
         };
         let mut tallies = vec![empty; count];
         for replicate in 0..replicates {
-            let draw = Draw {
-                queries: &queries,
-                groups,
-                batch_items: &batch_items,
-                batch_rows: &batch_rows,
-                entries,
-                rng: ready.rng,
-                step: replicate + 1,
-            };
+            let draw = Draw { queries: &queries, groups, rng: ready.rng, step: replicate + 1 };
             let mut recording = Recording::new();
-            ready.proposal.record(&mut recording, &draw, &samples);
+            let positives =
+                ItemsOf::Entries { items: batch_items.clone(), rows: batch_rows.clone(), entries };
+            ready.proposal.record(&mut recording, &draw, positives, &samples);
             recording.push(SampledLoss {
                 queries: queries.clone(),
                 table: subject.catalogue.table.clone(),

@@ -285,7 +285,7 @@ impl<'a> Bench<'a> {
         let mut stale = Vec::new();
         for sampler in &self.options.samplers {
             let (ready, build_seconds) = self.ready(&before, sampler).await?;
-            if ready.proposal.index().is_some() || ready.proposal.snapshot().is_some() {
+            if ready.proposal.needs_refresh() {
                 stale.push((ready, build_seconds));
             }
         }

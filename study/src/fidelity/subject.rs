@@ -5,9 +5,9 @@ use fastvae::{
     config::Quantisation,
     data::Csr,
     engine::{Buffer, Engine, Recording, parallel},
-    kernels::{Groups, MatMul, View},
+    kernels::{Groups, ItemsOf, MatMul, View},
     model::{Activations, Batch, Mode, Model},
-    proposal::{self, Catalogue, Draw, Proposal, Samples},
+    proposal::{self, Catalogue, Draw, Proposal, Wanted},
     rng::Rng,
 };
 
@@ -113,24 +113,39 @@ impl<'a> Subject<'a> {
         self.logits[user * self.items()..][..self.items()].iter().map(move |&o| f64::from(o) - log_z)
     }
 
-    /// Builds a proposal for these items as they are now, and for these users where it goes by what queries
-    /// there are. `counts` are the training interactions of each item.
+    /// Builds a proposal for these items as they are now, and for these users where it is made for the queries of a
+    /// run. `counts` are the training interactions of each item.
     ///
     /// # Errors
     /// If the settings cannot work, or the engine cannot hold it.
     pub async fn prepare(&self, sampler: &Sampler, counts: &[u32], seed: u64) -> Result<Ready> {
-        let rows = piece(self.items(), self.users());
-        let mut proposal = proposal::build(self.engine, &sampler.proposal, counts, rows)?;
+        self.prepare_from(&self.catalogue, sampler, counts, seed).await
+    }
+
+    /// The same, with what a refresh makes of the items made of `before`, earlier vectors of the same items: the
+    /// proposal of a run whose last refresh saw them.
+    ///
+    /// # Errors
+    /// As [`Subject::prepare`].
+    pub async fn prepare_from(
+        &self,
+        before: &Catalogue,
+        sampler: &Sampler,
+        counts: &[u32],
+        seed: u64,
+    ) -> Result<Ready> {
+        let most_queries = piece(self.items(), self.users());
+        let mut proposal = proposal::build(self.engine, &sampler.proposal, counts, most_queries)?;
         proposal.attach(&self.catalogue);
-        proposal.refresh(self.engine, &self.catalogue, Rng::new(seed), 0).await?;
+        proposal.refresh(self.engine, before, Rng::new(seed), 0).await?;
         if sampler.proposal.quantisation != Quantisation::Product {
             let queries = self.engine.upload("queries", &self.queries)?;
             let mut recording = Recording::new();
             proposal.observe(&mut recording, &queries, self.users());
             self.engine.run(&recording)?;
-            proposal.refresh(self.engine, &self.catalogue, Rng::new(seed), 1).await?;
+            proposal.refresh(self.engine, before, Rng::new(seed), 1).await?;
         }
-        Ok(Ready { sampler: sampler.clone(), proposal, rng: Rng::new(seed), rows })
+        Ok(Ready { sampler: sampler.clone(), proposal, rng: Rng::new(seed), most_queries })
     }
 
     /// log q of every item for queries, `queries x M` values, a piece at a time to `see`, which gets the number
@@ -146,34 +161,29 @@ impl<'a> Subject<'a> {
     ) -> Result<()> {
         let (items, width) = (self.items(), self.catalogue.width);
         let count = queries.len() / width;
-        let most = ready.rows.min(count);
+        let most = ready.most_queries.min(count);
         let each: Vec<u32> = (0..most * items).map(|e| (e % items) as u32).collect();
         let rows: Vec<u32> = (0..most * items).map(|e| (e / items) as u32).collect();
         let (each, rows) =
             (self.engine.upload("all items", &each)?, self.engine.upload("rows of all items", &rows)?);
         let input = self.engine.zeros("queries", most * width)?;
         let groups = ready.groups(most, ready.sampler.proposal.negatives);
-        let samples = Samples {
-            negatives: self.engine.zeros("negatives", groups.total())?,
-            negative_log_q: self.engine.zeros("log q of negatives", groups.total())?,
-            positive_log_q: self.engine.zeros("log q of all items", most * items)?,
-        };
+        let log_q = self.engine.zeros("log q of all items", most * items)?;
         for start in (0..count).step_by(most) {
             let users = most.min(count - start);
             self.engine.write(&input, 0, &queries[start * width..][..users * width]);
             let draw = Draw {
                 queries: &input,
                 groups: ready.groups(users, groups.candidates),
-                batch_items: &each,
-                batch_rows: &rows,
-                entries: users * items,
                 rng: ready.rng,
                 step: 0,
             };
             let mut recording = Recording::new();
-            ready.proposal.record(&mut recording, &draw, &samples);
+            let all = ItemsOf::Entries { items: each.clone(), rows: rows.clone(), entries: users * items };
+            ready.proposal.prepare(&mut recording, &draw);
+            ready.proposal.log_q(&mut recording, &draw, &[Wanted { items: all, log_q: log_q.clone() }]);
             self.engine.run(&recording)?;
-            see(start, &self.engine.read_range(&samples.positive_log_q, 0..users * items).await?);
+            see(start, &self.engine.read_range(&log_q, 0..users * items).await?);
         }
         Ok(())
     }
@@ -187,8 +197,8 @@ pub struct Ready {
     pub proposal: Box<dyn Proposal>,
     /// Its random numbers.
     pub rng: Rng,
-    /// The most query rows of a step.
-    pub rows: usize,
+    /// The most queries of a step.
+    pub most_queries: usize,
 }
 
 impl Ready {

@@ -5,9 +5,10 @@ use fastvae::{
     Result,
     config::{DnsCorrection, Mix, ProposalConfig, ProposalKind},
     engine::{Engine, Recording},
-    kernels::Groups,
-    proposal::{self, Catalogue, Draw, Samples, index::Kept},
+    kernels::{Groups, ItemsOf},
+    proposal::{self, Catalogue, Draw, Samples, index::IndexState},
     rng::Rng,
+    state::{Tensor, TensorData},
 };
 
 const ITEMS: usize = 345;
@@ -51,14 +52,17 @@ async fn one(engine: &Engine, name: &str, config: &ProposalConfig, groups: Group
     };
     proposal.attach(&catalogue);
     // As a checkpoint would have them, so that a borderline item of k-means changes no draw. Most cells are empty.
-    let kept = Kept {
+    let index = IndexState {
         codewords: numbers(2, config.codebooks * config.codewords * WIDTH),
         codes: (0..ITEMS * config.codebooks).map(|at| (at * at % 31 % config.codewords) as u32).collect(),
         log_weights: numbers(3, ITEMS),
-        ..Kept::default()
+        ..IndexState::default()
     };
-    proposal.restore(engine, kept, &[0.0; (WIDTH + 1) * WIDTH])?;
-    proposal.restore_snapshot(engine, &numbers(4, ITEMS * (WIDTH + 1)), &catalogue)?;
+    let mut state = index.with_moments(&[0.0; (WIDTH + 1) * WIDTH]);
+    let snapshot = numbers(4, ITEMS * (WIDTH + 1));
+    let shape = vec![snapshot.len()];
+    state.tensors.insert("proposal.rows".into(), Tensor { shape, data: TensorData::F32(snapshot) });
+    proposal.restore(engine, &state, &catalogue)?;
 
     let histories = Histories::new(groups.batch, ITEMS);
     let entries = histories.entries();
@@ -70,14 +74,16 @@ async fn one(engine: &Engine, name: &str, config: &ProposalConfig, groups: Group
     let draw = Draw {
         queries: &upload_numbers(engine, 5, groups.rows() * WIDTH)?,
         groups,
-        batch_items: &engine.upload("items", &histories.items)?,
-        batch_rows: &engine.upload("rows", &histories.rows)?,
-        entries,
         rng: Rng::new(11),
         step: 4,
     };
+    let positives = ItemsOf::Entries {
+        items: engine.upload("items", &histories.items)?,
+        rows: engine.upload("rows", &histories.rows)?,
+        entries,
+    };
     let mut recording = Recording::new();
-    proposal.record(&mut recording, &draw, &made);
+    proposal.record(&mut recording, &draw, positives, &made);
     engine.run(&recording)?;
     Ok(vec![
         Output::twin(engine, format!("{name}: draws"), &made.negatives, 0.0).await?,

@@ -9,7 +9,7 @@ use fastvae::{
         AliasTable, Balance, DrawStatic, Groups, ItemsOf, KmeansAssign, KmeansUpdate, Lookup, MidxDraw,
         MidxExactCells, MidxExactDraw, MidxLogQ, MidxNormalise, Partition, Points, SampledLoss, SoftmaxLogQ,
     },
-    proposal::{MidxIndex, alias, index::Kept},
+    proposal::{MidxIndex, alias, index::IndexState},
     rng::Rng,
 };
 
@@ -111,7 +111,7 @@ fn index(engine: &Engine, items: usize, codewords: usize) -> Result<MidxIndex> {
     let mut index = MidxIndex::new(engine, &config, &vec![1; items], width)?;
     index.install(
         engine,
-        Kept {
+        IndexState {
             codewords: numbers(0, 2 * codewords * width),
             // Cells from 40 on stay empty.
             codes: (0..items as u32)
@@ -119,7 +119,7 @@ fn index(engine: &Engine, items: usize, codewords: usize) -> Result<MidxIndex> {
                 .flat_map(|cell| [cell / codewords as u32, cell % codewords as u32])
                 .collect(),
             log_weights: numbers(1, items),
-            ..Kept::default()
+            ..IndexState::default()
         },
     )?;
     Ok(index)

@@ -103,7 +103,7 @@ pub(super) async fn choose(name: Option<&str>) -> Result<(wgpu::Adapter, Adapter
         (false, Some(name)) => format!("no adapter is called \"{name}\"; there are: {list}"),
         (false, None) => {
             format!(
-                "no GPU: only {list}, which is slower than the CPU engine and is used when --adapter names it"
+                "no GPU: only {list}, which is slower than the CPU engine and is used where `adapter` names it"
             )
         }
     }))

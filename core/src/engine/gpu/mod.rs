@@ -134,7 +134,7 @@ impl GpuEngine {
         if bytes > limit {
             return Err(Error::Device(format!(
                 "`{label}` needs {len} values of {} bytes = {bytes} bytes; {} holds at most {limit} bytes, {} \
-                 values, in one table: choose fewer dimensions, drop rare items, or run with --engine cpu",
+                 values, in one table: choose fewer dimensions, drop rare items, or take `engine = cpu`",
                 size_of::<T>(),
                 self.info.name,
                 limit / size_of::<T>() as u64,
@@ -346,7 +346,7 @@ impl GpuEngine {
 
     fn gone(&self, reason: &dyn std::fmt::Display) -> Error {
         Error::Device(format!(
-            "{} stopped working: {reason}; run with --resume to go on from the last checkpoint",
+            "{} stopped working: {reason}; a run goes on from its last checkpoint",
             self.info.name
         ))
     }

@@ -1,6 +1,6 @@
 //! The items of each cell, with what it takes to draw one of them.
 
-use super::Kept;
+use super::IndexState;
 use crate::proposal::alias;
 
 /// Cells in blocks, as [`crate::kernels::Cells`] describes them, on the host.
@@ -31,13 +31,13 @@ pub(super) fn capacity(items: usize, codewords: usize, codebooks: usize) -> (usi
     if codebooks == 2 {
         return (codewords * codewords, codewords);
     }
-    // Fewer cells never need more room: their last block is at most this wide.
+    // Fewer cells never need more capacity: their last block is at most this wide.
     (items + blocks_of(items).1, BLOCKS)
 }
 
 impl Lists {
-    pub fn new(kept: &Kept, codewords: usize, codebooks: usize) -> Self {
-        let of_item = || kept.codes.chunks_exact(codebooks);
+    pub fn new(index: &IndexState, codewords: usize, codebooks: usize) -> Self {
+        let of_item = || index.codes.chunks_exact(codebooks);
         let (blocks, columns, cell_of, occupied) = if codebooks == 2 {
             let cell_of = of_item().map(|codes| codes[0] * codewords as u32 + codes[1]).collect();
             (codewords, codewords, cell_of, Vec::new())
@@ -49,7 +49,7 @@ impl Lists {
             let (blocks, columns) = blocks_of(occupied.len());
             (blocks, columns, of_item().map(place).collect(), occupied)
         };
-        let mut lists = Self::by_cell(blocks, columns, cell_of, &kept.log_weights);
+        let mut lists = Self::by_cell(blocks, columns, cell_of, &index.log_weights);
         if codebooks > 2 {
             for (cell, &start) in lists.starts.iter().enumerate() {
                 lists.codes.push(start);
@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn occupied_cells_lie_in_order_of_their_codes() {
         let codes: Vec<u32> = vec![2, 0, 1, 0, 1, 2, 2, 0, 1, 0, 1, 1];
-        let kept = Kept { codes, log_weights: vec![0.0; 4], ..Kept::default() };
-        let lists = Lists::new(&kept, 3, 3);
+        let index = IndexState { codes, log_weights: vec![0.0; 4], ..IndexState::default() };
+        let lists = Lists::new(&index, 3, 3);
         assert_eq!((lists.blocks, lists.columns), (1, BLOCK));
         assert_eq!(lists.cell_of, [2, 1, 2, 0]);
         assert_eq!(lists.members, [3, 1, 0, 2]);
@@ -135,11 +135,11 @@ mod tests {
     #[test]
     fn there_is_room_for_any_number_of_cells() {
         for items in [1, 63, 64, 65, 5942, 16_384, 16_385, 40_981, 1_500_000] {
-            let (room, most) = capacity(items, 8, 3);
+            let (most_cells, most_blocks) = capacity(items, 8, 3);
             for cells in [1, items / 3 + 1, items.saturating_sub(1).max(1), items] {
                 let (blocks, columns) = blocks_of(cells);
                 assert!(
-                    blocks <= most && cells <= blocks * columns && blocks * columns <= room,
+                    blocks <= most_blocks && cells <= blocks * columns && blocks * columns <= most_cells,
                     "{items} {cells}"
                 );
             }

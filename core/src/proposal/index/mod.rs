@@ -6,6 +6,9 @@ mod moment;
 mod quantise;
 mod refresh;
 mod space;
+mod state;
+
+pub use self::state::IndexState;
 
 use self::{
     lists::{Lists, capacity},
@@ -16,6 +19,7 @@ use crate::{
     config::{CodewordWeights, Kmeans, ProposalConfig, Quantisation},
     engine::{Buffer, Engine, Recording},
     kernels::{AliasTable, Balance, Cells},
+    state::{State, StatePart},
 };
 
 /// What a refresh found.
@@ -34,24 +38,6 @@ pub struct IndexReport {
     pub logit_error: Option<f64>,
 }
 
-/// The index as a checkpoint keeps it; it determines every draw.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Kept {
-    /// Codewords as queries meet them, codebook by codebook: m K x width. Those of a product quantiser are
-    /// zero outside of their own columns.
-    pub codewords: Vec<f32>,
-    /// Codeword of each item in each codebook, M x m.
-    pub codes: Vec<u32>,
-    /// ln w of each item when the index was built: its static weight, its bias, and what its residual adds for
-    /// the queries seen, M.
-    pub log_weights: Vec<f32>,
-    /// How crowded each codeword of each codebook is, m x K, where k-means is balanced; else empty.
-    pub crowding: Vec<f32>,
-    /// Whether the codewords were made for the queries of a run. The first refresh that has seen queries
-    /// starts anew.
-    pub aware: bool,
-}
-
 /// The index on an engine.
 pub struct MidxIndex {
     config: ProposalConfig,
@@ -62,8 +48,8 @@ pub struct MidxIndex {
     mapped: Option<Buffer<f32>>,
     /// m K x width, so that one product scores all codebooks.
     stacked: Buffer<f32>,
-    /// Rows of `stacked` that make up each item, M x m.
-    rows: Buffer<u32>,
+    /// Places in `stacked` of the codewords of each item, M x m.
+    codewords_of: Buffer<u32>,
     norms: Buffer<f32>,
     projections: Buffer<f32>,
     cells: Cells,
@@ -71,7 +57,7 @@ pub struct MidxIndex {
     /// What items weigh when codewords are made, M, where they differ.
     weights: Option<(Vec<f32>, Buffer<f32>)>,
     built: bool,
-    kept: Kept,
+    state: IndexState,
 }
 
 /// What k-means works on for one codebook.
@@ -82,7 +68,7 @@ struct BookBuffers {
 }
 
 impl MidxIndex {
-    /// Room for an index of items with training `counts`, of vectors of `width` and with the codebooks that
+    /// Buffers for an index of items with training `counts`, of vectors of `width` and with the codebooks that
     /// `config` asks for.
     ///
     /// # Errors
@@ -90,8 +76,8 @@ impl MidxIndex {
     pub fn new(engine: &Engine, config: &ProposalConfig, counts: &[u32], width: usize) -> Result<Self> {
         let items = counts.len();
         let (k, m) = (config.codewords, config.codebooks);
-        let (room, _) = capacity(items, k, m);
-        let codes = if m > 2 { (room + 1) * (m + 1) } else { 1 };
+        let (most_cells, _) = capacity(items, k, m);
+        let codes = if m > 2 { (most_cells + 1) * (m + 1) } else { 1 };
         let cells = Cells {
             codebooks: m,
             codewords: k,
@@ -99,13 +85,13 @@ impl MidxIndex {
             blocks: 0,
             columns: 0,
             cell_of: engine.zeros("cell of item", items)?,
-            starts: engine.zeros("cell starts", room + 1)?,
+            starts: engine.zeros("cell starts", most_cells + 1)?,
             members: engine.zeros("cell members", items)?,
             table: AliasTable {
                 thresholds: engine.zeros("cell thresholds", items)?,
                 aliases: engine.zeros("cell aliases", items)?,
             },
-            log_weights: engine.zeros("cell log weights", room)?,
+            log_weights: engine.zeros("cell log weights", most_cells)?,
             item_log_weights: engine.zeros("item log weights", items)?,
             codes: engine.zeros("cell codes", codes)?,
         };
@@ -140,36 +126,43 @@ impl MidxIndex {
             books: (0..m).map(book).collect::<Result<_>>()?,
             mapped: None,
             stacked: engine.zeros("codebooks", m * k * width)?,
-            rows: engine.zeros("codewords of items", items * m)?,
+            codewords_of: engine.zeros("codewords of items", items * m)?,
             norms: engine.zeros("residual norms", items)?,
             projections: engine.zeros("residuals of the mean query", items)?,
             cells,
             moments: Moments::new(engine, width)?,
             weights,
             built: false,
-            kept: Kept::default(),
+            state: IndexState::default(),
         })
     }
 
-    /// An index that a checkpoint kept, with the moments of queries that it had seen.
+    /// The index of a run, with the moments of queries that it had seen; `None` where the run had none.
     ///
     /// # Errors
-    /// If it does not fit the catalogue or the settings.
+    /// If it is incomplete or does not fit the catalogue or the settings.
     pub fn restore(
         engine: &Engine,
         config: &ProposalConfig,
         counts: &[u32],
-        kept: Kept,
-        moments: &[f32],
-    ) -> Result<Self> {
-        let width = kept.codewords.len() / (config.codebooks * config.codewords).max(1);
+        state: &State,
+    ) -> Result<Option<Self>> {
+        let Some((state, moments)) = IndexState::read(state)? else { return Ok(None) };
+        let width = state.codewords.len() / (config.codebooks * config.codewords).max(1);
         let mut index = Self::new(engine, config, counts, width)?;
         if moments.len() != (width + 1) * width {
             return Err(misfit());
         }
         index.moments.restore(engine, moments);
-        index.install(engine, kept)?;
-        Ok(index)
+        index.install(engine, state)?;
+        Ok(Some(index))
+    }
+
+    /// What a run that goes on needs of it.
+    pub fn state(&self) -> StatePart {
+        let mut part = self.state.part();
+        part.insert_buffer(state::MOMENTS, self.moments.buffer());
+        part
     }
 
     /// What the kernels read.
@@ -182,13 +175,12 @@ impl MidxIndex {
         &self.stacked
     }
 
-    /// What a checkpoint keeps.
-    pub fn kept(&self) -> &Kept {
-        &self.kept
+    /// What determines its draws, but for the moments of queries.
+    pub fn installed(&self) -> &IndexState {
+        &self.state
     }
 
-    /// Running means of q q' and, in the last row, of q over the queries seen so far, (width + 1) x width; a
-    /// checkpoint keeps them too.
+    /// Running means of q q' and, in the last row, of q over the queries seen so far, (width + 1) x width.
     pub fn moments(&self) -> &Buffer<f32> {
         self.moments.buffer()
     }
@@ -198,7 +190,7 @@ impl MidxIndex {
         capacity(items, config.codewords, config.codebooks)
     }
 
-    /// Takes up `rows` queries for the next refresh, where the quantisation goes by them.
+    /// Takes note of `rows` queries for the next refresh, where the quantisation goes by them.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         if self.config.quantisation != Quantisation::Product {
             self.moments.observe(recording, queries, rows);
@@ -210,31 +202,31 @@ impl MidxIndex {
     ///
     /// # Errors
     /// If the sizes are not this index's.
-    pub fn install(&mut self, engine: &Engine, kept: Kept) -> Result<(usize, usize)> {
+    pub fn install(&mut self, engine: &Engine, state: IndexState) -> Result<(usize, usize)> {
         let (k, m) = (self.config.codewords, self.config.codebooks);
-        let fits = kept.codewords.len() == m * k * self.width
-            && kept.codes.len() == self.items * m
-            && kept.log_weights.len() == self.items
-            && kept.crowding.len() == if self.config.kmeans == Kmeans::Balanced { m * k } else { 0 };
-        if !fits || kept.codes.iter().any(|&code| code as usize >= k) {
+        let fits = state.codewords.len() == m * k * self.width
+            && state.codes.len() == self.items * m
+            && state.log_weights.len() == self.items
+            && state.crowding.len() == if self.config.kmeans == Kmeans::Balanced { m * k } else { 0 };
+        if !fits || state.codes.iter().any(|&code| code as usize >= k) {
             return Err(misfit());
         }
-        let lists = Lists::new(&kept, k, m);
+        let lists = Lists::new(&state, k, m);
         for (which, book) in self.books.iter().enumerate() {
             let codes: Vec<u32> =
-                kept.codes[which.min(kept.codes.len())..].iter().step_by(m).copied().collect();
+                state.codes[which.min(state.codes.len())..].iter().step_by(m).copied().collect();
             engine.write(&book.codes, 0, &codes);
             if let Some(balance) = &book.balance {
-                engine.write(&balance.crowding, 0, &kept.crowding[which * k..][..k]);
+                engine.write(&balance.crowding, 0, &state.crowding[which * k..][..k]);
             }
         }
-        let rows: Vec<u32> =
-            kept.codes.iter().enumerate().map(|(at, code)| (at % m * k) as u32 + code).collect();
-        engine.write(&self.rows, 0, &rows);
-        engine.write(&self.stacked, 0, &kept.codewords);
+        let places: Vec<u32> =
+            state.codes.iter().enumerate().map(|(at, code)| (at % m * k) as u32 + code).collect();
+        engine.write(&self.codewords_of, 0, &places);
+        engine.write(&self.stacked, 0, &state.codewords);
         (self.cells.blocks, self.cells.columns) = (lists.blocks, lists.columns);
         engine.write(&self.cells.cell_of, 0, &lists.cell_of);
-        engine.write(&self.cells.item_log_weights, 0, &kept.log_weights);
+        engine.write(&self.cells.item_log_weights, 0, &state.log_weights);
         engine.write(&self.cells.starts, 0, &lists.starts);
         engine.write(&self.cells.members, 0, &lists.members);
         engine.write(&self.cells.table.thresholds, 0, &lists.thresholds);
@@ -242,11 +234,11 @@ impl MidxIndex {
         engine.write(&self.cells.log_weights, 0, &lists.log_weights);
         engine.write(&self.cells.codes, 0, &lists.codes);
         self.built = true;
-        self.kept = kept;
+        self.state = state;
         Ok(lists.occupancy())
     }
 }
 
 fn misfit() -> Error {
-    Error::Data("the kept index does not fit the catalogue or the settings of the index".into())
+    Error::Data("the index of the run does not fit the catalogue or the settings of the index".into())
 }

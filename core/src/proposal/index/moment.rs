@@ -37,7 +37,7 @@ impl Moments {
         })
     }
 
-    /// Takes up `rows` queries of width `width`.
+    /// Takes note of `rows` queries of width `width`.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         let width = self.width;
         let beta = if self.begun.replace(true) { KEPT } else { 0.0 };
@@ -56,7 +56,7 @@ impl Moments {
         &self.value
     }
 
-    /// Puts kept ones back.
+    /// Restores those of a run that goes on.
     pub fn restore(&self, engine: &Engine, value: &[f32]) {
         self.begun.set(value.iter().any(|&x| x != 0.0));
         engine.write(&self.value, 0, value);

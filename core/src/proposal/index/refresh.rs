@@ -1,7 +1,7 @@
 //! A refresh of the index: k-means in the geometry of the queries, and what its residuals add to the items' weights.
 
 use super::{
-    BookBuffers, IndexReport, Kept, MidxIndex,
+    BookBuffers, IndexReport, IndexState, MidxIndex,
     quantise::{Book, Quantiser},
     space::Space,
 };
@@ -71,7 +71,7 @@ impl MidxIndex {
             rng,
             step,
         };
-        if !self.built || (aware && !self.kept.aware) {
+        if !self.built || (aware && !self.state.aware) {
             quantiser.begin().await?;
             quantiser.run(self.config.first_iterations)?;
         } else {
@@ -92,14 +92,14 @@ impl MidxIndex {
         let corrections = norms.iter().zip(&projections).map(|(norm, mean)| correction(*norm, *mean));
         log_weights.iter_mut().zip(corrections).for_each(|(weight, correction)| *weight += correction);
         let logit_error = left.map(|_| mean(norms.iter().copied()).sqrt());
-        let kept = Kept {
+        let state = IndexState {
             codewords,
             codes,
             crowding,
             log_weights: log_weights.into_iter().map(|weight| weight as f32).collect(),
             aware,
         };
-        let (occupied_cells, largest_cell) = self.install(engine, kept)?;
+        let (occupied_cells, largest_cell) = self.install(engine, state)?;
         let table = all_columns(&catalogue.table, catalogue.items, catalogue.width);
         let mut recording = Recording::new();
         recording.push(self.residual_norms(table, self.config.codebooks));
@@ -200,7 +200,7 @@ impl MidxIndex {
         };
         let (values, width) = match (&mapped, space) {
             (Some(mapped), Some(on)) => (mapped, on.space.dimensions),
-            _ => (&self.kept.codewords, self.width),
+            _ => (&self.state.codewords, self.width),
         };
         let k = self.config.codewords;
         for (which, book) in books.iter().enumerate() {
@@ -298,7 +298,7 @@ impl MidxIndex {
         ResidualNorms {
             points,
             codewords: self.stacked.clone(),
-            rows: self.rows.clone(),
+            rows: self.codewords_of.clone(),
             codebooks,
             norms: self.norms.clone(),
         }

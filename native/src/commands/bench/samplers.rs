@@ -7,7 +7,7 @@ use fastvae::{
     config::{Config, ProposalConfig, ProposalKind},
     engine::{Engine, Recording, live_bytes},
     file,
-    kernels::{Groups, Normal},
+    kernels::{Groups, ItemsOf, Normal},
     proposal::{self, Catalogue, Draw, Proposal, Samples},
     rng::{Rng, Stream},
 };
@@ -164,18 +164,15 @@ impl<'a> World<'a> {
         let mut best = f64::INFINITY;
         // The first batch warms up.
         for batch in 0..=repeats.max(1) {
-            let draw = Draw {
-                queries: &self.queries,
-                groups,
-                batch_items: &batch_items,
-                batch_rows: &batch_rows,
-                entries: self.users,
-                rng: Rng::new(2),
-                step: batch,
-            };
+            let draw = Draw { queries: &self.queries, groups, rng: Rng::new(2), step: batch };
             let start = Instant::now();
             let mut recording = Recording::new();
-            proposal.record(&mut recording, &draw, &samples);
+            let positives = ItemsOf::Entries {
+                items: batch_items.clone(),
+                rows: batch_rows.clone(),
+                entries: self.users,
+            };
+            proposal.record(&mut recording, &draw, positives, &samples);
             engine.run(&recording)?;
             wait(engine)?;
             if batch > 0 {
@@ -193,10 +190,10 @@ impl<'a> World<'a> {
         })
     }
 
-    /// Shows the item vectors; whether the proposal looked at them.
+    /// Refreshes the proposal; whether it needs that.
     fn refresh(&self, proposal: &mut dyn Proposal, step: u32) -> Result<bool> {
-        let report = block_on(proposal.refresh(self.engine, &self.catalogue, Rng::new(3), step))?;
+        block_on(proposal.refresh(self.engine, &self.catalogue, Rng::new(3), step))?;
         wait(self.engine)?;
-        Ok(report.is_some() || proposal.snapshot().is_some())
+        Ok(proposal.needs_refresh())
     }
 }

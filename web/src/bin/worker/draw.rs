@@ -4,8 +4,8 @@ use fastvae::{
     Error, Result,
     config::{ProposalConfig, Quantisation},
     engine::{Engine, Recording},
-    kernels::Groups,
-    proposal::{self, Catalogue, Draw, Popularity, Proposal, Samples, index::Kept},
+    kernels::{Groups, ItemsOf},
+    proposal::{self, Catalogue, Draw, Popularity, Proposal, Samples, index::IndexState},
     rng::Rng,
 };
 use web::{Question, Report, theory, toy::Toy};
@@ -79,7 +79,7 @@ impl Proposals {
                 .collect()
         });
         let (cells, codewords) = match proposal.index() {
-            Some(index) => halves(index.kept(), question.dim as usize),
+            Some(index) => halves(index.installed(), question.dim as usize),
             None => Default::default(),
         };
         Ok(Report::Drawn {
@@ -144,17 +144,14 @@ pub async fn ask(
         negative_log_q: engine.zeros("log q of draws", groups.total())?,
         positive_log_q: engine.zeros("log q of all items", items)?,
     };
-    let draw = Draw {
-        queries: &engine.upload("queries", queries)?,
-        groups,
-        batch_items: &engine.upload("all items", &everything)?,
-        batch_rows: &engine.zeros("first row", items)?,
-        entries: items,
-        rng,
-        step,
-    };
+    let draw = Draw { queries: &engine.upload("queries", queries)?, groups, rng, step };
     let mut recording = Recording::new();
-    proposal.record(&mut recording, &draw, &samples);
+    let all = ItemsOf::Entries {
+        items: engine.upload("all items", &everything)?,
+        rows: engine.zeros("first row", items)?,
+        entries: items,
+    };
+    proposal.record(&mut recording, &draw, all, &samples);
     engine.run(&recording)?;
     let drawn = if draws == 0 { Vec::new() } else { engine.read(&samples.negatives).await? };
     let log_q = engine.read(&samples.positive_log_q).await?;
@@ -164,11 +161,11 @@ pub async fn ask(
 
 /// The cell of each item, and the codewords without the columns in which they are zero: K of the first half, then
 /// K of the second.
-fn halves(kept: &Kept, width: usize) -> (Vec<u32>, Vec<f32>) {
-    let (k, half) = (kept.codewords.len() / (2 * width), width / 2);
+fn halves(index: &IndexState, width: usize) -> (Vec<u32>, Vec<f32>) {
+    let (k, half) = (index.codewords.len() / (2 * width), width / 2);
     let cells =
-        kept.codes.as_chunks::<2>().0.iter().map(|[first, second]| first * k as u32 + second).collect();
-    let rows = kept.codewords.chunks_exact(width).enumerate();
+        index.codes.as_chunks::<2>().0.iter().map(|[first, second]| first * k as u32 + second).collect();
+    let rows = index.codewords.chunks_exact(width).enumerate();
     let codewords =
         rows.flat_map(|(at, row)| if at < k { &row[..half] } else { &row[half..] }).copied().collect();
     (cells, codewords)

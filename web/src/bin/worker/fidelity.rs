@@ -2,15 +2,15 @@
 
 use fastvae::{
     Result,
-    config::{ProposalConfig, ProposalKind, Quantisation},
+    config::{Config, Quantisation},
     engine::Engine,
-    proposal::{self, Catalogue, item_weights},
-    rng::Rng,
-    simd,
+    model::Model,
+    proposal::Catalogue,
 };
-use web::{Closeness, FidelityQuestion, Report, theory};
+use fastvae_study::fidelity::{Sampler, Subject, divergences};
+use web::{Closeness, FidelityQuestion, Report};
 
-use crate::{draw, runs, runs::Group};
+use crate::runs::Group;
 
 /// Places of the curves, evenly over the ranks.
 const PLACES: usize = 160;
@@ -21,16 +21,9 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
     let (index_epoch, index_model) = group.model(engine, 0, Some(question.index_epoch))?;
     let train = group.train();
     let user = question.user as usize % train.rows().max(1);
-    let (_, query) = runs::encode(engine, &model, train.row(user)).await?;
-    let width = model.config.item_width();
-    let rows = engine.read(model.item_rows()).await?;
-    let bias = match &model.values().item_bias {
-        Some(bias) => engine.read_range(bias, 0..model.items).await?,
-        None => vec![0.0; model.items],
-    };
-    let logits: Vec<f32> =
-        rows.chunks_exact(width).zip(&bias).map(|(row, bias)| simd::dot(row, &query) + bias).collect();
-    let log_p = theory::log_softmax(&logits);
+    let subject = Subject::new(engine, &model, catalogue(&model), train.select(&[user as u32])?).await?;
+    let log_p: Vec<f64> = subject.log_p(0).collect();
+    let vectors = engine.read(model.item_rows()).await?;
 
     let counts = train.column_counts();
     let mut order: Vec<usize> = (0..model.items).collect();
@@ -49,55 +42,34 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
             .collect()
     };
 
+    let mut base = Config::default();
+    base.proposal.quantisation = Quantisation::Product;
+    base.proposal.codewords = (question.codewords as usize).min(model.items);
     let mut proposals = Vec::new();
-    for &sampler in &question.samplers {
-        let Some(kind) = sampler.proposal() else { continue };
-        let codewords = (question.codewords as usize).min(model.items);
-        let config = ProposalConfig {
-            kind,
-            codewords,
-            quantisation: Quantisation::Product,
-            ..ProposalConfig::default()
-        };
-        let mut proposal = proposal::build(engine, &config, &counts, 1)?;
-        let catalogue = |model: &fastvae::model::Model| Catalogue {
-            table: model.item_rows().clone(),
-            bias: model.values().item_bias.clone(),
-            items: model.items,
-            width,
-        };
-        let rng = Rng::new(question.seed.into());
-        proposal.attach(&catalogue(&model));
-        proposal.refresh(engine, &catalogue(&index_model), rng, 0).await?;
-        let (_, log_q) = draw::ask(engine, proposal.as_ref(), &query, model.items, (1, 0), rng, 0).await?;
-        // Exactly normalised: float32 leaves a rest in the last digits.
-        let log_q = theory::log_softmax(&log_q);
-        let mut one = Closeness {
-            sampler,
-            divergence: theory::divergence(&log_q, &log_p).max(0.0),
-            reverse: theory::divergence(&log_p, &log_q).max(0.0),
-            bound: None,
-            fifths: Vec::new(),
+    for &method in question.samplers.iter().filter(|method| method.proposal().is_some()) {
+        let sampler = Sampler::parse(method.name(), &base)?;
+        let before = catalogue(&index_model);
+        let ready = subject.prepare_from(&before, &sampler, &counts, question.seed.into()).await?;
+        let divergence = divergences(&subject, &ready).await?[0];
+        let mut log_q: Vec<f64> = Vec::new();
+        subject
+            .log_q_of_all(&ready, &subject.queries, |_, of_user| {
+                log_q.extend(of_user.iter().map(|&q| f64::from(q)))
+            })
+            .await?;
+        let fifths = ready.proposal.index().map_or_else(Vec::new, |index| {
+            let (index, k) = (index.installed(), sampler.proposal.codewords);
+            let residuals = residuals(&vectors, subject.catalogue.width, &index.codewords, &index.codes, k);
+            fifths(&residuals, &log_q, &log_p)
+        });
+        proposals.push(Closeness {
+            sampler: method,
+            divergence: divergence.kl_qp.max(0.0),
+            reverse: divergence.kl_pq.max(0.0),
+            bound: Some(divergence.bound).filter(|bound| !bound.is_nan()),
+            fifths,
             curve: cumulative(&log_q),
-        };
-        if let Some(index) = proposal.index() {
-            let kept = index.kept();
-            let residuals = residuals(&rows, width, &kept.codewords, &kept.codes, codewords);
-            let longest = residuals.iter().copied().fold(0.0, f64::max);
-            let length = query.iter().map(|&x| f64::from(x * x)).sum::<f64>().sqrt();
-            one.bound = match kind {
-                ProposalKind::MidxUniform => Some(2.0 * longest * length),
-                ProposalKind::MidxPopularity => {
-                    let weights = item_weights(&counts, config.popularity);
-                    let most = weights.iter().copied().fold(0.0, f64::max);
-                    let least = weights.iter().copied().fold(f64::INFINITY, f64::min);
-                    Some(2.0 * longest * length + (most / least).ln())
-                }
-                _ => None,
-            };
-            one.fifths = fifths(&residuals, &log_q, &log_p);
-        }
-        proposals.push(one);
+        });
     }
     Ok(Report::Fidelity {
         epochs: (epoch, index_epoch),
@@ -107,6 +79,15 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
         places: places.iter().map(|&place| place as u32).collect(),
         proposals,
     })
+}
+
+fn catalogue(model: &Model) -> Catalogue {
+    Catalogue {
+        table: model.item_rows().clone(),
+        bias: model.values().item_bias.clone(),
+        items: model.items,
+        width: model.config.item_width(),
+    }
 }
 
 /// Length of what the two codewords leave of each item vector.
