@@ -107,7 +107,7 @@ fn bad_files_end_with_code_1_and_leave_no_run() {
     }
     let folder = with_file("small.csv", "user,item\na,x\na,y\nb,x\n");
     let text = complaint(fastvae(&folder).args(["train", "--data", "small.csv", "--core", "10"]), 1);
-    assert!(text.contains("10-core is empty") && text.contains("lower --core"), "{text}");
+    assert!(text.contains("10-core is empty") && text.contains("lower `core` (--core)"), "{text}");
     let text = complaint(fastvae(&folder).args(["train", "--data", "missing.csv"]), 1);
     assert!(text.contains("missing.csv"), "{text}");
 }

@@ -92,7 +92,7 @@ fn a_run_stopped_by_ctrl_c_goes_on_with_the_same_bits() {
         assert!(text.contains(&format!("fastvae train --resume {run}")), "{text}");
         assert!(!folder.path().join(&run).join("metrics.json").exists());
         let text = complaint(fastvae(&folder).args(args("midx-popularity", &run, 8)), 2);
-        assert!(text.contains("was stopped; --resume"), "{text}");
+        assert!(text.contains("was stopped; `resume") && text.contains("--resume"), "{text}");
         stdout(fastvae(&folder).args(["train", "--quiet", "--resume", &run]));
         assert_same(&folder, "whole", &run);
         let epochs = |run: &str| {

@@ -302,7 +302,7 @@ fn nan_in_training_names_the_step_and_keeps_the_last_save() {
     checkpoint::write(&kept[1], &checkpoint.context, &checkpoint.state).unwrap();
     let before = kept.clone().map(|path| fs::read(path).unwrap());
     let text = complaint(fastvae(&folder).args("train --resume good --epochs 9".split_whitespace()), 1);
-    assert!(text.contains("training diverged in epoch 4") && text.contains("kept: "), "{text}");
+    assert!(text.contains("training diverged in epoch 4") && text.contains("saved: "), "{text}");
     assert_eq!(kept.map(|path| fs::read(path).unwrap()), before);
 }
 

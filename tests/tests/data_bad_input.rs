@@ -83,21 +83,21 @@ fn wrong_lines_are_named() {
     says(&message("a.csv", b"user,item\n1,\"x\ny"), &["a.csv:2", "quote"]);
     says(&message("a.csv", b"user,item,rating\n1,2,NaN\n"), &["a.csv:2", "NaN", "no finite number"]);
     says(&message("a.csv", b"user,item,rating\n1,2,inf\n"), &["a.csv:2", "no finite number"]);
-    says(&message("a.csv", b"user,item,rating\n1,2,4\n1,3,good\n"), &["a.csv:3", "good", "--columns"]);
+    says(&message("a.csv", b"user,item,rating\n1,2,4\n1,3,good\n"), &["a.csv:3", "good", "`columns`"]);
     says(&message("a.csv", b"user,item\n1,\xff\xfe\n"), &["a.csv:2", "not UTF-8"]);
     says(&message("a.csv", b"alpha\nbeta\n"), &["a.csv", "one column", "alpha"]);
     says(
         &message("a.csv", b"alpha,beta,gamma,delta,epsilon\n1,2,3,4,5\n"),
-        &["a.csv:1", "names no user", "--columns"],
+        &["a.csv:1", "names no user", "`columns`"],
     );
-    says(&message("a.csv", b"1,2,3,4,5,6\n1,2,3,4,5,6\n"), &["a.csv:1", "6 columns", "--columns"]);
+    says(&message("a.csv", b"1,2,3,4,5,6\n1,2,3,4,5,6\n"), &["a.csv:1", "6 columns", "`columns`"]);
     says(
         &message("a.json", b"{\"user\": \"a\", \"item\": \"b\"}\n{\"user\": \"a\"\n"),
         &["a.json:2", "not a JSON object"],
     );
     says(&message("a.json", b"{'user': 'a'}\n"), &["a.json:1", "single quotes"]);
     says(&message("a.json", b"{\"user\": null, \"item\": 1}\n"), &["a.json:1", "neither text nor a number"]);
-    says(&message("a.json", b"{\"x\": 1}\n"), &["a.json:1", "no user among the keys (x)", "--columns"]);
+    says(&message("a.json", b"{\"x\": 1}\n"), &["a.json:1", "no user among the keys (x)", "`columns`"]);
     says(&message("mv_1.txt", b"1:\n12,3\n"), &["mv_1.txt:2", "CustomerID,Rating,Date"]);
     let truncated: &[u8] = b"1::1::5::978300760\n1::2::3";
     says(

@@ -74,8 +74,8 @@ fn parse_rating(text: &[u8]) -> Result<f32, String> {
     match shown.parse::<f32>() {
         Ok(rating) if rating.is_finite() => Ok(rating),
         _ => Err(format!(
-            "the rating is {shown:?}, which is no finite number; correct the line, or name the right column with \
-             --columns user=..,item=..,rating=.."
+            "the rating is {shown:?}, which is no finite number; correct the line, or name the right column \
+             in `columns`, as user=..,item=..,rating=.."
         )),
     }
 }
@@ -160,7 +160,7 @@ impl Collector {
         if kept == 0 {
             return Err(Error::Data(match self.options.min_rating {
                 Some(least) if report.rows > 0 => {
-                    format!("{name}: all {} rows are rated below --min-rating {least}; lower it", report.rows)
+                    format!("{name}: all {} rows are rated below `min-rating` {least}; lower it", report.rows)
                 }
                 _ => format!("{name}: there are no interactions in it, nothing but a header or blank lines"),
             }));
@@ -209,7 +209,7 @@ fn build(
         if kept.users.is_empty() {
             return Err(Error::Data(format!(
                 "{name}: its {core}-core is empty: {}, and after {} rounds of dropping users and items with fewer \
-                 than {core} interactions nothing is left; lower --core",
+                 than {core} interactions nothing is left; lower `core`",
                 report.before_core, kept.rounds
             )));
         }

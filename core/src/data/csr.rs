@@ -201,7 +201,7 @@ impl Csr {
 fn offset(length: usize) -> Result<u32> {
     u32::try_from(length).map_err(|_| {
         Error::Data(format!(
-            "{length} interactions are more than this program addresses ({}); raise --core or --min-rating",
+            "{length} interactions are more than this program addresses ({}); raise `core` or `min-rating`",
             u32::MAX
         ))
     })

@@ -73,7 +73,7 @@ impl JsonLines {
                 (Some(user), Some(item), rating) => (user, item, rating),
                 (user, ..) => {
                     let problem = format!(
-                        "no {} among the keys ({}); say which with --columns user=KEY,item=KEY,rating=KEY",
+                        "no {} among the keys ({}); say which in `columns`, as user=KEY,item=KEY,rating=KEY",
                         if user.is_none() { "user" } else { "item" },
                         shorten(&keys.join(", "))
                     );

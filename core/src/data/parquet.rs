@@ -40,7 +40,7 @@ pub(super) fn read(text: Text, options: &LoadOptions, shard: &mut Shard) -> Resu
             (user, ..) => {
                 let role = if user.is_none() { "user" } else { "item" };
                 let problem = format!(
-                    "no column is named as {role}s are ({}); say which to read with --columns user=NAME,item=NAME",
+                    "no column is named as {role}s are ({}); say which to read in `columns`, as user=NAME,item=NAME",
                     shorten(&names.join(", "))
                 );
                 return Err(Error::format(name, problem));

@@ -8,7 +8,7 @@ pub(super) fn no_ratings(name: &str) -> Error {
     Error::setting(
         "min-rating",
         format!(
-            "{name} has no ratings; leave the setting out, or name their column: --columns user=..,item=..,rating=.."
+            "{name} has no ratings; leave the setting out, or name their column in `columns`, as user=..,item=..,rating=.."
         ),
     )
 }
@@ -174,7 +174,7 @@ pub(super) fn roles(
         return Err(Error::format(
             place,
             format!(
-                "the header names no {}: {}; say which columns to read with --columns user=NAME,item=NAME",
+                "the header names no {}: {}; say which to read in `columns`, as user=NAME,item=NAME",
                 if user.is_none() { "user" } else { "item" },
                 shorten(&first.join(", "))
             ),
@@ -214,7 +214,7 @@ fn unnamed_roles(records: &[Vec<String>], place: &str) -> Result<Roles> {
         _ => Err(Error::format(
             place,
             format!(
-                "{width} columns and no header that tells what they are ({}); say so with --columns user=0,item=1,rating=2",
+                "{width} columns and no header that tells what they are ({}); say so in `columns`, as user=0,item=1,rating=2",
                 shorten(&records[0].join(", "))
             ),
         )),

@@ -37,10 +37,10 @@ impl Folder {
         }
         let folder = Self::at(out);
         let refusal = if folder.is_finished() {
-            Some("holds a finished run; choose another folder, or --force to replace it".to_owned())
+            Some("holds a finished run; choose another folder, or replace it with `force`".to_owned())
         } else if folder.last().exists() {
             Some(format!(
-                "holds a run that was stopped; --resume {} goes on with it, --force replaces it",
+                "holds a run that was stopped; `resume = {}` goes on with it, `force` replaces it",
                 out.display()
             ))
         } else {

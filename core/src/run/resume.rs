@@ -30,7 +30,7 @@ impl Saved {
             return Err(Error::setting(
                 "resume",
                 format!(
-                    "{} is finished after {done} epochs; --epochs N with a larger N trains it longer",
+                    "{} is finished after {done} epochs; a larger number of `epochs` trains it longer",
                     run.display()
                 ),
             ));
@@ -65,7 +65,7 @@ impl Saved {
             path: save.into(),
             problem: format!(
                 "it was trained on {} ({} users, {} items, {} interactions), and {} is another set ({} users, {} items, \
-                 {} interactions); going on needs the same file and the same filters, given by --data if it has moved",
+                 {} interactions); going on needs the same file and the same filters, given as `path` if it has moved",
                 before.data,
                 before.users.len(),
                 before.items.len(),

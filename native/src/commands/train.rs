@@ -124,9 +124,9 @@ fn name_saves(folder: &Folder) {
         if path.exists() {
             note(&format!("saved: {} ({what})", path.display()));
         }
-        if folder.last().exists() {
-            note(&format!("go on from it with: fastvae train --resume {}", folder.path().display()));
-        }
+    }
+    if folder.last().exists() {
+        note(&format!("go on from it with: fastvae train --resume {}", folder.path().display()));
     }
 }
 
