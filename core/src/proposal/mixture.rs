@@ -66,7 +66,8 @@ impl Mixture {
 
     fn log_q_of_both(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) -> Result<()> {
         let mut scratch = self.scratch.borrow_mut();
-        scratch.log_q.resize(scratch.log_q.len().max(wanted.len()), None);
+        let wanted_len = scratch.log_q.len().max(wanted.len());
+        scratch.log_q.resize(wanted_len, None);
         let mut second = Vec::with_capacity(wanted.len());
         for (Wanted { items, .. }, place) in wanted.iter().zip(&mut scratch.log_q) {
             let log_q = self.at_least(place, items.outputs(&draw.groups))?;
