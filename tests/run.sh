@@ -83,13 +83,13 @@ setup_machine() {
         apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# Installs a Rust program unless its --version already says VERSION. Barely optimised: it runs for seconds, and
+# Installs a Rust program unless its --version already says VERSION. Not optimised: it runs for seconds, and
 # building it is what takes the time.
 cargo_tool() { # PROGRAM CRATE VERSION [CARGO ARGUMENTS]
     if have "$1" && "$1" --version 2>/dev/null | grep -qwF "$3"; then return; fi
     local install=(
         env CARGO_TARGET_DIR="$tools/build"
-        CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+        CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
         CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=false
         cargo install --root "$tools" "${@:4}" "$2@$3"
     )
@@ -108,7 +108,8 @@ setup_tools() {
     [ -n "$bindgen" ] || fail "Cargo.lock names no wasm-bindgen"
     grep -q "wasm_bindgen = \"$bindgen\"" Trunk.toml || fail "Trunk.toml does not name wasm-bindgen $bindgen"
     cargo_tool wasm-bindgen wasm-bindgen-cli "$bindgen" --no-default-features --bin wasm-bindgen
-    cargo_tool trunk trunk $TRUNK
+    # Without TLS and the search for updates: everything that it needs lies on the PATH.
+    cargo_tool trunk trunk $TRUNK --no-default-features
     rm -rf "$tools/build"
 
     # Accessibility rules for the browser tests. npm takes away what a command does not name, so both are named.

@@ -1,6 +1,6 @@
 //! The command line as its users start it.
 
-use std::{path::PathBuf, process, sync::OnceLock};
+use std::path::PathBuf;
 
 use assert_cmd::Command;
 
@@ -11,26 +11,15 @@ pub fn fastvae(folder: &tempfile::TempDir) -> Command {
     command
 }
 
-/// The program itself, for tests that need the running process. Cargo builds no programs of other packages
-/// for a test, so this does, with the packages and profile of the tests, for which all is compiled already.
+/// The program itself, for tests that need the running process. Cargo builds it before it runs the integration tests
+/// of its package, native/tests.
 pub fn program() -> PathBuf {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM
-        .get_or_init(|| {
-            // target/PROFILE/deps/this-test
-            let test = std::env::current_exe().expect("a test has a path");
-            let profile = test.ancestors().nth(2).expect("a test lies under target/PROFILE/deps");
-            let mut build = process::Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "--bin", "fastvae"]);
-            if profile.ends_with("release") {
-                build.arg("--release");
-            }
-            build.arg("--target-dir").arg(profile.parent().expect("target"));
-            build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-            assert!(build.status().expect("cargo runs").success(), "fastvae does not build");
-            profile.join(format!("fastvae{}", std::env::consts::EXE_SUFFIX))
-        })
-        .clone()
+    // target/PROFILE/deps/this-test
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test.ancestors().nth(2).expect("a test lies under target/PROFILE/deps");
+    let program = profile.join(format!("fastvae{}", std::env::consts::EXE_SUFFIX));
+    assert!(program.is_file(), "{} is missing: cargo build", program.display());
+    program
 }
 
 /// What a command that must succeed prints.

@@ -309,7 +309,7 @@ fn nan_in_training_names_the_step_and_keeps_the_last_save() {
 /// The settings that ship with the command line are settings of this version.
 #[test]
 fn presets_can_be_used() {
-    let presets = concat!(env!("CARGO_MANIFEST_DIR"), "/../native/presets");
+    let presets = concat!(env!("CARGO_MANIFEST_DIR"), "/presets");
     let folder = tempdir().unwrap();
     let mut used = 0;
     for preset in fs::read_dir(presets).unwrap() {
