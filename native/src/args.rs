@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod data;
 pub mod fidelity;
+pub mod flags;
 pub mod train;
 pub mod use_model;
 
@@ -14,7 +15,6 @@ use fastvae::{
     config::{Method, ProposalKind},
     run::RunConfig,
 };
-use serde::Serialize;
 use serde_json::Value;
 
 use bench::BenchArgs;
@@ -65,39 +65,6 @@ pub enum Command {
     Bench(Box<BenchArgs>),
 }
 
-/// Where interactions come from and which of them count. Names are those of `[data]` in a configuration file.
-#[derive(Args, Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[command(next_help_heading = "Data")]
-pub struct DataArgs {
-    /// A folder, a zip, or one file of interactions (.gz too); without it, the built-in set.
-    ///
-    /// MovieLens in all its editions, Gowalla, Amazon, Netflix, LightGCN, RecBole and plain csv, tsv or
-    /// parquet are recognised.
-    #[arg(long, value_name = "PATH")]
-    #[serde(rename = "path")]
-    pub data: Option<String>,
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub filter: FilterArgs,
-}
-
-/// Which interactions of a set count.
-#[derive(Args, Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[command(next_help_heading = "Data")]
-pub struct FilterArgs {
-    /// Drop users and items with fewer than K interactions, again and again until none is left.
-    #[arg(long, value_name = "K")]
-    pub core: Option<u32>,
-    /// Ratings below X are no interactions; without it, every rating is one.
-    #[arg(long, value_name = "X", value_parser = finite::<f32>)]
-    pub min_rating: Option<f32>,
-    /// Where user, item and rating stand, by place or by name in the header: `user=0,item=1,rating=2`.
-    #[arg(long, value_name = "ROLE=COLUMN,..")]
-    pub columns: Option<String>,
-}
-
 /// Which engine does the work.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Engine")]
@@ -143,10 +110,10 @@ fn with_defaults(mut command: clap::Command, defaults: &serde_json::Map<String, 
         }
         let arg = arg.allow_negative_numbers(true);
         let key = match arg.get_id().as_str() {
-            "split" => "protocol".to_owned(),
-            id => id.replace('_', "-"),
+            "split" => "protocol",
+            id => id,
         };
-        match defaults.get(&key) {
+        match defaults.get(key) {
             Some(value) if arg.get_default_values().is_empty() => described(arg, value),
             _ => arg,
         }
@@ -169,7 +136,7 @@ pub fn methods() -> clap::builder::PossibleValuesParser {
 
 /// The names of the proposals.
 pub fn proposals() -> clap::builder::PossibleValuesParser {
-    ProposalKind::names().collect::<Vec<_>>().into()
+    ProposalKind::WORDS.to_vec().into()
 }
 
 /// A number that is one: no NaN, no infinity.

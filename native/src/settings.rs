@@ -1,10 +1,10 @@
 //! Flags over configuration file over defaults, into settings that the library has checked.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fastvae::{
     Error, Result,
-    config::{Method, ProposalConfig},
+    config::ProposalConfig,
     data::{self, Dataset},
     engine::{Engine, EngineKind},
     run::{self, DataConfig, RunConfig},
@@ -13,17 +13,17 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::args::{
-    EngineArgs, FilterArgs,
-    train::{ProposalArgs, SettingArgs},
+    EngineArgs,
+    flags::{Flags, ProposalArgs, SettingArgs},
 };
 
 /// The settings of a new run.
 ///
 /// # Errors
 /// [`Error::Io`] for a configuration file that cannot be read, [`Error::Setting`] for what cannot be used.
-pub fn new_run(config: Option<&Path>, flags: &SettingArgs) -> Result<RunConfig> {
+pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> {
     let mut given = config.map(read_file).transpose()?.unwrap_or_else(|| json!({}));
-    merge(&mut given, of_flags(flags)?);
+    merge(&mut given, flags.given().clone());
     let seed = given["training"]["seed"].clone();
     if !seed.is_null() && given["split"]["seed"].is_null() {
         merge(&mut given, json!({ "split": { "seed": seed } }));
@@ -44,7 +44,7 @@ pub fn new_run(config: Option<&Path>, flags: &SettingArgs) -> Result<RunConfig> 
 /// [`Error::Setting`] for a flag that would change the run.
 pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
     let mut given = value(before)?;
-    merge(&mut given, of_flags(flags)?);
+    merge(&mut given, flags.given().clone());
     let config: RunConfig = understood(given)?;
     before.check_resume(&config)?;
     Ok(config)
@@ -55,19 +55,7 @@ pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
 /// # Errors
 /// [`Error::Setting`] for what cannot be used.
 pub fn proposal(flags: &ProposalArgs) -> Result<ProposalConfig> {
-    let mut given = json!({});
-    merge(&mut given, json!({ "proposal": value(flags)? }));
-    Ok(understood(given)?.proposal)
-}
-
-/// Settings by section, as flags give them.
-fn of_flags(flags: &SettingArgs) -> Result<Value> {
-    let mut given = value(flags)?;
-    if let Some(method) = flags.method.loss.as_deref().and_then(Method::parse) {
-        given["objective"]["kind"] = value(&method.objective())?;
-        given["proposal"]["kind"] = value(&method.proposal())?;
-    }
-    Ok(given)
+    Ok(understood(flags.given().clone())?.proposal)
 }
 
 /// What suits the built-in set: small, so less of everything.
@@ -85,6 +73,14 @@ fn value(settings: &impl Serialize) -> Result<Value> {
 }
 
 fn understood(given: Value) -> Result<RunConfig> {
+    for setting in RunConfig::settings() {
+        if let Some(value) = given.get(setting.section).and_then(|section| section.get(setting.key())) {
+            // A value of another type is for the reader below to refuse.
+            if value.is_number() {
+                setting.check(value)?;
+            }
+        }
+    }
     serde_json::from_value(given).map_err(|error| Error::setting("config", error.to_string()))
 }
 
@@ -165,13 +161,11 @@ fn check(data: &DataConfig) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Setting`] for columns that cannot be understood.
-pub fn data_config(path: Option<&Path>, filter: &FilterArgs) -> Result<DataConfig> {
-    let config = DataConfig {
-        path: path.map(PathBuf::from),
-        core: filter.core.unwrap_or(0),
-        min_rating: filter.min_rating,
-        columns: filter.columns.as_deref().map(str::parse).transpose()?,
-    };
+pub fn data_config<G>(path: Option<&Path>, flags: &Flags<G>) -> Result<DataConfig> {
+    let mut config = understood(flags.given().clone())?.data;
+    if let Some(path) = path {
+        config.path = Some(path.to_owned());
+    }
     check(&config)?;
     Ok(config)
 }
@@ -202,7 +196,7 @@ pub fn engine(flags: &EngineArgs) -> Result<(Engine, String)> {
 
 #[cfg(test)]
 mod tests {
-    use fastvae::config::{ProposalKind, RowUpdates};
+    use fastvae::config::{Kind, Method, ProposalKind, RowUpdates, Setting};
 
     use super::*;
 
@@ -264,6 +258,83 @@ mod tests {
             assert!(error.contains(line) && error.contains(names), "{error}");
         }
         std::fs::remove_file(&file).unwrap();
+    }
+
+    /// A value of each kind that is not the default.
+    fn sample(setting: &Setting, default: &Value) -> Value {
+        match setting.kind {
+            Kind::Integer(least, most) => {
+                let next = default.as_u64().map_or(least, |number| number + 1);
+                if next <= most { next.into() } else { least.into() }
+            }
+            Kind::Real(least, most) => match default.as_f64() {
+                Some(number) if number > least => ((number + least) / 2.0).into(),
+                _ => (most.min(1.0) / 2.0).into(),
+            },
+            Kind::Switch => (!default.as_bool().unwrap_or(false)).into(),
+            Kind::Word(words) => words.iter().find(|word| Some(**word) != default.as_str()).copied().into(),
+            Kind::Text => match setting.field {
+                "columns" => "user=a,item=b".into(),
+                "mix" => "uniform=0.25".into(),
+                "metric" => "recall@20".into(),
+                other => panic!("give `{other}` a sample here"),
+            },
+            Kind::Path => "x.csv".into(),
+        }
+    }
+
+    /// One declaration makes the flag, its help, the key of the file and the field: each leads to the same setting.
+    #[test]
+    fn a_setting_is_the_same_by_flag_file_and_default() {
+        let file = std::env::temp_dir().join(format!("fastvae-every-{}.toml", std::process::id()));
+        let defaults = serde_json::to_value(RunConfig::default()).unwrap();
+        let help =
+            crate::args::command().find_subcommand_mut("train").unwrap().render_long_help().to_string();
+        let mut tried = 0;
+        for setting in RunConfig::settings() {
+            let (section, key) = (setting.section, setting.key());
+            let default = defaults[section].get(&key).cloned().unwrap_or(Value::Null);
+            let value = sample(setting, &default);
+            assert!(
+                default.is_null() || setting.check(&default).is_ok(),
+                "{section}.{key}: its default is refused"
+            );
+            assert_ne!(value, default, "{section}.{key}");
+            assert!(!setting.paragraphs().is_empty(), "{section}.{key} has no help");
+
+            let mut text = toml::Table::new();
+            text.insert(key.clone(), toml::Value::try_from(&value).unwrap());
+            // The built-in set takes no filters.
+            let path = if section == "data" { "" } else { "[data]\npath = \"x.csv\"\n" };
+            let text = format!("{path}[{section}]\n{}", toml::to_string(&text).unwrap());
+            let text =
+                if section == "data" && key != "path" { format!("{text}path = \"x.csv\"\n") } else { text };
+            std::fs::write(&file, text).unwrap();
+            let of_file = serde_json::to_value(new_run(Some(&file), &flags("")).unwrap()).unwrap();
+            let close = |found: &Value| match (found.as_f64(), value.as_f64()) {
+                (Some(found), Some(value)) => (found - value).abs() <= 1e-6 * value.abs(),
+                _ => *found == value,
+            };
+            assert!(close(&of_file[section][&key]), "{section}.{key} by file: {}", of_file[section][&key]);
+
+            for name in setting.flag().into_iter().chain(setting.aliases.iter().map(|&name| name.to_owned()))
+            {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let line = format!("--{name}={text}");
+                let line = if name == "data" { line } else { format!("--data x.csv {line}") };
+                let of_flag = serde_json::to_value(new_run(None, &flags(&line)).unwrap()).unwrap();
+                assert_eq!(of_flag[section][&key], of_file[section][&key], "{line}");
+            }
+            if let Some(name) = setting.flag() {
+                assert!(help.contains(&format!("--{name}")), "{name} is not in the help");
+            }
+            tried += 1;
+        }
+        std::fs::remove_file(&file).unwrap();
+        let sections =
+            defaults.as_object().unwrap().values().map(|section| section.as_object().unwrap().len());
+        // The optional ones are not written where they are not given.
+        assert_eq!(tried, sections.sum::<usize>() + 4);
     }
 
     #[test]

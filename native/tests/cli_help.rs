@@ -55,7 +55,7 @@ fn wrong_arguments_end_with_code_2_and_name_the_flag() {
         ("train --negatives 5000", "--negatives: 5000 negatives for a catalogue of 800 items"),
         ("train --share 101", "--group-size: 101 users cannot share 100 negatives"),
         ("train --core 5", "--core: the built-in set is taken as it is"),
-        ("train --test-share 1.5", "--test-share: 1.5 is no share"),
+        ("train --test-share 1.5", "--test-share: 1.5 is outside of"),
         ("train --metric ndgc@50 --epochs 1", "--metric"),
         ("train --metric ndcg@99999999999", "--metric: `ndcg@99999999999` is none"),
         ("train --split given", "given"),

@@ -1,16 +1,15 @@
 //! What items weigh in k-means.
 
-use serde::{Deserialize, Serialize};
+use super::setting::words;
 
-/// What an item weighs when codewords are made. Where a model puts its probability, errors cost most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CodewordWeights {
-    /// As much as any other, as in the paper.
-    Even,
-    /// The root of its training count.
-    Root,
-    /// Its training count.
-    #[default]
-    Count,
+words! {
+    /// What an item weighs when codewords are made. Where a model puts its probability, errors cost most.
+    pub enum CodewordWeights default Count {
+        /// As much as any other, as in the paper.
+        Even = "even",
+        /// The root of its training count.
+        Root = "root",
+        /// Its training count.
+        Count = "count",
+    }
 }

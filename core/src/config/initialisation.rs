@@ -1,14 +1,13 @@
 //! Where k-means starts.
 
-use serde::{Deserialize, Serialize};
+use super::setting::words;
 
-/// Where k-means starts from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Initialisation {
-    /// Random items.
-    Random,
-    /// Items far from one another (k-means++).
-    #[default]
-    PlusPlus,
+words! {
+    /// Where k-means starts from.
+    pub enum Initialisation default PlusPlus {
+        /// Random items.
+        Random = "random",
+        /// Items far from one another (k-means++).
+        PlusPlus = "plus-plus",
+    }
 }

@@ -1,26 +1,27 @@
 //! What is minimised.
 
-use serde::{Deserialize, Serialize};
+use super::{
+    Kind, Partition,
+    setting::{settings, words},
+};
 
-use super::Partition;
-
-/// The loss of a user, beside the KL divergence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Objective {
-    /// The softmax over all items, streamed (Mult-VAE).
-    FullSoftmax,
-    /// The sampled softmax, whose negatives come from the proposal.
-    #[default]
-    SampledSoftmax,
+settings! {
+    /// What is minimised.
+    pub struct ObjectiveConfig in "objective" {
+        /// The loss of a user.
+        kind: Objective = Objective::default(), "OBJECTIVE", Kind::Word(Objective::WORDS), flag "";
+        /// Denominator of the sampled softmax: one for each positive as in the paper, or one in which positives count
+        /// exactly.
+        partition: Partition = Partition::default(), "DENOMINATOR", Kind::Word(Partition::WORDS);
+    }
 }
 
-/// What is minimised.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct ObjectiveConfig {
-    /// The loss of a user.
-    pub kind: Objective,
-    /// The denominator of the sampled softmax.
-    pub partition: Partition,
+words! {
+    /// The loss of a user, without the KL divergence.
+    pub enum Objective default SampledSoftmax {
+        /// The softmax over all items, streamed (Mult-VAE).
+        FullSoftmax = "full-softmax",
+        /// The sampled softmax, whose negatives come from the proposal.
+        SampledSoftmax = "sampled-softmax",
+    }
 }

@@ -1,16 +1,15 @@
 //! What popularity means.
 
-use serde::{Deserialize, Serialize};
+use super::setting::words;
 
-/// What an item's count means for popularity proposals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PopularityWeight {
-    /// c.
-    Count,
-    /// ln(1 + c), the paper's choice.
-    #[default]
-    Log,
-    /// c^0.75.
-    Power,
+words! {
+    /// What an item's count means for popularity proposals.
+    pub enum PopularityWeight default Log {
+        /// c.
+        Count = "count",
+        /// ln(1 + c), the paper's choice.
+        Log = "log",
+        /// c^0.75.
+        Power = "power",
+    }
 }

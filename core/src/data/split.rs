@@ -1,12 +1,16 @@
 //! Who is trained on what, and who is measured on what.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     Csr, Dataset, parallel,
     random::{Purpose, Stream},
 };
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    config::{
+        Kind, Section,
+        setting::{settings, words},
+    },
+};
 
 /// Users to score: each user's representation comes from `fold_in`, whose items are masked; the ranking of all
 /// other items is measured on `held_out`.
@@ -36,47 +40,34 @@ pub struct Split {
     pub test: EvaluationSet,
 }
 
-/// How to divide a set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// The paper's: every user is trained on part of his items and tested on the rest (weak generalisation).
-    #[default]
-    Weak,
-    /// Users are held out whole; part of their items is folded in (strong generalisation: Liang et al. 2018).
-    Strong,
-    /// The parts in which the set was published.
-    Given,
+words! {
+    /// How to divide a set.
+    pub enum Protocol default Weak {
+        /// The paper's: every user is trained on part of his items and tested on the rest (weak generalisation).
+        Weak = "weak",
+        /// Users are held out whole; part of their items is folded in (strong generalisation: Liang et al. 2018).
+        Strong = "strong",
+        /// The parts in which the set was published.
+        Given = "given",
+    }
 }
 
-/// The settings of a split.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SplitOptions {
-    /// Which protocol.
-    pub protocol: Protocol,
-    /// Share of a user's items to find: `round((1 - test_share) n)` remain.
-    pub test_share: f64,
-    /// Under `weak` and `given`: how many users give up items for validation; 0: no validation.
-    pub validation_users: u32,
-    /// Share of these users' training items that validate; 0: no validation.
-    pub validation_share: f64,
-    /// Under `strong`: share of users held out for validation, and as many for the test.
-    pub held_out_users: f64,
-    /// Which of all such splits.
-    pub seed: u64,
-}
-
-impl Default for SplitOptions {
-    fn default() -> Self {
-        Self {
-            protocol: Protocol::Weak,
-            test_share: 0.2,
-            validation_users: 5000,
-            validation_share: 0.2,
-            held_out_users: 0.1,
-            seed: 0,
-        }
+settings! {
+    /// How a set is divided into training, validation and test.
+    pub struct SplitOptions in "split" {
+        /// `weak`: every user is trained on part of their items and tested on the rest. `strong`: users are held out
+        /// whole. `given`: the parts in which the set was published.
+        protocol: Protocol = Protocol::default(), "PROTOCOL", Kind::Word(Protocol::WORDS), flag "split";
+        /// Share of a user's items to find: `round((1 - share) n)` remain.
+        test_share: f64 = 0.2, "SHARE", Kind::Real(f64::MIN_POSITIVE, 0.95);
+        /// Under `weak` and `given`: users who give up items for validation; 0: no validation.
+        validation_users: u32 = 5000, "N", Kind::Integer(0, u32::MAX as u64);
+        /// Share of these users' training items that validate; 0: no validation.
+        validation_share: f64 = 0.2, "SHARE", Kind::Real(0.0, 0.95);
+        /// Under `strong`: share of users held out for validation, and as many for the test.
+        held_out_users: f64 = 0.1, "SHARE", Kind::Real(f64::MIN_POSITIVE, 0.45);
+        /// Split seed (default: --seed).
+        seed: u64 = 0, "N", Kind::Integer(0, u64::MAX), flag "split-seed";
     }
 }
 
@@ -86,7 +77,7 @@ impl Default for SplitOptions {
 /// [`Error::Setting`] for shares outside of their range, or `given` for a set that comes in one piece;
 /// [`Error::Data`] if no user is left to train or to test on.
 pub fn split(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
-    check(options)?;
+    options.check_bounds()?;
     let split = match options.protocol {
         Protocol::Weak => weak(dataset, options)?,
         Protocol::Strong => strong(dataset, options)?,
@@ -109,19 +100,6 @@ pub fn split(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
         )));
     }
     Ok(split)
-}
-
-fn check(options: &SplitOptions) -> Result<()> {
-    let share = |field: &str, value: f64, open: bool, most: f64| {
-        if value.is_finite() && value <= most && (value > 0.0 || (!open && value == 0.0)) {
-            return Ok(());
-        }
-        let least = if open { "more than 0" } else { "at least 0" };
-        Err(Error::setting(field, format!("{value} is no share; it must be {least} and at most {most}")))
-    };
-    share("test-share", options.test_share, true, 0.95)?;
-    share("validation-share", options.validation_share, false, 0.95)?;
-    share("held-out-users", options.held_out_users, true, 0.45)
 }
 
 /// The first `round((1 - share) n)` items of the user's own permutation, ascending, and the others.

@@ -6,21 +6,21 @@
 use super::elementwise::activate;
 use crate::{
     Result,
+    config::setting::words,
     engine::{Buffer, Kernel, expect_len, gpu, parallel},
 };
 use fastvae_shaders::matmul;
 
-/// An activation function.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// The identity.
-    #[default]
-    None = 0,
-    /// Hyperbolic tangent.
-    Tanh = 1,
-    /// max(0, x).
-    Relu = 2,
+words! {
+    /// An activation function. Shaders know them by number, from 0 in this order.
+    pub enum Activation default None {
+        /// The identity.
+        None = "none",
+        /// Hyperbolic tangent.
+        Tanh = "tanh",
+        /// max(0, x).
+        Relu = "relu",
+    }
 }
 
 /// A matrix inside a buffer: element (r, c) lies at `offset + r * row + c * column`.

@@ -5,21 +5,21 @@ use fastvae_shaders::{sampled_coefficients, sampled_logits, sampled_query_gradie
 use super::{groups::Groups, local_product::local_product};
 use crate::{
     Result,
+    config::setting::words,
     engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
     simd,
 };
 
-/// How the negatives stand for the sum over all items.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Partition {
-    /// A denominator for each positive, of itself and the negatives, all corrected by their proposal
-    /// probabilities (paper, section 6): `nll = - sum_i (o'_i - ln(exp o'_i + sum_j exp o'_j))`.
-    #[default]
-    Paper,
-    /// One denominator, in which the positives count exactly and the negatives estimate the rest:
-    /// `Z = sum_{i in I} exp o_i + 1/C sum_{j not in I} exp(o_j - log q_j)`.
-    ExactPositives,
+words! {
+    /// How the negatives stand for the sum over all items.
+    pub enum Partition default Paper {
+        /// A denominator for each positive, of itself and the negatives, all corrected by their proposal probabilities
+        /// (paper, section 6): `nll = - sum_i (o'_i - ln(exp o'_i + sum_j exp o'_j))`.
+        Paper = "paper",
+        /// One denominator, in which the positives count exactly and the negatives estimate the rest:
+        /// `Z = sum_{i in I} exp o_i + 1/C sum_{j not in I} exp(o_j - log q_j)`.
+        ExactPositives = "exact-positives",
+    }
 }
 
 /// For every query row: the loss over its user's history and its group's candidates.

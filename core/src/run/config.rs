@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    config::{Config, Method, ModelConfig, ObjectiveConfig, OptimizerConfig, ProposalConfig, TrainingConfig},
+    config::{
+        Config, Kind, Method, ModelConfig, ObjectiveConfig, OptimizerConfig, ProposalConfig, Section,
+        Setting, TrainingConfig, setting::settings,
+    },
     data::{Columns, LoadOptions, SplitOptions},
 };
 
@@ -30,21 +33,25 @@ pub struct RunConfig {
     pub training: TrainingConfig,
 }
 
-/// Where interactions come from and which of them count.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct DataConfig {
-    /// A folder, a zip, or one file; `None`: the built-in set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathBuf>,
-    /// The k of the k-core; 0 and 1 leave the set alone.
-    pub core: u32,
-    /// Ratings below this are no interactions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_rating: Option<f32>,
-    /// Which columns hold what; `None`: by the header and the first lines.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub columns: Option<Columns>,
+settings! {
+    /// Where interactions come from and which of them count.
+    pub struct DataConfig in "data" {
+        /// A folder, a zip, or one file of interactions (.gz too); without it, the built-in set.
+        ///
+        /// MovieLens in all its editions, Gowalla, Amazon, Netflix, LightGCN, RecBole and plain csv, tsv or parquet are
+        /// recognised.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf> = None, "PATH", Kind::Path, flag "data";
+        /// Drop users and items with fewer than K interactions, again and again until none is left; 0 and 1 leave the
+        /// set as it is.
+        core: u32 = 0, "K", Kind::Integer(0, u32::MAX as u64);
+        /// Ratings below X do not count as interactions; without it, every rating counts.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        min_rating: Option<f32> = None, "X", Kind::Real(f32::MIN as f64, f32::MAX as f64);
+        /// Where user, item and rating stand, by place or by name in the header: `user=0,item=1,rating=2`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        columns: Option<Columns> = None, "ROLE=COLUMN,..", Kind::Text;
+    }
 }
 
 impl DataConfig {
@@ -55,6 +62,21 @@ impl DataConfig {
 }
 
 impl RunConfig {
+    /// Every setting, section by section.
+    pub fn settings() -> impl Iterator<Item = &'static Setting> {
+        [
+            DataConfig::SETTINGS,
+            SplitOptions::SETTINGS,
+            ModelConfig::SETTINGS,
+            ObjectiveConfig::SETTINGS,
+            ProposalConfig::SETTINGS,
+            OptimizerConfig::SETTINGS,
+            TrainingConfig::SETTINGS,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     /// The objective and its proposal in one word.
     pub fn method(&self) -> Method {
         Method::of(&self.objective, &self.proposal)

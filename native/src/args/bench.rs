@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use super::{EngineArgs, train::SettingArgs};
+use super::{
+    EngineArgs,
+    flags::{DataArgs, ProposalArgs, SettingArgs},
+};
 
 /// What to measure.
 #[derive(Subcommand)]
@@ -82,7 +85,7 @@ pub struct SamplersArgs {
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<std::path::PathBuf>,
     #[command(flatten)]
-    pub proposal: super::train::ProposalArgs,
+    pub proposal: ProposalArgs,
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]
@@ -98,7 +101,7 @@ pub struct LoadArgs {
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]
-    pub data: super::DataArgs,
+    pub data: DataArgs,
 }
 
 /// Options of `fastvae bench eval`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{FilterArgs, train::SplitArgs};
+use super::flags::{FilterArgs, SplitArgs};
 
 /// What to do with a data set.
 #[derive(Subcommand)]

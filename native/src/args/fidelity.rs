@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{EngineArgs, train::SettingArgs};
+use super::{EngineArgs, flags::SettingArgs};
 
 /// Options of `fastvae fidelity`.
 #[derive(Args)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
-use super::{EngineArgs, FilterArgs};
+use super::{EngineArgs, flags::FilterArgs};
 
 /// Options of `fastvae evaluate`.
 #[derive(Args)]

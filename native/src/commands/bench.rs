@@ -21,7 +21,7 @@ use crate::{
     Outcome,
     args::{
         bench::{BenchArgs, EvalArgs, LoadArgs},
-        train::SettingArgs,
+        flags::SettingArgs,
     },
     output::{Table, duration, grouped, print, print_json},
     settings,
@@ -99,8 +99,7 @@ impl Times {
 }
 
 fn load(args: &LoadArgs) -> Result<()> {
-    let path = args.data.data.as_ref().map(std::path::Path::new);
-    let config = settings::data_config(path, &args.data.filter)?;
+    let config = settings::data_config(None, &args.data)?;
     let (times, dataset) = Times::of(args.repeats, || settings::load(&config))?;
     let rows = dataset.report.rows;
     if args.common.json {

@@ -11,10 +11,7 @@ use serde_json::json;
 
 use crate::{
     Outcome,
-    args::{
-        data::{ConvertArgs, DataCommand, GetArgs, InfoArgs},
-        train::{SettingArgs, SplitArgs},
-    },
+    args::data::{ConvertArgs, DataCommand, GetArgs, InfoArgs},
     output::{duration, grouped, note, print, print_json},
     settings,
 };
@@ -137,7 +134,7 @@ fn convert(args: &ConvertArgs) -> Result<()> {
             )
         })?,
     };
-    if form != WriteForm::Lightgcn && asks(&args.split) {
+    if form != WriteForm::Lightgcn && !args.split.is_empty() {
         return Err(Error::setting(
             "split",
             "this form holds interactions without a split; --format lightgcn writes train.txt and test.txt",
@@ -150,9 +147,8 @@ fn convert(args: &ConvertArgs) -> Result<()> {
         ));
     }
     let dataset = settings::load(&settings::data_config(Some(&args.from), &args.filter)?)?;
-    let split = if form == WriteForm::Lightgcn && (dataset.given.is_none() || asks(&args.split)) {
-        let flags = SettingArgs { split: args.split.clone(), ..SettingArgs::default() };
-        Some(data::split(&dataset, &settings::new_run(None, &flags)?.split)?)
+    let split = if form == WriteForm::Lightgcn && (dataset.given.is_none() || !args.split.is_empty()) {
+        Some(data::split(&dataset, &settings::new_run(None, &args.split)?.split)?)
     } else {
         None
     };
@@ -164,16 +160,6 @@ fn convert(args: &ConvertArgs) -> Result<()> {
         }));
     }
     print(&format!("{}: {}\nwritten: {}\n", dataset.name, dataset.statistics().counts, names.join(", ")))
-}
-
-/// Whether any flag of a split was given.
-fn asks(split: &SplitArgs) -> bool {
-    split.split.is_some()
-        || split.split_seed.is_some()
-        || split.test_share.is_some()
-        || split.validation_users.is_some()
-        || split.validation_share.is_some()
-        || split.held_out_users.is_some()
 }
 
 fn get(args: &GetArgs) -> Result<()> {

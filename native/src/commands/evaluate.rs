@@ -61,7 +61,7 @@ fn dataset(args: &EvaluateArgs, context: &Context) -> Result<Dataset> {
     if args.data.is_some() {
         return settings::load(&settings::data_config(args.data.as_deref(), &args.filter)?);
     }
-    if args.filter.core.is_some() || args.filter.min_rating.is_some() || args.filter.columns.is_some() {
+    if !args.filter.is_empty() {
         return Err(Error::setting(
             "data",
             "filters go with a set of its own; without --data, those of the run hold",

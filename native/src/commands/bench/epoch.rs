@@ -1,6 +1,6 @@
 //! `fastvae bench epoch`: losses side by side, taking turns so that a busy machine is equally unfair to all.
 
-use fastvae::{Result, run::peak_memory_bytes, train::Trainer};
+use fastvae::{Result, config::Method, run::peak_memory_bytes, train::Trainer};
 use pollster::block_on;
 use serde_json::json;
 
@@ -28,8 +28,10 @@ pub fn run(args: &EpochArgs) -> Result<()> {
     let mut contenders = Vec::new();
     for loss in &args.losses {
         let mut flags = args.settings.clone();
-        flags.method.loss = Some(loss.clone());
-        flags.training.epochs = Some(args.repeats + 2);
+        if let Some(method) = Method::parse(loss) {
+            flags = flags.with_method(method);
+        }
+        flags.put("training", "epochs", (args.repeats + 2).into());
         let config = settings::new_run(None, &flags)?;
         let (engine, _) = settings::engine(&args.engine)?;
         let trainer = block_on(Trainer::new(engine, &config.training(), &split.train, None))?;

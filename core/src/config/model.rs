@@ -1,0 +1,50 @@
+//! The network.
+
+use super::{
+    Activation, Kind,
+    setting::{settings, words},
+};
+
+settings! {
+    /// The network: M -> hidden -> latent (-> hidden) -> M.
+    pub struct ModelConfig in "model" {
+        /// Width of the hidden layer.
+        hidden: usize = 200, "H", Kind::Integer(1, u64::MAX);
+        /// Width of the latent code.
+        latent: usize = 32, "D", Kind::Integer(1, u64::MAX);
+        /// Decoder: a dense layer of the hidden width, or the latent code directly.
+        decoder: Decoder = Decoder::default(), "DECODER", Kind::Word(Decoder::WORDS);
+        /// Activation after the encoder's hidden layer.
+        activation: Activation = Activation::Tanh, "FUNCTION", Kind::Word(Activation::WORDS);
+        /// Activation after the dense decoder's layer.
+        decoder_activation: Activation = Activation::None, "FUNCTION", Kind::Word(Activation::WORDS);
+        /// Whether each item has a bias in its logit.
+        item_bias: bool = true, "BOOL", Kind::Switch;
+        /// Dropout probability.
+        dropout: f32 = 0.5, "P", Kind::Real(0.0, 0.95);
+        /// What dropout acts on: items of the history, or hidden units before the activation.
+        dropout_on: DropoutOn = DropoutOn::default(), "WHERE", Kind::Word(DropoutOn::WORDS);
+        /// Latent samples for each user and step.
+        latent_samples: usize = 1, "L", Kind::Integer(1, u64::MAX);
+    }
+}
+
+words! {
+    /// How a latent code is scored against the items.
+    pub enum Decoder default Dense {
+        /// A layer from the code to the hidden width, item rows of the hidden width (the authors' code).
+        Dense = "dense",
+        /// Item rows of the latent width, multiplied with the code itself (as the paper writes it).
+        Direct = "direct",
+    }
+}
+
+words! {
+    /// Where dropout acts.
+    pub enum DropoutOn default Input {
+        /// On the history (Mult-VAE).
+        Input = "input",
+        /// On the summed item rows, before the activation (the authors' code).
+        Bag = "bag",
+    }
+}

@@ -1,0 +1,218 @@
+//! One declaration a setting.
+//!
+//! [`settings!`] declares the struct of a section and [`words!`] an enum of words. From the same lines come the field
+//! and its type, the default, the bounds, the key of the configuration file, the flag of the command line with its help,
+//! and what a page needs for a control. A new setting is a new line in the struct that it belongs to.
+
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// The values that a setting accepts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// A whole number between two bounds, both included.
+    Integer(u64, u64),
+    /// A finite number between two bounds, both included.
+    Real(f64, f64),
+    /// Yes or no.
+    Switch,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Text with a form of its own, which its type parses.
+    Text,
+    /// A file or a folder.
+    Path,
+}
+
+/// One setting of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The section of the configuration file.
+    pub section: &'static str,
+    /// The field of the section's struct; [`Setting::key`] is how files write it.
+    pub field: &'static str,
+    /// The flag of the command line where it is not the key; empty where another flag sets it.
+    pub flag: Option<&'static str>,
+    /// Flags that earlier versions had for it.
+    pub aliases: &'static [&'static str],
+    /// What a help text calls its value: `H`, `RATE`.
+    pub value_name: &'static str,
+    /// What it does: lines, with an empty one between paragraphs.
+    pub help: &'static str,
+    /// The values that it accepts.
+    pub kind: Kind,
+}
+
+impl Setting {
+    /// Its key in the configuration file: `learning-rate`.
+    pub fn key(&self) -> String {
+        self.field.replace('_', "-")
+    }
+
+    /// Its flag on the command line, without dashes in front; `None` where another flag sets it.
+    pub fn flag(&self) -> Option<String> {
+        match self.flag {
+            None => Some(self.key()),
+            Some("") => None,
+            Some(flag) => Some(flag.to_owned()),
+        }
+    }
+
+    /// The paragraphs of its help text, each on one line.
+    pub fn paragraphs(&self) -> Vec<String> {
+        let joined = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.help.split("\n\n").map(joined).filter(|paragraph| !paragraph.is_empty()).collect()
+    }
+
+    /// Checks a value, as JSON holds it, against the bounds. Words and texts are checked where they are parsed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the setting, the value and the bounds.
+    pub fn check(&self, value: &Value) -> Result<()> {
+        let wrong = |problem: String| Err(Error::setting(self.flag().unwrap_or_else(|| self.key()), problem));
+        match self.kind {
+            Kind::Integer(least, most) => match value.as_u64() {
+                Some(number) if (least..=most).contains(&number) => Ok(()),
+                Some(0) if least == 1 => wrong("is 0; give at least 1".into()),
+                _ => wrong(format!("{value} is outside of {least}..={most}")),
+            },
+            // JSON has no NaN and no infinity; both become null.
+            Kind::Real(least, most) => match value.as_f64().map(as_written) {
+                Some(number) if (least..=most).contains(&number) => Ok(()),
+                Some(number) => wrong(format!("{number} is outside of {}", range(least, most))),
+                None => wrong(format!("not a finite number; it must be in {}", range(least, most))),
+            },
+            Kind::Switch | Kind::Word(_) | Kind::Text | Kind::Path => Ok(()),
+        }
+    }
+}
+
+/// Bounds as people read them.
+fn range(least: f64, most: f64) -> String {
+    // The smallest positive number of either width stands for an open end.
+    let open = least == f64::MIN_POSITIVE || least == f64::from(f32::MIN_POSITIVE);
+    if open { format!("0 (excluded) to {most}") } else { format!("{least}..={most}") }
+}
+
+/// A number that passed through 32 bits, as people write it: 0.1, not 0.10000000149.
+fn as_written(number: f64) -> f64 {
+    let short = number as f32;
+    if f64::from(short) == number { short.to_string().parse().unwrap_or(number) } else { number }
+}
+
+/// A struct whose fields are settings.
+pub trait Section: serde::Serialize {
+    /// Its settings, in the order of the fields.
+    const SETTINGS: &'static [Setting];
+
+    /// Checks every setting against its bounds.
+    ///
+    /// # Errors
+    /// As [`Setting::check`].
+    fn check_bounds(&self) -> Result<()> {
+        let values =
+            serde_json::to_value(self).map_err(|error| Error::setting("config", error.to_string()))?;
+        for setting in Self::SETTINGS {
+            match values.get(setting.key()) {
+                // An optional setting that is not given.
+                None => {}
+                Some(value) => setting.check(value)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Declares a section: `field: type = default, "VALUE NAME", kind` with the help text as its documentation; then, where
+/// they are needed, `flag "name"` and `formerly "name" | "name"`.
+macro_rules! settings {
+    ($(#[$meta:meta])* pub struct $name:ident in $section:literal {
+        $(
+            $(#[doc = $doc:literal])+
+            $(#[serde($($serde:tt)+)])?
+            $field:ident: $type:ty = $default:expr, $value_name:literal, $kind:expr
+            $(, flag $flag:literal)? $(, formerly $($alias:literal)|+)?;
+        )+
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct $name {
+            $(
+                $(#[doc = $doc])+
+                $(#[serde($($serde)+)])?
+                pub $field: $type,
+            )+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        impl $crate::config::Section for $name {
+            const SETTINGS: &'static [$crate::config::Setting] = &[$($crate::config::Setting {
+                section: $section,
+                field: stringify!($field),
+                flag: $crate::config::setting::optional!($($flag)?),
+                aliases: &[$($($alias),+)?],
+                value_name: $value_name,
+                help: concat!($($doc, "\n"),+),
+                kind: $kind,
+            }),+];
+        }
+    };
+}
+
+/// `None` for nothing, `Some` for a literal.
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($value:literal) => {
+        Some($value)
+    };
+}
+
+/// Declares an enum of words: `Variant = "word"`; the default is named after the enum.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $name:ident default $default:ident {
+        $($(#[$doc:meta])* $variant:ident = $word:literal,)+
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $($(#[$doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every value by its word, in the order of the declaration.
+            pub const NAMED: [(&'static str, Self); [$($word),+].len()] = [$(($word, Self::$variant)),+];
+
+            /// The words.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
+
+            /// The word that files and the command line use.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+
+            /// The value of a word.
+            pub fn parse(word: &str) -> Option<Self> {
+                Self::NAMED.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::$default
+            }
+        }
+    };
+}
+
+pub(crate) use {optional, settings, words};

@@ -1,0 +1,234 @@
+//! Flags of settings, made from the library's declarations: a setting that is declared there has a flag here.
+
+use std::{ffi::OsString, fmt, marker::PhantomData, path::PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use fastvae::{
+    config::{Kind, Method, ProposalConfig, Section, Setting},
+    data::SplitOptions,
+    run::{DataConfig, RunConfig},
+};
+use serde_json::{Map, Value};
+
+/// The settings that were given by flags, as a configuration file holds them: by section and key.
+#[derive(Clone)]
+pub struct Flags<G> {
+    given: Value,
+    group: PhantomData<G>,
+}
+
+/// Which settings a command takes.
+pub trait Group {
+    /// The settings.
+    fn settings() -> Vec<&'static Setting>;
+
+    /// Whether `--loss` sets the objective and the proposal together.
+    const METHOD: bool = false;
+}
+
+/// Everything about a run.
+#[derive(Clone)]
+pub struct All;
+/// The data set and its filters.
+#[derive(Clone)]
+pub struct Data;
+/// The filters of a set that is named otherwise.
+#[derive(Clone)]
+pub struct Filter;
+/// How a set is divided.
+#[derive(Clone)]
+pub struct Split;
+/// Where negatives come from, without which proposal it is.
+#[derive(Clone)]
+pub struct Proposal;
+
+/// Flags for every setting of a run.
+pub type SettingArgs = Flags<All>;
+/// Flags for a data set and its filters.
+pub type DataArgs = Flags<Data>;
+/// Flags for the filters of a set that is named otherwise.
+pub type FilterArgs = Flags<Filter>;
+/// Flags for how a set is divided.
+pub type SplitArgs = Flags<Split>;
+/// Flags for a proposal's settings.
+pub type ProposalArgs = Flags<Proposal>;
+
+impl Group for All {
+    fn settings() -> Vec<&'static Setting> {
+        RunConfig::settings().collect()
+    }
+
+    const METHOD: bool = true;
+}
+
+impl Group for Data {
+    fn settings() -> Vec<&'static Setting> {
+        DataConfig::SETTINGS.iter().collect()
+    }
+}
+
+impl Group for Filter {
+    fn settings() -> Vec<&'static Setting> {
+        DataConfig::SETTINGS.iter().filter(|setting| setting.kind != Kind::Path).collect()
+    }
+}
+
+impl Group for Split {
+    fn settings() -> Vec<&'static Setting> {
+        SplitOptions::SETTINGS.iter().collect()
+    }
+}
+
+impl Group for Proposal {
+    fn settings() -> Vec<&'static Setting> {
+        ProposalConfig::SETTINGS.iter().collect()
+    }
+}
+
+impl<G> Default for Flags<G> {
+    fn default() -> Self {
+        Self { given: Value::Object(Map::new()), group: PhantomData }
+    }
+}
+
+impl<G> fmt::Debug for Flags<G> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.given.fmt(out)
+    }
+}
+
+impl<G> Flags<G> {
+    /// What was given, by section and key.
+    pub fn given(&self) -> &Value {
+        &self.given
+    }
+
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.given.as_object().is_none_or(Map::is_empty)
+    }
+
+    /// The same with a method for the objective and the proposal.
+    #[must_use]
+    pub fn with_method(mut self, method: Method) -> Self {
+        self.put("objective", "kind", method.objective().name().into());
+        if let Some(kind) = method.proposal() {
+            self.put("proposal", "kind", kind.name().into());
+        }
+        self
+    }
+
+    /// Sets one, as if its flag were given.
+    pub fn put(&mut self, section: &str, key: &str, value: Value) {
+        self.given[section][key] = value;
+    }
+}
+
+/// What the help calls the settings of a section.
+fn heading(section: &str) -> &'static str {
+    match section {
+        "data" => "Data",
+        "split" => "Split",
+        "model" => "Network: items -> hidden -> latent -> hidden -> items",
+        "objective" | "proposal" => "Loss and negatives",
+        "optimizer" => "Optimiser",
+        _ => "Training",
+    }
+}
+
+const METHOD: &str = "loss";
+
+fn method_flag() -> Arg {
+    Arg::new(METHOD)
+        .long(METHOD)
+        .value_name("LOSS")
+        .value_parser(super::methods())
+        .help_heading(heading("objective"))
+        .help(
+            "The softmax over all items, or a sampled one by where its negatives come from; `midx-*` draw from the \
+             inverted multi-index",
+        )
+}
+
+fn flag(setting: &'static Setting, name: String) -> Arg {
+    let paragraphs = setting.paragraphs();
+    let short = paragraphs.first().map_or("", String::as_str).trim_end_matches('.').to_owned();
+    let mut arg = Arg::new(name.clone())
+        .long(name)
+        .value_name(setting.value_name)
+        .help_heading(heading(setting.section))
+        .help(short)
+        .aliases(setting.aliases);
+    if paragraphs.len() > 1 {
+        arg = arg.long_help(paragraphs.join("\n\n"));
+    }
+    match setting.kind {
+        Kind::Integer(..) => arg.value_parser(value_parser!(u64)),
+        Kind::Real(..) => arg.value_parser(super::finite::<f64>),
+        Kind::Switch => arg
+            .value_parser(value_parser!(bool))
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .action(ArgAction::Set),
+        Kind::Word(words) => arg.value_parser(words.to_vec()),
+        Kind::Text => arg.value_parser(value_parser!(String)),
+        Kind::Path => arg.value_parser(value_parser!(PathBuf)),
+    }
+}
+
+fn value(setting: &Setting, name: &str, matches: &ArgMatches) -> Option<Value> {
+    match setting.kind {
+        Kind::Integer(..) => matches.get_one::<u64>(name).map(|&number| number.into()),
+        Kind::Real(..) => matches.get_one::<f64>(name).map(|&number| number.into()),
+        Kind::Switch => matches.get_one::<bool>(name).map(|&yes| yes.into()),
+        Kind::Word(_) | Kind::Text => matches.get_one::<String>(name).map(|text| text.as_str().into()),
+        Kind::Path => matches.get_one::<PathBuf>(name).map(|path| path_value(path.clone().into())),
+    }
+}
+
+/// A path as configuration files hold it.
+fn path_value(path: OsString) -> Value {
+    path.to_string_lossy().into_owned().into()
+}
+
+impl<G: Group> Args for Flags<G> {
+    fn augment_args(mut command: Command) -> Command {
+        for setting in G::settings() {
+            if G::METHOD && setting.section == "objective" && setting.field == "kind" {
+                command = command.arg(method_flag());
+            }
+            if let Some(name) = setting.flag() {
+                command = command.arg(flag(setting, name));
+            }
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<G: Group> FromArgMatches for Flags<G> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for setting in G::settings() {
+            let Some(name) = setting.flag() else { continue };
+            if let Some(value) = value(setting, &name, matches) {
+                self.put(setting.section, &setting.key(), value);
+            }
+        }
+        if G::METHOD
+            && let Some(method) = matches.get_one::<String>(METHOD).and_then(|name| Method::parse(name))
+        {
+            *self = std::mem::take(self).with_method(method);
+        }
+        Ok(())
+    }
+}
