@@ -143,26 +143,84 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
     }
 }
 
+/// Does one piece of work: a step, an index or the end of an epoch. False when the run is over.
+fn advance(trainer: &mut Trainer) -> bool {
+    let next = |trainer: &mut Trainer| block_on(trainer.next()).expect("trains");
+    // Events that wait are of work that is done.
+    while trainer.has_events() {
+        next(trainer);
+    }
+    let more = next(trainer).is_some();
+    while trainer.has_events() {
+        next(trainer);
+    }
+    more
+}
+
+/// One run is frozen and resumed after every piece of work; another is frozen as often and goes on by itself. They pass
+/// through the same states, and end as the run that nobody froze.
 #[test]
 fn a_resumed_run_ends_in_the_same_bits() {
     let (base, train, validation) = small();
     for engine in engines() {
         for (name, config) in variants(&base) {
-            let whole = run(engine, &config, &train, &validation).0;
-            // After so many events: before the first step, in an epoch, around the index between two epochs.
-            for stop in [1, 2, 4, 7, 8, 9, 10, 11, 12, 17] {
-                let new = Trainer::new(engine.clone(), &config, &train, Some(&validation));
-                let mut trainer = block_on(new).expect("starts");
-                for _ in 0..stop {
-                    block_on(trainer.next()).expect("trains").expect("the run is longer");
-                }
-                let state = block_on(trainer.state()).expect("freezes");
+            let new = || Trainer::new(engine.clone(), &config, &train, Some(&validation));
+            let mut straight = block_on(new()).expect("starts");
+            let mut resumed = block_on(new()).expect("starts");
+            let mut pieces = 0;
+            let ended = loop {
+                let want = block_on(straight.state()).expect("freezes");
+                let state = block_on(resumed.state()).expect("freezes");
+                let at = format!("{name}, after {pieces} pieces, {}", engine.describe());
+                assert!(state.tensors == want.tensors, "{at}");
+                assert_eq!(state.progress.step, want.progress.step, "{at}");
+                assert_eq!(state.progress.best, want.progress.best, "{at}");
                 let again = Trainer::resume(engine.clone(), &config, &train, Some(&validation), &state);
-                let mut trainer = block_on(again).expect("resumes");
-                steps(&mut trainer, u64::MAX);
-                let resumed = block_on(trainer.state()).expect("freezes");
-                assert!(resumed.tensors == whole.tensors, "{name}, stopped at {stop}, {}", engine.describe());
-                assert_eq!(resumed.progress.best, whole.progress.best, "{name}");
+                resumed = block_on(again).expect("resumes");
+                let more = advance(&mut straight);
+                assert_eq!(advance(&mut resumed), more, "{at}");
+                if !more {
+                    break state;
+                }
+                pieces += 1;
+            };
+            // Three epochs of four steps.
+            assert!(pieces >= 15, "{name}: {pieces} pieces");
+            let whole = run(engine, &config, &train, &validation).0;
+            assert!(ended.tensors == whole.tensors, "{name}, {}", engine.describe());
+            assert_eq!(ended.progress.best, whole.progress.best, "{name}");
+        }
+    }
+}
+
+/// On a model and a catalogue large enough for every loop and product of the CPU engine to be spread.
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let (mut base, ..) = small();
+    let options =
+        SyntheticOptions { users: 150, items: 3000, shortest: 20, longest: 60, ..Default::default() };
+    let set = data::synthetic(&options).expect("a set");
+    let split = SplitOptions { validation_users: 20, ..Default::default() };
+    let split = data::split(&set, &split).expect("a split");
+    (base.model.hidden, base.model.latent) = (64, 32);
+    (base.proposal.negatives, base.proposal.codewords) = (50, 16);
+    (base.training.epochs, base.training.batch) = (2, 64);
+    for (name, config) in variants(&base) {
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| {
+                let engine = Engine::cpu();
+                assert!(engine.describe().contains(&format!("{threads} thread")), "{}", engine.describe());
+                let (state, losses) = run(&engine, &config, &split.train, &split.validation);
+                (state.tensors, losses)
+            })
+        };
+        let (one, one_losses) = on(1);
+        for threads in [2, 5] {
+            let (tensors, losses) = on(threads);
+            assert!(losses == one_losses, "{name}: losses with {threads} threads");
+            for (tensor, values) in &one {
+                assert!(*values == tensors[tensor], "{name}: {tensor} with {threads} threads");
             }
         }
     }
