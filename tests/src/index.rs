@@ -11,7 +11,10 @@ use fastvae::{
 };
 use pollster::block_on;
 
-use crate::device::{numbers, read, unset, unwritten, upload};
+use crate::{
+    device::{numbers, read, unset, unwritten, upload},
+    proposal::normalised,
+};
 
 /// Elements of an item vector.
 pub const WIDTH: usize = 12;
@@ -151,34 +154,31 @@ impl<'a> World<'a> {
 
     /// log q of every item for a user: by enumeration of what the index keeps, or the softmax.
     pub fn truth(&self, kind: ProposalKind, user: usize) -> Vec<f64> {
-        let index = self.installed();
         let items = self.bias.len();
-        let books = index.codes.len() / items;
-        let k = index.codewords.len() / (books * self.width);
-        let query = &self.queries[user * self.width..][..self.width];
-        let score = |item: usize| {
-            let codes = &index.codes[item * books..][..books];
-            let words = codes.iter().enumerate().map(|(book, &code)| book * k + code as usize);
-            words.map(|word| dot(query, &index.codewords[word * self.width..][..self.width])).sum::<f64>()
-                + f64::from(index.log_weights[item])
-        };
-        normalised(
-            (0..items)
-                .map(|item| if kind == ProposalKind::Midx { self.logit(user, item) } else { score(item) })
-                .collect(),
-        )
+        if kind == ProposalKind::Midx {
+            return normalised(&(0..items).map(|item| self.logit(user, item)).collect::<Vec<_>>());
+        }
+        assert!(kind.indexed(), "{} draws from no index", kind.name());
+        by_index(self.installed(), items, &self.queries[user * self.width..][..self.width])
     }
+}
+
+/// log q of every item for a query, by enumeration: the softmax of an item's codewords times the query, and its weight.
+pub fn by_index(index: &IndexState, items: usize, query: &[f32]) -> Vec<f64> {
+    let (books, width) = (index.codes.len() / items, query.len());
+    let k = index.codewords.len() / (books * width);
+    let score = |item: usize| {
+        let codes = &index.codes[item * books..][..books];
+        let words = codes.iter().enumerate().map(|(book, &code)| book * k + code as usize);
+        words.map(|word| dot(query, &index.codewords[word * width..][..width])).sum::<f64>()
+            + f64::from(index.log_weights[item])
+    };
+    normalised(&(0..items).map(score).collect::<Vec<_>>())
 }
 
 /// Inner product in f64.
 pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
-}
-
-fn normalised(logits: Vec<f64>) -> Vec<f64> {
-    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let log_z = top + logits.iter().map(|o| (o - top).exp()).sum::<f64>().ln();
-    logits.into_iter().map(|o| o - log_z).collect()
 }
 
 /// Queries of which a few directions hold most, as a decoder from a narrow code makes them.

@@ -4,7 +4,7 @@ use fastvae::{
     config::ProposalConfig,
     engine::Engine,
     kernels::{Groups, ItemsOf},
-    proposal::{Catalogue, Draw, Samples, build},
+    proposal::{Catalogue, Draw, Samples, build, index::IndexState},
     rng::Rng,
 };
 
@@ -37,6 +37,8 @@ pub struct Sampled {
     pub negative_log_q: Vec<f32>,
     /// log q of every item, users x M.
     pub log_q: Vec<f32>,
+    /// The index that was drawn from, if the proposal has one.
+    pub index: Option<IndexState>,
 }
 
 impl Case {
@@ -97,6 +99,7 @@ impl Case {
             negatives: read(engine, &samples.negatives),
             negative_log_q: read(engine, &samples.negative_log_q),
             log_q: read(engine, &samples.positive_log_q),
+            index: proposal.index().map(|index| index.installed().clone()),
         }
     }
 }

@@ -1,12 +1,16 @@
 //! The proposals that need no index (softmax, dns, kernel) and mixtures: log q against enumeration, draws
 //! against log q, what importance weights must average to, independence, and odd catalogues, on both engines.
 
-use fastvae::config::{DnsCorrection, Mix, PopularityWeight, ProposalConfig, ProposalKind};
+use fastvae::{
+    config::{DnsCorrection, Mix, PopularityWeight, ProposalConfig, ProposalKind},
+    proposal::index::IndexState,
+};
 use tests::{
     Proposals, assert_close,
     device::numbers,
     engines, fixture,
     fixtures::PROPOSALS,
+    index::by_index,
     proposal::{Case, normalised},
     statistics::{assert_drawn_from, histogram},
 };
@@ -47,10 +51,16 @@ fn case(users: usize, items: usize, width: usize) -> Case {
     }
 }
 
-/// log q of one user by enumeration; MIDX variants are checked elsewhere.
-fn truth(kind: ProposalKind, config: &ProposalConfig, case: &Case, user: usize) -> Option<Vec<f64>> {
+/// log q of one user by enumeration. A proposal without a truth does not compile here.
+fn truth(
+    kind: ProposalKind,
+    config: &ProposalConfig,
+    case: &Case,
+    index: Option<&IndexState>,
+    user: usize,
+) -> Vec<f64> {
     let (logits, items) = (case.logits(user), case.items());
-    Some(match kind {
+    match kind {
         ProposalKind::Softmax | ProposalKind::Midx => normalised(&logits),
         ProposalKind::Uniform => vec![-(items as f64).ln(); items],
         ProposalKind::Popularity => {
@@ -76,12 +86,15 @@ fn truth(kind: ProposalKind, config: &ProposalConfig, case: &Case, user: usize) 
                 })
                 .collect()
         }
-        _ => return None,
-    })
+        ProposalKind::MidxUniform | ProposalKind::MidxPopularity => {
+            let index = index.unwrap_or_else(|| panic!("{} has no index", kind.name()));
+            by_index(index, items, &case.queries[user * case.width..][..case.width])
+        }
+    }
 }
 
 /// The mixture of the users of a group, and of the two proposals.
-fn truth_of_group(config: &ProposalConfig, case: &Case, user: usize) -> Option<Vec<f64>> {
+fn truth_of_group(config: &ProposalConfig, case: &Case, index: Option<&IndexState>, user: usize) -> Vec<f64> {
     let first = user / config.group_size * config.group_size;
     let members: Vec<usize> = (first..(first + config.group_size).min(case.users())).collect();
     let mut q = vec![0.0; case.items()];
@@ -91,12 +104,12 @@ fn truth_of_group(config: &ProposalConfig, case: &Case, user: usize) -> Option<V
         let second = config.mix.map_or(0.0, |mix| f64::from(mix.probability));
         let parts = [(config.kind, 1.0 - second), (config.mix.map_or(config.kind, |mix| mix.with), second)];
         for (kind, part) in parts.into_iter().filter(|(_, part)| *part > 0.0) {
-            for (q, log_q) in q.iter_mut().zip(truth(kind, config, case, member)?) {
+            for (q, log_q) in q.iter_mut().zip(truth(kind, config, case, index, member)) {
                 *q += weight * part * log_q.exp();
             }
         }
     }
-    Some(q.into_iter().map(f64::ln).collect())
+    q.into_iter().map(f64::ln).collect()
 }
 
 #[test]
@@ -117,9 +130,8 @@ fn log_q_is_that_of_enumeration_and_draws_follow_it() {
                         (total - 1.0).abs() <= 1e-5,
                         "{name}: probabilities of user {user} sum to {total}"
                     );
-                    if let Some(want) = truth_of_group(&config, &case, user) {
-                        assert_close(&name, log_q, &want, 2e-4, 1e-4);
-                    }
+                    let want = truth_of_group(&config, &case, sampled.index.as_ref(), user);
+                    assert_close(&name, log_q, &want, 2e-4, 1e-4);
                     let group = user / share;
                     let drawn = &sampled.negatives[group * CANDIDATES..][..CANDIDATES];
                     assert_drawn_from(&name, &histogram(drawn.iter().copied(), 300), &probabilities);
