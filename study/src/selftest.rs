@@ -14,12 +14,12 @@ mod training;
 use fastvae::{
     Result,
     engine::{Buffer, Element, Engine, Kernel, Recording},
-    proposal::LocalFuture,
+    proposal::BoxFuture,
     rng::{Rng, Stream, unit},
 };
 
 /// A kernel, or several that belong together, run once on an engine.
-type Check = for<'a> fn(&'a Engine) -> LocalFuture<'a, Result<Vec<Output>>>;
+type Check = for<'a> fn(&'a Engine) -> BoxFuture<'a, Result<Vec<Output>>>;
 
 const CHECKS: [(&str, Check); 17] = [
     ("matmul", |engine| Box::pin(dense::matmul(engine))),

@@ -341,3 +341,25 @@ fn divergence_names_the_step() {
     assert!(matches!(error, Error::Diverged { .. }), "{error}");
     assert!(error.to_string().contains("learning rate 10"), "{error}");
 }
+
+/// Runs and the futures of all that they do can be sent to other threads; that this compiles is most of the test.
+#[test]
+fn runs_move_between_threads() {
+    fn sendable<T: Send>(value: T) -> T {
+        value
+    }
+    let (config, train, validation) = small();
+    let made = sendable(Trainer::new(Engine::cpu(), &config, &train, Some(&validation)));
+    let mut trainer = block_on(made).expect("a run");
+    let elsewhere = std::thread::spawn(move || {
+        let first = block_on(sendable(trainer.next())).expect("an event");
+        (first, block_on(sendable(trainer.state())).expect("a state"))
+    });
+    let (first, state) = elsewhere.join().expect("no panic");
+    assert!(matches!(first, Some(Event::Started { .. })));
+    let resumed = sendable(Trainer::resume(Engine::cpu(), &config, &train, Some(&validation), &state));
+    let model = block_on(resumed).expect("a run").model();
+    let options = RankOptions::default();
+    let ranking = block_on(sendable(rank(&Engine::cpu(), &model, &train, 3, &options))).expect("a ranking");
+    assert_eq!(ranking.ids.len(), 3 * train.rows());
+}

@@ -15,13 +15,15 @@ pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
 pub use select::EngineKind;
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::{Error, Result};
 
 /// Calls of each kernel, and the time spent in them.
 pub type Profile = std::collections::BTreeMap<&'static str, (u64, web_time::Duration)>;
 
 /// One operation on named buffers: the arguments, their shape checks, its WGSL call and its CPU twin.
-pub trait Kernel {
+pub trait Kernel: Send + Sync {
     /// The stem its files share.
     fn name(&self) -> &'static str;
 
@@ -39,7 +41,8 @@ pub trait Kernel {
 #[derive(Default)]
 pub struct Recording {
     kernels: Vec<Box<dyn Kernel>>,
-    failure: std::cell::RefCell<Option<Error>>,
+    /// The first error of [`Recording::fail`], until a run has returned it.
+    failure: Option<Mutex<Option<Error>>>,
 }
 
 impl Recording {
@@ -55,7 +58,14 @@ impl Recording {
 
     /// Notes that what should come here cannot be made; running the recording gives this error instead.
     pub fn fail(&mut self, error: Error) {
-        self.failure.get_mut().get_or_insert(error);
+        self.failure.get_or_insert_with(|| Mutex::new(Some(error)));
+    }
+
+    /// The error of a recording that has failed.
+    fn failure(&self) -> Result<()> {
+        let Some(failure) = &self.failure else { return Ok(()) };
+        let first = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Err(first.unwrap_or_else(|| Error::Data("this recording has failed before; record it anew".into())))
     }
 
     /// The kernels in order.
@@ -153,9 +163,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Shape`] before anything has run; [`Error::Device`] if the device was lost.
     pub fn run(&self, recording: &Recording) -> Result<()> {
-        if let Some(error) = recording.failure.take() {
-            return Err(error);
-        }
+        recording.failure()?;
         for kernel in recording.kernels() {
             kernel.check()?;
         }

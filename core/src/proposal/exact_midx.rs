@@ -1,7 +1,7 @@
 //! The softmax itself, drawn by way of the index (paper, theorem 4.1): the truth, at the price of all logits.
 
 use super::{
-    Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Wanted, logits::Logits, not_refreshed,
+    Catalogue, Draw, IndexReport, BoxFuture, MidxIndex, Proposal, Wanted, logits::Logits, not_refreshed,
 };
 use crate::{
     Result,
@@ -106,7 +106,7 @@ impl Proposal for ExactMidx {
         catalogue: &'a Catalogue,
         rng: Rng,
         step: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+    ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
         Box::pin(async move {
             let index = match &mut self.index {
                 Some(index) => index,

@@ -1,7 +1,7 @@
 //! MIDX_Uni and MIDX_Pop (paper, theorems 5.1 and 5.2): the index picks a cell by the query, a fixed
 //! weight picks an item of the cell.
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Wanted, not_refreshed};
+use super::{Catalogue, Draw, IndexReport, BoxFuture, MidxIndex, Proposal, Wanted, not_refreshed};
 use crate::{
     Result,
     config::ProposalConfig,
@@ -110,7 +110,7 @@ impl Proposal for Midx {
         catalogue: &'a Catalogue,
         rng: Rng,
         step: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+    ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
         Box::pin(async move {
             let index = match &mut self.index {
                 Some(index) => index,

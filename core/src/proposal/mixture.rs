@@ -1,9 +1,9 @@
 //! Two proposals mixed: `q = (1 - p) first + p second`. A little of the uniform proposal under an
 //! adaptive one bounds the weights of items that the latter forgets: `softmax / q <= M softmax / p`.
 
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, MidxIndex, Proposal, Wanted};
+use super::{Catalogue, Draw, IndexReport, BoxFuture, MidxIndex, Proposal, Wanted};
 use crate::{
     Result,
     engine::{Buffer, Element, Engine, Recording},
@@ -19,7 +19,7 @@ pub struct Mixture {
     second: Box<dyn Proposal>,
     /// Probability of the second.
     probability: f32,
-    scratch: RefCell<Scratch>,
+    scratch: Mutex<Scratch>,
 }
 
 /// Buffers for the second proposal, as large as the largest step so far.
@@ -38,7 +38,11 @@ impl Mixture {
         second: Box<dyn Proposal>,
         probability: f32,
     ) -> Self {
-        Self { engine: engine.clone(), first, second, probability, scratch: RefCell::default() }
+        Self { engine: engine.clone(), first, second, probability, scratch: Mutex::default() }
+    }
+
+    fn scratch(&self) -> MutexGuard<'_, Scratch> {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A buffer of at least this length: the one that is there, or a new one in its place.
@@ -50,7 +54,7 @@ impl Mixture {
     }
 
     fn draw_both(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) -> Result<()> {
-        let second = self.at_least(&mut self.scratch.borrow_mut().negatives, draw.groups.total())?;
+        let second = self.at_least(&mut self.scratch().negatives, draw.groups.total())?;
         self.first.draw(recording, draw, negatives);
         self.second.draw(recording, draw, &second);
         recording.push(MixNegatives {
@@ -65,7 +69,7 @@ impl Mixture {
     }
 
     fn log_q_of_both(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) -> Result<()> {
-        let mut scratch = self.scratch.borrow_mut();
+        let mut scratch = self.scratch();
         let wanted_len = scratch.log_q.len().max(wanted.len());
         scratch.log_q.resize(wanted_len, None);
         let mut second = Vec::with_capacity(wanted.len());
@@ -120,7 +124,7 @@ impl Proposal for Mixture {
         catalogue: &'a Catalogue,
         rng: Rng,
         step: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+    ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
         Box::pin(async move {
             let first = self.first.refresh(engine, catalogue, rng, step).await?;
             let second = self.second.refresh(engine, catalogue, rng, step).await?;

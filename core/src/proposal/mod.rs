@@ -79,14 +79,14 @@ pub struct Samples {
     pub positive_log_q: Buffer<f32>,
 }
 
-/// A future that a trait object can return; engines are not shared between threads in a browser.
-pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+/// A future that a trait object can return and any thread can poll.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A distribution over items for each query row, that can be drawn from and whose probabilities are known.
 ///
 /// In one recording, [`Proposal::prepare`] comes first; [`Proposal::draw`] and [`Proposal::log_q`] follow in any
 /// order and number, for the same batch.
-pub trait Proposal {
+pub trait Proposal: Send + Sync {
     /// Shows the item vectors that every step will meet, for proposals that read them as they move.
     fn attach(&mut self, _catalogue: &Catalogue) {}
 
@@ -139,7 +139,7 @@ pub trait Proposal {
         catalogue: &'a Catalogue,
         rng: Rng,
         step: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+    ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
         let _ = (engine, catalogue, rng, step);
         Box::pin(async { Ok(None) })
     }

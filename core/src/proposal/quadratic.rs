@@ -3,7 +3,7 @@
 //! Between refreshes the tree goes stale, and stays an exact proposal: q is defined by the item rows as they
 //! were when it was built.
 
-use super::{Catalogue, Draw, IndexReport, LocalFuture, Proposal, Wanted, not_refreshed};
+use super::{Catalogue, Draw, IndexReport, BoxFuture, Proposal, Wanted, not_refreshed};
 use crate::{
     Error, Result,
     config::ProposalConfig,
@@ -177,7 +177,7 @@ impl Proposal for Quadratic {
         catalogue: &'a Catalogue,
         _: Rng,
         _: u32,
-    ) -> LocalFuture<'a, Result<Option<IndexReport>>> {
+    ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
         Box::pin(async move {
             let (items, width) = (catalogue.items, catalogue.width);
             shape(items, width + usize::from(catalogue.bias.is_some()))?;

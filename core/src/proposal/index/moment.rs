@@ -1,6 +1,6 @@
 //! What the index knows of the queries: their moments, gathered on the device as training goes.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{
     Result,
@@ -19,7 +19,7 @@ pub struct Moments {
     sum: Buffer<f32>,
     one: Buffer<f32>,
     /// Whether anything has been seen; nothing is all zeros.
-    begun: Cell<bool>,
+    begun: AtomicBool,
 }
 
 impl Moments {
@@ -33,14 +33,14 @@ impl Moments {
             value: engine.zeros("moments of queries", (width + 1) * width)?,
             sum: engine.zeros("sum of queries", width)?,
             one: engine.upload("one", &[1.0])?,
-            begun: Cell::new(false),
+            begun: AtomicBool::new(false),
         })
     }
 
     /// Takes note of `rows` queries of width `width`.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         let width = self.width;
-        let beta = if self.begun.replace(true) { KEPT } else { 0.0 };
+        let beta = if self.begun.swap(true, Ordering::Relaxed) { KEPT } else { 0.0 };
         let alpha = (1.0 - beta) / rows.max(1) as f32;
         let (each, value) = (View::rows(queries, width), View::rows(&self.value, width));
         let second = MatMul::new(width, width, rows, each.clone().transposed(), each, value.clone());
@@ -58,7 +58,7 @@ impl Moments {
 
     /// Restores those of a run that goes on.
     pub fn restore(&self, engine: &Engine, value: &[f32]) {
-        self.begun.set(value.iter().any(|&x| x != 0.0));
+        self.begun.store(value.iter().any(|&x| x != 0.0), Ordering::Relaxed);
         engine.write(&self.value, 0, value);
     }
 }
