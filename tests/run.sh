@@ -188,6 +188,18 @@ run_tests() {
     cargo test --locked --workspace --no-fail-fast
 }
 
+# Undefined behaviour in the unsafe parts of the CPU engine: they are in engine/ and kernels/, and some of their tests
+# are small enough for Miri.
+run_miri() {
+    if ! cargo +nightly miri --version >/dev/null 2>&1; then
+        printf 'NOT RUN: Miri; rustup toolchain install nightly --component miri,rust-src\n'
+        return
+    fi
+    # Threads of a pool live until the process ends.
+    MIRIFLAGS='-Zmiri-ignore-leaks -Zmiri-disable-isolation' \
+        cargo +nightly miri test --locked -p fastvae-core --lib -- engine:: kernels::
+}
+
 check_documentation() {
     RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --workspace
 }
@@ -228,6 +240,7 @@ if want deny; then stage 'licences, bans, sources' check_licences; fi
 if want clippy; then stage 'clippy, native and wasm32' check_lints; fi
 if want shaders; then stage 'shaders' check_shaders; fi
 if want test; then stage 'tests, doc tests' run_tests; fi
+if want miri; then stage 'Miri' run_miri; fi
 if want doc; then stage 'documentation' check_documentation; fi
 if want page; then stage 'trunk build --release' build_page; fi
 if want browser; then stage 'browser tests' run_browser_tests; fi

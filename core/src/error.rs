@@ -36,7 +36,7 @@ pub enum Error {
     /// Data that was read well but cannot be used: nothing left after filters, no test users.
     #[error("{0}")]
     Data(String),
-    /// No adapter, a lost device, or work larger than the device allows.
+    /// No adapter, a lost device, work larger than the device allows, or memory of another engine.
     #[error("{0}")]
     Device(String),
     /// A checkpoint that is damaged, foreign, or of another data set.

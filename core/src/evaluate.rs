@@ -1,7 +1,7 @@
 //! Ranking every item for many users, exactly, in pieces that fit in memory.
 
 use crate::{
-    Result,
+    Error, Result,
     data::{Csr, EvaluationSet},
     engine::{Buffer, Engine, Recording},
     kernels::{MaskSeen, MatMul, TopK, View},
@@ -53,7 +53,8 @@ const PIECES: usize = 8;
 /// The `k` best items for each history.
 ///
 /// # Errors
-/// If the engine cannot hold a piece of the scores, or is lost.
+/// [`Error::Data`] if the histories are over another catalogue than the model's; [`Error::Device`] if the engine cannot
+/// hold a piece of the scores, is not the model's, or is lost.
 pub async fn rank(
     engine: &Engine,
     model: &Model,
@@ -62,6 +63,11 @@ pub async fn rank(
     options: &RankOptions,
 ) -> Result<Ranking> {
     let (items, users) = (model.items, histories.rows());
+    same_catalogue("histories", histories, items)?;
+    if let Some(allowed) = options.allowed.as_ref().filter(|allowed| allowed.len() != items) {
+        let problem = format!("{} flags for the {items} items of the model; give one an item", allowed.len());
+        return Err(Error::Data(problem));
+    }
     let k = k.min(items);
     let piece = (SCORES / items.max(1)).clamp(1, USERS).min(users.max(1));
     let starts: Vec<usize> = (0..users).step_by(piece).collect();
@@ -94,8 +100,8 @@ pub async fn rank(
         let first = histories.offsets()[start];
         let local: Vec<u32> = histories.offsets()[start..=start + count].iter().map(|o| o - first).collect();
         let end = local[count] as usize;
-        engine.write(&offsets, 0, &local);
-        engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end]);
+        engine.write(&offsets, 0, &local)?;
+        engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end])?;
         let batch = Batch {
             offsets: offsets.clone(),
             items: seen.clone(),
@@ -150,12 +156,37 @@ pub async fn rank(
     Ok(ranking)
 }
 
+/// Fails unless the set is over a catalogue of `items` and has a history and held-out items of each of its users.
+pub(crate) fn fits(set: &EvaluationSet, items: usize) -> Result<()> {
+    same_catalogue("histories to evaluate on", &set.fold_in, items)?;
+    same_catalogue("held-out items", &set.held_out, items)?;
+    let (histories, held_out) = (set.fold_in.rows(), set.held_out.rows());
+    if histories != held_out {
+        return Err(Error::Data(format!(
+            "{histories} users with histories and {held_out} with held-out items: an evaluation needs both of each"
+        )));
+    }
+    Ok(())
+}
+
+fn same_catalogue(what: &str, rows: &Csr, items: usize) -> Result<()> {
+    if rows.columns() == items {
+        return Ok(());
+    }
+    Err(Error::Data(format!(
+        "{what} over a catalogue of {} items cannot be used with a model of {items}: read the set that it is trained on, \
+         with the same filters",
+        rows.columns()
+    )))
+}
+
 /// Ranks all items for every user of the set, the folded-in ones masked, and compares with the held-out.
 ///
 /// # Errors
 /// As [`rank`]; [`crate::Error::Setting`] for cut-offs that are none.
 pub async fn evaluate(engine: &Engine, model: &Model, set: &EvaluationSet, at: &[usize]) -> Result<Metrics> {
     let mut metrics = Metrics::new(at, model.items)?;
+    fits(set, model.items)?;
     let k = at.iter().copied().max().unwrap_or(1);
     let ranking = rank(engine, model, &set.fold_in, k, &RankOptions::default()).await?;
     for user in 0..set.fold_in.rows() {

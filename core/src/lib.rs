@@ -8,19 +8,43 @@ mod error;
 pub mod evaluate;
 pub mod event;
 pub mod file;
-pub mod kernels;
 pub mod metrics;
 pub mod model;
-pub mod optimizer;
-pub mod proposal;
 pub mod recommend;
 pub mod rng;
 pub mod run;
-pub mod simd;
 pub mod state;
 pub mod train;
 
 pub use error::{Error, Result};
+
+// Recordings, kernels and proposals: this workspace's own packages (tests, measurements, the page) reach them by the
+// feature `internals`; for everybody else they are closed, because the CPU engine trusts them.
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod kernels;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod optimizer;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod proposal;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod simd;
+
+#[cfg(not(feature = "internals"))]
+#[allow(dead_code, unused_imports, reason = "some of it is for the workspace alone")]
+mod kernels;
+#[cfg(not(feature = "internals"))]
+#[allow(dead_code, unused_imports, reason = "some of it is for the workspace alone")]
+mod optimizer;
+#[cfg(not(feature = "internals"))]
+#[allow(dead_code, unused_imports, reason = "some of it is for the workspace alone")]
+mod proposal;
+#[cfg(not(feature = "internals"))]
+#[allow(dead_code, unused_imports, reason = "some of it is for the workspace alone")]
+mod simd;
 
 /// The example of the README.
 #[cfg(doctest)]

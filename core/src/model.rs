@@ -4,9 +4,19 @@ mod backward;
 mod forward;
 mod parameters;
 
-pub use backward::{Gradients, Step};
-pub use forward::{Activations, Batch, Mode};
-pub use parameters::{Layer, Parameters};
+#[cfg(not(feature = "internals"))]
+pub(crate) use self::{
+    backward::{Gradients, Step},
+    forward::{Activations, Batch, Mode},
+    parameters::Parameters,
+};
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub use self::{
+    backward::{Gradients, Step},
+    forward::{Activations, Batch, Mode},
+    parameters::{Layer, Parameters},
+};
 
 use crate::{
     Error, Result,

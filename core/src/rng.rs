@@ -1,7 +1,12 @@
 //! Counter-based random integers: Philox4x32-10 (Salmon et al., 2011).
 //!
 //! A draw is a function of (seed, stream, step, row, draw) alone, so it is the same on every engine, for
-//! any number of threads, and after a resume.
+//! any number of threads, and after a resume. [`Words`] makes a sequence of them for the crates `rand` and
+//! `rand_distr`.
+
+use std::convert::Infallible;
+
+use rand_core::{TryRng, utils};
 
 /// What a random number is for; two streams never share a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +51,56 @@ impl Rng {
     #[inline]
     pub fn block(&self, stream: Stream, step: u32, row: u32, draw: u32) -> [u32; 4] {
         philox([draw, row, step, stream as u32], self.key)
+    }
+}
+
+/// The words of one (seed, stream, step, row) in order, a generator as the crate `rand` knows them: the four words of
+/// [`Rng::block`] for draw 0, then those of draw 1, and so on. 64 bits are two words, the lower half first.
+#[derive(Clone, Debug)]
+pub struct Words {
+    rng: Rng,
+    stream: Stream,
+    step: u32,
+    row: u32,
+    /// The draw after the block at hand.
+    draw: u32,
+    block: [u32; 4],
+    /// Words of the block that have been given out.
+    taken: usize,
+}
+
+impl Rng {
+    /// A generator over all draws of a row.
+    pub fn words(&self, stream: Stream, step: u32, row: u32) -> Words {
+        Words { rng: *self, stream, step, row, draw: 0, block: [0; 4], taken: 4 }
+    }
+}
+
+impl Words {
+    fn word(&mut self) -> u32 {
+        if self.taken == self.block.len() {
+            self.block = self.rng.block(self.stream, self.step, self.row, self.draw);
+            // After 2^34 words they begin anew.
+            (self.draw, self.taken) = (self.draw.wrapping_add(1), 0);
+        }
+        self.taken += 1;
+        self.block[self.taken - 1]
+    }
+}
+
+impl TryRng for Words {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.word())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        utils::next_u64_via_u32(self)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        utils::fill_bytes_via_next_word(bytes, || Ok(self.word()))
     }
 }
 
@@ -142,6 +197,37 @@ mod tests {
         for (i, &draw) in draws.iter().enumerate() {
             assert_eq!(words.map(|w| w[i]), rng.block(Stream::Negatives, 5, 6, draw));
         }
+    }
+
+    #[test]
+    fn words_are_the_blocks_in_order() {
+        use rand_core::Rng as _;
+
+        let rng = Rng::new(0x0123_4567_89ab_cdef);
+        let block = |draw| rng.block(Stream::Data, 5, 6, draw);
+        let mut words = rng.words(Stream::Data, 5, 6);
+        assert_eq!([0; 8].map(|_| words.next_u32()), [block(0), block(1)].concat()[..]);
+        let mut words = rng.words(Stream::Data, 5, 6);
+        let [a, b, c, d] = block(0);
+        let join = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        assert_eq!([words.next_u64(), words.next_u64()], [join(a, b), join(c, d)]);
+        let mut bytes = [0; 4];
+        words.fill_bytes(&mut bytes);
+        assert_eq!(u32::from_le_bytes(bytes), block(1)[0]);
+    }
+
+    #[test]
+    fn distributions_draw_from_words() {
+        use rand_distr::{Distribution, Normal};
+
+        let words = Rng::new(1).words(Stream::Data, 0, 0);
+        let normal = Normal::new(3.0f64, 2.0).expect("a finite deviation");
+        let draws: Vec<f64> = normal.sample_iter(words).take(4096).collect();
+        let mean = draws.iter().sum::<f64>() / 4096.0;
+        let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 4096.0;
+        // Five standard errors.
+        assert!((mean - 3.0).abs() < 5.0 * 2.0 / 64.0, "{mean}");
+        assert!((variance - 4.0).abs() < 5.0 * 4.0 * (2.0f64 / 4096.0).sqrt(), "{variance}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     config::{Config, Objective, RowUpdates},
     data::{Csr, EvaluationSet},
     engine::{Buffer, Engine, Recording},
-    evaluate::evaluate,
+    evaluate::{evaluate, fits},
     event::Event,
     kernels::{ReplayRows, Table},
     metrics,
@@ -74,7 +74,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Setting`] if the settings do not work together or with this catalogue, [`Error::Data`]
-    /// without anything to train on, [`Error::Device`] if the engine cannot hold the model.
+    /// without anything to train on or with a validation set over another catalogue, [`Error::Device`] if the engine cannot hold the model.
     pub async fn new(
         engine: Engine,
         config: &Config,
@@ -124,6 +124,10 @@ impl Trainer {
         if users.is_empty() {
             return Err(Error::Data("no user has a training item".into()));
         }
+        let validation = validation.filter(|set| !set.users.is_empty());
+        if let Some(set) = validation {
+            fits(set, train.columns())?;
+        }
         let batch = config.training.batch.min(users.len());
         let steps_per_epoch = users.len().div_ceil(batch) as u32;
         let done = u64::from(progress.epoch) * u64::from(steps_per_epoch) + u64::from(progress.step_in_epoch);
@@ -162,7 +166,7 @@ impl Trainer {
             config: config.clone(),
             train: train.clone(),
             order: users,
-            validation: validation.filter(|set| !set.users.is_empty()).cloned(),
+            validation: validation.cloned(),
             optimizer,
             schedule,
             parameters,

@@ -145,7 +145,7 @@ impl<'a> Step<'a> {
         let zeros = || upload(self.engine, &vec![0.0; rows * width]);
         let parameter = Parameter { value: zeros(), first: self.out(rows * width), second: zeros() };
         // beta1 = 0 times NaN is NaN, so the moment starts from something finite and far off.
-        self.engine.write(&parameter.first, 0, &vec![1e3; rows * width]);
+        self.engine.write(&parameter.first, 0, &vec![1e3; rows * width]).expect("it fits");
         let first = parameter.first.clone();
         let last_step = unset(self.engine, rows);
         let table = Table { parameter, last_step, rows, width };

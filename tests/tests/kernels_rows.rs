@@ -160,33 +160,31 @@ fn lists_hold_every_entry_in_order() {
                 met.transpose(engine, &lists);
                 let name = format!("{:?}, round {round}", met.groups);
                 let want = met.lists();
-                let count = read(engine, &lists.count)[0] as usize;
+                let found = pollster::block_on(lists.read(engine)).unwrap();
+                let count = found.touched.len();
                 assert_eq!(
                     count,
                     want.iter().filter(|list| !list.is_empty()).count(),
                     "{name}: rows touched"
                 );
-                let (starts, lengths) = (read(engine, &lists.starts), read(engine, &lists.lengths));
-                let entries = read(engine, &lists.entries);
-                let list_of = read(engine, &lists.list_of);
-                let touched = read(engine, &lists.touched);
+                let (starts, lengths) = (&found.starts, &found.lengths);
                 for (item, want) in want.iter().enumerate() {
                     if want.is_empty() {
-                        assert_eq!(list_of[item], 0, "{name}: item {item} was not met");
+                        assert_eq!(found.list_of[item], 0, "{name}: item {item} was not met");
                         continue;
                     }
-                    let list = list_of[item] as usize - 1;
+                    let list = found.list_of[item] as usize - 1;
                     assert!(
-                        list < count && touched[list] as usize == item,
+                        list < count && found.touched[list] as usize == item,
                         "{name}: list {list} of item {item}"
                     );
-                    let got = &entries[starts[list] as usize..][..lengths[list] as usize];
+                    let got = &found.entries[starts[list] as usize..][..lengths[list] as usize];
                     assert_equal(&format!("{name}: item {item}"), got, want);
                 }
                 let reach = [Reach::All, Reach::Touched][round];
                 let (update, _) = update(engine, &met, &lists, reach);
                 run(engine, update);
-                let list_of = read(engine, &lists.list_of);
+                let list_of = pollster::block_on(lists.read(engine)).unwrap().list_of;
                 assert!(list_of.iter().all(|&list| list == 0), "{name}: lists are cleared");
             }
         }
@@ -381,9 +379,9 @@ fn replay_makes_up_for_skipped_steps() {
                             numbers(2, start.len()).iter().map(|x| 0.01 * x * x + 1e-6).collect();
                         (truth.first, truth.second) = (wide(&first), wide(&second));
                         let table = table(engine, &start, width);
-                        engine.write(&table.parameter.first, 0, &first);
-                        engine.write(&table.parameter.second, 0, &second);
-                        engine.write(&table.last_step, 0, &vec![last; rows]);
+                        engine.write(&table.parameter.first, 0, &first).unwrap();
+                        engine.write(&table.parameter.second, 0, &second).unwrap();
+                        engine.write(&table.last_step, 0, &vec![last; rows]).unwrap();
                         for t in last + 1..=last + skipped {
                             (0..start.len()).for_each(|at| truth.step(&settings, t, at, 0.0));
                         }
@@ -409,9 +407,9 @@ fn replay_is_close_where_epsilon_rules() {
             for skipped in [1, 7, 150] {
                 let scales = [1e-12f32, 1e-10, 1e-9, 1e-8, 1e-7];
                 let table = table(engine, &[0.0; 5], 1);
-                engine.write(&table.parameter.first, 0, &[1e-5; 5]);
-                engine.write(&table.parameter.second, 0, &scales);
-                engine.write(&table.last_step, 0, &[last; 5]);
+                engine.write(&table.parameter.first, 0, &[1e-5; 5]).unwrap();
+                engine.write(&table.parameter.second, 0, &scales).unwrap();
+                engine.write(&table.last_step, 0, &[last; 5]).unwrap();
                 let mut truth = Truth { value: vec![0.0; 5], first: vec![1e-5; 5], second: wide(&scales) };
                 for t in last + 1..=last + skipped {
                     (0..5).for_each(|at| truth.step(&settings, t, at, 0.0));

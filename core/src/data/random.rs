@@ -1,6 +1,8 @@
 //! Random numbers for splits and the built-in set: streams of [`crate::rng`], one for each purpose and row, so
 //! results depend on neither threads nor platform.
 
+use rand_core::Rng as _;
+
 use crate::rng::{self, Rng};
 
 /// What a stream is for; two purposes never share a number.
@@ -22,35 +24,23 @@ pub(super) enum Purpose {
 }
 
 /// One stream; cheap enough to make one for every user.
+///
+/// Ranges and orders are made by hand. The crate `rand` would remove the bias of a range, less than bound / 2^64, by
+/// drawing again now and then, and shuffles with other integers: splits and the built-in set would no longer be what
+/// they were.
 pub(super) struct Stream {
-    rng: Rng,
-    purpose: Purpose,
-    row: u32,
-    draw: u32,
-    rest: Option<u64>,
+    words: rng::Words,
 }
 
 impl Stream {
     /// The stream of one row (a user, an item) for one purpose.
     pub(super) fn new(seed: u64, purpose: Purpose, row: u32) -> Self {
-        Self { rng: Rng::new(seed), purpose, row, draw: 0, rest: None }
+        Self { words: Rng::new(seed).words(rng::Stream::Data, purpose as u32, row) }
     }
 
-    /// The next 64 random bits.
-    pub(super) fn next(&mut self) -> u64 {
-        if let Some(bits) = self.rest.take() {
-            return bits;
-        }
-        let words = self.rng.block(rng::Stream::Data, self.purpose as u32, self.row, self.draw);
-        self.draw += 1;
-        let join = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
-        self.rest = Some(join(words[2], words[3]));
-        join(words[0], words[1])
-    }
-
-    /// An integer below `bound`, from the high half of the product.
+    /// An integer below `bound`, from the high half of the product with 64 random bits.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.words.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
     /// Fisher and Yates: afterwards the first `count` elements are a random sample in random order.

@@ -2,19 +2,27 @@
 
 use std::{
     marker::PhantomData,
-    ops::{Deref, DerefMut},
+    ops::{Deref, DerefMut, Range},
     sync::{
-        Arc, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use super::Engine;
 use crate::{Error, Result};
 
 /// What buffers hold: the two scalar types that storage buffers share with Rust.
-pub trait Element: bytemuck::Pod + Send + Sync {}
+pub trait Element: bytemuck::Pod + Send + Sync + sealed::FourBytes {}
 impl Element for f32 {}
 impl Element for u32 {}
+
+mod sealed {
+    /// Nobody else can say so of a type of another size.
+    pub trait FourBytes {}
+    impl FourBytes for f32 {}
+    impl FourBytes for u32 {}
+}
 
 /// Memory of one of the engines. Clones share it; the last one frees it.
 #[derive(Debug)]
@@ -47,8 +55,10 @@ impl Drop for Counted {
 
 #[derive(Clone, Debug)]
 enum Memory {
+    /// Host memory, which all CPU engines of the process can reach.
     Cpu(Arc<RwLock<Vec<u32>>>),
-    Gpu(wgpu::Buffer),
+    /// Memory of the GPU engine with this number.
+    Gpu(wgpu::Buffer, u64),
 }
 
 impl<T> Clone for Buffer<T> {
@@ -73,6 +83,36 @@ impl<T> Buffer<T> {
     pub fn label(&self) -> &'static str {
         self.label
     }
+
+    /// Fails unless the buffer was made by `engine` or a clone of it; CPU engines share their memory.
+    pub(super) fn expect_on(&self, engine: &Engine) -> Result<()> {
+        let here = match (&self.memory, engine) {
+            (Memory::Cpu(_), Engine::Cpu(_)) => true,
+            (Memory::Gpu(_, owner), Engine::Gpu(gpu)) => *owner == gpu.number(),
+            _ => false,
+        };
+        if here {
+            return Ok(());
+        }
+        let place =
+            if matches!(self.memory, Memory::Cpu(_)) { "the CPU engine" } else { "another GPU engine" };
+        Err(Error::Device(format!(
+            "`{}` lives on {place} and was used on {}: read it there and upload it here",
+            self.label,
+            engine.describe()
+        )))
+    }
+
+    /// Fails unless the elements of `range` exist.
+    pub(super) fn expect_inside(&self, range: &Range<usize>) -> Result<()> {
+        if range.start <= range.end && range.end <= self.len {
+            return Ok(());
+        }
+        Err(Error::Device(format!(
+            "`{}` holds {} elements; {}..{} is not inside",
+            self.label, self.len, range.start, range.end
+        )))
+    }
 }
 
 impl<T: Element> Buffer<T> {
@@ -88,8 +128,9 @@ impl<T: Element> Buffer<T> {
         Ok(Self { memory, len, label, element: PhantomData, counted: None })
     }
 
-    pub(super) fn on_gpu(label: &'static str, len: usize, buffer: wgpu::Buffer) -> Self {
-        Self { memory: Memory::Gpu(buffer), len, label, element: PhantomData, counted: None }
+    /// `engine` is the number of the GPU engine.
+    pub(super) fn on_gpu(label: &'static str, len: usize, buffer: wgpu::Buffer, engine: u64) -> Self {
+        Self { memory: Memory::Gpu(buffer, engine), len, label, element: PhantomData, counted: None }
     }
 
     /// The same, in [`live_bytes`] until the last clone is dropped.
@@ -106,10 +147,10 @@ impl<T: Element> Buffer<T> {
         Buffer { memory, len: self.len, label: self.label, element: PhantomData, counted }
     }
 
-    /// The GPU buffer behind the handle.
+    /// The GPU buffer behind the handle. The engine has checked that there is one.
     pub(crate) fn gpu(&self) -> &wgpu::Buffer {
         match &self.memory {
-            Memory::Gpu(buffer) => buffer,
+            Memory::Gpu(buffer, _) => buffer,
             Memory::Cpu(_) => unreachable!("`{}` lives on the CPU engine", self.label),
         }
     }
@@ -117,15 +158,16 @@ impl<T: Element> Buffer<T> {
     /// Shared access for a CPU twin.
     ///
     /// # Panics
-    /// If the same kernel also writes the buffer: a bug that a GPU would report as well.
-    pub fn read(&self) -> Reader<'_, T> {
+    /// If the same kernel also writes the buffer, a bug that a GPU would report as well, or if another thread does:
+    /// a model shares its buffers with the run that trains it, and only one of the two can be at work.
+    pub(crate) fn read(&self) -> Reader<'_, T> {
         match self.cpu().try_read() {
             Ok(guard) => Reader { guard, element: PhantomData },
             Err(TryLockError::Poisoned(poisoned)) => {
                 Reader { guard: poisoned.into_inner(), element: PhantomData }
             }
             Err(TryLockError::WouldBlock) => {
-                panic!("buffer `{}` is read and written by one kernel", self.label)
+                panic!("buffer `{}` is written by the kernel that reads it, or by another thread", self.label)
             }
         }
     }
@@ -133,27 +175,41 @@ impl<T: Element> Buffer<T> {
     /// Exclusive access for a CPU twin.
     ///
     /// # Panics
-    /// If the same kernel has the buffer bound twice.
-    pub fn write(&self) -> Writer<'_, T> {
+    /// If the same kernel has the buffer bound twice, or another thread uses it.
+    pub(crate) fn write(&self) -> Writer<'_, T> {
         match self.cpu().try_write() {
             Ok(guard) => Writer { guard, element: PhantomData },
             Err(TryLockError::Poisoned(poisoned)) => {
                 Writer { guard: poisoned.into_inner(), element: PhantomData }
             }
-            Err(TryLockError::WouldBlock) => panic!("buffer `{}` is bound twice by one kernel", self.label),
+            Err(TryLockError::WouldBlock) => {
+                panic!("buffer `{}` is bound twice by one kernel, or used by another thread", self.label)
+            }
         }
+    }
+
+    /// Shared access for the host, which waits for another thread's kernel.
+    pub(super) fn host_read(&self) -> Reader<'_, T> {
+        let guard = self.cpu().read().unwrap_or_else(PoisonError::into_inner);
+        Reader { guard, element: PhantomData }
+    }
+
+    /// Exclusive access for the host, which waits for another thread's kernel.
+    pub(super) fn host_write(&self) -> Writer<'_, T> {
+        let guard = self.cpu().write().unwrap_or_else(PoisonError::into_inner);
+        Writer { guard, element: PhantomData }
     }
 
     fn cpu(&self) -> &RwLock<Vec<u32>> {
         match &self.memory {
             Memory::Cpu(memory) => memory,
-            Memory::Gpu(_) => unreachable!("`{}` lives on a GPU", self.label),
+            Memory::Gpu(..) => unreachable!("`{}` lives on a GPU", self.label),
         }
     }
 }
 
 /// A shared view of a buffer of the CPU engine.
-pub struct Reader<'a, T> {
+pub(crate) struct Reader<'a, T> {
     guard: RwLockReadGuard<'a, Vec<u32>>,
     element: PhantomData<T>,
 }
@@ -166,7 +222,7 @@ impl<T: Element> Deref for Reader<'_, T> {
 }
 
 /// An exclusive view of a buffer of the CPU engine.
-pub struct Writer<'a, T> {
+pub(crate) struct Writer<'a, T> {
     guard: RwLockWriteGuard<'a, Vec<u32>>,
     element: PhantomData<T>,
 }

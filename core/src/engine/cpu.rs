@@ -35,13 +35,17 @@ impl CpuEngine {
         format!("CPU, {threads} thread{plural}, {}", crate::simd::describe())
     }
 
-    pub(super) fn run(&self, recording: &Recording) {
+    /// # Safety
+    /// All kernels of the recording must have passed [`super::Kernel::check`] on this engine.
+    pub(super) unsafe fn run(&self, recording: &Recording) {
         for kernel in recording.kernels() {
             match &self.profile {
-                None => kernel.cpu(),
+                // SAFETY: checked, as the caller promises.
+                None => unsafe { kernel.cpu() },
                 Some(profile) => {
                     let start = web_time::Instant::now();
-                    kernel.cpu();
+                    // SAFETY: as above.
+                    unsafe { kernel.cpu() };
                     let spent = start.elapsed();
                     let mut profile = profile.lock().unwrap_or_else(|e| e.into_inner());
                     let entry = profile.entry(kernel.name()).or_default();

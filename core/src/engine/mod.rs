@@ -4,75 +4,42 @@
 //! one command buffer; the CPU engine runs each kernel's twin on threads. Nothing above this module
 //! knows which of the two is at work.
 
-pub mod buffer;
-pub mod cpu;
+mod buffer;
+mod check;
+mod cpu;
 pub mod gpu;
-pub mod parallel;
+mod recording;
 mod select;
+
+#[cfg(not(feature = "internals"))]
+pub(crate) mod parallel;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod parallel;
 
 pub use buffer::{Buffer, Element, live_bytes};
 pub use cpu::CpuEngine;
 pub use gpu::GpuEngine;
 pub use select::EngineKind;
 
-use std::sync::{Mutex, PoisonError};
+#[cfg(not(feature = "internals"))]
+pub(crate) use self::{
+    check::Check,
+    recording::{Kernel, Recording},
+};
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub use self::{
+    check::Check,
+    recording::{Kernel, Recording},
+};
 
-use crate::{Error, Result};
+use std::ops::Range;
+
+use crate::Result;
 
 /// Calls of each kernel, and the time spent in them.
 pub type Profile = std::collections::BTreeMap<&'static str, (u64, web_time::Duration)>;
-
-/// One operation on named buffers: the arguments, their shape checks, its WGSL call and its CPU twin.
-pub trait Kernel: Send + Sync {
-    /// The stem its files share.
-    fn name(&self) -> &'static str;
-
-    /// Whether the buffers have the shapes that the arguments promise.
-    fn check(&self) -> Result<()>;
-
-    /// The twin: the same result from the same inputs, on threads.
-    fn cpu(&self);
-
-    /// The dispatches that do it on a GPU.
-    fn gpu(&self, calls: &mut gpu::Calls);
-}
-
-/// A flat list of kernels, run in order; each sees what the ones before it wrote.
-#[derive(Default)]
-pub struct Recording {
-    kernels: Vec<Box<dyn Kernel>>,
-    /// The first error of [`Recording::fail`], until a run has returned it.
-    failure: Option<Mutex<Option<Error>>>,
-}
-
-impl Recording {
-    /// An empty list.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Appends a kernel.
-    pub fn push(&mut self, kernel: impl Kernel + 'static) {
-        self.kernels.push(Box::new(kernel));
-    }
-
-    /// Notes that what should come here cannot be made; running the recording gives this error instead.
-    pub fn fail(&mut self, error: Error) {
-        self.failure.get_or_insert_with(|| Mutex::new(Some(error)));
-    }
-
-    /// The error of a recording that has failed.
-    fn failure(&self) -> Result<()> {
-        let Some(failure) = &self.failure else { return Ok(()) };
-        let first = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Err(first.unwrap_or_else(|| Error::Data("this recording has failed before; record it anew".into())))
-    }
-
-    /// The kernels in order.
-    pub fn kernels(&self) -> impl Iterator<Item = &dyn Kernel> {
-        self.kernels.iter().map(|k| k.as_ref())
-    }
-}
 
 /// Where buffers live and recordings run; clones are the same engine.
 #[derive(Clone)]
@@ -146,45 +113,50 @@ impl Engine {
     /// As [`Engine::zeros`].
     pub fn upload<T: Element>(&self, label: &'static str, data: &[T]) -> Result<Buffer<T>> {
         let buffer = self.zeros(label, data.len())?;
-        self.write(&buffer, 0, data);
+        self.write(&buffer, 0, data)?;
         Ok(buffer)
     }
 
     /// Overwrites `data.len()` elements from `offset`. Takes effect before the next recording runs.
-    pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, data: &[T]) {
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the buffer lives on another engine or ends before the data does.
+    pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, data: &[T]) -> Result<()> {
+        buffer.expect_on(self)?;
+        let end = offset.saturating_add(data.len());
+        buffer.expect_inside(&(offset..end))?;
         match self {
-            Self::Cpu(_) => buffer.write()[offset..offset + data.len()].copy_from_slice(data),
+            Self::Cpu(_) => buffer.host_write()[offset..end].copy_from_slice(data),
             Self::Gpu(gpu) => gpu.write(buffer, offset, data),
         }
+        Ok(())
     }
 
     /// Checks and runs a recording. On a GPU this submits and returns; [`Engine::read`] waits.
     ///
     /// # Errors
-    /// [`Error::Shape`] before anything has run; [`Error::Device`] if the device was lost.
+    /// Before anything has run: what the recording failed with, [`Error::Shape`], or [`Error::Device`] for a buffer of
+    /// another engine. [`Error::Device`] if the device was lost.
+    #[doc(hidden)]
     pub fn run(&self, recording: &Recording) -> Result<()> {
         recording.failure()?;
         for kernel in recording.kernels() {
-            kernel.check()?;
+            kernel.check(&Check::new(self, kernel.name()))?;
         }
         match self {
-            Self::Cpu(cpu) => {
-                cpu.run(recording);
-                Ok(())
-            }
-            Self::Gpu(gpu) => gpu.run(recording),
+            // SAFETY: all kernels have passed their checks on this engine.
+            Self::Cpu(cpu) => unsafe { cpu.run(recording) },
+            Self::Gpu(gpu) => gpu.run(recording)?,
         }
+        Ok(())
     }
 
     /// Copies elements back, waiting for all work submitted before.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device was lost.
-    pub async fn read_range<T: Element>(
-        &self,
-        buffer: &Buffer<T>,
-        range: std::ops::Range<usize>,
-    ) -> Result<Vec<T>> {
+    /// [`Error::Device`] if the buffer lives on another engine or ends before the range does, or if the device was
+    /// lost.
+    pub async fn read_range<T: Element>(&self, buffer: &Buffer<T>, range: Range<usize>) -> Result<Vec<T>> {
         let read = self.read_ranges(&[(buffer, range)]).await?;
         Ok(read.into_iter().next().expect("one range gives one list"))
     }
@@ -193,16 +165,14 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::read_range`].
-    pub async fn read_ranges<T: Element>(
-        &self,
-        parts: &[(&Buffer<T>, std::ops::Range<usize>)],
-    ) -> Result<Vec<Vec<T>>> {
+    pub async fn read_ranges<T: Element>(&self, parts: &[(&Buffer<T>, Range<usize>)]) -> Result<Vec<Vec<T>>> {
         for (buffer, range) in parts {
-            assert!(range.end <= buffer.len(), "read past the end of `{}`", buffer.label());
+            buffer.expect_on(self)?;
+            buffer.expect_inside(range)?;
         }
         match self {
             Self::Cpu(_) => {
-                Ok(parts.iter().map(|(buffer, range)| buffer.read()[range.clone()].to_vec()).collect())
+                Ok(parts.iter().map(|(buffer, range)| buffer.host_read()[range.clone()].to_vec()).collect())
             }
             Self::Gpu(gpu) => gpu.read_ranges(parts).await,
         }
@@ -217,13 +187,36 @@ impl Engine {
     }
 }
 
-/// Fails with both shapes named unless `buffer` holds at least `want` elements.
-pub(crate) fn expect_len<T>(kernel: &'static str, buffer: &Buffer<T>, want: usize) -> Result<()> {
-    if buffer.len() >= want {
-        return Ok(());
+#[cfg(test)]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn ranges_outside_of_a_buffer_are_errors() {
+        let engine = Engine::cpu();
+        let buffer = engine.upload("four", &[1u32, 2, 3, 4]).expect("memory");
+        #[expect(clippy::reversed_empty_ranges, reason = "one of the ranges under test")]
+        for range in [3..5, 5..5, 0..usize::MAX, 3..2] {
+            let error = block_on(engine.read_range(&buffer, range)).expect_err("it is not inside");
+            assert!(error.to_string().contains("`four` holds 4 elements"), "{error}");
+        }
+        for offset in [1, 5, usize::MAX] {
+            let error = engine.write(&buffer, offset, &[9; 4]).expect_err("it does not fit");
+            assert!(error.to_string().contains("`four` holds 4 elements"), "{error}");
+        }
+        assert_eq!(block_on(engine.read(&buffer)).expect("all of it"), [1, 2, 3, 4]);
     }
-    Err(Error::Shape {
-        kernel,
-        problem: format!("`{}` holds {} elements, {want} needed", buffer.label(), buffer.len()),
-    })
+
+    #[test]
+    fn a_recording_that_failed_never_runs() {
+        let mut recording = Recording::new();
+        recording.fail(Error::Data("no index yet".into()));
+        recording.fail(Error::Data("a consequence".into()));
+        let run = || Engine::cpu().run(&recording).expect_err("it has failed").to_string();
+        assert_eq!(run(), "no index yet");
+        assert!(run().contains("has failed before"));
+    }
 }

@@ -5,7 +5,7 @@ use fastvae_shaders::activation_backward;
 use super::{Activation, elementwise::derivative};
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
 };
 
 /// `gradient *= activation'(.)`, the derivative taken from the activation's output.
@@ -25,12 +25,12 @@ impl Kernel for ActivationBackward {
         "activation_backward"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.output, self.len)?;
-        expect_len(self.name(), &self.gradient, self.len)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.output, &[self.len])?;
+        check.holds(&self.gradient, &[self.len])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         const PIECE: usize = 8192;
         let output = self.output.read();
         let mut gradient = self.gradient.write();

@@ -4,7 +4,7 @@ use fastvae_shaders::adam;
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     simd,
 };
 
@@ -78,14 +78,15 @@ impl Kernel for Adam {
         "adam"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.gradient, self.len)?;
-        expect_len(self.name(), &self.parameter.value, self.offset + self.len)?;
-        expect_len(self.name(), &self.parameter.first, self.offset + self.len)?;
-        expect_len(self.name(), &self.parameter.second, self.offset + self.len)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.gradient, &[self.len])?;
+        let Parameter { value, first, second } = &self.parameter;
+        [value, first, second]
+            .iter()
+            .try_for_each(|buffer| check.holds_after(buffer, self.offset, &[self.len]))
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         const PIECE: usize = 8192;
         let gradient = &self.gradient.read()[..self.len];
         let range = self.offset..self.offset + self.len;

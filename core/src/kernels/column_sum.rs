@@ -4,7 +4,7 @@ use fastvae_shaders::column_sum;
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu},
+    engine::{Buffer, Check, Kernel, gpu},
     simd,
 };
 
@@ -25,12 +25,12 @@ impl Kernel for ColumnSum {
         "column_sum"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.values, self.rows * self.columns)?;
-        expect_len(self.name(), &self.output, self.columns)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.values, &[self.rows, self.columns])?;
+        check.holds(&self.output, &[self.columns])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let values = self.values.read();
         let mut output = self.output.write();
         let output = &mut output[..self.columns];

@@ -7,7 +7,7 @@
 use super::{groups::Groups, items_of::ItemsOf};
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     rng::{Rng, Stream, below},
     simd,
 };
@@ -54,22 +54,21 @@ impl Kernel for DnsDraw {
         "dns_draw"
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
         let rows = self.groups.rows();
         match &self.scores {
-            Scores::Logits(logits) => expect_len(self.name(), logits, rows * self.items)?,
+            Scores::Logits(logits) => check.holds(logits, &[rows, self.items])?,
             Scores::Rows { queries, table, bias, width } => {
-                expect_len(self.name(), queries, rows * width)?;
-                expect_len(self.name(), table, self.items * width)?;
-                if let Some(bias) = bias {
-                    expect_len(self.name(), bias, self.items)?;
-                }
+                check.holds(queries, &[rows, *width])?;
+                check.holds(table, &[self.items, *width])?;
+                check.may_hold(bias.as_ref(), &[self.items])?;
             }
         }
-        expect_len(self.name(), &self.negatives, self.groups.total())
+        check.holds(&self.negatives, &[self.groups.total()])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         match &self.scores {
             Scores::Logits(logits) => {
                 let logits = logits.read();
@@ -177,16 +176,14 @@ impl Kernel for DnsLogQ {
         "dns_log_q"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.logits, self.groups.rows() * self.catalogue)?;
-        for (items, output) in &self.lookups {
-            items.check(self.name(), &self.groups)?;
-            expect_len(self.name(), output, items.outputs(&self.groups))?;
-        }
-        Ok(())
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        check.that(self.draws > 0, || "the hardest of no draws".into())?;
+        check.holds(&self.logits, &[self.groups.rows(), self.catalogue])?;
+        self.lookups.iter().try_for_each(|(items, output)| items.check(check, &self.groups, output))
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (logits, items) = (self.logits.read(), self.catalogue);
         // Every row sorted once, then a rank is a binary search: counting would cost M for each item asked for.
         let mut sorted = vec![0u64; self.groups.rows() * items];

@@ -5,7 +5,7 @@ use fastvae_shaders::{draw_static, lookup};
 use super::groups::Groups;
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     rng::{Rng, Stream, below},
 };
 
@@ -17,6 +17,14 @@ pub struct AliasTable {
     pub thresholds: Buffer<u32>,
     /// Where the rest of a column goes.
     pub aliases: Buffer<u32>,
+}
+
+impl AliasTable {
+    /// Whether it has so many columns.
+    pub(super) fn check(&self, check: &Check, columns: usize) -> Result<()> {
+        check.holds(&self.thresholds, &[columns])?;
+        check.holds(&self.aliases, &[columns])
+    }
 }
 
 /// Fills every group's candidates; slot c of a group is drawn by its member `c % size`.
@@ -40,15 +48,15 @@ impl Kernel for DrawStatic {
         "draw_static"
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
         if let Some(table) = &self.table {
-            expect_len(self.name(), &table.thresholds, self.items)?;
-            expect_len(self.name(), &table.aliases, self.items)?;
+            table.check(check, self.items)?;
         }
-        expect_len(self.name(), &self.negatives, self.groups.total())
+        check.holds(&self.negatives, &[self.groups.total()])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let table = self.table.as_ref().map(|t| (t.thresholds.read(), t.aliases.read()));
         let mut negatives = self.negatives.write();
         let (groups, items) = (self.groups, self.items as u32);
@@ -111,12 +119,13 @@ impl Kernel for Lookup {
         "lookup"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.items, self.len)?;
-        expect_len(self.name(), &self.output, self.repeats * self.len)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.lives_here(&self.table)?;
+        check.holds(&self.items, &[self.len])?;
+        check.holds(&self.output, &[self.repeats, self.len])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (table, items) = (self.table.read(), self.items.read());
         let mut output = self.output.write();
         let items = &items[..self.len];

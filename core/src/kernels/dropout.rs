@@ -1,11 +1,16 @@
 //! Dropout: of the inputs, or of the bag of item rows.
 
+use std::ops::Range;
+
 use fastvae_shaders::{dropout_dense, dropout_input};
 
 use super::{Activation, elementwise::activate};
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{
+        Buffer, Check, Kernel, gpu, parallel,
+        parallel::{Rows, Spans},
+    },
     rng::{Rng, Stream},
 };
 
@@ -37,19 +42,20 @@ impl Kernel for DropoutInput {
         "dropout_input"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.batch_offsets, self.batch + 1)?;
-        expect_len(self.name(), &self.weights, self.entries)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds_after(&self.batch_offsets, 1, &[self.batch])?;
+        check.holds(&self.weights, &[self.entries])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let offsets = self.batch_offsets.read();
         let mut weights = self.weights.write();
+        let spans = Spans::new(&offsets[..=self.batch], self.entries);
         let weights = Rows::new(&mut weights, 1);
         let drop_below = threshold(self.probability);
         parallel::for_each(self.batch, |b| {
-            let (start, end) = (offsets[b] as usize, offsets[b + 1] as usize);
-            // SAFETY: the entries of different batch rows do not overlap.
+            let Range { start, end } = spans.of(b);
+            // SAFETY: spans do not overlap.
             let weights = unsafe { weights.range(start, end) };
             let kept = 1.0 / ((1.0 - self.probability) * ((end - start) as f32).sqrt());
             for (block, weights) in weights.chunks_mut(4).enumerate() {
@@ -101,11 +107,11 @@ impl Kernel for DropoutDense {
         "dropout_dense"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.values, self.rows * self.width)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.values, &[self.rows, self.width])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let mut values = self.values.write();
         let drop_below = threshold(self.probability);
         let kept = 1.0 / (1.0 - self.probability);

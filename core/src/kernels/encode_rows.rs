@@ -5,7 +5,7 @@ use fastvae_shaders::encode_rows;
 use super::{Activation, elementwise::activate};
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     simd,
 };
 
@@ -36,13 +36,16 @@ impl Kernel for EncodeRows {
         "encode_rows"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.batch_offsets, self.batch + 1)?;
-        expect_len(self.name(), &self.bias, self.hidden)?;
-        expect_len(self.name(), &self.output, self.batch * self.hidden)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds_after(&self.batch_offsets, 1, &[self.batch])?;
+        check.lives_here(&self.items)?;
+        check.lives_here(&self.weights)?;
+        check.lives_here(&self.table)?;
+        check.holds(&self.bias, &[self.hidden])?;
+        check.holds(&self.output, &[self.batch, self.hidden])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (offsets, items, weights) = (self.batch_offsets.read(), self.items.read(), self.weights.read());
         let (table, bias) = (self.table.read(), self.bias.read());
         let mut output = self.output.write();

@@ -1,10 +1,15 @@
 //! Copies the histories of a batch's users side by side.
 
+use std::ops::Range;
+
 use fastvae_shaders::gather_batch;
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{
+        Buffer, Check, Kernel, gpu, parallel,
+        parallel::{Rows, Spans},
+    },
 };
 
 /// `items[batch_offsets[b] ..] = history of users[b]`, and `rows[e] = b` for each copied entry.
@@ -32,22 +37,25 @@ impl Kernel for GatherBatch {
         "gather_batch"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.users, self.batch)?;
-        expect_len(self.name(), &self.batch_offsets, self.batch + 1)?;
-        expect_len(self.name(), &self.items, self.entries)?;
-        expect_len(self.name(), &self.rows, self.entries)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.users, &[self.batch])?;
+        check.lives_here(&self.history_offsets)?;
+        check.lives_here(&self.history_items)?;
+        check.holds_after(&self.batch_offsets, 1, &[self.batch])?;
+        check.holds(&self.items, &[self.entries])?;
+        check.holds(&self.rows, &[self.entries])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (users, offsets) = (self.users.read(), self.batch_offsets.read());
         let (starts, history) = (self.history_offsets.read(), self.history_items.read());
         let (mut items, mut rows) = (self.items.write(), self.rows.write());
+        let spans = Spans::new(&offsets[..=self.batch], self.entries);
         let (items, rows) = (Rows::new(&mut items, 1), Rows::new(&mut rows, 1));
         parallel::for_each(self.batch, |b| {
-            let (start, end) = (offsets[b] as usize, offsets[b + 1] as usize);
+            let Range { start, end } = spans.of(b);
             let source = &history[starts[users[b] as usize] as usize..][..end - start];
-            // SAFETY: the entries of different batch rows do not overlap.
+            // SAFETY: spans do not overlap.
             let (items, rows) = unsafe { (items.range(start, end), rows.range(start, end)) };
             items.copy_from_slice(source);
             rows.fill(b as u32);

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::{Result, engine::Check};
+
 /// The candidates of a step: L samples of B users; `share` consecutive users see the same ones.
 ///
 /// Query row `s * batch + b` is sample s of user b. With `share = 1` every row has candidates of its own,
@@ -19,6 +21,12 @@ pub struct Groups {
 }
 
 impl Groups {
+    /// Whether the numbers make groups, and none of the products below overflows.
+    pub(super) fn check(&self, check: &Check) -> Result<()> {
+        check.that(self.batch > 0 && self.share > 0, || format!("{self:?}"))?;
+        check.at_most(usize::MAX, &[self.samples, self.batch, self.candidates.max(1)])
+    }
+
     /// R = L B.
     pub fn rows(&self) -> usize {
         self.samples * self.batch

@@ -3,7 +3,7 @@
 use super::groups::Groups;
 use crate::{
     Result,
-    engine::{Buffer, expect_len, parallel},
+    engine::{Buffer, Check, parallel},
     simd,
 };
 
@@ -40,13 +40,17 @@ impl ItemsOf {
         }
     }
 
-    /// Whether the buffers hold what they should.
-    pub(super) fn check(&self, kernel: &'static str, groups: &Groups) -> Result<()> {
+    /// Whether the buffers hold what they should, and `output` a value for each. Groups are checked before.
+    pub(super) fn check(&self, check: &Check, groups: &Groups, output: &Buffer<f32>) -> Result<()> {
         match self {
-            Self::Candidates(items) => expect_len(kernel, items, groups.total()),
+            Self::Candidates(items) => {
+                check.holds(items, &[groups.total()])?;
+                check.holds(output, &[groups.total()])
+            }
             Self::Entries { items, rows, entries } => {
-                expect_len(kernel, items, *entries)?;
-                expect_len(kernel, rows, *entries)
+                check.holds(items, &[*entries])?;
+                check.holds(rows, &[*entries])?;
+                check.holds(output, &[groups.samples, *entries])
             }
         }
     }

@@ -4,7 +4,7 @@ use fastvae_shaders::{kmeans_assign, kmeans_sum, kmeans_update};
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     rng::{Rng, Stream, below},
     simd,
 };
@@ -25,13 +25,16 @@ pub struct Points {
 }
 
 impl Points {
-    fn extent(&self) -> usize {
-        if self.count == 0 { 0 } else { (self.count - 1) * self.stride + self.column + self.dimensions }
-    }
-
-    /// Whether the buffer holds all of them.
-    pub(super) fn check(&self, kernel: &'static str) -> Result<()> {
-        expect_len(kernel, &self.values, self.extent())
+    /// Whether there is anything in use of a point, inside of its row, and the buffer holds all of them.
+    pub(super) fn check(&self, check: &Check) -> Result<()> {
+        let end = self.column.saturating_add(self.dimensions);
+        check.that(self.dimensions > 0 && end <= self.stride, || {
+            format!("columns {}..{end} of points of width {}", self.column, self.stride)
+        })?;
+        match self.count.checked_sub(1) {
+            Some(rest) => check.holds_after(&self.values, end, &[rest, self.stride]),
+            None => check.lives_here(&self.values),
+        }
     }
 
     /// The columns in use of point `i`.
@@ -63,14 +66,15 @@ impl Kernel for KmeansAssign {
         "kmeans_assign"
     }
 
-    fn check(&self) -> Result<()> {
-        self.points.check(self.name())?;
-        expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
-        self.crowding.as_ref().map_or(Ok(()), |f| expect_len(self.name(), f, self.k))?;
-        expect_len(self.name(), &self.codes, self.points.count)
+    fn check(&self, check: &Check) -> Result<()> {
+        self.points.check(check)?;
+        check.that(self.k > 0, || "no codewords".into())?;
+        check.holds(&self.codewords, &[self.k, self.points.dimensions])?;
+        check.may_hold(self.crowding.as_ref(), &[self.k])?;
+        check.holds(&self.codes, &[self.points.count])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (values, codewords) = (self.points.values.read(), self.codewords.read());
         let crowding = self.crowding.as_ref().map(|crowding| crowding.read());
         let (k, d, stride) = (self.k, self.points.dimensions, self.points.stride);
@@ -85,7 +89,8 @@ impl Kernel for KmeansAssign {
                 let n = codes.len();
                 let start = block * BLOCK * stride + self.points.column;
                 let points = &values[start..start + (n - 1) * stride + d];
-                // SAFETY: points hold n strided rows of d, codewords k rows of d, scores BLOCK rows of k.
+                // SAFETY: the slices above hold n strided rows of d, and k rows of d; n is at most BLOCK, and scores
+                // are BLOCK rows of k.
                 unsafe {
                     gemm::gemm(
                         n,
@@ -198,15 +203,16 @@ impl Kernel for KmeansUpdate {
         "kmeans_update"
     }
 
-    fn check(&self) -> Result<()> {
-        self.points.check(self.name())?;
-        expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)?;
-        self.weights.as_ref().map_or(Ok(()), |w| expect_len(self.name(), w, self.points.count))?;
-        self.balance.as_ref().map_or(Ok(()), |b| expect_len(self.name(), &b.crowding, self.k))?;
-        expect_len(self.name(), &self.codes, self.points.count)
+    fn check(&self, check: &Check) -> Result<()> {
+        self.points.check(check)?;
+        check.that(self.points.count > 0, || "no points".into())?;
+        check.holds(&self.codewords, &[self.k, self.points.dimensions])?;
+        check.may_hold(self.weights.as_ref(), &[self.points.count])?;
+        check.may_hold(self.balance.as_ref().map(|balance| &balance.crowding), &[self.k])?;
+        check.holds(&self.codes, &[self.points.count])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (values, codes) = (self.points.values.read(), self.codes.read());
         let weights = self.weights.as_ref().map(|weights| weights.read());
         let (k, d, count) = (self.k, self.points.dimensions, self.points.count);

@@ -14,8 +14,12 @@ pub(super) fn local_product(
     c_row: usize,
     add: bool,
 ) {
-    assert!(a.len() > (m - 1) * a_row + (k - 1) * a_column && b.len() > (k - 1) * b_row + (n - 1) * b_column);
-    assert!(c.len() >= (m - 1) * c_row + n);
+    let last = |rows: usize, row: usize, columns: usize, column: usize| {
+        (rows - 1).saturating_mul(row).saturating_add((columns - 1).saturating_mul(column))
+    };
+    assert!(m > 0 && n > 0 && k > 0, "an empty product");
+    assert!(a.len() > last(m, a_row, k, a_column) && b.len() > last(k, b_row, n, b_column));
+    assert!(c.len() > last(m, c_row, n, 1));
     // SAFETY: the views lie inside their slices, as asserted, and C is borrowed exclusively.
     unsafe {
         gemm::gemm(

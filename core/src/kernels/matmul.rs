@@ -7,7 +7,8 @@ use super::elementwise::activate;
 use crate::{
     Result,
     config::setting::words,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
+    simd,
 };
 use fastvae_shaders::matmul;
 
@@ -24,7 +25,7 @@ words! {
 }
 
 /// A matrix inside a buffer: element (r, c) lies at `offset + r * row + c * column`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct View {
     /// The memory.
     pub buffer: Buffer<f32>,
@@ -59,12 +60,42 @@ impl View {
         Self { row: self.column, column: self.row, ..self }
     }
 
-    fn extent(&self, rows: usize, columns: usize) -> usize {
+    /// Whether `rows` x `columns` elements lie inside of the buffer.
+    fn check(&self, check: &Check, rows: usize, columns: usize) -> Result<()> {
+        check.lives_here(&self.buffer)?;
         if rows == 0 || columns == 0 {
-            0
-        } else {
-            self.offset + (rows - 1) * self.row + (columns - 1) * self.column + 1
+            return Ok(());
         }
+        let last = self.last(rows, columns).filter(|&last| last < self.buffer.len());
+        check.that(last.is_some(), || {
+            let (label, len) = (self.buffer.label(), self.buffer.len());
+            format!("`{label}` holds {len} elements, too few for {rows} x {columns} of {self:?}")
+        })
+    }
+
+    /// Index of the last element.
+    fn last(&self, rows: usize, columns: usize) -> Option<usize> {
+        let down = (rows - 1).checked_mul(self.row)?;
+        let across = (columns - 1).checked_mul(self.column)?;
+        self.offset.checked_add(down)?.checked_add(across)
+    }
+
+    /// Whether rows (`true`) or columns (`false`) lie one after the other, each of them without repeats, so that no
+    /// two elements share a place; `None` where they may. Asked of views that [`View::check`] has passed.
+    fn by_rows(&self, rows: usize, columns: usize) -> Option<bool> {
+        let (across, down) = ((columns - 1) * self.column, (rows - 1) * self.row);
+        let (single_row, single_column) = (rows == 1, columns == 1);
+        if (single_column || self.column > 0) && (single_row || self.row > across) {
+            return Some(true);
+        }
+        ((single_row || self.row > 0) && (single_column || self.column > down)).then_some(false)
+    }
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { buffer, offset, row, column } = self;
+        write!(f, "`{}`[{offset} + r {row} + c {column}]", buffer.label())
     }
 }
 
@@ -102,25 +133,82 @@ impl MatMul {
     }
 }
 
+impl MatMul {
+    /// Adds the bias and applies the activation, on all threads.
+    fn finish(&self, c: &mut [f32]) {
+        if self.bias.is_none() && self.activation == Activation::None {
+            return;
+        }
+        let bias = self.bias.as_ref().map(Buffer::read);
+        let bias = bias.as_ref().map(|bias| &bias[self.bias_offset..][..self.n]);
+        let (activation, m, n, c_view) = (self.activation, self.m, self.n, &self.c);
+        let Some(last) = c_view.last(m, n) else { return };
+        let c = &mut c[c_view.offset..=last];
+        let (across, down) = (c_view.column.max(1), c_view.row.max(1));
+        if c_view.by_rows(m, n) == Some(true) {
+            let stride = if m == 1 { c.len() } else { down };
+            parallel::for_each_chunk(c, stride, |_, row| {
+                simd::dispatch(
+                    #[inline(always)]
+                    || {
+                        let bias = bias.map(|bias| bias.iter().copied());
+                        if across == 1 {
+                            finish_line(activation, row[..n].iter_mut(), bias);
+                        } else {
+                            finish_line(activation, row.iter_mut().step_by(across).take(n), bias);
+                        }
+                    },
+                );
+            });
+        } else {
+            let stride = if n == 1 { c.len() } else { across };
+            parallel::for_each_chunk(c, stride, |index, column| {
+                let bias = bias.map(|bias| std::iter::repeat(bias[index]));
+                finish_line(activation, column.iter_mut().step_by(down).take(m), bias);
+            });
+        }
+    }
+}
+
+/// One row or column of the result.
+#[inline(always)]
+fn finish_line<'v>(
+    activation: Activation,
+    values: impl Iterator<Item = &'v mut f32>,
+    bias: Option<impl Iterator<Item = f32>>,
+) {
+    match bias {
+        Some(bias) => values.zip(bias).for_each(|(value, bias)| *value = activate(activation, *value + bias)),
+        None => values.for_each(|value| *value = activate(activation, *value)),
+    }
+}
+
 impl Kernel for MatMul {
     fn name(&self) -> &'static str {
         "matmul"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.a.buffer, self.a.extent(self.m, self.k))?;
-        expect_len(self.name(), &self.b.buffer, self.b.extent(self.k, self.n))?;
-        expect_len(self.name(), &self.c.buffer, self.c.extent(self.m, self.n))?;
-        self.bias.as_ref().map_or(Ok(()), |bias| expect_len(self.name(), bias, self.bias_offset + self.n))
+    fn check(&self, check: &Check) -> Result<()> {
+        self.a.check(check, self.m, self.k)?;
+        self.b.check(check, self.k, self.n)?;
+        self.c.check(check, self.m, self.n)?;
+        if self.m > 0 && self.n > 0 {
+            let apart = self.c.by_rows(self.m, self.n).is_some();
+            check.that(apart, || format!("elements of the result share memory: {:?}", self.c))?;
+        }
+        // The shape that decides how the work is spread.
+        check.at_most(usize::MAX, &[self.m, self.n, self.k])?;
+        self.bias.as_ref().map_or(Ok(()), |bias| check.holds_after(bias, self.bias_offset, &[self.n]))
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (a, b, mut c) = (self.a.buffer.read(), self.b.buffer.read(), self.c.buffer.write());
         if self.m == 0 || self.n == 0 {
             return;
         }
-        // SAFETY: `check` has shown that every element of the three views lies inside its buffer, and C's
-        // buffer is locked for writing, so it is not an operand's.
+        // SAFETY: `check` has shown that every element of the three views lies inside its buffer and that those of C
+        // are distinct; C's buffer is locked for writing, so it is not an operand's. Where k is 0 the operands have
+        // no elements and their offsets may lie anywhere, so the pointers to them are only computed, wrapping.
         unsafe {
             gemm::gemm(
                 self.m,
@@ -130,10 +218,10 @@ impl Kernel for MatMul {
                 self.c.column as isize,
                 self.c.row as isize,
                 self.beta != 0.0,
-                a.as_ptr().add(self.a.offset),
+                a.as_ptr().wrapping_add(self.a.offset),
                 self.a.column as isize,
                 self.a.row as isize,
-                b.as_ptr().add(self.b.offset),
+                b.as_ptr().wrapping_add(self.b.offset),
                 self.b.column as isize,
                 self.b.row as isize,
                 self.beta,
@@ -144,22 +232,7 @@ impl Kernel for MatMul {
                 parallel::gemm(self.m * self.n * self.k),
             );
         }
-        if self.bias.is_none() && self.activation == Activation::None {
-            return;
-        }
-        let bias = self.bias.as_ref().map(Buffer::read);
-        for row in 0..self.m {
-            let start = self.c.offset + row * self.c.row;
-            if let Some(bias) = &bias {
-                for (column, bias) in bias[self.bias_offset..self.bias_offset + self.n].iter().enumerate() {
-                    c[start + column * self.c.column] += bias;
-                }
-            }
-            for column in 0..self.n {
-                let value = &mut c[start + column * self.c.column];
-                *value = activate(self.activation, *value);
-            }
-        }
+        self.finish(&mut c);
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {

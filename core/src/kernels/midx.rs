@@ -14,7 +14,7 @@ use fastvae_shaders::{midx_draw, midx_log_q, midx_normalise};
 use super::{draw::AliasTable, groups::Groups, items_of::ItemsOf};
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
     rng::{BLOCKS, Rng, Stream, below, unit},
     simd,
 };
@@ -81,15 +81,16 @@ impl Kernel for MidxNormalise {
         "midx_normalise"
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, check: &Check) -> Result<()> {
         let k = self.cells.codewords;
-        expect_len(self.name(), &self.scores, self.rows * 2 * k)?;
-        expect_len(self.name(), &self.cells.log_weights, k * k)?;
-        expect_len(self.name(), &self.log_psi, self.rows * k)?;
-        expect_len(self.name(), &self.log_z, self.rows)
+        check.that(k > 0, || "no codewords".into())?;
+        check.holds(&self.scores, &[self.rows, 2, k])?;
+        check.holds(&self.cells.log_weights, &[k, k])?;
+        check.holds(&self.log_psi, &[self.rows, k])?;
+        check.holds(&self.log_z, &[self.rows])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let k = self.cells.codewords;
         let (scores, log_weights) = (self.scores.read(), self.cells.log_weights.read());
         let (mut log_psi, mut log_z) = (self.log_psi.write(), self.log_z.write());
@@ -234,17 +235,21 @@ impl Kernel for MidxDraw {
         "midx_draw"
     }
 
-    fn check(&self) -> Result<()> {
-        let (k, rows) = (self.cells.codewords, self.groups.rows());
-        expect_len(self.name(), &self.scores, rows * 2 * k)?;
-        expect_len(self.name(), &self.log_psi, rows * k)?;
-        expect_len(self.name(), &self.log_z, rows)?;
-        expect_len(self.name(), &self.cells.starts, k * k + 1)?;
-        expect_len(self.name(), &self.cells.members, self.cells.items)?;
-        expect_len(self.name(), &self.negatives, self.groups.total())
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        let (k, rows, items) = (self.cells.codewords, self.groups.rows(), self.cells.items);
+        check.that(k > 0 && items > 0, || "an empty index".into())?;
+        check.holds(&self.scores, &[rows, 2, k])?;
+        check.holds(&self.log_psi, &[rows, k])?;
+        check.holds(&self.log_z, &[rows])?;
+        check.holds(&self.cells.log_weights, &[k, k])?;
+        check.holds_after(&self.cells.starts, 1, &[k, k])?;
+        check.holds(&self.cells.members, &[items])?;
+        self.cells.table.check(check, items)?;
+        check.holds(&self.negatives, &[self.groups.total()])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (k, groups) = (self.cells.codewords, self.groups);
         let (scores, log_psi, log_z) = (self.scores.read(), self.log_psi.read(), self.log_z.read());
         let log_weights = self.cells.log_weights.read();
@@ -365,14 +370,17 @@ impl Kernel for MidxLogQ {
         "midx_log_q"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.scores, self.groups.rows() * 2 * self.cells.codewords)?;
-        expect_len(self.name(), &self.cells.cell_of, self.cells.items)?;
-        self.items.check(self.name(), &self.groups)?;
-        expect_len(self.name(), &self.output, self.items.outputs(&self.groups))
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        let (k, rows, items) = (self.cells.codewords, self.groups.rows(), self.cells.items);
+        check.holds(&self.scores, &[rows, 2, k])?;
+        check.holds(&self.log_z, &[rows])?;
+        check.holds(&self.cells.cell_of, &[items])?;
+        check.holds(&self.cells.item_log_weights, &[items])?;
+        self.items.check(check, &self.groups, &self.output)
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (k, groups) = (self.cells.codewords, self.groups);
         let (scores, log_z) = (self.scores.read(), self.log_z.read());
         let (cell_of, item_log_weights) = (self.cells.cell_of.read(), self.cells.item_log_weights.read());

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
     rng::{Rng, Stream, unit},
     simd,
 };
@@ -38,15 +38,18 @@ impl Kernel for MidxExactCells {
         "midx_exact_cells"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.logits, self.rows * self.cells.items)?;
-        expect_len(self.name(), &self.cells.members, self.cells.items)?;
-        expect_len(self.name(), &self.sums, self.rows * self.cells.count())?;
-        expect_len(self.name(), &self.top, self.rows)?;
-        expect_len(self.name(), &self.log_z, self.rows)
+    fn check(&self, check: &Check) -> Result<()> {
+        let (items, cells) = (self.cells.items, [self.cells.blocks, self.cells.columns]);
+        check.holds(&self.logits, &[self.rows, items])?;
+        check.holds(&self.cells.cell_of, &[items])?;
+        check.holds(&self.cells.members, &[items])?;
+        check.holds_after(&self.cells.starts, 1, &cells)?;
+        check.holds(&self.sums, &[self.rows, cells[0], cells[1]])?;
+        check.holds(&self.top, &[self.rows])?;
+        check.holds(&self.log_z, &[self.rows])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (items, cells) = (self.cells.items, self.cells.count());
         let (logits, cell_of) = (self.logits.read(), self.cells.cell_of.read());
         let (mut sums, mut top, mut log_z) = (self.sums.write(), self.top.write(), self.log_z.write());
@@ -114,16 +117,19 @@ impl Kernel for MidxExactDraw {
         "midx_exact_draw"
     }
 
-    fn check(&self) -> Result<()> {
-        let (count, rows) = (self.cells.count(), self.groups.rows());
-        expect_len(self.name(), &self.logits, rows * self.cells.items)?;
-        expect_len(self.name(), &self.sums, rows * count)?;
-        expect_len(self.name(), &self.top, rows)?;
-        expect_len(self.name(), &self.cells.starts, count + 1)?;
-        expect_len(self.name(), &self.negatives, self.groups.total())
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        let (items, cells) = (self.cells.items, [self.cells.blocks, self.cells.columns]);
+        let rows = self.groups.rows();
+        check.holds(&self.logits, &[rows, items])?;
+        check.holds(&self.sums, &[rows, cells[0], cells[1]])?;
+        check.holds(&self.top, &[rows])?;
+        check.holds_after(&self.cells.starts, 1, &cells)?;
+        check.holds(&self.cells.members, &[items])?;
+        check.holds(&self.negatives, &[self.groups.total()])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (items, groups) = (self.cells.items, self.groups);
         let (blocks, columns) = (self.cells.blocks, self.cells.columns);
         let (logits, sums, top) = (self.logits.read(), self.sums.read(), self.top.read());
@@ -220,14 +226,14 @@ impl Kernel for SoftmaxLogQ {
         "softmax_log_q"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.logits, self.groups.rows() * self.catalogue)?;
-        expect_len(self.name(), &self.log_z, self.groups.rows())?;
-        self.items.check(self.name(), &self.groups)?;
-        expect_len(self.name(), &self.output, self.items.outputs(&self.groups))
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        check.holds(&self.logits, &[self.groups.rows(), self.catalogue])?;
+        check.holds(&self.log_z, &[self.groups.rows()])?;
+        self.items.check(check, &self.groups, &self.output)
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (logits, log_z) = (self.logits.read(), self.log_z.read());
         let log_q = |row: usize, item: u32| logits[row * self.catalogue + item as usize] - log_z[row];
         self.items.fill(

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
     rng::{Rng, Stream, below, unit},
     simd,
 };
@@ -32,8 +32,13 @@ impl Cells {
         self.codebooks * self.codewords
     }
 
-    fn check_codes(&self, kernel: &'static str) -> Result<()> {
-        expect_len(kernel, &self.codes, (self.count() + 1) * (self.codebooks + 1))
+    /// Whether the lists of the cells, and of the scores of `rows` query rows, are long enough.
+    fn check_codes(&self, check: &Check, scores: &Buffer<f32>, rows: usize) -> Result<()> {
+        check.holds(scores, &[rows, self.codebooks, self.codewords])?;
+        check.holds(&self.log_weights, &[self.blocks, self.columns])?;
+        let list = self.codebooks.saturating_add(1);
+        check.at_most(self.codes.len(), &[self.blocks, self.columns, list])?;
+        check.holds_after(&self.codes, list, &[self.count(), list])
     }
 }
 
@@ -74,16 +79,13 @@ impl Kernel for MidxOccupiedNormalise {
         "midx_occupied_normalise"
     }
 
-    fn check(&self) -> Result<()> {
-        let cells = &self.cells;
-        expect_len(self.name(), &self.scores, self.rows * cells.scores())?;
-        expect_len(self.name(), &cells.log_weights, cells.count())?;
-        cells.check_codes(self.name())?;
-        expect_len(self.name(), &self.log_psi, self.rows * cells.blocks)?;
-        expect_len(self.name(), &self.log_z, self.rows)
+    fn check(&self, check: &Check) -> Result<()> {
+        self.cells.check_codes(check, &self.scores, self.rows)?;
+        check.holds(&self.log_psi, &[self.rows, self.cells.blocks])?;
+        check.holds(&self.log_z, &[self.rows])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let cells = &self.cells;
         let (blocks, columns, width) = (cells.blocks, cells.columns, cells.scores());
         let (scores, log_weights, codes) = (self.scores.read(), cells.log_weights.read(), cells.codes.read());
@@ -157,17 +159,19 @@ impl Kernel for MidxOccupiedDraw {
         "midx_occupied_draw"
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
         let (cells, rows) = (&self.cells, self.groups.rows());
-        expect_len(self.name(), &self.scores, rows * cells.scores())?;
-        expect_len(self.name(), &self.log_psi, rows * cells.blocks)?;
-        expect_len(self.name(), &self.log_z, rows)?;
-        cells.check_codes(self.name())?;
-        expect_len(self.name(), &cells.members, cells.items)?;
-        expect_len(self.name(), &self.negatives, self.groups.total())
+        check.that(cells.items > 0, || "an empty index".into())?;
+        cells.check_codes(check, &self.scores, rows)?;
+        check.holds(&self.log_psi, &[rows, cells.blocks])?;
+        check.holds(&self.log_z, &[rows])?;
+        check.holds(&cells.members, &[cells.items])?;
+        cells.table.check(check, cells.items)?;
+        check.holds(&self.negatives, &[self.groups.total()])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (cells, groups) = (&self.cells, self.groups);
         let (blocks, columns, width, m) = (cells.blocks, cells.columns, cells.scores(), cells.codebooks);
         let (scores, log_psi, log_z) = (self.scores.read(), self.log_psi.read(), self.log_z.read());
@@ -280,15 +284,17 @@ impl Kernel for MidxOccupiedLogQ {
         "midx_occupied_log_q"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.scores, self.groups.rows() * self.cells.scores())?;
-        expect_len(self.name(), &self.cells.cell_of, self.cells.items)?;
-        self.cells.check_codes(self.name())?;
-        self.items.check(self.name(), &self.groups)?;
-        expect_len(self.name(), &self.output, self.items.outputs(&self.groups))
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        let (cells, rows) = (&self.cells, self.groups.rows());
+        cells.check_codes(check, &self.scores, rows)?;
+        check.holds(&self.log_z, &[rows])?;
+        check.holds(&cells.cell_of, &[cells.items])?;
+        check.holds(&cells.item_log_weights, &[cells.items])?;
+        self.items.check(check, &self.groups, &self.output)
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (cells, groups) = (&self.cells, self.groups);
         let (width, m) = (cells.scores(), cells.codebooks);
         let (scores, log_z, codes) = (self.scores.read(), self.log_z.read(), cells.codes.read());

@@ -4,7 +4,7 @@
 use super::groups::Groups;
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     rng::{Rng, Stream, unit},
     simd,
 };
@@ -31,12 +31,13 @@ impl Kernel for MixNegatives {
         "mixture"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.second, self.groups.total())?;
-        expect_len(self.name(), &self.negatives, self.groups.total())
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        check.holds(&self.second, &[self.groups.total()])?;
+        check.holds(&self.negatives, &[self.groups.total()])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (groups, second) = (self.groups, self.second.read());
         let mut negatives = self.negatives.write();
         parallel::for_each_chunk(&mut negatives[..groups.total()], groups.candidates, |group, slots| {
@@ -87,12 +88,12 @@ impl Kernel for MixLogQ {
         "mixture_log_q"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.second, self.len)?;
-        expect_len(self.name(), &self.output, self.len)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.second, &[self.len])?;
+        check.holds(&self.output, &[self.len])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         const PIECE: usize = 4096;
         let (keep, share) = ((1.0 - self.probability).ln(), self.probability.ln());
         let (second, mut output) = (self.second.read(), self.output.write());

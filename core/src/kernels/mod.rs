@@ -27,6 +27,8 @@ mod rows;
 mod sampled_loss;
 mod softmax;
 mod softmax_draw;
+#[cfg(test)]
+mod soundness;
 mod sum_loss;
 mod topk;
 mod transpose;
@@ -58,5 +60,5 @@ pub use softmax::{SoftmaxAccumulate, SoftmaxGradient};
 pub use softmax_draw::{BLOCKS, SoftmaxBlocks, SoftmaxDraw};
 pub use sum_loss::SumLoss;
 pub use topk::{MaskSeen, TopK};
-pub use transpose::{ItemLists, Transpose};
+pub use transpose::{HostLists, ItemLists, Transpose};
 pub use update_rows::{RankOne, Reach, UpdateRows};

@@ -4,7 +4,7 @@ use fastvae_shaders::normal;
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     rng::{Rng, Stream, normal_pair},
 };
 
@@ -31,11 +31,11 @@ impl Kernel for Normal {
         "normal"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.output, self.rows * self.width)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.output, &[self.rows, self.width])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let mut output = self.output.write();
         parallel::for_each_chunk(&mut output[..self.rows * self.width], self.width, |row, values| {
             for (block, values) in values.chunks_mut(4).enumerate() {

@@ -10,7 +10,7 @@
 use super::{groups::Groups, items_of::ItemsOf, midx::search, midx_exact::cumulate};
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     rng::{Rng, Stream, unit},
     simd,
 };
@@ -61,9 +61,15 @@ impl QuadraticTree {
         (end * self.leaf).min(self.items) - (first * self.leaf).min(self.items)
     }
 
-    fn check(&self, kernel: &'static str) -> Result<()> {
-        expect_len(kernel, &self.nodes, 2 * self.leaves * Self::node(self.width))?;
-        expect_len(kernel, &self.rows, self.items * self.width)
+    fn check(&self, check: &Check) -> Result<()> {
+        let whole = self.leaves.is_power_of_two()
+            && self.items > 0
+            && self.width > usize::from(self.has_bias)
+            && self.leaves.checked_mul(self.leaf).is_some_and(|places| places >= self.items);
+        check.that(whole, || format!("no tree of {} leaves for {} items", self.leaves, self.items))?;
+        check.holds(&self.rows, &[self.items, self.width])?;
+        check.at_most(usize::MAX, &[self.width, self.width.saturating_add(1)])?;
+        check.holds(&self.nodes, &[2, self.leaves, Self::node(self.width)])
     }
 
     /// `alpha z' A z + n` of a node; rounding must not make it less than n.
@@ -126,13 +132,13 @@ impl Kernel for QuadraticNormalise {
         "quadratic_normalise"
     }
 
-    fn check(&self) -> Result<()> {
-        self.tree.check(self.name())?;
-        expect_len(self.name(), &self.queries, self.rows * self.tree.query_width())?;
-        expect_len(self.name(), &self.log_z, self.rows)
+    fn check(&self, check: &Check) -> Result<()> {
+        self.tree.check(check)?;
+        check.holds(&self.queries, &[self.rows, self.tree.query_width()])?;
+        check.holds(&self.log_z, &[self.rows])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (queries, nodes, width) = (self.queries.read(), self.tree.nodes.read(), self.tree.query_width());
         let mut log_z = self.log_z.write();
         parallel::for_each_chunk_with(&mut log_z[..self.rows], 1, Vec::new, |query, row, log_z| {
@@ -186,13 +192,14 @@ impl Kernel for QuadraticDraw {
         "quadratic_draw"
     }
 
-    fn check(&self) -> Result<()> {
-        self.tree.check(self.name())?;
-        expect_len(self.name(), &self.queries, self.groups.rows() * self.tree.query_width())?;
-        expect_len(self.name(), &self.negatives, self.groups.total())
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        self.tree.check(check)?;
+        check.holds(&self.queries, &[self.groups.rows(), self.tree.query_width()])?;
+        check.holds(&self.negatives, &[self.groups.total()])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (queries, width, groups) = (self.queries.read(), self.tree.query_width(), self.groups);
         let (nodes, rows) = (self.tree.nodes.read(), self.tree.rows.read());
         let mut negatives = self.negatives.write();
@@ -333,15 +340,15 @@ impl Kernel for QuadraticLogQ {
         "quadratic_log_q"
     }
 
-    fn check(&self) -> Result<()> {
-        self.tree.check(self.name())?;
-        expect_len(self.name(), &self.queries, self.groups.rows() * self.tree.query_width())?;
-        expect_len(self.name(), &self.log_z, self.groups.rows())?;
-        self.items.check(self.name(), &self.groups)?;
-        expect_len(self.name(), &self.output, self.items.outputs(&self.groups))
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
+        self.tree.check(check)?;
+        check.holds(&self.queries, &[self.groups.rows(), self.tree.query_width()])?;
+        check.holds(&self.log_z, &[self.groups.rows()])?;
+        self.items.check(check, &self.groups, &self.output)
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (queries, rows, log_z) = (self.queries.read(), self.tree.rows.read(), self.log_z.read());
         let width = self.tree.query_width();
         let log_q = |row: usize, item: u32| {

@@ -4,7 +4,7 @@ use fastvae_shaders::{reparameterise, reparameterise_backward};
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
 };
 
 /// `z[s B + b] = mu[b] + noise[s B + b] exp(logvar[b] / 2)` and
@@ -31,14 +31,14 @@ impl Kernel for Reparameterise {
         "reparameterise"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.posterior, self.batch * 2 * self.latent)?;
-        expect_len(self.name(), &self.noise, self.samples * self.batch * self.latent)?;
-        expect_len(self.name(), &self.codes, self.samples * self.batch * self.latent)?;
-        expect_len(self.name(), &self.kl, self.batch)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.posterior, &[self.batch, 2, self.latent])?;
+        check.holds(&self.noise, &[self.samples, self.batch, self.latent])?;
+        check.holds(&self.codes, &[self.samples, self.batch, self.latent])?;
+        check.holds(&self.kl, &[self.batch])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (posterior, noise) = (self.posterior.read(), self.noise.read());
         let (mut codes, mut kl) = (self.codes.write(), self.kl.write());
         let (batch, latent) = (self.batch, self.latent);
@@ -98,14 +98,14 @@ impl Kernel for ReparameteriseBackward {
         "reparameterise_backward"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.posterior, self.batch * 2 * self.latent)?;
-        expect_len(self.name(), &self.noise, self.samples * self.batch * self.latent)?;
-        expect_len(self.name(), &self.code_gradient, self.samples * self.batch * self.latent)?;
-        expect_len(self.name(), &self.posterior_gradient, self.batch * 2 * self.latent)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.posterior, &[self.batch, 2, self.latent])?;
+        check.holds(&self.noise, &[self.samples, self.batch, self.latent])?;
+        check.holds(&self.code_gradient, &[self.samples, self.batch, self.latent])?;
+        check.holds(&self.posterior_gradient, &[self.batch, 2, self.latent])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (posterior, noise, code) = (self.posterior.read(), self.noise.read(), self.code_gradient.read());
         let mut gradient = self.posterior_gradient.write();
         let (batch, latent) = (self.batch, self.latent);

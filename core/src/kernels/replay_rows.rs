@@ -5,7 +5,7 @@ use fastvae_shaders::{replay_rows, replay_tail};
 use super::{adam::Parameter, transpose::ItemLists};
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
     simd,
 };
 
@@ -20,6 +20,16 @@ pub struct Table {
     pub rows: usize,
     /// Elements a row.
     pub width: usize,
+}
+
+impl Table {
+    /// Whether there are so many rows of values, moments and last steps.
+    pub(super) fn check(&self, check: &Check) -> Result<()> {
+        let Parameter { value, first, second } = &self.parameter;
+        check.that(self.width > 0, || "a table without columns".into())?;
+        [value, first, second].iter().try_for_each(|buffer| check.holds(buffer, &[self.rows, self.width]))?;
+        check.holds(&self.last_step, &[self.rows])
+    }
 }
 
 /// What a step of the schedule contributes to a replay; three floats a step, step t at index 3 t.
@@ -112,13 +122,15 @@ impl Kernel for ReplayRows {
         "replay_rows"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.table.parameter.value, self.table.rows * self.table.width)?;
-        expect_len(self.name(), &self.table.last_step, self.table.rows)?;
-        expect_len(self.name(), &self.schedule, (self.step as usize + 1) * FLOATS_PER_STEP)
+    fn check(&self, check: &Check) -> Result<()> {
+        self.table.check(check)?;
+        if let Some(lists) = &self.lists {
+            lists.check(check)?;
+        }
+        check.holds_after(&self.schedule, FLOATS_PER_STEP, &[self.step as usize, FLOATS_PER_STEP])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let schedule = self.schedule.read();
         let width = self.table.width;
         let mut last_step = self.table.last_step.write();
@@ -136,7 +148,7 @@ impl Kernel for ReplayRows {
         parallel::for_each(count.div_ceil(PIECE), |piece| {
             for i in piece * PIECE..count.min((piece + 1) * PIECE) {
                 let row = touched.as_ref().map_or(i, |(_, touched)| touched[i] as usize);
-                // SAFETY: touched rows are distinct, and pieces do not overlap.
+                // SAFETY: touched rows are distinct, as `ItemLists` promises, and pieces do not overlap.
                 let last = unsafe { &mut last_step.row(row)[0] };
                 if *last >= self.step {
                     continue;

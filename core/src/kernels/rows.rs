@@ -6,7 +6,7 @@ use fastvae_shaders::{add_codewords, gather_rows, residual_norms};
 use super::Points;
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel},
+    engine::{Buffer, Check, Kernel, gpu, parallel},
     simd,
 };
 
@@ -27,19 +27,16 @@ impl Kernel for GatherRows {
         "gather_rows"
     }
 
-    fn check(&self) -> Result<()> {
-        self.points.check(self.name())?;
-        expect_len(self.name(), &self.rows, self.len)?;
-        expect_len(self.name(), &self.output, self.len * self.points.dimensions)
+    fn check(&self, check: &Check) -> Result<()> {
+        self.points.check(check)?;
+        check.holds(&self.rows, &[self.len])?;
+        check.holds(&self.output, &[self.len, self.points.dimensions])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (values, rows) = (self.points.values.read(), self.rows.read());
         let d = self.points.dimensions;
         let mut output = self.output.write();
-        if d == 0 {
-            return;
-        }
         for (output, &row) in output.chunks_exact_mut(d).zip(&rows[..self.len]) {
             output.copy_from_slice(self.points.row(&values, row as usize));
         }
@@ -80,13 +77,13 @@ impl Kernel for AddCodewords {
         "add_codewords"
     }
 
-    fn check(&self) -> Result<()> {
-        self.points.check(self.name())?;
-        expect_len(self.name(), &self.codes, self.points.count)?;
-        expect_len(self.name(), &self.codewords, self.k * self.points.dimensions)
+    fn check(&self, check: &Check) -> Result<()> {
+        self.points.check(check)?;
+        check.holds(&self.codes, &[self.points.count])?;
+        check.holds(&self.codewords, &[self.k, self.points.dimensions])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (codes, codewords) = (self.codes.read(), self.codewords.read());
         let Points { count, stride, column, dimensions, .. } = self.points;
         let mut values = self.points.values.write();
@@ -140,13 +137,14 @@ impl Kernel for ResidualNorms {
         "residual_norms"
     }
 
-    fn check(&self) -> Result<()> {
-        self.points.check(self.name())?;
-        expect_len(self.name(), &self.rows, self.points.count * self.codebooks)?;
-        expect_len(self.name(), &self.norms, self.points.count)
+    fn check(&self, check: &Check) -> Result<()> {
+        self.points.check(check)?;
+        check.lives_here(&self.codewords)?;
+        check.holds(&self.rows, &[self.points.count, self.codebooks])?;
+        check.holds(&self.norms, &[self.points.count])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         const PIECE: usize = 256;
         let (values, codewords, rows) = (self.points.values.read(), self.codewords.read(), self.rows.read());
         let (d, m) = (self.points.dimensions, self.codebooks);

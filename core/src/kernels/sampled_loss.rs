@@ -6,7 +6,10 @@ use super::{groups::Groups, local_product::local_product};
 use crate::{
     Result,
     config::setting::words,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{
+        Buffer, Check, Kernel, gpu, parallel,
+        parallel::{Rows, Spans},
+    },
     simd,
 };
 
@@ -63,29 +66,35 @@ impl Kernel for SampledLoss {
         "sampled_loss"
     }
 
-    fn check(&self) -> Result<()> {
-        let (rows, groups) = (self.groups.rows(), &self.groups);
-        expect_len(self.name(), &self.queries, rows * self.width)?;
-        expect_len(self.name(), &self.batch_items, self.entries)?;
-        expect_len(self.name(), &self.negatives, groups.total())?;
-        expect_len(self.name(), &self.negative_log_q, groups.total())?;
-        expect_len(self.name(), &self.positive_log_q, groups.samples * self.entries)?;
-        expect_len(self.name(), &self.nll, rows)?;
-        expect_len(self.name(), &self.positive, groups.samples * self.entries)?;
-        expect_len(self.name(), &self.negative, rows * groups.candidates)?;
-        expect_len(self.name(), &self.query_gradient, rows * self.width)
+    fn check(&self, check: &Check) -> Result<()> {
+        let groups = &self.groups;
+        groups.check(check)?;
+        check.that(self.width > 0, || "item rows without columns".into())?;
+        check.holds(&self.queries, &[groups.rows(), self.width])?;
+        check.lives_here(&self.table)?;
+        check.may_hold(self.item_bias.as_ref(), &[0])?;
+        check.holds_after(&self.batch_offsets, 1, &[groups.batch])?;
+        check.holds(&self.batch_items, &[self.entries])?;
+        check.holds(&self.negatives, &[groups.total()])?;
+        check.holds(&self.negative_log_q, &[groups.total()])?;
+        check.holds(&self.positive_log_q, &[groups.samples, self.entries])?;
+        check.holds(&self.nll, &[groups.rows()])?;
+        check.holds(&self.positive, &[groups.samples, self.entries])?;
+        check.holds(&self.negative, &[groups.rows(), groups.candidates])?;
+        check.holds(&self.query_gradient, &[groups.rows(), self.width])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let groups = self.groups;
         let bias = self.item_bias.as_ref().map(Buffer::read);
+        let offsets = self.batch_offsets.read();
         let input = Input {
             queries: &self.queries.read(),
             table: &self.table.read(),
             bias: bias.as_deref(),
             width: self.width,
             groups,
-            offsets: &self.batch_offsets.read(),
+            spans: Spans::new(&offsets[..=groups.batch], self.entries),
             items: &self.batch_items.read(),
             entries: self.entries,
             negatives: &self.negatives.read(),
@@ -104,7 +113,7 @@ impl Kernel for SampledLoss {
                 #[inline(always)]
                 || {
                     let rows = groups.rows_of(group);
-                    // SAFETY: a query row, and with it its entries, belongs to one group.
+                    // SAFETY: a query row belongs to one group, and the spans of its entries do not overlap.
                     let (logits, gradients) = unsafe {
                         (
                             negative.range(rows.start * groups.candidates, rows.end * groups.candidates),
@@ -199,7 +208,8 @@ struct Input<'a> {
     bias: Option<&'a [f32]>,
     width: usize,
     groups: Groups,
-    offsets: &'a [u32],
+    /// Where each batch row's entries lie.
+    spans: Spans<'a>,
     items: &'a [u32],
     entries: usize,
     negatives: &'a [u32],
@@ -234,15 +244,15 @@ impl Input<'_> {
     #[inline(always)]
     fn history(&self, row: usize) -> &[u32] {
         let user = row % self.groups.batch;
-        &self.items[self.offsets[user] as usize..self.offsets[user + 1] as usize]
+        &self.items[self.spans.of(user)]
     }
 
     /// Where a row's entries lie in arrays of L x E.
     #[inline(always)]
     fn entries_of(&self, row: usize) -> std::ops::Range<usize> {
         let (sample, user) = (row / self.groups.batch, row % self.groups.batch);
-        let start = sample * self.entries;
-        start + self.offsets[user] as usize..start + self.offsets[user + 1] as usize
+        let (start, span) = (sample * self.entries, self.spans.of(user));
+        start + span.start..start + span.end
     }
 
     #[inline(always)]

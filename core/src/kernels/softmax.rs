@@ -7,7 +7,7 @@ use fastvae_shaders::{softmax_accumulate, softmax_gradient};
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
     simd,
 };
 
@@ -32,13 +32,13 @@ impl Kernel for SoftmaxAccumulate {
         "softmax_accumulate"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.logits, self.rows * self.block)?;
-        expect_len(self.name(), &self.maximum, self.rows)?;
-        expect_len(self.name(), &self.sum, self.rows)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.logits, &[self.rows, self.block])?;
+        check.holds(&self.maximum, &[self.rows])?;
+        check.holds(&self.sum, &[self.rows])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let logits = self.logits.read();
         let (mut maximum, mut sum) = (self.maximum.write(), self.sum.write());
         let sum = Rows::new(&mut sum, 1);
@@ -106,16 +106,16 @@ impl Kernel for SoftmaxGradient {
         "softmax_gradient"
     }
 
-    fn check(&self) -> Result<()> {
-        let rows = self.samples * self.batch;
-        expect_len(self.name(), &self.logits, rows * self.block)?;
-        expect_len(self.name(), &self.maximum, rows)?;
-        expect_len(self.name(), &self.sum, rows)?;
-        expect_len(self.name(), &self.nll, rows)?;
-        expect_len(self.name(), &self.batch_offsets, self.batch + 1)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.logits, &[self.samples, self.batch, self.block])?;
+        check.holds(&self.maximum, &[self.samples, self.batch])?;
+        check.holds(&self.sum, &[self.samples, self.batch])?;
+        check.holds(&self.nll, &[self.samples, self.batch])?;
+        check.holds_after(&self.batch_offsets, 1, &[self.batch])?;
+        check.lives_here(&self.batch_items)
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let rows = self.samples * self.batch;
         let (maximum, sum) = (self.maximum.read(), self.sum.read());
         let (offsets, items) = (self.batch_offsets.read(), self.batch_items.read());

@@ -5,7 +5,7 @@
 use super::{groups::Groups, midx::search, midx_exact::cumulate};
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
     rng::{Rng, Stream, unit},
     simd,
 };
@@ -40,14 +40,15 @@ impl Kernel for SoftmaxBlocks {
         "softmax_draw_sums"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.logits, self.rows * self.items)?;
-        expect_len(self.name(), &self.sums, self.rows * BLOCKS)?;
-        expect_len(self.name(), &self.top, self.rows)?;
-        expect_len(self.name(), &self.log_z, self.rows)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.that(self.items > 0, || "no items".into())?;
+        check.holds(&self.logits, &[self.rows, self.items])?;
+        check.holds(&self.sums, &[self.rows, BLOCKS])?;
+        check.holds(&self.top, &[self.rows])?;
+        check.holds(&self.log_z, &[self.rows])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (items, logits) = (self.items, self.logits.read());
         let (mut sums, mut top, mut log_z) = (self.sums.write(), self.top.write(), self.log_z.write());
         let (top, log_z) = (Rows::new(&mut top, 1), Rows::new(&mut log_z, 1));
@@ -112,15 +113,17 @@ impl Kernel for SoftmaxDraw {
         "softmax_draw"
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, check: &Check) -> Result<()> {
+        self.groups.check(check)?;
         let rows = self.groups.rows();
-        expect_len(self.name(), &self.logits, rows * self.items)?;
-        expect_len(self.name(), &self.sums, rows * BLOCKS)?;
-        expect_len(self.name(), &self.top, rows)?;
-        expect_len(self.name(), &self.negatives, self.groups.total())
+        check.that(self.items > 0, || "no items".into())?;
+        check.holds(&self.logits, &[rows, self.items])?;
+        check.holds(&self.sums, &[rows, BLOCKS])?;
+        check.holds(&self.top, &[rows])?;
+        check.holds(&self.negatives, &[self.groups.total()])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (items, groups, size) = (self.items, self.groups, block_size(self.items));
         let (logits, sums, top) = (self.logits.read(), self.sums.read(), self.top.read());
         let mut negatives = self.negatives.write();

@@ -4,7 +4,7 @@ use fastvae_shaders::sum_loss;
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu},
+    engine::{Buffer, Check, Kernel, gpu},
     simd,
 };
 
@@ -29,13 +29,13 @@ impl Kernel for SumLoss {
         "sum_loss"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.nll, self.rows)?;
-        expect_len(self.name(), &self.kl, self.batch)?;
-        expect_len(self.name(), &self.losses, 2 * self.slot + 2)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.nll, &[self.rows])?;
+        check.holds(&self.kl, &[self.batch])?;
+        check.holds_after(&self.losses, 2, &[self.slot, 2])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let mut losses = self.losses.write();
         losses[2 * self.slot] = simd::sum(&self.nll.read()[..self.rows]) / self.rows as f32;
         losses[2 * self.slot + 1] = simd::sum(&self.kl.read()[..self.batch]) / self.batch as f32;

@@ -4,7 +4,7 @@ use fastvae_shaders::{mask_seen, topk_select, topk_sort};
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
 };
 
 /// Takes a user's own items, and those that nobody may get, out of the ranking.
@@ -28,13 +28,14 @@ impl Kernel for MaskSeen {
         "mask_seen"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.scores, self.rows * self.items)?;
-        expect_len(self.name(), &self.offsets, self.rows + 1)?;
-        self.allowed.as_ref().map_or(Ok(()), |allowed| expect_len(self.name(), allowed, self.items))
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.scores, &[self.rows, self.items])?;
+        check.holds_after(&self.offsets, 1, &[self.rows])?;
+        check.lives_here(&self.seen)?;
+        check.may_hold(self.allowed.as_ref(), &[self.items])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (offsets, seen) = (self.offsets.read(), self.seen.read());
         let allowed = self.allowed.as_ref().map(Buffer::read);
         let mut scores = self.scores.write();
@@ -96,13 +97,13 @@ impl Kernel for TopK {
         "topk"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.scores, self.rows * self.items)?;
-        expect_len(self.name(), &self.ids, self.rows * self.k)?;
-        expect_len(self.name(), &self.values, self.rows * self.k)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.scores, &[self.rows, self.items])?;
+        check.holds(&self.ids, &[self.rows, self.k])?;
+        check.holds(&self.values, &[self.rows, self.k])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         if self.k == 0 {
             return;
         }

@@ -9,24 +9,42 @@ use fastvae_shaders::{
 
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu},
+    engine::{Buffer, Check, Engine, Kernel, gpu},
 };
 
 /// The rows of a table that a step touches, and for each the entries that touch it.
+///
+/// The touched rows are distinct, and twins that write them from several threads rely on it. [`Transpose`] alone writes
+/// the lists; everybody else gets copies of them, so nobody can make it untrue.
 #[derive(Clone, Debug)]
 pub struct ItemLists {
     /// How many rows are touched; 1 element.
-    pub count: Buffer<u32>,
-    /// Item of each list, in no promised order.
-    pub touched: Buffer<u32>,
+    pub(super) count: Buffer<u32>,
+    /// Item of each list, in no promised order; the first `count` are distinct.
+    pub(super) touched: Buffer<u32>,
     /// Where each list starts in `entries`.
-    pub starts: Buffer<u32>,
+    pub(super) starts: Buffer<u32>,
     /// Length of each list.
-    pub lengths: Buffer<u32>,
+    pub(super) lengths: Buffer<u32>,
     /// Entry ids, ascending inside each list.
-    pub entries: Buffer<u32>,
+    pub(super) entries: Buffer<u32>,
     /// For each of the M items: 0, or 1 + the index of its list. All zero outside of a step.
-    pub list_of: Buffer<u32>,
+    pub(super) list_of: Buffer<u32>,
+}
+
+/// A copy of [`ItemLists`] on the host.
+#[derive(Clone, Debug)]
+pub struct HostLists {
+    /// Item of each list in use.
+    pub touched: Vec<u32>,
+    /// Where each list in use starts in `entries`.
+    pub starts: Vec<u32>,
+    /// Length of each list in use.
+    pub lengths: Vec<u32>,
+    /// Entry ids.
+    pub entries: Vec<u32>,
+    /// For each of the M items: 0, or 1 + the index of its list.
+    pub list_of: Vec<u32>,
 }
 
 impl ItemLists {
@@ -34,7 +52,7 @@ impl ItemLists {
     ///
     /// # Errors
     /// If the engine cannot hold it.
-    pub fn new(engine: &crate::engine::Engine, entries: usize, items: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, entries: usize, items: usize) -> Result<Self> {
         let lists = entries.min(items).max(1);
         Ok(Self {
             count: engine.zeros("list count", 1)?,
@@ -44,6 +62,42 @@ impl ItemLists {
             entries: engine.zeros("list entries", entries.max(1))?,
             list_of: engine.zeros("list of item", items)?,
         })
+    }
+
+    /// Fills the space for lists with `value`, so that a test sees what a kernel has not written. No list is in use
+    /// then.
+    ///
+    /// # Errors
+    /// If the device was lost.
+    pub fn fill(&self, engine: &Engine, value: u32) -> Result<()> {
+        engine.write(&self.count, 0, &[0])?;
+        for list in [&self.touched, &self.starts, &self.lengths, &self.entries] {
+            engine.write(list, 0, &vec![value; list.len()])?;
+        }
+        Ok(())
+    }
+
+    /// Copies the lists.
+    ///
+    /// # Errors
+    /// If the device was lost.
+    pub async fn read(&self, engine: &Engine) -> Result<HostLists> {
+        let count = engine.read(&self.count).await?[0] as usize;
+        Ok(HostLists {
+            touched: engine.read_range(&self.touched, 0..count).await?,
+            starts: engine.read_range(&self.starts, 0..count).await?,
+            lengths: engine.read_range(&self.lengths, 0..count).await?,
+            entries: engine.read(&self.entries).await?,
+            list_of: engine.read(&self.list_of).await?,
+        })
+    }
+
+    /// Whether all lists are on the engine, and as long as each other.
+    pub(super) fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.count, &[1])?;
+        check.holds(&self.starts, &[self.touched.len()])?;
+        check.holds(&self.lengths, &[self.touched.len()])?;
+        [&self.touched, &self.entries, &self.list_of].iter().try_for_each(|list| check.lives_here(list))
     }
 }
 
@@ -77,17 +131,22 @@ impl Kernel for Transpose {
         "transpose"
     }
 
-    fn check(&self) -> Result<()> {
-        expect_len(self.name(), &self.positives, self.entries)?;
-        if let Some(negatives) = &self.negatives {
-            expect_len(self.name(), negatives, self.candidates)?;
-        }
-        expect_len(self.name(), &self.lists.touched, self.total().min(self.items))?;
-        expect_len(self.name(), &self.lists.entries, self.total())?;
-        expect_len(self.name(), &self.lists.list_of, self.items)
+    fn check(&self, check: &Check) -> Result<()> {
+        check.holds(&self.positives, &[self.entries])?;
+        check.may_hold(self.negatives.as_ref(), &[self.candidates])?;
+        check
+            .that(self.negatives.is_some() || self.candidates == 0, || "candidates without a list".into())?;
+        // Entry ids are 32 bits wide.
+        let positives = self.samples.saturating_mul(self.entries);
+        check.at_most(u32::MAX as usize, &[positives.saturating_add(self.candidates)])?;
+        let lists = &self.lists;
+        lists.check(check)?;
+        check.holds(&lists.touched, &[self.total().min(self.items)])?;
+        check.holds(&lists.entries, &[self.total()])?;
+        check.holds(&lists.list_of, &[self.items])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let positives = self.positives.read();
         let positives = &positives[..self.entries];
         let negatives = self.negatives.as_ref().map(Buffer::read);
@@ -95,6 +154,8 @@ impl Kernel for Transpose {
         let (mut touched, mut starts) = (self.lists.touched.write(), self.lists.starts.write());
         let (mut lengths, mut entries) = (self.lists.lengths.write(), self.lists.entries.write());
         let mut list_of = self.lists.list_of.write();
+        // No list is in use while they are rewritten, even if an item outside of the catalogue ends this halfway.
+        self.lists.count.write()[0] = 0;
         let mut count = 0;
         let each = |weight: u32,
                     items: &[u32],

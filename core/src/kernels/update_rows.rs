@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Result,
-    engine::{Buffer, Kernel, expect_len, gpu, parallel, parallel::Rows},
+    engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
     simd,
 };
 
@@ -155,18 +155,22 @@ impl Kernel for UpdateRows {
         "update_rows"
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, check: &Check) -> Result<()> {
         let (source, groups) = (&self.gradient, &self.gradient.groups);
-        expect_len(self.name(), &source.vectors, groups.rows() * self.table.width)?;
-        expect_len(self.name(), &source.positive, groups.samples * source.entries)?;
-        if let Some(negative) = &source.negative {
-            expect_len(self.name(), negative, groups.rows() * groups.candidates)?;
-        }
-        expect_len(self.name(), &self.table.parameter.value, self.table.rows * self.table.width)?;
-        expect_len(self.name(), &self.lists.list_of, self.table.rows)
+        groups.check(check)?;
+        self.table.check(check)?;
+        self.lists.check(check)?;
+        check.holds(&self.lists.list_of, &[self.table.rows])?;
+        check.holds(&source.vectors, &[groups.rows(), self.table.width])?;
+        check.holds(&source.rows, &[source.entries])?;
+        check.holds(&source.positive, &[groups.samples, source.entries])?;
+        check.that(source.negative.is_some() || groups.candidates == 0, || {
+            "candidates without gradient".into()
+        })?;
+        check.may_hold(source.negative.as_ref(), &[groups.rows(), groups.candidates])
     }
 
-    fn cpu(&self) {
+    unsafe fn cpu(&self) {
         let (vectors, rows, positive) =
             (self.gradient.vectors.read(), self.gradient.rows.read(), self.gradient.positive.read());
         let negative = self.gradient.negative.as_ref().map(Buffer::read);
@@ -215,7 +219,7 @@ impl Kernel for UpdateRows {
                             None => &[],
                         };
                         source.gradient(entries, &mut terms, &mut gradient);
-                        // SAFETY: rows are distinct: every row once, or touched rows, which are distinct.
+                        // SAFETY: rows are distinct: every row once, or touched ones, which are as `ItemLists` promises.
                         let (value, first, second) =
                             unsafe { (value.row(row), first.row(row), second.row(row)) };
                         self.adam.apply_slice(&gradient, value, first, second);

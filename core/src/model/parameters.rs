@@ -139,15 +139,15 @@ impl Parameters {
         let parameters = Self::zeros(engine, config, items)?;
         for (name, shape) in shapes(config, items) {
             let parameter = parameters.named(name);
-            engine.write(&parameter.value, 0, values(state, name, &shape)?);
-            engine.write(&parameter.first, 0, values(state, &format!("{name}.first"), &shape)?);
-            engine.write(&parameter.second, 0, values(state, &format!("{name}.second"), &shape)?);
+            engine.write(&parameter.value, 0, values(state, name, &shape)?)?;
+            engine.write(&parameter.first, 0, values(state, &format!("{name}.first"), &shape)?)?;
+            engine.write(&parameter.second, 0, values(state, &format!("{name}.second"), &shape)?)?;
         }
         for (name, table) in parameters.tables() {
             let name = format!("{name}.last_step");
             match state.tensors.get(&name) {
                 Some(Tensor { data: TensorData::U32(steps), .. }) if steps.len() == items => {
-                    engine.write(&table.last_step, 0, steps);
+                    engine.write(&table.last_step, 0, steps)?;
                 }
                 _ => return Err(Error::Data(format!("tensor `{name}` is missing or of another size"))),
             }

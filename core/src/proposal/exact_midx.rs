@@ -1,7 +1,7 @@
 //! The softmax itself, drawn by way of the index (paper, theorem 4.1): the truth, at the price of all logits.
 
 use super::{
-    Catalogue, Draw, IndexReport, BoxFuture, MidxIndex, Proposal, Wanted, logits::Logits, not_refreshed,
+    BoxFuture, Catalogue, Draw, IndexReport, MidxIndex, Proposal, Wanted, logits::Logits, not_refreshed,
 };
 use crate::{
     Result,
@@ -60,7 +60,9 @@ impl Proposal for ExactMidx {
     }
 
     fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
-        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
+        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
+            return recording.fail(not_refreshed("midx"));
+        };
         let (rows, cells) = (draw.groups.rows(), index.cells());
         self.logits.record(recording, draw);
         recording.push(MidxExactCells {
@@ -74,7 +76,9 @@ impl Proposal for ExactMidx {
     }
 
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
+        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
+            return recording.fail(not_refreshed("midx"));
+        };
         recording.push(MidxExactDraw {
             groups: draw.groups,
             logits: self.logits.values.clone(),

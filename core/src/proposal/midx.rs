@@ -1,7 +1,7 @@
 //! MIDX_Uni and MIDX_Pop (paper, theorems 5.1 and 5.2): the index picks a cell by the query, a fixed
 //! weight picks an item of the cell.
 
-use super::{Catalogue, Draw, IndexReport, BoxFuture, MidxIndex, Proposal, Wanted, not_refreshed};
+use super::{BoxFuture, Catalogue, Draw, IndexReport, MidxIndex, Proposal, Wanted, not_refreshed};
 use crate::{
     Result,
     config::ProposalConfig,
@@ -57,7 +57,9 @@ impl Midx {
 
 impl Proposal for Midx {
     fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
-        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
+        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
+            return recording.fail(not_refreshed("midx"));
+        };
         let (rows, cells) = (draw.groups.rows(), index.cells());
         let columns = cells.codebooks * cells.codewords;
         let width = index.stacked().len() / columns;
@@ -79,7 +81,9 @@ impl Proposal for Midx {
     }
 
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
+        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
+            return recording.fail(not_refreshed("midx"));
+        };
         let (groups, rng, step) = (draw.groups, draw.rng, draw.step);
         let (scores, cells, negatives) = (self.scores.clone(), index.cells().clone(), negatives.clone());
         let (log_psi, log_z) = (self.log_psi.clone(), self.log_z.clone());
@@ -91,7 +95,9 @@ impl Proposal for Midx {
     }
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
-        let Some(index) = &self.index else { return recording.fail(not_refreshed("midx")) };
+        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
+            return recording.fail(not_refreshed("midx"));
+        };
         for Wanted { items, log_q } in wanted {
             let (groups, cells, items, output) =
                 (draw.groups, index.cells().clone(), items.clone(), log_q.clone());

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Catalogue, Draw, IndexReport, BoxFuture, MidxIndex, Proposal, Wanted};
+use super::{BoxFuture, Catalogue, Draw, IndexReport, MidxIndex, Proposal, Wanted};
 use crate::{
     Result,
     engine::{Buffer, Element, Engine, Recording},

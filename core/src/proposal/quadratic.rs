@@ -3,7 +3,7 @@
 //! Between refreshes the tree goes stale, and stays an exact proposal: q is defined by the item rows as they
 //! were when it was built.
 
-use super::{Catalogue, Draw, IndexReport, BoxFuture, Proposal, Wanted, not_refreshed};
+use super::{BoxFuture, Catalogue, Draw, IndexReport, Proposal, Wanted, not_refreshed};
 use crate::{
     Error, Result,
     config::ProposalConfig,
@@ -75,8 +75,8 @@ impl Quadratic {
         }
         match &self.tree {
             Some(tree) => {
-                engine.write(&tree.nodes, 0, &nodes);
-                engine.write(&tree.rows, 0, &self.snapshot);
+                engine.write(&tree.nodes, 0, &nodes)?;
+                engine.write(&tree.rows, 0, &self.snapshot)?;
             }
             None => {
                 self.tree = Some(QuadraticTree {

@@ -160,7 +160,13 @@ impl StepPlan {
     ) -> Recording {
         let samples = config.model.latent_samples;
         let mut recording = Recording::new();
-        let batch = self.upload_batch(engine, train, users);
+        let batch = match self.upload_batch(engine, train, users) {
+            Ok(batch) => batch,
+            Err(error) => {
+                recording.fail(error);
+                return recording;
+            }
+        };
         recording.push(GatherBatch {
             users: self.users.clone(),
             history_offsets: self.history_offsets.clone(),
@@ -220,7 +226,7 @@ impl StepPlan {
         recording
     }
 
-    fn upload_batch(&self, engine: &Engine, train: &Csr, users: &[u32]) -> Batch {
+    fn upload_batch(&self, engine: &Engine, train: &Csr, users: &[u32]) -> Result<Batch> {
         let mut offsets = Vec::with_capacity(users.len() + 1);
         let mut end = 0;
         offsets.push(end);
@@ -228,15 +234,15 @@ impl StepPlan {
             end += train.row(user as usize).len() as u32;
             offsets.push(end);
         }
-        engine.write(&self.users, 0, users);
-        engine.write(&self.batch_offsets, 0, &offsets);
-        Batch {
+        engine.write(&self.users, 0, users)?;
+        engine.write(&self.batch_offsets, 0, &offsets)?;
+        Ok(Batch {
             offsets: self.batch_offsets.clone(),
             items: self.batch_items.clone(),
             rows: self.batch_rows.clone(),
             users: users.len(),
             entries: end as usize,
-        }
+        })
     }
 
     /// Negatives, the sampled softmax, and the update of the item rows it touched.

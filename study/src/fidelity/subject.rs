@@ -62,8 +62,8 @@ impl<'a> Subject<'a> {
             let local: Vec<u32> =
                 histories.offsets()[start..=start + count].iter().map(|offset| offset - first).collect();
             let end = local[count] as usize;
-            engine.write(&offsets, 0, &local);
-            engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end]);
+            engine.write(&offsets, 0, &local)?;
+            engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end])?;
             let batch = Batch {
                 offsets: offsets.clone(),
                 items: seen.clone(),
@@ -171,7 +171,7 @@ impl<'a> Subject<'a> {
         let log_q = self.engine.zeros("log q of all items", most * items)?;
         for start in (0..count).step_by(most) {
             let users = most.min(count - start);
-            self.engine.write(&input, 0, &queries[start * width..][..users * width]);
+            self.engine.write(&input, 0, &queries[start * width..][..users * width])?;
             let draw = Draw {
                 queries: &input,
                 groups: ready.groups(users, groups.candidates),

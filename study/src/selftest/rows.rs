@@ -1,6 +1,6 @@
 //! Item lists, and the updates of the rows they name.
 
-use super::{Histories, Output, numbers, read, unset, upload_numbers};
+use super::{Histories, Output, numbers, upload_numbers};
 use fastvae::{
     Result,
     config::OptimizerConfig,
@@ -14,15 +14,9 @@ const GROUPS: Groups = Groups { batch: 67, samples: 2, share: 4, candidates: 37 
 
 /// Lists in which every unwritten place would show.
 fn empty_lists(engine: &Engine, entries: usize) -> Result<ItemLists> {
-    let lists = entries.min(ITEMS);
-    Ok(ItemLists {
-        count: unset(engine, 1)?,
-        touched: unset(engine, lists)?,
-        starts: unset(engine, lists)?,
-        lengths: unset(engine, lists)?,
-        entries: unset(engine, entries)?,
-        ..ItemLists::new(engine, entries, ITEMS)?
-    })
+    let lists = ItemLists::new(engine, entries, ITEMS)?;
+    lists.fill(engine, u32::MAX)?;
+    Ok(lists)
 }
 
 fn transposed(engine: &Engine, histories: &Histories) -> Result<Transpose> {
@@ -45,18 +39,17 @@ pub async fn transpose(engine: &Engine) -> Result<Vec<Output>> {
     let kernel = transposed(engine, &histories)?;
     let lists = kernel.lists.clone();
     super::run_one(engine, kernel)?;
-    let count = engine.read(&lists.count).await?[0] as usize;
-    let (list_of, touched) = (engine.read(&lists.list_of).await?, engine.read(&lists.touched).await?);
-    let (starts, lengths) = (engine.read(&lists.starts).await?, engine.read(&lists.lengths).await?);
-    let entries = read(engine, &lists.entries).await?;
+    let lists = lists.read(engine).await?;
+    let count = lists.touched.len();
+    let entries: Vec<f64> = lists.entries.iter().copied().map(f64::from).collect();
     let mut by_item = vec![count as f64];
-    for (item, &list) in list_of.iter().enumerate() {
+    for (item, &list) in lists.list_of.iter().enumerate() {
         let Some(list) = (list as usize).checked_sub(1).filter(|&list| list < count) else {
             by_item.push(f64::from(list));
             continue;
         };
-        let (start, length) = (starts[list] as usize, lengths[list] as usize);
-        by_item.extend([f64::from(touched[list]) - item as f64, length as f64]);
+        let (start, length) = (lists.starts[list] as usize, lists.lengths[list] as usize);
+        by_item.extend([f64::from(lists.touched[list]) - item as f64, length as f64]);
         by_item.extend(entries.iter().skip(start).take(length));
     }
     Ok(vec![Output { name: "lists".into(), got: by_item, want: None, tolerance: 0.0 }])
@@ -122,7 +115,8 @@ pub async fn updates(engine: &Engine) -> Result<Vec<Output>> {
         outputs.push(Output::twin(engine, name("second moments"), &table.parameter.second, 1e-4).await?);
         outputs.push(Output::twin(engine, name("last steps"), &table.last_step, 0.0).await?);
         let nothing = vec![0.0; ITEMS];
-        outputs.push(Output::known(engine, name("emptied lists"), &lists.list_of, nothing, 0.0).await?);
+        let left = lists.read(engine).await?.list_of.into_iter().map(f64::from).collect();
+        outputs.push(Output { name: name("emptied lists"), got: left, want: Some(nothing), tolerance: 0.0 });
     }
     Ok(outputs)
 }

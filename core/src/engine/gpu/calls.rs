@@ -89,7 +89,7 @@ impl<'e> Calls<'e> {
 
     /// Stands in for a buffer that a kernel does without.
     pub fn empty<T: Element>(&self) -> Buffer<T> {
-        Buffer::on_gpu("nothing", 0, self.engine.placeholder.clone())
+        Buffer::on_gpu("nothing", 0, self.engine.placeholder.clone(), self.engine.number)
     }
 
     /// At least `len` elements for the dispatches of one kernel to hand results on. The next kernel that
@@ -100,7 +100,7 @@ impl<'e> Calls<'e> {
         if let Some(memory) = pool.get(name)
             && memory.size() >= bytes
         {
-            return Buffer::on_gpu(name, len, memory.clone());
+            return Buffer::on_gpu(name, len, memory.clone(), self.engine.number);
         }
         // Room for steps that grow a little, so that not every one of them allocates anew.
         let roomy = self.engine.zeros::<T>(name, len.next_power_of_two());
@@ -111,7 +111,7 @@ impl<'e> Calls<'e> {
             }
             Err(error) => {
                 self.failure.get_or_insert(error);
-                Buffer::on_gpu(name, len, self.engine.placeholder.clone())
+                Buffer::on_gpu(name, len, self.engine.placeholder.clone(), self.engine.number)
             }
         }
     }

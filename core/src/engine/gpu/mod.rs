@@ -6,12 +6,19 @@ mod signal;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 pub use adapters::{AdapterInfo, adapters};
 use calls::Call;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub use calls::{Calls, Work};
+#[cfg(not(feature = "internals"))]
+pub(crate) use calls::{Calls, Work};
 use fastvae_shaders::Shader;
 use signal::Signal;
 
@@ -24,6 +31,8 @@ const PIECE_BYTES: usize = 64 << 20;
 /// A device of wgpu with the pipelines compiled so far; clones share them.
 #[derive(Clone)]
 pub struct GpuEngine {
+    /// Tells the buffers of this device from those of others.
+    number: u64,
     info: AdapterInfo,
     device: wgpu::Device,
     queue: wgpu::Queue,
@@ -90,7 +99,9 @@ impl GpuEngine {
             usage: wgpu::BufferUsages::STORAGE,
             mapped_at_creation: false,
         });
+        static OPENED: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            number: OPENED.fetch_add(1, Ordering::Relaxed),
             info,
             device,
             queue,
@@ -123,13 +134,18 @@ impl GpuEngine {
         self.info.max_binding_bytes.min(self.info.max_buffer_bytes)
     }
 
+    /// The number that this device's buffers carry.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(super) fn describe(&self) -> String {
         self.info.to_string()
     }
 
     pub(super) fn zeros<T: Element>(&self, label: &'static str, len: usize) -> Result<Buffer<T>> {
         self.status()?;
-        let bytes = len as u64 * size_of::<T>() as u64;
+        let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
         let limit = self.max_buffer_bytes();
         if bytes > limit {
             return Err(Error::Device(format!(
@@ -150,11 +166,10 @@ impl GpuEngine {
         self.status().map_err(|error| {
             Error::Device(format!("no room for `{label}`, {bytes} bytes, on {}: {error}", self.info.name))
         })?;
-        Ok(Buffer::on_gpu(label, len, buffer))
+        Ok(Buffer::on_gpu(label, len, buffer, self.number))
     }
 
     pub(super) fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, data: &[T]) {
-        assert!(offset + data.len() <= buffer.len(), "write past the end of `{}`", buffer.label());
         for (index, piece) in data.chunks(PIECE_BYTES / size_of::<T>()).enumerate() {
             let start = offset * size_of::<T>() + index * PIECE_BYTES;
             self.queue.write_buffer(buffer.gpu(), start as u64, bytemuck::cast_slice(piece));

@@ -153,7 +153,7 @@ impl MidxIndex {
         if moments.len() != (width + 1) * width {
             return Err(misfit());
         }
-        index.moments.restore(engine, moments);
+        index.moments.restore(engine, moments)?;
         index.install(engine, state)?;
         Ok(Some(index))
     }
@@ -163,6 +163,11 @@ impl MidxIndex {
         let mut part = self.state.part();
         part.insert_buffer(state::MOMENTS, self.moments.buffer());
         part
+    }
+
+    /// Whether there is anything in the cells yet.
+    pub fn built(&self) -> bool {
+        self.built
     }
 
     /// What the kernels read.
@@ -215,24 +220,24 @@ impl MidxIndex {
         for (which, book) in self.books.iter().enumerate() {
             let codes: Vec<u32> =
                 state.codes[which.min(state.codes.len())..].iter().step_by(m).copied().collect();
-            engine.write(&book.codes, 0, &codes);
+            engine.write(&book.codes, 0, &codes)?;
             if let Some(balance) = &book.balance {
-                engine.write(&balance.crowding, 0, &state.crowding[which * k..][..k]);
+                engine.write(&balance.crowding, 0, &state.crowding[which * k..][..k])?;
             }
         }
         let places: Vec<u32> =
             state.codes.iter().enumerate().map(|(at, code)| (at % m * k) as u32 + code).collect();
-        engine.write(&self.codewords_of, 0, &places);
-        engine.write(&self.stacked, 0, &state.codewords);
+        engine.write(&self.codewords_of, 0, &places)?;
+        engine.write(&self.stacked, 0, &state.codewords)?;
         (self.cells.blocks, self.cells.columns) = (lists.blocks, lists.columns);
-        engine.write(&self.cells.cell_of, 0, &lists.cell_of);
-        engine.write(&self.cells.item_log_weights, 0, &state.log_weights);
-        engine.write(&self.cells.starts, 0, &lists.starts);
-        engine.write(&self.cells.members, 0, &lists.members);
-        engine.write(&self.cells.table.thresholds, 0, &lists.thresholds);
-        engine.write(&self.cells.table.aliases, 0, &lists.aliases);
-        engine.write(&self.cells.log_weights, 0, &lists.log_weights);
-        engine.write(&self.cells.codes, 0, &lists.codes);
+        engine.write(&self.cells.cell_of, 0, &lists.cell_of)?;
+        engine.write(&self.cells.item_log_weights, 0, &state.log_weights)?;
+        engine.write(&self.cells.starts, 0, &lists.starts)?;
+        engine.write(&self.cells.members, 0, &lists.members)?;
+        engine.write(&self.cells.table.thresholds, 0, &lists.thresholds)?;
+        engine.write(&self.cells.table.aliases, 0, &lists.aliases)?;
+        engine.write(&self.cells.log_weights, 0, &lists.log_weights)?;
+        engine.write(&self.cells.codes, 0, &lists.codes)?;
         self.built = true;
         self.state = state;
         Ok(lists.occupancy())

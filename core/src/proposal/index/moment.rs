@@ -57,8 +57,11 @@ impl Moments {
     }
 
     /// Restores those of a run that goes on.
-    pub fn restore(&self, engine: &Engine, value: &[f32]) {
+    ///
+    /// # Errors
+    /// If they are more than were asked for.
+    pub fn restore(&self, engine: &Engine, value: &[f32]) -> Result<()> {
         self.begun.store(value.iter().any(|&x| x != 0.0), Ordering::Relaxed);
-        engine.write(&self.value, 0, value);
+        engine.write(&self.value, 0, value)
     }
 }

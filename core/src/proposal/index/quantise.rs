@@ -46,9 +46,9 @@ impl Quantiser<'_> {
     pub async fn begin(&self) -> Result<()> {
         for (which, book) in self.books.iter().enumerate() {
             let first = self.first_codewords(which, &book.points).await?;
-            self.engine.write(&book.codewords, 0, &first);
+            self.engine.write(&book.codewords, 0, &first)?;
             if let Some(balance) = &book.balance {
-                self.engine.write(&balance.crowding, 0, &vec![1.0; self.k]);
+                self.engine.write(&balance.crowding, 0, &vec![1.0; self.k])?;
             }
             if self.residual {
                 for iteration in 0..SETTLING {

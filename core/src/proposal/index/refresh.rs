@@ -207,7 +207,7 @@ impl MidxIndex {
             let columns = self.columns(which, space);
             let rows = values[which * k * width..][..k * width].chunks_exact(width);
             let own: Vec<f32> = rows.flat_map(|row| &row[columns.clone()]).copied().collect();
-            engine.write(&book.codewords, 0, &own);
+            engine.write(&book.codewords, 0, &own)?;
         }
         Ok(())
     }
