@@ -1,160 +1,13 @@
-//! Ranking every item for many users, exactly, in pieces that fit in memory.
+//! Measures a model on users whose items were partly held out.
 
 use crate::{
     Error, Result,
     data::{Csr, EvaluationSet},
-    engine::{Buffer, Engine, Recording},
-    kernels::{MaskSeen, MatMul, TopK, View},
+    engine::Engine,
     metrics::Metrics,
-    model::{Activations, Batch, Mode, Model},
+    model::Scorer,
+    rank::{RankOptions, rank},
 };
-
-/// The best items of each user.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ranking {
-    /// Users x k, best first; `u32::MAX` where fewer than k items were left.
-    pub ids: Vec<u32>,
-    /// The logits, in step with `ids`.
-    pub scores: Vec<f32>,
-    /// Places a user.
-    pub k: usize,
-}
-
-impl Ranking {
-    /// The items of one user, without empty places.
-    pub fn row(&self, user: usize) -> &[u32] {
-        let row = &self.ids[user * self.k..][..self.k];
-        &row[..row.iter().position(|&id| id == u32::MAX).unwrap_or(self.k)]
-    }
-}
-
-/// What may be ranked.
-#[derive(Clone, Debug)]
-pub struct RankOptions {
-    /// Leave out the items of a user's own history.
-    pub mask_seen: bool,
-    /// One flag an item; all items without it.
-    pub allowed: Option<Vec<bool>>,
-}
-
-impl Default for RankOptions {
-    fn default() -> Self {
-        Self { mask_seen: true, allowed: None }
-    }
-}
-
-/// Scores held at once: 64 MiB.
-const SCORES: usize = 1 << 24;
-/// Users at once, however small the catalogue.
-const USERS: usize = 1024;
-/// Pieces whose best items come back from the engine together.
-const PIECES: usize = 8;
-
-/// The `k` best items for each history.
-///
-/// # Errors
-/// [`Error::Data`] if the histories are over another catalogue than the model's; [`Error::Device`] if the engine cannot
-/// hold a piece of the scores, is not the model's, or is lost.
-pub async fn rank(
-    engine: &Engine,
-    model: &Model,
-    histories: &Csr,
-    k: usize,
-    options: &RankOptions,
-) -> Result<Ranking> {
-    let (items, users) = (model.items, histories.rows());
-    same_catalogue("histories", histories, items)?;
-    if let Some(allowed) = options.allowed.as_ref().filter(|allowed| allowed.len() != items) {
-        let problem = format!("{} flags for the {items} items of the model; give one an item", allowed.len());
-        return Err(Error::Data(problem));
-    }
-    let k = k.min(items);
-    let piece = (SCORES / items.max(1)).clamp(1, USERS).min(users.max(1));
-    let starts: Vec<usize> = (0..users).step_by(piece).collect();
-    let entries_of = |start: usize| {
-        let offsets = histories.offsets();
-        (offsets[(start + piece).min(users)] - offsets[start]) as usize
-    };
-    let entries = starts.iter().map(|&start| entries_of(start)).max().unwrap_or(0);
-    let forward = Activations::new(engine, &model.config, piece, entries, 1)?;
-    let offsets: Buffer<u32> = engine.zeros("rank offsets", piece + 1)?;
-    let seen: Buffer<u32> = engine.zeros("rank items", entries.max(1))?;
-    let nothing: Buffer<u32> = engine.zeros("nothing seen", piece + 1)?;
-    let scores: Buffer<f32> = engine.zeros("scores", piece * items)?;
-    let best = (0..PIECES.min(starts.len()))
-        .map(|_| Ok((engine.zeros("best items", piece * k)?, engine.zeros("best scores", piece * k)?)))
-        .collect::<Result<Vec<(Buffer<u32>, Buffer<f32>)>>>()?;
-    let mut waiting = Vec::new();
-    let allowed = match &options.allowed {
-        Some(flags) => {
-            Some(engine.upload("allowed items", &flags.iter().map(|&f| u32::from(f)).collect::<Vec<_>>())?)
-        }
-        None => None,
-    };
-    let width = model.config.item_width();
-    let mut ranking =
-        Ranking { ids: Vec::with_capacity(users * k), scores: Vec::with_capacity(users * k), k };
-    for start in starts {
-        let (ids, values) = &best[waiting.len()];
-        let count = piece.min(users - start);
-        let first = histories.offsets()[start];
-        let local: Vec<u32> = histories.offsets()[start..=start + count].iter().map(|o| o - first).collect();
-        let end = local[count] as usize;
-        engine.write(&offsets, 0, &local)?;
-        engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end])?;
-        let batch = Batch {
-            offsets: offsets.clone(),
-            items: seen.clone(),
-            // Training alone asks which row an entry belongs to.
-            rows: seen.clone(),
-            users: count,
-            entries: end,
-        };
-        let mut recording = Recording::new();
-        forward.record(&mut recording, &model.config, &model.values, &batch, 1, &Mode::Rank);
-        let mut product = MatMul::new(
-            count,
-            items,
-            width,
-            View::rows(forward.queries(), width),
-            View::rows(&model.values.items, width).transposed(),
-            View::rows(&scores, items),
-        );
-        product.bias = model.values.item_bias.clone();
-        recording.push(product);
-        if options.mask_seen || allowed.is_some() {
-            recording.push(MaskSeen {
-                scores: scores.clone(),
-                rows: count,
-                items,
-                offsets: if options.mask_seen { offsets.clone() } else { nothing.clone() },
-                seen: seen.clone(),
-                allowed: allowed.clone(),
-            });
-        }
-        recording.push(TopK {
-            scores: scores.clone(),
-            rows: count,
-            items,
-            k,
-            ids: ids.clone(),
-            values: values.clone(),
-        });
-        engine.run(&recording)?;
-        waiting.push((ids.clone(), values.bits(), count * k));
-        if waiting.len() < best.len() && start + count < users {
-            continue;
-        }
-        let parts: Vec<_> =
-            waiting.iter().flat_map(|(ids, values, len)| [(ids, 0..*len), (values, 0..*len)]).collect();
-        for found in engine.read_ranges(&parts).await?.chunks_exact(2) {
-            ranking.ids.extend(&found[0]);
-            ranking.scores.extend(found[1].iter().copied().map(f32::from_bits));
-        }
-        waiting.clear();
-    }
-    Ok(ranking)
-}
 
 /// Fails unless the set is over a catalogue of `items` and has a history and held-out items of each of its users.
 pub(crate) fn fits(set: &EvaluationSet, items: usize) -> Result<()> {
@@ -169,7 +22,7 @@ pub(crate) fn fits(set: &EvaluationSet, items: usize) -> Result<()> {
     Ok(())
 }
 
-fn same_catalogue(what: &str, rows: &Csr, items: usize) -> Result<()> {
+pub(crate) fn same_catalogue(what: &str, rows: &Csr, items: usize) -> Result<()> {
     if rows.columns() == items {
         return Ok(());
     }
@@ -184,9 +37,9 @@ fn same_catalogue(what: &str, rows: &Csr, items: usize) -> Result<()> {
 ///
 /// # Errors
 /// As [`rank`]; [`crate::Error::Setting`] for cut-offs that are none.
-pub async fn evaluate(engine: &Engine, model: &Model, set: &EvaluationSet, at: &[usize]) -> Result<Metrics> {
-    let mut metrics = Metrics::new(at, model.items)?;
-    fits(set, model.items)?;
+pub async fn evaluate(engine: &Engine, model: &dyn Scorer, set: &EvaluationSet, at: &[usize]) -> Result<Metrics> {
+    let mut metrics = Metrics::new(at, model.items())?;
+    fits(set, model.items())?;
     let k = at.iter().copied().max().unwrap_or(1);
     let ranking = rank(engine, model, &set.fold_in, k, &RankOptions::default()).await?;
     for user in 0..set.fold_in.rows() {

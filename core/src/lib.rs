@@ -10,6 +10,7 @@ pub mod event;
 pub mod file;
 pub mod metrics;
 pub mod model;
+pub mod rank;
 pub mod recommend;
 pub mod rng;
 pub mod run;

@@ -1,8 +1,11 @@
-//! Adam's numbers for every step of a run, known before the run starts.
+//! Adam's numbers for every step of a run, known before the run starts, and which rows of the tables move.
 
 use crate::{
     config::{OptimizerConfig, RowUpdates, Schedule},
-    kernels::{AdamStep, FLOATS_PER_STEP},
+    engine::{Buffer, Recording},
+    kernels::{
+        AdamStep, FLOATS_PER_STEP, ItemLists, RankOne, Reach, ReplayRows, Table, UpdateRows,
+    },
 };
 
 /// The rates of a run of known length. Steps count from 1.
@@ -72,6 +75,56 @@ impl Optimizer {
             ]);
         }
         table
+    }
+}
+
+/// How a step moves parameters, and rows of the item tables in particular.
+#[derive(Clone, Copy)]
+pub struct Update<'a> {
+    /// The settings.
+    pub optimizer: &'a OptimizerConfig,
+    /// [`Optimizer::schedule`] on the engine.
+    pub schedule: &'a Buffer<f32>,
+    /// Adam's numbers.
+    pub adam: AdamStep,
+    /// Step of the run, counted from 1.
+    pub step: u32,
+}
+
+impl Update<'_> {
+    /// Before rows are read: the steps they skipped. Without `lists`, all rows of the table.
+    pub fn replay(&self, recording: &mut Recording, lists: Option<&ItemLists>, table: &Table) {
+        if self.optimizer.rows == RowUpdates::Replay {
+            recording.push(ReplayRows {
+                lists: lists.cloned(),
+                table: table.clone(),
+                schedule: self.schedule.clone(),
+                beta1: self.optimizer.beta1,
+                beta2: self.optimizer.beta2,
+                l2: self.optimizer.l2,
+                step: self.step - 1,
+            });
+        }
+    }
+
+    /// The gradient of the rows in `lists`, applied; `clear` empties the lists.
+    pub fn rows(
+        &self,
+        recording: &mut Recording,
+        lists: &ItemLists,
+        gradient: RankOne,
+        table: &Table,
+        clear: bool,
+    ) {
+        recording.push(UpdateRows {
+            lists: lists.clone(),
+            gradient,
+            table: table.clone(),
+            adam: self.adam,
+            reach: if self.optimizer.rows == RowUpdates::Dense { Reach::All } else { Reach::Touched },
+            step: self.step,
+            clear,
+        });
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod resolve;
 
-use std::path::Path;
+use std::{path::Path, sync::OnceLock};
 
 use rustc_hash::FxHashMap;
 
@@ -10,10 +10,9 @@ use crate::{
     Error, Result,
     data::Csr,
     engine::Engine,
-    evaluate::{RankOptions, rank},
-    model::Model,
+    model::{AnyModel, Scorer},
+    rank::{RankOptions, rank},
     run::checkpoint::{self, Checkpoint, Context},
-    state::TensorData,
 };
 
 /// A model with the names of its users and items.
@@ -46,17 +45,17 @@ use crate::{
 ///         println!("{:>8.3}  {}", one.score, recommender.title(one.item));
 ///     }
 ///     assert_eq!(best[0].len(), 5);
-///     assert_eq!(recommender.similar(best[0][0].item, 3)?.len(), 3);
+///     assert_eq!(recommender.similar(best[0][0].item, 3).await?.len(), 3);
 ///     Ok(())
 /// })
 /// # }
 /// ```
 pub struct Recommender {
     engine: Engine,
-    model: Model,
+    model: AnyModel,
     context: Context,
-    /// Item rows, M x width, for similarities.
-    rows: Vec<f32>,
+    /// Item vectors on the host, M x width, once similar items were asked for.
+    vectors: OnceLock<Vec<f32>>,
     users: FxHashMap<String, u32>,
     items: FxHashMap<String, u32>,
 }
@@ -101,11 +100,8 @@ impl Recommender {
     /// [`Error::Data`] if a tensor is missing or has the wrong shape; [`Error::Device`] if the engine cannot
     /// hold them.
     pub fn new(checkpoint: Checkpoint, engine: Engine) -> Result<Self> {
-        let Checkpoint { context, mut state } = checkpoint;
-        let model = Model::from_state(&engine, &context.config.model, context.items.len(), &state)?;
-        let Some(TensorData::F32(rows)) = state.tensors.remove("items").map(|tensor| tensor.data) else {
-            return Err(Error::Data("tensor `items` is missing".into()));
-        };
+        let Checkpoint { context, state } = checkpoint;
+        let model = AnyModel::from_state(&engine, &context.config.model, context.items.len(), &state)?;
         let numbered = |ids: &[String]| ids.iter().cloned().zip(0..).collect();
         Ok(Self {
             users: numbered(&context.users),
@@ -113,7 +109,7 @@ impl Recommender {
             engine,
             model,
             context,
-            rows,
+            vectors: OnceLock::new(),
         })
     }
 
@@ -122,8 +118,8 @@ impl Recommender {
         &self.context
     }
 
-    /// The network, to be measured on other sets.
-    pub fn model(&self) -> &Model {
+    /// The model, to be measured on other sets.
+    pub fn model(&self) -> &AnyModel {
         &self.model
     }
 
@@ -216,7 +212,7 @@ impl Recommender {
         if rows.iter().any(Vec::is_empty) {
             return Err(Error::setting("history", "it is empty; a recommendation needs at least one item"));
         }
-        let histories = Csr::from_rows(&rows, self.model.items as u32)?;
+        let histories = Csr::from_rows(&rows, self.context.items.len() as u32)?;
         let ranking = rank(&self.engine, &self.model, &histories, n, &options).await?;
         Ok((0..rows.len())
             .map(|user| {
@@ -231,11 +227,11 @@ impl Recommender {
         if filter.allow.is_none() && filter.deny.is_empty() {
             return Ok(None);
         }
-        let mut flags = vec![filter.allow.is_none(); self.model.items];
+        let mut flags = vec![filter.allow.is_none(); self.context.items.len()];
         let allow = filter.allow.iter().flatten().map(|item| (item, true));
         for (&item, flag) in allow.chain(filter.deny.iter().map(|item| (item, false))) {
             *flags.get_mut(item as usize).ok_or_else(|| {
-                Error::setting("item", format!("{item} is not below the {} items", self.model.items))
+                Error::setting("item", format!("{item} is not below the {} items", self.context.items.len()))
             })? = flag;
         }
         if !flags.contains(&true) {
@@ -244,31 +240,30 @@ impl Recommender {
         Ok(Some(flags))
     }
 
-    /// The `n` items whose rows point most nearly the same way as that of `item`, which is not among them;
+    /// The `n` items whose vectors point most nearly the same way as that of `item`, which is not among them;
     /// the score is the cosine.
     ///
     /// # Errors
-    /// [`Error::Setting`] for `count` where `n` is 0 or an item that is not in the catalogue.
-    pub fn similar(&self, item: u32, n: usize) -> Result<Vec<Recommendation>> {
+    /// [`Error::Setting`] for `count` where `n` is 0 or an item that is not in the catalogue; [`Error::Data`] for
+    /// a model without item vectors; [`Error::Device`] if the device is lost.
+    pub async fn similar(&self, item: u32, n: usize) -> Result<Vec<Recommendation>> {
         if n == 0 {
             return Err(Error::setting("count", "a list of 0 items is empty; give at least 1"));
         }
-        if item as usize >= self.model.items {
-            return Err(Error::setting(
-                "item",
-                format!("{item} is not below the {} items", self.model.items),
-            ));
+        let count = self.context.items.len();
+        if item as usize >= count {
+            return Err(Error::setting("item", format!("{item} is not below the {count} items")));
         }
-        let width = self.model.config.item_width();
+        let (vectors, width) = self.vectors().await?;
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
-        let query = &self.rows[item as usize * width..][..width];
+        let query = &vectors[item as usize * width..][..width];
         let length = dot(query, query).sqrt();
         let mut all: Vec<Recommendation> = (0u32..)
-            .zip(self.rows.chunks_exact(width))
+            .zip(vectors.chunks_exact(width))
             .filter(|&(other, _)| other != item)
             .map(|(other, row)| {
                 let lengths = length * dot(row, row).sqrt();
-                // A row of zeros points nowhere.
+                // A vector of zeros has no direction.
                 let score = if lengths > 0.0 { dot(query, row) / lengths } else { 0.0 };
                 Recommendation { item: other, score }
             })
@@ -281,5 +276,18 @@ impl Recommender {
         }
         all.sort_unstable_by(order);
         Ok(all)
+    }
+
+    /// Item vectors, M x width, and their width.
+    async fn vectors(&self) -> Result<(&[f32], usize)> {
+        let on_engine = self.model.item_vectors().ok_or_else(|| {
+            Error::Data(format!("a model of kind {} has no item vectors to compare", self.model.kind().name()))
+        })?;
+        let width = on_engine.width;
+        if self.vectors.get().is_none() {
+            let read = self.engine.read_range(&on_engine.table, 0..on_engine.items * width).await?;
+            let _ = self.vectors.set(read); // another thread may have been faster, with the same vectors
+        }
+        Ok((self.vectors.get().map_or(&[], Vec::as_slice), width))
     }
 }

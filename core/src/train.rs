@@ -1,6 +1,8 @@
 //! The training loop: batches in, events out.
 
 mod early_stopping;
+mod limits;
+mod replay;
 mod state;
 mod step;
 
@@ -8,18 +10,21 @@ use std::collections::{BTreeMap, VecDeque};
 
 use web_time::Instant;
 
-use self::step::StepPlan;
+use self::{
+    limits::{capacity, most_entries},
+    replay::flush_rows,
+    step::{StepInputs, StepPlan},
+};
 use crate::{
     Error, Result,
     config::{Config, Objective, RowUpdates},
     data::{Csr, EvaluationSet},
-    engine::{Buffer, Engine, Recording},
+    engine::{Buffer, Engine},
     evaluate::{evaluate, fits},
     event::Event,
-    kernels::{ReplayRows, Table},
     metrics,
-    model::{Model, Parameters},
-    optimizer::Optimizer,
+    model::{AnyModel, Sizes, Start, TrainStep, Trainable},
+    optimizer::{Optimizer, Update},
     proposal::{self, Proposal},
     rng::{Rng, Stream, below},
     state::{Progress, State},
@@ -60,7 +65,7 @@ pub struct Trainer {
     rng: Rng,
     optimizer: Optimizer,
     schedule: Buffer<f32>,
-    parameters: Parameters,
+    model: Box<dyn Trainable>,
     proposal: Option<Box<dyn Proposal>>,
     plan: StepPlan,
     progress: Progress,
@@ -81,11 +86,8 @@ impl Trainer {
         train: &Csr,
         validation: Option<&EvaluationSet>,
     ) -> Result<Self> {
-        config.validate(train.columns())?;
-        capacity(&engine, config, train.columns())?;
-        let rng = Rng::new(config.training.seed);
-        let parameters = Parameters::initialise(&engine, &config.model, train.columns(), rng)?;
-        Self::assemble(engine, config, train, validation, parameters, Progress::default())
+        let start = Start::Random(Rng::new(config.training.seed));
+        Self::assemble(engine, config, train, validation, start, Progress::default())
     }
 
     /// A run from where `state` was taken: the same steps follow as if it had never stopped.
@@ -99,13 +101,10 @@ impl Trainer {
         validation: Option<&EvaluationSet>,
         state: &State,
     ) -> Result<Self> {
-        config.validate(train.columns())?;
-        capacity(&engine, config, train.columns())?;
-        let parameters = Parameters::restore(&engine, &config.model, train.columns(), state)?;
-        let mut trainer =
-            Self::assemble(engine, config, train, validation, parameters, state.progress.clone())?;
+        let (start, progress) = (Start::State(state), state.progress.clone());
+        let mut trainer = Self::assemble(engine, config, train, validation, start, progress)?;
         if let Some(proposal) = &mut trainer.proposal {
-            proposal.restore(&trainer.engine, state, &trainer.parameters.catalogue())?;
+            proposal.restore(&trainer.engine, state, &trainer.model.catalogue())?;
         }
         trainer.losses_read = trainer.progress.step_in_epoch;
         Ok(trainer)
@@ -116,9 +115,11 @@ impl Trainer {
         config: &Config,
         train: &Csr,
         validation: Option<&EvaluationSet>,
-        parameters: Parameters,
+        start: Start<'_>,
         progress: Progress,
     ) -> Result<Self> {
+        config.validate(train.columns())?;
+        capacity(&engine, config, train.columns())?;
         let users: Vec<u32> =
             (0..train.rows()).filter(|&u| !train.row(u).is_empty()).map(|u| u as u32).collect();
         if users.is_empty() {
@@ -151,16 +152,18 @@ impl Trainer {
             ));
         }
         let schedule = engine.upload("schedule", &optimizer.schedule())?;
-        let rows = batch * config.model.latent_samples;
+        let sizes = Sizes { items: train.columns(), users: batch, entries: most_entries(train, &users, batch) };
+        let model = AnyModel::training(&engine, &config.model, sizes, start)?;
+        let rows = batch * model.samples();
         let proposal = match config.objective.kind {
             Objective::FullSoftmax => None,
             Objective::SampledSoftmax => {
                 let mut proposal = proposal::build(&engine, &config.proposal, &train.column_counts(), rows)?;
-                proposal.attach(&parameters.catalogue());
+                proposal.attach(&model.catalogue());
                 Some(proposal)
             }
         };
-        let plan = StepPlan::new(&engine, config, train, &users, batch, steps_per_epoch)?;
+        let plan = StepPlan::new(&engine, config, train, model.as_ref(), sizes, steps_per_epoch)?;
         let mut trainer = Self {
             rng: Rng::new(config.training.seed),
             config: config.clone(),
@@ -169,7 +172,7 @@ impl Trainer {
             validation: validation.cloned(),
             optimizer,
             schedule,
-            parameters,
+            model,
             proposal,
             plan,
             progress,
@@ -238,21 +241,16 @@ impl Trainer {
         }
     }
 
-    /// The network as it stands; shares its numbers with the run, so later steps show.
+    /// The model as it stands; it shares its buffers with the run, so later steps show.
     ///
-    /// Rows are up to date after an epoch; in the middle of one, those that wait for their skipped steps
-    /// are taken as they are.
-    pub fn model(&self) -> Model {
-        Model {
-            config: self.config.model.clone(),
-            items: self.train.columns(),
-            values: self.parameters.values(),
-        }
+    /// Rows are up to date after an epoch; in the middle of one, some have not seen the steps they skipped.
+    pub fn model(&self) -> AnyModel {
+        self.model.model()
     }
 
     /// The item vectors as they stand; shared with the run like [`Trainer::model`].
     pub fn catalogue(&self) -> proposal::Catalogue {
-        self.parameters.catalogue()
+        self.model.catalogue()
     }
 
     fn shuffle(&mut self) {
@@ -279,9 +277,9 @@ impl Trainer {
         }
         let start = Instant::now();
         if self.progress.step_in_epoch > 0 {
-            flush_rows(&self.engine, &self.config, &self.parameters, &self.schedule, self.progress.step)?;
+            flush_rows(&self.engine, &self.config, self.model.as_ref(), &self.schedule, self.progress.step)?;
         }
-        let catalogue = self.parameters.catalogue();
+        let catalogue = self.model.catalogue();
         let step = self.progress.step as u32;
         let report = proposal.refresh(&self.engine, &catalogue, self.rng, step).await?;
         if let Some(report) = report {
@@ -308,22 +306,26 @@ impl Trainer {
         } else {
             (self.progress.step as f32 / self.config.training.anneal_steps as f32).min(1.0)
         };
-        let recording = self.plan.record(
-            &self.engine,
-            &self.config,
-            &self.parameters,
-            self.proposal.as_deref(),
-            &self.train,
+        let inputs = StepInputs {
+            config: &self.config,
+            model: self.model.as_ref(),
+            proposal: self.proposal.as_deref(),
+            train: &self.train,
             users,
-            step::StepScalars {
+            slot: self.progress.step_in_epoch as usize,
+            step: TrainStep {
                 step: number as u32,
-                slot: self.progress.step_in_epoch as usize,
-                adam: self.optimizer.step(number),
-                beta: self.config.training.beta * annealed,
                 rng: self.rng,
+                beta: self.config.training.beta * annealed,
+                update: Update {
+                    optimizer: &self.config.optimizer,
+                    schedule: &self.schedule,
+                    adam: self.optimizer.step(number),
+                    step: number as u32,
+                },
             },
-            &self.schedule,
-        );
+        };
+        let recording = self.plan.record(&self.engine, &inputs);
         self.engine.run(&recording)?;
         self.progress.step = number;
         self.progress.step_in_epoch += 1;
@@ -374,7 +376,7 @@ impl Trainer {
     async fn finish_epoch(&mut self) -> Result<()> {
         let start = Instant::now();
         self.read_losses().await?;
-        flush_rows(&self.engine, &self.config, &self.parameters, &self.schedule, self.progress.step)?;
+        flush_rows(&self.engine, &self.config, self.model.as_ref(), &self.schedule, self.progress.step)?;
         let steps = f64::from(self.steps_per_epoch());
         let progress = &mut self.progress;
         progress.epoch += 1;
@@ -424,57 +426,3 @@ impl Trainer {
 
 /// The schedule of a replay takes twelve bytes a step.
 const MAX_REPLAYED_STEPS: u64 = 1 << 26;
-
-/// Applies the steps that rows have skipped, so that every row is what dense updates would have made it.
-fn flush_rows(
-    engine: &Engine,
-    config: &Config,
-    parameters: &Parameters,
-    schedule: &Buffer<f32>,
-    step: u64,
-) -> Result<()> {
-    let mut recording = Recording::new();
-    for table in replayed_tables(config, parameters) {
-        recording.push(ReplayRows {
-            lists: None,
-            table: table.clone(),
-            schedule: schedule.clone(),
-            beta1: config.optimizer.beta1,
-            beta2: config.optimizer.beta2,
-            l2: config.optimizer.l2,
-            step: step as u32,
-        });
-    }
-    engine.run(&recording)
-}
-
-/// The tables whose rows may lag behind the run's step. The full softmax applies Adam to all item rows and biases in
-/// every step without writing down `last_step`, so they never lag: a replay would apply their momentum twice.
-fn replayed_tables<'a>(config: &Config, parameters: &'a Parameters) -> Vec<&'a Table> {
-    if config.optimizer.rows != RowUpdates::Replay {
-        return Vec::new();
-    }
-    let mut tables = vec![&parameters.encoder];
-    if config.objective.kind != Objective::FullSoftmax {
-        tables.push(&parameters.items);
-        tables.extend(&parameters.item_bias);
-    }
-    tables
-}
-
-/// Refuses a catalogue that the device cannot bind, with the arithmetic.
-fn capacity(engine: &Engine, config: &Config, items: usize) -> Result<()> {
-    let Some(limit) = engine.max_buffer_bytes() else { return Ok(()) };
-    for (what, width) in [("hidden", config.model.hidden), ("item row", config.model.item_width())] {
-        let bytes = items as u64 * width as u64 * 4;
-        if bytes > limit {
-            return Err(Error::Device(format!(
-                "{items} items x {width} numbers ({what} width) x 4 bytes = {bytes} bytes, and this adapter binds at most {limit} \
-                 bytes at once: {} items would fit, or a width of {}; `engine = cpu` has no such limit",
-                limit / (width as u64 * 4),
-                limit / (items as u64 * 4),
-            )));
-        }
-    }
-    Ok(())
-}

@@ -113,7 +113,7 @@ fn the_bounds_of_the_paper_hold() {
             let rows: Vec<u32> = (0..40).collect();
             let histories = split.train.select(&rows).expect("rows");
             let model = trainer.model();
-            let subject = Subject::new(engine, &model, trainer.catalogue(), histories);
+            let subject = Subject::new(engine, &model, histories);
             let subject = block_on(subject).expect("measures");
             let mut checked = 0;
             for name in [

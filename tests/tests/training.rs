@@ -8,8 +8,8 @@ use fastvae::{
     },
     data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
     engine::Engine,
-    evaluate::{RankOptions, rank},
     event::Event,
+    rank::{RankOptions, rank},
     state::{State, TensorData},
     train::Trainer,
 };

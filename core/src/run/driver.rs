@@ -9,7 +9,7 @@ use crate::{
     engine::Engine,
     evaluate::evaluate,
     event::Event,
-    model::Model,
+    model::AnyModel,
     state::Progress,
     train::Trainer,
 };
@@ -207,7 +207,7 @@ impl<S: Storage> Run<S> {
         let state = self.storage.read_model()?;
         let Context { config, items, users, histories, .. } = &self.context;
         let engine = self.trainer.engine();
-        let model = Model::from_state(engine, &config.model, items.len(), &state)?;
+        let model = AnyModel::from_state(engine, &config.model, items.len(), &state)?;
         let test = evaluate(engine, &model, &self.split.test, &AT).await?;
         // Through text, so that 0.2 stays 0.2.
         let text = serde_json::to_string(config);

@@ -14,7 +14,7 @@ impl Trainer {
     pub async fn state(&mut self) -> Result<State> {
         self.read_losses().await?;
         let mut state = State { progress: self.progress.clone(), ..State::default() };
-        let mut on_engine = self.parameters.on_engine(&self.config.model);
+        let mut on_engine = self.model.tensors();
         if let Some(proposal) = &self.proposal {
             let part = proposal.state();
             state.tensors.extend(part.tensors);
@@ -31,7 +31,7 @@ impl Trainer {
     pub async fn model_state(&mut self) -> Result<State> {
         self.read_losses().await?;
         let mut state = State { progress: self.progress.clone(), ..State::default() };
-        let mut tensors = self.parameters.on_engine(&self.config.model);
+        let mut tensors = self.model.tensors();
         tensors.retain(OnEngine::is_parameter);
         state.fetch(&self.engine, tensors).await?;
         Ok(state)

@@ -2,17 +2,15 @@
 
 use crate::{
     Result,
-    config::{Config, Objective, RowUpdates},
+    config::{Config, Objective},
     data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{
-        Adam, AdamStep, ColumnSum, GatherBatch, Groups, ItemLists, ItemsOf, MatMul, RankOne, Reach,
-        ReplayRows, SampledLoss, SoftmaxAccumulate, SoftmaxGradient, SumLoss, Table, Transpose, UpdateRows,
-        View,
+        Adam, ColumnSum, GatherBatch, Groups, ItemLists, ItemsOf, MatMul, RankOne, SampledLoss, SoftmaxAccumulate,
+        SoftmaxGradient, SumLoss, Transpose, View,
     },
-    model::{Activations, Batch, Gradients, Mode, Parameters, Step},
+    model::{Batch, Sizes, TrainStep, Trainable},
     proposal::{Draw, Proposal, Samples},
-    rng::Rng,
 };
 
 /// The buffers of a step, sized for the largest batch.
@@ -23,9 +21,6 @@ pub struct StepPlan {
     batch_offsets: Buffer<u32>,
     batch_items: Buffer<u32>,
     batch_rows: Buffer<u32>,
-    forward: Activations,
-    gradients: Gradients,
-    encoder_lists: ItemLists,
     nll: Buffer<f32>,
     losses: Buffer<f32>,
     head: Head,
@@ -54,18 +49,23 @@ enum Head {
     },
 }
 
-/// What differs from one step to the next, beside the batch.
-pub struct StepScalars {
-    /// Step of the run, counted from 1.
-    pub step: u32,
+/// What a step is made from.
+#[derive(Clone, Copy)]
+pub struct StepInputs<'a> {
+    /// The run's settings.
+    pub config: &'a Config,
+    /// What is trained.
+    pub model: &'a dyn Trainable,
+    /// Where negatives come from; `None` for the full softmax.
+    pub proposal: Option<&'a dyn Proposal>,
+    /// Histories of all users.
+    pub train: &'a Csr,
+    /// Users of the batch.
+    pub users: &'a [u32],
     /// Step of the epoch, counted from 0.
     pub slot: usize,
-    /// The optimiser's.
-    pub adam: AdamStep,
-    /// Weight of the divergence.
-    pub beta: f32,
-    /// The run's random scalars.
-    pub rng: Rng,
+    /// Numbers of the step, and how parameters move.
+    pub step: TrainStep<'a>,
 }
 
 /// Logits of a step that are kept whole, 64 MiB of them: the second sweep then need not compute them again,
@@ -84,15 +84,12 @@ impl StepPlan {
         engine: &Engine,
         config: &Config,
         train: &Csr,
-        users: &[u32],
-        batch: usize,
+        model: &dyn Trainable,
+        sizes: Sizes,
         steps_per_epoch: u32,
     ) -> Result<Self> {
-        let (items, samples) = (train.columns(), config.model.latent_samples);
+        let (samples, Sizes { items, users: batch, entries }) = (model.samples(), sizes);
         let rows = batch * samples;
-        let mut lengths: Vec<usize> = users.iter().map(|&u| train.row(u as usize).len()).collect();
-        lengths.sort_unstable_by(|a, b| b.cmp(a));
-        let entries: usize = lengths[..batch].iter().sum();
         let head = if config.objective.kind == Objective::FullSoftmax {
             let logits = if engine.is_cpu() { CPU_BLOCK_LOGITS } else { GPU_BLOCK_LOGITS };
             let block = if rows * items <= KEPT_LOGITS { items } else { (logits / rows).max(64).min(items) };
@@ -101,12 +98,12 @@ impl StepPlan {
                 maximum: engine.zeros("largest logits", rows)?,
                 sum: engine.zeros("partition sums", rows)?,
                 rows_gradient: engine
-                    .zeros("item gradients of a block", block * config.model.item_width())?,
+                    .zeros("item gradients of a block", block * model.items().width)?,
                 bias_gradient: engine.zeros("bias gradients of a block", block)?,
                 block,
             }
         } else {
-            let groups = groups(config, batch);
+            let groups = groups(config, samples, batch);
             Head::Sampled {
                 samples: Samples {
                     negatives: engine.zeros("negatives", groups.total())?,
@@ -126,9 +123,6 @@ impl StepPlan {
             batch_offsets: engine.zeros("batch offsets", batch + 1)?,
             batch_items: engine.zeros("batch items", entries)?,
             batch_rows: engine.zeros("batch rows", entries)?,
-            forward: Activations::new(engine, &config.model, batch, entries, samples)?,
-            gradients: Gradients::new(engine, &config.model, batch, samples)?,
-            encoder_lists: ItemLists::new(engine, entries, items)?,
             nll: engine.zeros("losses of rows", rows)?,
             losses: engine.zeros("losses of steps", 2 * steps_per_epoch as usize)?,
             head,
@@ -146,19 +140,9 @@ impl StepPlan {
         self.steps_per_epoch
     }
 
-    /// The kernels of a step on `users`.
-    pub fn record(
-        &self,
-        engine: &Engine,
-        config: &Config,
-        parameters: &Parameters,
-        proposal: Option<&dyn Proposal>,
-        train: &Csr,
-        users: &[u32],
-        scalars: StepScalars,
-        schedule: &Buffer<f32>,
-    ) -> Recording {
-        let samples = config.model.latent_samples;
+    /// The kernels of a step.
+    pub fn record(&self, engine: &Engine, inputs: &StepInputs<'_>) -> Recording {
+        let &StepInputs { model, proposal, train, users, slot, ref step, .. } = inputs;
         let mut recording = Recording::new();
         let batch = match self.upload_batch(engine, train, users) {
             Ok(batch) => batch,
@@ -177,50 +161,20 @@ impl StepPlan {
             items: batch.items.clone(),
             rows: batch.rows.clone(),
         });
-        recording.push(Transpose {
-            positives: batch.items.clone(),
-            entries: batch.entries,
-            samples: 1,
-            negatives: None,
-            candidates: 0,
-            items: parameters.encoder.rows,
-            lists: self.encoder_lists.clone(),
-        });
-        let rows = RowRule { config, schedule, scalars: &scalars };
-        rows.replay(&mut recording, Some(&self.encoder_lists), &parameters.encoder);
-        let mode = Mode::Train { rng: scalars.rng, step: scalars.step };
-        self.forward.record(&mut recording, &config.model, &parameters.values(), &batch, samples, &mode);
+        model.record_forward(&mut recording, &batch, step);
         match (&self.head, proposal) {
             (Head::Sampled { .. }, Some(proposal)) => {
-                self.record_sampled(&mut recording, config, parameters, proposal, &batch, &rows);
+                self.record_sampled(&mut recording, inputs, proposal, &batch);
             }
-            _ => self.record_full(&mut recording, config, parameters, &batch, &scalars),
+            _ => self.record_full(&mut recording, inputs, &batch),
         }
-        let step = Step { adam: scalars.adam, beta: scalars.beta, rng: scalars.rng, step: scalars.step };
-        self.gradients.record(
-            &mut recording,
-            &config.model,
-            parameters,
-            &self.forward,
-            &batch,
-            samples,
-            step,
-        );
-        let gradient = RankOne {
-            vectors: self.gradients.hidden.clone(),
-            rows: batch.rows.clone(),
-            entries: batch.entries,
-            positive: self.forward.weights.clone(),
-            negative: None,
-            groups: Groups { batch: batch.users, samples: 1, share: 1, candidates: 0 },
-        };
-        rows.update(&mut recording, &self.encoder_lists, gradient, &parameters.encoder, true);
+        model.record_backward(&mut recording, &batch, step);
         recording.push(SumLoss {
             nll: self.nll.clone(),
-            rows: batch.users * samples,
-            kl: self.forward.kl.clone(),
+            rows: batch.users * model.samples(),
+            kl: model.divergence().clone(),
             batch: batch.users,
-            slot: scalars.slot,
+            slot,
             losses: self.losses.clone(),
         });
         recording
@@ -249,21 +203,21 @@ impl StepPlan {
     fn record_sampled(
         &self,
         recording: &mut Recording,
-        config: &Config,
-        parameters: &Parameters,
+        inputs: &StepInputs<'_>,
         proposal: &dyn Proposal,
         batch: &Batch,
-        rows: &RowRule<'_>,
     ) {
         let Head::Sampled { samples, positive, negative, lists, ones } = &self.head else { return };
-        let groups = groups(config, batch.users);
-        let queries = self.forward.queries();
-        let draw = Draw { queries, groups, rng: rows.scalars.rng, step: rows.scalars.step };
-        if rows.scalars.step.is_multiple_of(OBSERVE_EVERY) {
+        let &StepInputs { config, model, ref step, .. } = inputs;
+        let (table, bias) = (model.items(), model.item_bias());
+        let groups = groups(config, model.samples(), batch.users);
+        let queries = model.queries();
+        let draw = Draw { queries, groups, rng: step.rng, step: step.step };
+        if step.step.is_multiple_of(OBSERVE_EVERY) {
             proposal.observe(recording, queries, groups.rows());
         }
         if proposal.reads_items() {
-            rows.replay_items(recording, None, parameters);
+            replay_items(recording, inputs, None);
         }
         let positives =
             ItemsOf::Entries { items: batch.items.clone(), rows: batch.rows.clone(), entries: batch.entries };
@@ -274,17 +228,17 @@ impl StepPlan {
             samples: groups.samples,
             negatives: Some(samples.negatives.clone()),
             candidates: groups.total(),
-            items: parameters.items.rows,
+            items: table.rows,
             lists: lists.clone(),
         });
         if !proposal.reads_items() {
-            rows.replay_items(recording, Some(lists), parameters);
+            replay_items(recording, inputs, Some(lists));
         }
         recording.push(SampledLoss {
             queries: queries.clone(),
-            table: parameters.items.parameter.value.clone(),
-            item_bias: parameters.item_bias.as_ref().map(|bias| bias.parameter.value.clone()),
-            width: parameters.items.width,
+            table: table.parameter.value.clone(),
+            item_bias: bias.map(|bias| bias.parameter.value.clone()),
+            width: table.width,
             groups,
             batch_offsets: batch.offsets.clone(),
             batch_items: batch.items.clone(),
@@ -296,7 +250,7 @@ impl StepPlan {
             nll: self.nll.clone(),
             positive: positive.clone(),
             negative: negative.clone(),
-            query_gradient: self.gradients.queries.clone(),
+            query_gradient: model.query_gradients().clone(),
         });
         let gradient = RankOne {
             vectors: queries.clone(),
@@ -306,29 +260,23 @@ impl StepPlan {
             negative: Some(negative.clone()),
             groups,
         };
-        rows.update(recording, lists, gradient.clone(), &parameters.items, parameters.item_bias.is_none());
-        if let Some(bias) = &parameters.item_bias {
-            rows.update(recording, lists, RankOne { vectors: ones.clone(), ..gradient }, bias, true);
+        step.update.rows(recording, lists, gradient.clone(), table, bias.is_none());
+        if let Some(bias) = bias {
+            step.update.rows(recording, lists, RankOne { vectors: ones.clone(), ..gradient }, bias, true);
         }
     }
 
     /// The full softmax in two sweeps over blocks of items; the second updates each block's rows. A single block
     /// still holds its logits when the second sweep comes.
-    fn record_full(
-        &self,
-        recording: &mut Recording,
-        config: &Config,
-        parameters: &Parameters,
-        batch: &Batch,
-        scalars: &StepScalars,
-    ) {
+    fn record_full(&self, recording: &mut Recording, inputs: &StepInputs<'_>, batch: &Batch) {
         let Head::Full { logits, maximum, sum, rows_gradient, bias_gradient, block } = &self.head else {
             return;
         };
-        let samples = config.model.latent_samples;
-        let (rows, width, items) = (batch.users * samples, parameters.items.width, parameters.items.rows);
-        let (queries, table) = (self.forward.queries(), &parameters.items.parameter);
-        let bias = parameters.item_bias.as_ref().map(|bias| &bias.parameter);
+        let (model, adam, samples) = (inputs.model, inputs.step.update.adam, inputs.model.samples());
+        let (rows, width, items) = (batch.users * samples, model.items().width, model.items().rows);
+        let (queries, query_gradients) = (model.queries(), model.query_gradients());
+        let table = &model.items().parameter;
+        let bias = model.item_bias().map(|bias| &bias.parameter);
         let blocks = || (0..items).step_by(*block).map(|start| (start, (*block).min(items - start)));
         let score = |start: usize, count: usize| {
             let rows_of_block = View::rows(&table.value, width).from_row(start).transposed();
@@ -378,7 +326,7 @@ impl StepPlan {
                 count,
                 View::rows(logits, count),
                 View::rows(&table.value, width).from_row(start),
-                View::rows(&self.gradients.queries, width),
+                View::rows(query_gradients, width),
             );
             to_queries.beta = if start == 0 { 0.0 } else { 1.0 };
             recording.push(to_queries);
@@ -395,7 +343,7 @@ impl StepPlan {
                 parameter: table.clone(),
                 offset: start * width,
                 len: count * width,
-                step: scalars.adam,
+                step: adam,
             });
             if let Some(bias) = bias {
                 recording.push(ColumnSum {
@@ -409,70 +357,22 @@ impl StepPlan {
                     parameter: bias.clone(),
                     offset: start,
                     len: count,
-                    step: scalars.adam,
+                    step: adam,
                 });
             }
         }
     }
 }
 
-fn groups(config: &Config, users: usize) -> Groups {
-    Groups {
-        batch: users,
-        samples: config.model.latent_samples,
-        share: config.proposal.group_size,
-        candidates: config.proposal.negatives,
-    }
+fn groups(config: &Config, samples: usize, users: usize) -> Groups {
+    Groups { batch: users, samples, share: config.proposal.group_size, candidates: config.proposal.negatives }
 }
 
-/// How rows of the item tables are brought up to date and moved.
-struct RowRule<'a> {
-    config: &'a Config,
-    schedule: &'a Buffer<f32>,
-    scalars: &'a StepScalars,
-}
-
-impl RowRule<'_> {
-    /// Before rows are read: the steps they skipped. Without `lists`, all rows of the table.
-    fn replay(&self, recording: &mut Recording, lists: Option<&ItemLists>, table: &Table) {
-        let optimizer = &self.config.optimizer;
-        if optimizer.rows == RowUpdates::Replay {
-            recording.push(ReplayRows {
-                lists: lists.cloned(),
-                table: table.clone(),
-                schedule: self.schedule.clone(),
-                beta1: optimizer.beta1,
-                beta2: optimizer.beta2,
-                l2: optimizer.l2,
-                step: self.scalars.step - 1,
-            });
-        }
-    }
-
-    /// The same for the rows of the softmax and their biases.
-    fn replay_items(&self, recording: &mut Recording, lists: Option<&ItemLists>, parameters: &Parameters) {
-        self.replay(recording, lists, &parameters.items);
-        if let Some(bias) = &parameters.item_bias {
-            self.replay(recording, lists, bias);
-        }
-    }
-
-    fn update(
-        &self,
-        recording: &mut Recording,
-        lists: &ItemLists,
-        gradient: RankOne,
-        table: &Table,
-        clear: bool,
-    ) {
-        recording.push(UpdateRows {
-            lists: lists.clone(),
-            gradient,
-            table: table.clone(),
-            adam: self.scalars.adam,
-            reach: if self.config.optimizer.rows == RowUpdates::Dense { Reach::All } else { Reach::Touched },
-            step: self.scalars.step,
-            clear,
-        });
+/// Applies the steps that rows of the item tables skipped, before they are read. Without `lists`, to all rows.
+fn replay_items(recording: &mut Recording, inputs: &StepInputs<'_>, lists: Option<&ItemLists>) {
+    let (model, update) = (inputs.model, inputs.step.update);
+    update.replay(recording, lists, model.items());
+    if let Some(bias) = model.item_bias() {
+        update.replay(recording, lists, bias);
     }
 }

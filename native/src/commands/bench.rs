@@ -10,7 +10,7 @@ use fastvae::{
     Result,
     data::{self, Dataset, Split},
     engine::Engine,
-    evaluate::{RankOptions, rank},
+    rank::{RankOptions, rank},
     run::{RunConfig, peak_memory_bytes},
     train::Trainer,
 };

@@ -1,6 +1,7 @@
 //! `fastvae similar`: the items most like one.
 
 use fastvae::{Result, engine::Engine, recommend::Recommender};
+use pollster::block_on;
 
 use crate::{
     Outcome,
@@ -17,7 +18,7 @@ pub fn run(args: &SimilarArgs) -> Result<Outcome> {
     let recommender = Recommender::load(&args.run, Engine::cpu())?;
     let item = recommender.item(&args.item)?;
     let (of, heading) = (recommender.item_id(item).to_owned(), recommender.title(item).to_owned());
-    let found = List { of, heading, items: recommender.similar(item, args.n)? };
+    let found = List { of, heading, items: block_on(recommender.similar(item, args.n))? };
     lists::put(For::Like, &[found], &recommender, args.format, args.output.as_deref())?;
     Ok(Outcome::Done)
 }

@@ -177,7 +177,7 @@ struct Bench<'a> {
 impl<'a> Bench<'a> {
     async fn subject(&self, trainer: &Trainer) -> Result<Subject<'a>> {
         let histories = self.train.select(&self.study.training_rows)?;
-        Subject::new(self.engine, &trainer.model(), trainer.catalogue(), histories).await
+        Subject::new(self.engine, &trainer.model(), histories).await
     }
 
     /// Builds a proposal, and tells how long it took.

@@ -1,12 +1,12 @@
 //! Users of a model: their queries, and the softmax that proposals are measured against.
 
 use fastvae::{
-    Result,
+    Error, Result,
     config::Quantisation,
     data::Csr,
     engine::{Buffer, Engine, Recording, parallel},
-    kernels::{Groups, ItemsOf, MatMul, View},
-    model::{Activations, Batch, Mode, Model},
+    kernels::{Groups, ItemsOf},
+    model::{Batch, Scorer, record_products},
     proposal::{self, Catalogue, Draw, Proposal, Wanted},
     rng::Rng,
 };
@@ -39,10 +39,10 @@ impl<'a> Subject<'a> {
     /// If the engine cannot hold a piece of it, or is lost.
     pub async fn new(
         engine: &'a Engine,
-        model: &Model,
-        catalogue: Catalogue,
+        model: &dyn Scorer,
         histories: Csr,
     ) -> Result<Self> {
+        let catalogue = model.item_vectors().ok_or_else(no_vectors)?;
         let (users, items, width) = (histories.rows(), catalogue.items, catalogue.width);
         let piece = piece(items, users);
         let starts: Vec<usize> = (0..users).step_by(piece).collect();
@@ -50,7 +50,7 @@ impl<'a> Subject<'a> {
             (histories.offsets()[(start + piece).min(users)] - histories.offsets()[start]) as usize
         };
         let entries = starts.iter().map(|&start| entries_of(start)).max().unwrap_or(0);
-        let forward = Activations::new(engine, &model.config, piece, entries, 1)?;
+        let scoring = model.scoring(engine, piece, entries)?;
         let offsets: Buffer<u32> = engine.zeros("history offsets", piece + 1)?;
         let seen: Buffer<u32> = engine.zeros("history items", entries.max(1))?;
         let scores: Buffer<f32> = engine.zeros("logits", piece * items)?;
@@ -67,25 +67,16 @@ impl<'a> Subject<'a> {
             let batch = Batch {
                 offsets: offsets.clone(),
                 items: seen.clone(),
-                // Training alone asks which row an entry belongs to.
+                // Training alone reads which row an entry belongs to.
                 rows: seen.clone(),
                 users: count,
                 entries: end,
             };
             let mut recording = Recording::new();
-            forward.record(&mut recording, &model.config, model.values(), &batch, 1, &Mode::Rank);
-            let mut product = MatMul::new(
-                count,
-                items,
-                width,
-                View::rows(forward.queries(), width),
-                View::rows(&catalogue.table, width).transposed(),
-                View::rows(&scores, items),
-            );
-            product.bias = catalogue.bias.clone();
-            recording.push(product);
+            let of_users = scoring.record_queries(&mut recording, &batch).ok_or_else(no_vectors)?;
+            record_products(&mut recording, count, &of_users, &catalogue, &scores);
             engine.run(&recording)?;
-            queries.extend(engine.read_range(forward.queries(), 0..count * width).await?);
+            queries.extend(engine.read_range(&of_users, 0..count * width).await?);
             logits.extend(engine.read_range(&scores, 0..count * items).await?);
         }
         let log_z = logits.chunks_exact(items).map(log_sum_exp).collect();
@@ -206,6 +197,10 @@ impl Ready {
     pub fn groups(&self, users: usize, candidates: usize) -> Groups {
         Groups { batch: users, samples: 1, share: self.sampler.proposal.group_size, candidates }
     }
+}
+
+fn no_vectors() -> Error {
+    Error::Data("this model has no item vectors, so no proposal can be measured on it".into())
 }
 
 /// Users whose logits make a piece.

@@ -1,10 +1,10 @@
 //! Proposals against the softmax of one user, item by item (paper, figure 2 and theorem 5.3).
 
 use fastvae::{
-    Result,
+    Error, Result,
     config::{Config, Quantisation},
     engine::Engine,
-    model::Model,
+    model::{AnyModel, Scorer},
     proposal::Catalogue,
 };
 use fastvae_study::fidelity::{Sampler, Subject, divergences};
@@ -21,14 +21,16 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
     let (index_epoch, index_model) = group.model(engine, 0, Some(question.index_epoch))?;
     let train = group.train();
     let user = question.user as usize % train.rows().max(1);
-    let subject = Subject::new(engine, &model, catalogue(&model), train.select(&[user as u32])?).await?;
+    let subject = Subject::new(engine, &model, train.select(&[user as u32])?).await?;
+    let items = subject.items();
     let log_p: Vec<f64> = subject.log_p(0).collect();
-    let vectors = engine.read(model.item_rows()).await?;
+    let vectors = engine.read(&subject.catalogue.table).await?;
+    let before = vectors_of(&index_model)?;
 
     let counts = train.column_counts();
-    let mut order: Vec<usize> = (0..model.items).collect();
+    let mut order: Vec<usize> = (0..items).collect();
     order.sort_by_key(|&item| (std::cmp::Reverse(counts[item]), item));
-    let places: Vec<usize> = (1..=PLACES).map(|n| n * model.items / PLACES).filter(|&n| n > 0).collect();
+    let places: Vec<usize> = (1..=PLACES).map(|n| n * items / PLACES).filter(|&n| n > 0).collect();
     let cumulative = |log_q: &[f64]| -> Vec<f64> {
         let (mut sum, mut next) = (0.0, 0);
         places
@@ -44,11 +46,10 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
 
     let mut base = Config::default();
     base.proposal.quantisation = Quantisation::Product;
-    base.proposal.codewords = (question.codewords as usize).min(model.items);
+    base.proposal.codewords = (question.codewords as usize).min(items);
     let mut proposals = Vec::new();
     for &method in question.samplers.iter().filter(|method| method.proposal().is_some()) {
         let sampler = Sampler::parse(method.name(), &base)?;
-        let before = catalogue(&index_model);
         let ready = subject.prepare_from(&before, &sampler, &counts, question.seed.into()).await?;
         let divergence = divergences(&subject, &ready).await?[0];
         let mut log_q: Vec<f64> = Vec::new();
@@ -81,13 +82,8 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
     })
 }
 
-fn catalogue(model: &Model) -> Catalogue {
-    Catalogue {
-        table: model.item_rows().clone(),
-        bias: model.values().item_bias.clone(),
-        items: model.items,
-        width: model.config.item_width(),
-    }
+fn vectors_of(model: &AnyModel) -> Result<Catalogue> {
+    model.item_vectors().ok_or_else(|| Error::Data("this model has no item vectors".into()))
 }
 
 /// Length of what the two codewords leave of each item vector.

@@ -3,10 +3,10 @@
 use fastvae::{
     Error, Result,
     config::Method,
-    engine::{Engine, Recording},
-    evaluate::{RankOptions, rank},
+    engine::Engine,
     event::Event,
-    model::{Activations, Batch, Mode, Model},
+    model::AnyModel,
+    rank::{RankOptions, rank},
     run::{
         Run, RunConfig, Saves, Setup,
         checkpoint::{self, Checkpoint, Context},
@@ -107,7 +107,7 @@ impl Group {
     /// If the tensors do not fit the model.
     pub fn of_checkpoint(engine: &Engine, checkpoint: Checkpoint, data: &Data) -> Result<Self> {
         let Checkpoint { context, state } = checkpoint;
-        Model::from_state(engine, &context.config.model, context.items.len(), &state)?;
+        AnyModel::from_state(engine, &context.config.model, context.items.len(), &state)?;
         let (epoch, config) = (state.progress.epoch, &context.config);
         let settings = RunSettings {
             group: "study".into(),
@@ -223,12 +223,12 @@ impl Group {
     ///
     /// # Errors
     /// If there is no such run, or the engine cannot hold it.
-    pub fn model(&self, engine: &Engine, run: usize, epoch: Option<u32>) -> Result<(u32, Model)> {
+    pub fn model(&self, engine: &Engine, run: usize, epoch: Option<u32>) -> Result<(u32, AnyModel)> {
         let run = self.runs.get(run).ok_or_else(|| Error::setting("samplers", "there is no such run"))?;
         let (epoch, state) =
             run.epochs().near(epoch).ok_or_else(|| Error::Data("no model has been kept".into()))?;
         let items = self.context.items.len();
-        Ok((epoch, Model::from_state(engine, &self.context.config.model, items, state)?))
+        Ok((epoch, AnyModel::from_state(engine, &self.context.config.model, items, state)?))
     }
 
     /// What a kept model recommends for a history, and the latent code it makes of it.
@@ -245,10 +245,10 @@ impl Group {
         count: u32,
     ) -> Result<Report> {
         let (epoch, model) = self.model(engine, run, epoch)?;
-        let history = fastvae::data::Csr::from_rows(&[liked.to_vec()], model.items as u32)?;
+        let history = fastvae::data::Csr::from_rows(&[liked.to_vec()], self.context.items.len() as u32)?;
         let ranking = rank(engine, &model, &history, count as usize, &RankOptions::default()).await?;
         let items = ranking.row(0).iter().copied().zip(ranking.scores.iter().copied()).collect();
-        let (code, _) = encode(engine, &model, history.row(0)).await?;
+        let code = model.code(engine, history.row(0)).await?.unwrap_or_default();
         Ok(Report::Recommended { to, run, epoch, items, code })
     }
 
@@ -301,27 +301,4 @@ fn run_config(settings: &RunSettings, sampler: Method) -> RunConfig {
 
 fn split_of(settings: &RunSettings) -> fastvae::data::SplitOptions {
     fastvae::data::SplitOptions { seed: settings.seed.into(), ..Default::default() }
-}
-
-/// The mean of the latent code of a history, and the query that meets the item rows.
-///
-/// # Errors
-/// If the engine cannot hold it.
-pub async fn encode(engine: &Engine, model: &Model, history: &[u32]) -> Result<(Vec<f32>, Vec<f32>)> {
-    let entries = history.len();
-    let forward = Activations::new(engine, &model.config, 1, entries.max(1), 1)?;
-    let batch = Batch {
-        offsets: engine.upload("offsets", &[0, entries as u32])?,
-        items: engine.upload("history", if entries > 0 { history } else { &[0] })?,
-        rows: engine.zeros("rows", entries.max(1))?,
-        users: 1,
-        entries,
-    };
-    let mut recording = Recording::new();
-    forward.record(&mut recording, &model.config, model.values(), &batch, 1, &Mode::Rank);
-    engine.run(&recording)?;
-    let (code, query) = (0..model.config.latent, 0..model.config.item_width());
-    let mut read = engine.read_ranges(&[(&forward.posterior, code), (forward.queries(), query)]).await?;
-    let query = read.pop().unwrap_or_default();
-    Ok((read.pop().unwrap_or_default(), query))
 }

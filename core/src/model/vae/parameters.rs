@@ -179,16 +179,6 @@ impl Parameters {
         tables
     }
 
-    /// The item vectors as proposals see them; shared, so later steps show.
-    pub fn catalogue(&self) -> Catalogue {
-        Catalogue {
-            table: self.items.parameter.value.clone(),
-            bias: self.item_bias.as_ref().map(|bias| bias.parameter.value.clone()),
-            items: self.items.rows,
-            width: self.items.width,
-        }
-    }
-
     /// The value buffers, shared with the parameters: later steps show.
     pub fn values(&self) -> Values {
         Values {

@@ -6,23 +6,9 @@ use crate::{
     config::{DropoutOn, ModelConfig},
     engine::{Buffer, Engine, Recording},
     kernels::{Activation, DropoutDense, DropoutInput, EncodeRows, MatMul, Normal, Reparameterise, View},
+    model::Batch,
     rng::{Rng, Stream},
 };
-
-/// The entries of a batch of users, side by side.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    /// Where each row's entries start, B + 1.
-    pub offsets: Buffer<u32>,
-    /// Item of each entry.
-    pub items: Buffer<u32>,
-    /// Batch row of each entry.
-    pub rows: Buffer<u32>,
-    /// B of this batch.
-    pub users: usize,
-    /// E of this batch.
-    pub entries: usize,
-}
 
 /// Everything between the history and the queries, for up to B users and L samples.
 pub struct Activations {

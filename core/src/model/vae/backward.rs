@@ -1,6 +1,6 @@
 //! From the gradient of the queries back to the encoder's rows.
 
-use super::{Activations, Batch, Layer, Parameters};
+use super::{Activations, Layer, Parameters};
 use crate::{
     Result,
     config::{Decoder, DropoutOn, ModelConfig},
@@ -9,6 +9,7 @@ use crate::{
         Activation, ActivationBackward, Adam, AdamStep, ColumnSum, DropoutDense, MatMul, Parameter,
         ReparameteriseBackward, View,
     },
+    model::Batch,
     rng::Rng,
 };
 

@@ -1,0 +1,115 @@
+//! Mult-VAE while it is trained.
+
+use super::{Activations, Gradients, Mode, MultVae, Parameters, Step};
+use crate::{
+    Result,
+    config::ModelConfig,
+    engine::{Buffer, Engine, Recording},
+    kernels::{Groups, ItemLists, RankOne, Table, Transpose},
+    model::{AnyModel, Batch, Sizes, Start, TrainStep, Trainable},
+    state::OnEngine,
+};
+
+/// The network with Adam's moments, and the buffers of a step.
+pub struct MultVaeTraining {
+    config: ModelConfig,
+    parameters: Parameters,
+    forward: Activations,
+    gradients: Gradients,
+    encoder_lists: ItemLists,
+}
+
+impl MultVaeTraining {
+    /// A network from its random start, or from a state.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] if the state does not fit the settings; [`crate::Error::Device`] if the engine
+    /// cannot hold it.
+    pub fn new(engine: &Engine, config: &ModelConfig, sizes: Sizes, start: Start<'_>) -> Result<Self> {
+        let Sizes { items, users, entries } = sizes;
+        let samples = config.latent_samples;
+        Ok(Self {
+            parameters: match start {
+                Start::Random(rng) => Parameters::initialise(engine, config, items, rng)?,
+                Start::State(state) => Parameters::restore(engine, config, items, state)?,
+            },
+            forward: Activations::new(engine, config, users, entries, samples)?,
+            gradients: Gradients::new(engine, config, users, samples)?,
+            encoder_lists: ItemLists::new(engine, entries, items)?,
+            config: config.clone(),
+        })
+    }
+}
+
+impl Trainable for MultVaeTraining {
+    fn samples(&self) -> usize {
+        self.config.latent_samples
+    }
+
+    fn items(&self) -> &Table {
+        &self.parameters.items
+    }
+
+    fn item_bias(&self) -> Option<&Table> {
+        self.parameters.item_bias.as_ref()
+    }
+
+    fn own_tables(&self) -> Vec<&Table> {
+        vec![&self.parameters.encoder]
+    }
+
+    fn queries(&self) -> &Buffer<f32> {
+        self.forward.queries()
+    }
+
+    fn query_gradients(&self) -> &Buffer<f32> {
+        &self.gradients.queries
+    }
+
+    fn divergence(&self) -> &Buffer<f32> {
+        &self.forward.kl
+    }
+
+    fn record_forward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>) {
+        let Self { config, parameters, forward, .. } = self;
+        recording.push(Transpose {
+            positives: batch.items.clone(),
+            entries: batch.entries,
+            samples: 1,
+            negatives: None,
+            candidates: 0,
+            items: parameters.encoder.rows,
+            lists: self.encoder_lists.clone(),
+        });
+        step.update.replay(recording, Some(&self.encoder_lists), &parameters.encoder);
+        let mode = Mode::Train { rng: step.rng, step: step.step };
+        forward.record(recording, config, &parameters.values(), batch, config.latent_samples, &mode);
+    }
+
+    fn record_backward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>) {
+        let Self { config, parameters, forward, gradients, .. } = self;
+        let numbers = Step { adam: step.update.adam, beta: step.beta, rng: step.rng, step: step.step };
+        gradients.record(recording, config, parameters, forward, batch, config.latent_samples, numbers);
+        let gradient = RankOne {
+            vectors: gradients.hidden.clone(),
+            rows: batch.rows.clone(),
+            entries: batch.entries,
+            positive: forward.weights.clone(),
+            negative: None,
+            groups: Groups { batch: batch.users, samples: 1, share: 1, candidates: 0 },
+        };
+        step.update.rows(recording, &self.encoder_lists, gradient, &parameters.encoder, true);
+    }
+
+    fn tensors(&self) -> Vec<OnEngine> {
+        self.parameters.on_engine(&self.config)
+    }
+
+    fn model(&self) -> AnyModel {
+        AnyModel::MultVae(MultVae {
+            config: self.config.clone(),
+            items: self.parameters.items.rows,
+            values: self.parameters.values(),
+        })
+    }
+}

@@ -1,0 +1,146 @@
+//! Ranking every item for many users, exactly, in pieces that fit in memory.
+
+use crate::{
+    Error, Result,
+    data::Csr,
+    engine::{Buffer, Engine, Recording},
+    evaluate::same_catalogue,
+    kernels::{MaskSeen, TopK},
+    model::{Batch, Scorer},
+};
+
+/// The best items of each user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranking {
+    /// Users x k, best first; `u32::MAX` where fewer than k items were left.
+    pub ids: Vec<u32>,
+    /// The scores of these items, in the same order.
+    pub scores: Vec<f32>,
+    /// Places a user.
+    pub k: usize,
+}
+
+impl Ranking {
+    /// The items of one user, without empty places.
+    pub fn row(&self, user: usize) -> &[u32] {
+        let row = &self.ids[user * self.k..][..self.k];
+        &row[..row.iter().position(|&id| id == u32::MAX).unwrap_or(self.k)]
+    }
+}
+
+/// What may be ranked.
+#[derive(Clone, Debug)]
+pub struct RankOptions {
+    /// Leave out the items of a user's own history.
+    pub mask_seen: bool,
+    /// One flag an item; all items without it.
+    pub allowed: Option<Vec<bool>>,
+}
+
+impl Default for RankOptions {
+    fn default() -> Self {
+        Self { mask_seen: true, allowed: None }
+    }
+}
+
+/// Scores held at once: 64 MiB.
+const SCORES: usize = 1 << 24;
+/// Users at once, however small the catalogue.
+const USERS: usize = 1024;
+/// Pieces whose best items come back from the engine together.
+const PIECES: usize = 8;
+
+/// The `k` best items for each history.
+///
+/// # Errors
+/// [`Error::Data`] if the histories are over another catalogue than the model's; [`Error::Device`] if the engine cannot
+/// hold a piece of the scores, is not the model's, or is lost.
+pub async fn rank(
+    engine: &Engine,
+    model: &dyn Scorer,
+    histories: &Csr,
+    k: usize,
+    options: &RankOptions,
+) -> Result<Ranking> {
+    let (items, users) = (model.items(), histories.rows());
+    same_catalogue("histories", histories, items)?;
+    if let Some(allowed) = options.allowed.as_ref().filter(|allowed| allowed.len() != items) {
+        let problem = format!("{} flags for the {items} items of the model; give one an item", allowed.len());
+        return Err(Error::Data(problem));
+    }
+    let k = k.min(items);
+    let piece = (SCORES / items.max(1)).clamp(1, USERS).min(users.max(1));
+    let starts: Vec<usize> = (0..users).step_by(piece).collect();
+    let entries_of = |start: usize| {
+        let offsets = histories.offsets();
+        (offsets[(start + piece).min(users)] - offsets[start]) as usize
+    };
+    let entries = starts.iter().map(|&start| entries_of(start)).max().unwrap_or(0);
+    let scoring = model.scoring(engine, piece, entries)?;
+    let offsets: Buffer<u32> = engine.zeros("rank offsets", piece + 1)?;
+    let seen: Buffer<u32> = engine.zeros("rank items", entries.max(1))?;
+    let nothing: Buffer<u32> = engine.zeros("nothing seen", piece + 1)?;
+    let scores: Buffer<f32> = engine.zeros("scores", piece * items)?;
+    let best = (0..PIECES.min(starts.len()))
+        .map(|_| Ok((engine.zeros("best items", piece * k)?, engine.zeros("best scores", piece * k)?)))
+        .collect::<Result<Vec<(Buffer<u32>, Buffer<f32>)>>>()?;
+    let mut waiting = Vec::new();
+    let allowed = match &options.allowed {
+        Some(flags) => {
+            Some(engine.upload("allowed items", &flags.iter().map(|&f| u32::from(f)).collect::<Vec<_>>())?)
+        }
+        None => None,
+    };
+    let mut ranking =
+        Ranking { ids: Vec::with_capacity(users * k), scores: Vec::with_capacity(users * k), k };
+    for start in starts {
+        let (ids, values) = &best[waiting.len()];
+        let count = piece.min(users - start);
+        let first = histories.offsets()[start];
+        let local: Vec<u32> = histories.offsets()[start..=start + count].iter().map(|o| o - first).collect();
+        let end = local[count] as usize;
+        engine.write(&offsets, 0, &local)?;
+        engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end])?;
+        let batch = Batch {
+            offsets: offsets.clone(),
+            items: seen.clone(),
+            // Training alone reads which row an entry belongs to.
+            rows: seen.clone(),
+            users: count,
+            entries: end,
+        };
+        let mut recording = Recording::new();
+        scoring.record_scores(&mut recording, &batch, &scores);
+        if options.mask_seen || allowed.is_some() {
+            recording.push(MaskSeen {
+                scores: scores.clone(),
+                rows: count,
+                items,
+                offsets: if options.mask_seen { offsets.clone() } else { nothing.clone() },
+                seen: seen.clone(),
+                allowed: allowed.clone(),
+            });
+        }
+        recording.push(TopK {
+            scores: scores.clone(),
+            rows: count,
+            items,
+            k,
+            ids: ids.clone(),
+            values: values.clone(),
+        });
+        engine.run(&recording)?;
+        waiting.push((ids.clone(), values.bits(), count * k));
+        if waiting.len() < best.len() && start + count < users {
+            continue;
+        }
+        let parts: Vec<_> =
+            waiting.iter().flat_map(|(ids, values, len)| [(ids, 0..*len), (values, 0..*len)]).collect();
+        for found in engine.read_ranges(&parts).await?.chunks_exact(2) {
+            ranking.ids.extend(&found[0]);
+            ranking.scores.extend(found[1].iter().copied().map(f32::from_bits));
+        }
+        waiting.clear();
+    }
+    Ok(ranking)
+}

@@ -1,0 +1,27 @@
+//! How large a step gets, and whether the device can hold the model.
+
+use crate::{Error, Result, config::Config, data::Csr, engine::Engine};
+
+/// Entries of the largest batch that could be: the longest histories together.
+pub(super) fn most_entries(train: &Csr, users: &[u32], batch: usize) -> usize {
+    let mut lengths: Vec<usize> = users.iter().map(|&u| train.row(u as usize).len()).collect();
+    lengths.sort_unstable_by(|a, b| b.cmp(a));
+    lengths[..batch].iter().sum()
+}
+
+/// Refuses a catalogue that the device cannot bind, with the arithmetic.
+pub(super) fn capacity(engine: &Engine, config: &Config, items: usize) -> Result<()> {
+    let Some(limit) = engine.max_buffer_bytes() else { return Ok(()) };
+    for (what, width) in [("hidden", config.model.hidden), ("item row", config.model.item_width())] {
+        let bytes = items as u64 * width as u64 * 4;
+        if bytes > limit {
+            return Err(Error::Device(format!(
+                "{items} items x {width} numbers ({what} width) x 4 bytes = {bytes} bytes, and this adapter binds at most {limit} \
+                 bytes at once: {} items would fit, or a width of {}; `engine = cpu` has no such limit",
+                limit / (width as u64 * 4),
+                limit / (items as u64 * 4),
+            )));
+        }
+    }
+    Ok(())
+}
