@@ -37,7 +37,12 @@ pub(crate) fn same_catalogue(what: &str, rows: &Csr, items: usize) -> Result<()>
 ///
 /// # Errors
 /// As [`rank`]; [`crate::Error::Setting`] for cut-offs that are none.
-pub async fn evaluate(engine: &Engine, model: &dyn Scorer, set: &EvaluationSet, at: &[usize]) -> Result<Metrics> {
+pub async fn evaluate(
+    engine: &Engine,
+    model: &dyn Scorer,
+    set: &EvaluationSet,
+    at: &[usize],
+) -> Result<Metrics> {
     let mut metrics = Metrics::new(at, model.items())?;
     fits(set, model.items())?;
     let k = at.iter().copied().max().unwrap_or(1);

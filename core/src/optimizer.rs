@@ -3,9 +3,7 @@
 use crate::{
     config::{OptimizerConfig, RowUpdates, Schedule},
     engine::{Buffer, Recording},
-    kernels::{
-        AdamStep, FLOATS_PER_STEP, ItemLists, RankOne, Reach, ReplayRows, Table, UpdateRows,
-    },
+    kernels::{AdamStep, FLOATS_PER_STEP, ItemLists, RankOne, Reach, ReplayRows, Table, UpdateRows},
 };
 
 /// The rates of a run of known length. Steps count from 1.

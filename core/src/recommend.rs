@@ -281,7 +281,10 @@ impl Recommender {
     /// Item vectors, M x width, and their width.
     async fn vectors(&self) -> Result<(&[f32], usize)> {
         let on_engine = self.model.item_vectors().ok_or_else(|| {
-            Error::Data(format!("a model of kind {} has no item vectors to compare", self.model.kind().name()))
+            Error::Data(format!(
+                "a model of kind {} has no item vectors to compare",
+                self.model.kind().name()
+            ))
         })?;
         let width = on_engine.width;
         if self.vectors.get().is_none() {

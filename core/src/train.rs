@@ -152,7 +152,8 @@ impl Trainer {
             ));
         }
         let schedule = engine.upload("schedule", &optimizer.schedule())?;
-        let sizes = Sizes { items: train.columns(), users: batch, entries: most_entries(train, &users, batch) };
+        let sizes =
+            Sizes { items: train.columns(), users: batch, entries: most_entries(train, &users, batch) };
         let model = AnyModel::training(&engine, &config.model, sizes, start)?;
         let rows = batch * model.samples();
         let proposal = match config.objective.kind {

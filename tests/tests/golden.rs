@@ -14,7 +14,7 @@ use fastvae::{
     data::{self, SplitOptions, SyntheticOptions},
     engine::Engine,
     recommend::{Filter, Recommender},
-    run::checkpoint,
+    run::checkpoint::{self, Checkpoint},
     state::{State, TensorData},
     train::Trainer,
 };
@@ -132,16 +132,32 @@ fn short_runs_end_in_the_stored_bits() {
     assert_eq!(lines(&found), lines(&stored));
 }
 
+fn checkpoint_of(version: &str, name: &str) -> Checkpoint {
+    let path = folder().join(format!("{version}-{name}.safetensors"));
+    checkpoint::read(&path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The files of version 2 are those of version 1, read and written by version 2.
+#[test]
+fn later_versions_hold_what_the_first_one_holds() {
+    let writing = std::env::var("FASTVAE_WRITE_GOLDEN").is_ok_and(|value| value == "1");
+    for name in ["model", "last"] {
+        let first = checkpoint_of("v1", name);
+        if writing {
+            let path = folder().join(format!("v2-{name}.safetensors"));
+            checkpoint::write(&path, &first.context, &first.state).expect("a checkpoint is stored");
+        }
+        assert_eq!(checkpoint_of("v2", name), first, "{name}");
+    }
+}
+
 /// Files that earlier versions of the command line wrote, from 60 users and 40 films:
 /// `fastvae train --data films --hidden 16 --latent 6 --batch 16 --epochs 3 --negatives 8 --codewords 4
 /// --validation-users 20 --seed 7`.
 #[test]
 fn checkpoints_of_every_version_are_read_and_go_on() {
-    for version in ["v1"] {
-        let read = |name: &str| {
-            let path = folder().join(format!("{version}-{name}.safetensors"));
-            checkpoint::read(&path).unwrap_or_else(|error| panic!("{error}"))
-        };
+    for version in ["v1", "v2"] {
+        let read = |name: &str| checkpoint_of(version, name);
         let model = read("model");
         assert_eq!((model.context.users.len(), model.context.items.len()), (60, 40), "{version}");
         let titles = model.context.titles.as_ref().expect("titles");

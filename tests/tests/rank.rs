@@ -111,9 +111,9 @@ fn any_scorer_is_evaluated() {
     for item in 0..items {
         weights[item * items + (item + 1) % items] = 1.0;
     }
-    let column = |shift: u32| Csr::from_rows(&(0..8).map(|u| vec![u + shift]).collect::<Vec<_>>(), 12).unwrap();
-    let set =
-        EvaluationSet { users: (0..8).collect(), fold_in: column(0), held_out: column(1), skipped: 0 };
+    let column =
+        |shift: u32| Csr::from_rows(&(0..8).map(|u| vec![u + shift]).collect::<Vec<_>>(), 12).unwrap();
+    let set = EvaluationSet { users: (0..8).collect(), fold_in: column(0), held_out: column(1), skipped: 0 };
     for engine in engines() {
         let model = Neighbours { weights: engine.upload("weights", &weights).unwrap(), items };
         let means = block_on(evaluate(engine, &model, &set, &[1, 3])).unwrap().means().unwrap();

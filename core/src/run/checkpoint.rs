@@ -19,13 +19,10 @@ use crate::{
     Error, Result,
     data::{Csr, Dataset},
     file,
+    model::ModelKind,
     state::{Progress, State, Tensor, TensorData},
 };
 
-/// The version that this library writes; it reads this one and those before.
-///
-/// 2: settings have an objective and a proposal in place of a loss.
-const VERSION: u32 = 2;
 /// The metadata key of the settings.
 const KEY: &str = "fastvae";
 /// Prefix of the tensors that are no parameters.
@@ -66,7 +63,8 @@ pub struct Checkpoint {
 /// The JSON under [`KEY`].
 #[derive(Serialize, Deserialize)]
 struct Header {
-    version: u32,
+    version: u64,
+    kind: ModelKind,
     config: RunConfig,
     data: String,
     fingerprint: String,
@@ -114,7 +112,8 @@ pub fn to_bytes(context: &Context, state: &State) -> Result<Vec<u8>> {
 /// Hands the parts of the file in order to `write`.
 fn encode<R>(context: &Context, state: &State, write: impl FnOnce(&[&[u8]]) -> R) -> Result<R, String> {
     let header = Header {
-        version: VERSION,
+        version: migrate::VERSION,
+        kind: context.config.model.kind(),
         config: context.config.clone(),
         data: context.data.clone(),
         fingerprint: context.fingerprint.clone(),
@@ -186,22 +185,7 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
     let Some(header) = metadata.metadata().as_ref().and_then(|entries| entries.get(KEY)) else {
         return Err("a safetensors file of another program: it has no `fastvae` entry in its metadata".into());
     };
-    // The version is read by itself: a later one may have other fields.
-    let mut header = serde_json::from_str::<serde_json::Value>(header).unwrap_or_default();
-    let version = header
-        .get("version")
-        .and_then(serde_json::Value::as_u64)
-        .ok_or("its `fastvae` metadata has no version; the file is damaged")?;
-    if version > u64::from(VERSION) {
-        return Err(format!(
-            "of format {version}, and this program reads up to {VERSION}; use a newer fastvae"
-        ));
-    }
-    if let Some(config) = header.get_mut("config") {
-        migrate(config).map_err(|error| format!("its settings cannot be understood ({error})"))?;
-    }
-    let header: Header = serde_json::from_value(header)
-        .map_err(|error| format!("its settings cannot be understood ({error}); the file is damaged"))?;
+    let header: Header = migrate::header(header)?;
     let mut state = State { progress: header.progress, ..State::default() };
     for (name, view) in tensors.iter().filter(|(name, _)| !name.starts_with(CONTEXT)) {
         let data = match view.dtype() {

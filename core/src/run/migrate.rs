@@ -1,11 +1,18 @@
-//! Settings by the names that earlier versions wrote, brought to those of today.
+//! Files of earlier versions, brought to the form of today.
 //!
-//! It works on the tree of a file before any of it is read as settings, so that nothing else needs to know the
-//! names of before.
+//! It works on the tree of a file before any of it is read as settings or as the header of a checkpoint, so that
+//! nothing else needs to know the names of before.
 
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
-use crate::{Error, Result, config::Method};
+use crate::{Error, Result, config::Method, model::ModelKind};
+
+/// The version of checkpoints that this library writes; it reads this one and those before.
+///
+/// - 1: no kind, since there was one model; settings have a loss.
+/// - 2: `kind` names the model; settings have an objective and a proposal in place of a loss.
+pub(super) const VERSION: u64 = 2;
 
 /// Section and name of a setting.
 type Place = [&'static str; 2];
@@ -76,6 +83,46 @@ fn put_method(settings: &mut Value, word: &Value) -> Result<()> {
     }
 }
 
+/// Reads the header of a checkpoint of any version.
+///
+/// # Errors
+/// Says whether it is damaged, of a later version, or of a model or with a setting that this version does not know.
+pub(super) fn header<T: DeserializeOwned>(header: &str) -> Result<T, String> {
+    let mut header: Value =
+        serde_json::from_str(header).map_err(|error| format!("its `fastvae` metadata is damaged ({error})"))?;
+    // The version is read by itself: a later one may have other fields.
+    let version =
+        header["version"].as_u64().ok_or("its `fastvae` metadata has no version; the file is damaged")?;
+    if version > VERSION {
+        return Err(format!(
+            "of format {version}, and this program reads up to {VERSION}; use a newer fastvae"
+        ));
+    }
+    if version < 2 {
+        header["kind"] = json!(ModelKind::MultVae);
+    }
+    if let Some(config) = header.get_mut("config") {
+        migrate(config).map_err(|error| format!("its settings cannot be understood ({error})"))?;
+    }
+    let kind = header["kind"].as_str().ok_or("it does not say which model it holds; the file is damaged")?;
+    if !ModelKind::NAMED.iter().any(|(name, _)| *name == kind) {
+        let known: Vec<&str> = ModelKind::NAMED.iter().map(|(name, _)| *name).collect();
+        return Err(format!(
+            "it holds a model of kind `{kind}`, and this program knows {}; use a newer fastvae",
+            known.join(", ")
+        ));
+    }
+    serde_json::from_value(header).map_err(|error| {
+        let problem = error.to_string();
+        match problem.split('`').nth(1) {
+            Some(name) if problem.starts_with("unknown field") => {
+                format!("its setting `{name}` is unknown to this program; use the fastvae that wrote it")
+            }
+            _ => format!("its settings cannot be understood ({problem}); the file is damaged"),
+        }
+    })
+}
+
 fn take(settings: &mut Value, [section, name]: Place) -> Option<Value> {
     settings.get_mut(section)?.as_object_mut()?.remove(name)
 }
@@ -100,8 +147,6 @@ fn put(settings: &mut Value, old: Place, [section, name]: Place, value: Value) -
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::{config::ProposalKind, run::RunConfig};
 
@@ -156,5 +201,39 @@ mod tests {
         assert!(problem(json!({ "loss": { "loss": "dms" } })).contains("midx-uniform"));
         assert!(problem(json!({ "loss": { "shares": 2 } })).starts_with("shares: unknown"));
         assert!(problem(json!({ "loss": 3 })).contains("loss"));
+    }
+
+    #[derive(serde::Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    struct Header {
+        version: u64,
+        kind: ModelKind,
+        #[serde(default)]
+        seed: u32,
+    }
+
+    #[test]
+    fn earlier_versions_are_understood() {
+        let header: Header = super::header(r#"{"version":1,"seed":7}"#).unwrap();
+        assert_eq!((header.version, header.kind, header.seed), (1, ModelKind::MultVae, 7));
+        let header: Header = super::header(r#"{"version":2,"kind":"mult-vae"}"#).unwrap();
+        assert_eq!(header.kind, ModelKind::MultVae);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (header, words) in [
+            (r#"{"version":3,"kind":"mult-vae"}"#, "of format 3, and this program reads up to 2"),
+            (r#"{"version":2,"kind":"ease"}"#, "kind `ease`, and this program knows mult-vae"),
+            (r#"{"version":2}"#, "does not say which model"),
+            (r#"{"version":2,"kind":"mult-vae","sead":7}"#, "its setting `sead` is unknown"),
+            (r#"{"version":2,"kind":"mult-vae","seed":"x"}"#, "settings cannot be understood"),
+            (r#"{"kind":"mult-vae"}"#, "has no version"),
+            ("[]", "has no version"),
+            ("{", "is damaged"),
+        ] {
+            let problem = super::header::<Header>(header).unwrap_err();
+            assert!(problem.contains(words), "{header}: {problem}");
+        }
     }
 }

@@ -97,8 +97,7 @@ impl StepPlan {
                 logits: engine.zeros("logits of a block", rows * block)?,
                 maximum: engine.zeros("largest logits", rows)?,
                 sum: engine.zeros("partition sums", rows)?,
-                rows_gradient: engine
-                    .zeros("item gradients of a block", block * model.items().width)?,
+                rows_gradient: engine.zeros("item gradients of a block", block * model.items().width)?,
                 bias_gradient: engine.zeros("bias gradients of a block", block)?,
                 block,
             }
