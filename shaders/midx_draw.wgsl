@@ -5,6 +5,7 @@
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
+#import "shared/midx_draw.wgsl"
 #import "shared/numbers.wgsl"
 #import "shared/philox.wgsl"
 #import "shared/reduce.wgsl"
@@ -32,25 +33,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read> aliases: array<u32>; // M, counted from the cell's start
 @group(0) @binding(8) var<storage, read_write> negatives: array<u32>; // groups x candidates
 
-var<workgroup> first: array<f32, 256>; // running sums over k1, up to a factor
 var<workgroup> second: array<f32, 256>; // r2
-
-/// The first k1 whose running sum exceeds u; where rounding leaves none, the last that has any weight.
-fn search(u: f32) -> u32 {
-    let k = params.codewords;
-    let limit = first[k - 1u];
-    var low = 0u;
-    var high = k;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if first[middle] > u || first[middle] == limit {
-            high = middle;
-        } else {
-            low = middle + 1u;
-        }
-    }
-    return min(low, k - 1u);
-}
 
 /// As search, for k2 given k1; the probabilities sum to one but for rounding.
 fn search_row(row: u32, k1: u32, u: f32) -> u32 {
@@ -88,33 +71,15 @@ fn main(
         first[i] = max(scores[2u * row * k + i] + log_psi[row * k + i], LOWEST);
         top = max(top, first[i]);
     }
-    top = workgroup_max(top, local);
-    for (var i = local; i < k; i += 64u) {
-        first[i] = exp_below(first[i] - top);
-    }
-    workgroupBarrier();
-    if local == 0u {
-        var sum = 0.0;
-        for (var i = 0u; i < k; i++) {
-            sum += first[i];
-            first[i] = sum;
-        }
-    }
-    workgroupBarrier();
+    accumulate(k, top, local);
     let which = group_of_row(row);
     let rows = rows_of_group(which);
     let seed = vec2<u32>(params.key_low, params.key_high);
     for (var slot = row - rows.x + local * rows.y; slot < params.candidates; slot += 64u * rows.y) {
         let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
-        let k1 = search(unit(words.x) * first[k - 1u]);
+        let k1 = search(k, unit(words.x) * first[k - 1u]);
         let cell = k1 * k + search_row(row, k1, unit(words.y));
         let start = starts[cell];
-        // A diverged model may point at an empty cell; the loss reports it.
-        let column = min(start + below(words.z, starts[cell + 1u] - start), params.items - 1u);
-        var taken = column;
-        if words.w >= thresholds[column] {
-            taken = min(start + aliases[column], params.items - 1u);
-        }
-        negatives[which * params.candidates + slot] = members[taken];
+        negatives[which * params.candidates + slot] = member(start, starts[cell + 1u] - start, words);
     }
 }

@@ -5,6 +5,7 @@
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
+#import "shared/midx_draw.wgsl"
 #import "shared/numbers.wgsl"
 #import "shared/philox.wgsl"
 #import "shared/reduce.wgsl"
@@ -37,24 +38,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read> thresholds: array<u32>; // M, as members
 @group(0) @binding(7) var<storage, read> aliases: array<u32>; // M, counted from the cell's start
 @group(0) @binding(8) var<storage, read_write> negatives: array<u32>; // groups x candidates
-
-var<workgroup> first: array<f32, 256>; // running sums over blocks, up to a factor
-
-/// The first block whose running sum exceeds u; where rounding leaves none, the last that has any weight.
-fn search(u: f32) -> u32 {
-    let limit = first[params.blocks - 1u];
-    var low = 0u;
-    var high = params.blocks;
-    while low < high {
-        let middle = (low + high) / 2u;
-        if first[middle] > u || first[middle] == limit {
-            high = middle;
-        } else {
-            low = middle + 1u;
-        }
-    }
-    return min(low, params.blocks - 1u);
-}
 
 /// As search, for a cell of the block; the probabilities sum to one but for rounding.
 fn search_block(row: u32, block: u32, u: f32) -> u32 {
@@ -97,34 +80,17 @@ fn main(
         first[i] = max(log_psi[row * params.blocks + i], LOWEST);
         top = max(top, first[i]);
     }
-    top = workgroup_max(top, local);
-    for (var i = local; i < params.blocks; i += 64u) {
-        first[i] = exp_below(first[i] - top);
-    }
-    workgroupBarrier();
-    if local == 0u {
-        var sum = 0.0;
-        for (var i = 0u; i < params.blocks; i++) {
-            sum += first[i];
-            first[i] = sum;
-        }
-    }
-    workgroupBarrier();
+    accumulate(params.blocks, top, local);
     let which = group_of_row(row);
     let rows = rows_of_group(which);
     let seed = vec2<u32>(params.key_low, params.key_high);
     let list = params.codebooks + 1u;
     for (var slot = row - rows.x + local * rows.y; slot < params.candidates; slot += 64u * rows.y) {
         let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
-        let block = search(unit(words.x) * first[params.blocks - 1u]);
+        let block = search(params.blocks, unit(words.x) * first[params.blocks - 1u]);
         let cell = search_block(row, block, unit(words.y));
         let start = codes[cell * list];
-        // A diverged model may point at an empty cell; the loss reports it.
-        let column = min(start + below(words.z, codes[(cell + 1u) * list] - start), params.items - 1u);
-        var taken = column;
-        if words.w >= thresholds[column] {
-            taken = min(start + aliases[column], params.items - 1u);
-        }
-        negatives[which * params.candidates + slot] = members[taken];
+        let size = codes[(cell + 1u) * list] - start;
+        negatives[which * params.candidates + slot] = member(start, size, words);
     }
 }

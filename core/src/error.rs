@@ -10,7 +10,7 @@ pub enum Error {
     /// A setting that cannot work, or does not fit another one. Exit code 2.
     #[error("{field}: {problem}")]
     Setting {
-        /// The setting, as the command line and the configuration file name it.
+        /// Its key in the configuration file, with the section where another has the same key.
         field: String,
         /// What is wrong with it and what would be right.
         problem: String,

@@ -1,5 +1,6 @@
-// log q of items under their group's mixture. The shader has `log_q(row, place)`, what one query row gives an item or
-// its cell, and binds `items` and `rows`; `params` has batch, share, candidates and entries.
+// log q of items under their group's mixture, one item a thread. The shader has `log_q(row, place)`, what one query row
+// gives an item or its cell, and `log_q_of(item, which)`, what a group gives an item; it binds `items`, `rows` and `output`,
+// and `params` has batch, share, candidates, entries and total.
 
 /// The item of an output, and its group: outputs are the groups' candidates or, where there are entries, the entries
 /// of the batch for each sample.
@@ -26,4 +27,18 @@ fn mixture(which: u32, place: u32) -> f32 {
         top = larger;
     }
     return top + log(sum);
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = linear_group(group, groups) * 64u + local;
+    if at >= params.total {
+        return;
+    }
+    let found = item_and_group(at);
+    output[at] = log_q_of(found.x, found.y);
 }

@@ -1,6 +1,8 @@
 //! The paper's Table 1, measured: what samplers cost against the number of items, with the exponents of the
 //! growth, as csv and as a page.
 
+mod measure;
+
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -10,18 +12,20 @@ use crate::{
     report::{self, grouped, section},
 };
 
+pub use measure::Bench;
+
 /// What one sampler cost on one engine at one size.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cost {
     /// Engine and device, as a person would name them.
     pub engine: String,
-    /// The sampler, by the name of its loss.
+    /// The sampler, by the name of its proposal.
     pub sampler: String,
     /// Items, M.
     pub items: usize,
     /// Seconds from nothing to the first draw.
     pub setup_seconds: f64,
-    /// Seconds to take up item vectors that have moved; 0 where nothing looks at them.
+    /// Seconds a refresh; 0 where there is none.
     pub refresh_seconds: f64,
     /// Seconds for a thousand draws, their log q and that of positives included.
     pub draw_seconds: f64,
@@ -38,7 +42,7 @@ pub struct Growth {
     pub sampler: String,
     /// Of the set-up.
     pub setup: Option<f64>,
-    /// Of taking up item vectors that have moved; `None` where nothing looks at them.
+    /// Of a refresh; `None` where there is none.
     pub refresh: Option<f64>,
     /// Of draws.
     pub draws: Option<f64>,

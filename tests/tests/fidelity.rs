@@ -143,6 +143,36 @@ fn the_bounds_of_the_paper_hold() {
     }
 }
 
+/// Between a refresh and the measurement the biases drift by as much as 6: bounds without the drift would be too small.
+#[test]
+fn the_bounds_of_a_stale_index_hold_what_became_of_the_biases() {
+    for engine in engines() {
+        let mut case = Case {
+            queries: tests::device::numbers(1, 4 * 8),
+            table: tests::device::numbers(2, 60 * 8),
+            bias: Some(vec![0.0; 60]),
+            width: 8,
+            counts: (0..60).map(|item| item % 7 + 1).collect(),
+            seed: 0,
+            step: 0,
+        };
+        let before = subject(engine, &case).catalogue;
+        case.bias = Some(tests::device::numbers(4, 60).iter().map(|bias| 3.0 * bias).collect());
+        let now = subject(engine, &case);
+        for name in ["midx-uniform:quantisation=product", "midx-popularity:quantisation=product"] {
+            let ask = |before| block_on(now.prepare_from(before, &sampler(name), &case.counts, 0)).unwrap();
+            let bounds = |ready| block_on(divergences(&now, ready)).expect("measures");
+            let (stale, fresh) = (bounds(&ask(&before)), bounds(&ask(&now.catalogue)));
+            for (stale, fresh) in stale.iter().zip(&fresh) {
+                assert!(stale.kl_qp <= stale.bound + 1e-5, "{name}: {stale:?}");
+                assert!(fresh.kl_qp <= fresh.bound + 1e-5, "{name}: {fresh:?}");
+                assert!(stale.bound > fresh.bound + 1.0, "{name}: {stale:?} and {fresh:?}");
+            }
+            assert!(mean(&stale).kl_qp > mean(&fresh).kl_qp + 0.1, "{name}");
+        }
+    }
+}
+
 /// With one negative and one positive the expected gradient is a sum over the items.
 #[test]
 fn the_bias_of_the_gradient_is_that_of_enumeration() {

@@ -1,0 +1,53 @@
+// The parts of a draw from the index that do not depend on the number of codebooks: a block of cells by running sums,
+// and a member of a cell by its alias table. The shader binds `members`, `thresholds` and `aliases`; `params` has items.
+
+#import "shared/numbers.wgsl"
+#import "shared/philox.wgsl"
+#import "shared/reduce.wgsl"
+
+var<workgroup> first: array<f32, 256>; // logarithms of the blocks' weights, then their running sums up to a factor
+
+/// Turns the logarithms in `first` into running sums. `own_top` is the largest that this invocation has met. Every
+/// invocation calls it, in uniform control flow.
+fn accumulate(count: u32, own_top: f32, local: u32) {
+    let top = workgroup_max(own_top, local);
+    for (var i = local; i < count; i += 64u) {
+        first[i] = exp_below(first[i] - top);
+    }
+    workgroupBarrier();
+    if local == 0u {
+        var sum = 0.0;
+        for (var i = 0u; i < count; i++) {
+            sum += first[i];
+            first[i] = sum;
+        }
+    }
+    workgroupBarrier();
+}
+
+/// The first block whose running sum exceeds u; where rounding leaves none, the last that has any weight.
+fn search(count: u32, u: f32) -> u32 {
+    let limit = first[count - 1u];
+    var low = 0u;
+    var high = count;
+    while low < high {
+        let middle = (low + high) / 2u;
+        if first[middle] > u || first[middle] == limit {
+            high = middle;
+        } else {
+            low = middle + 1u;
+        }
+    }
+    return min(low, count - 1u);
+}
+
+/// A member of the cell that has `size` of them from `start` on. A diverged model may point at an empty cell; the loss
+/// reports it.
+fn member(start: u32, size: u32, words: vec4<u32>) -> u32 {
+    let column = min(start + below(words.z, size), params.items - 1u);
+    var taken = column;
+    if words.w >= thresholds[column] {
+        taken = min(start + aliases[column], params.items - 1u);
+    }
+    return members[taken];
+}
