@@ -1,9 +1,6 @@
 // The parts of a draw from the index that do not depend on the number of codebooks: a block of cells by running sums,
-// and a member of a cell by its alias table. The shader binds `members`, `thresholds` and `aliases`; `params` has items.
-
-#import "shared/numbers.wgsl"
-#import "shared/philox.wgsl"
-#import "shared/reduce.wgsl"
+// and a member of a cell by its alias table. The shader imports numbers, philox and
+// reduce, and binds `members`, `thresholds` and `aliases`; `params` has items.
 
 var<workgroup> first: array<f32, 256>; // logarithms of the blocks' weights, then their running sums up to a factor
 

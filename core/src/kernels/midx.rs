@@ -11,53 +11,13 @@
 
 use fastvae_shaders::{midx_draw, midx_log_q, midx_normalise};
 
-use super::{draw::AliasTable, groups::Groups, items_of::ItemsOf};
+use super::{cells::Cells, groups::Groups, items_of::ItemsOf, running_sums::pick};
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
-    rng::{BLOCKS, Rng, Stream, below, unit},
+    rng::{BLOCKS, Rng, Stream, below},
     simd,
 };
-
-/// The index as the kernels see it: its cells, in `blocks` rows of `columns`.
-///
-/// With two codebooks these are the K x K pairs of codewords, block k1 and column k2. With more they are the
-/// occupied cells in the order of their codes, and at the end some empty ones that make the last block whole.
-#[derive(Clone, Debug)]
-pub struct Cells {
-    /// Codebooks, m.
-    pub codebooks: usize,
-    /// Codewords of each codebook, K.
-    pub codewords: usize,
-    /// M.
-    pub items: usize,
-    /// Blocks of cells, at most 256.
-    pub blocks: usize,
-    /// Cells of a block.
-    pub columns: usize,
-    /// Cell `block columns + column` of each item, M.
-    pub cell_of: Buffer<u32>,
-    /// Where each cell's items start, blocks x columns + 1.
-    pub starts: Buffer<u32>,
-    /// Items by cell, M.
-    pub members: Buffer<u32>,
-    /// Draws a member of a cell; columns lie as `members`, aliases count from the cell's start.
-    pub table: AliasTable,
-    /// ln omega of each cell, blocks x columns; negative infinity where a cell is empty.
-    pub log_weights: Buffer<f32>,
-    /// ln w of each item, M.
-    pub item_log_weights: Buffer<f32>,
-    /// For more than two codebooks: for each cell and one past the last, where its items start and the columns
-    /// of its codewords among a row's m K scores; (blocks x columns + 1) x (1 + m).
-    pub codes: Buffer<u32>,
-}
-
-impl Cells {
-    /// All cells, those that only fill a block included.
-    pub fn count(&self) -> usize {
-        self.blocks * self.columns
-    }
-}
 
 /// `log_psi[r, k1] = ln psi(k1)` and `log_z[r] = ln Z` for every query row.
 pub struct MidxNormalise {
@@ -198,18 +158,6 @@ impl<'a> ScaledWeights<'a> {
     }
 }
 
-/// The first index whose running sum exceeds `u`. Rounding can leave none; then the last that has any
-/// weight is taken, never an empty one.
-#[inline(always)]
-pub(super) fn search(cumulative: &[f32], u: f32) -> usize {
-    let found: u32 = cumulative.iter().map(|&c| u32::from(c <= u)).sum();
-    if (found as usize) < cumulative.len() {
-        return found as usize;
-    }
-    let total = cumulative[cumulative.len() - 1];
-    cumulative.iter().position(|&c| c == total).unwrap_or(0)
-}
-
 /// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
 pub struct MidxDraw {
     /// Who sees which candidates.
@@ -291,13 +239,13 @@ impl Kernel for MidxDraw {
                                 // catalogue is larger than the caches, and eight wait as long as one.
                                 let mut columns = [(0, 0); BLOCKS];
                                 for (i, picked) in columns[..drawn.len()].iter_mut().enumerate() {
-                                    let k1 = search(first, unit(words[0][i]) * first[k - 1]);
+                                    let k1 = pick(first, words[0][i]);
                                     let second = &mut second[k1 * k..][..k];
                                     if !known[k1] {
                                         weights.cumulate(k1, powers, r2, log_psi[k1], second);
                                         known[k1] = true;
                                     }
-                                    let k2 = search(second, unit(words[1][i]) * second[k - 1]);
+                                    let k2 = pick(second, words[1][i]);
                                     let (start, end) = (starts[k1 * k + k2], starts[k1 * k + k2 + 1]);
                                     // A diverged model may point at an empty cell; the loss reports it, not a crash.
                                     *picked = (start, (start + below(words[2][i], end - start)).min(last));

@@ -5,14 +5,15 @@
 //! itself. It costs a pass over all items for every query row.
 
 use super::{
+    cells::Cells,
     groups::Groups,
     items_of::ItemsOf,
-    midx::{Cells, search},
+    running_sums::{cumulate, pick},
 };
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
-    rng::{Rng, Stream, unit},
+    rng::{Rng, Stream},
     simd,
 };
 use fastvae_shaders::{midx_exact_cells, midx_exact_draw, softmax_log_q};
@@ -149,9 +150,9 @@ impl Kernel for MidxExactDraw {
                     cumulate(sums.chunks_exact(columns).map(simd::sum), first);
                     for slot in (member..groups.candidates).step_by(size) {
                         let words = self.rng.block(Stream::Negatives, self.step, row as u32, slot as u32);
-                        let block = search(first, unit(words[0]) * first[blocks - 1]);
+                        let block = pick(first, words[0]);
                         cumulate(sums[block * columns..][..columns].iter().copied(), second);
-                        let column = search(second, unit(words[1]) * second[columns - 1]);
+                        let column = pick(second, words[1]);
                         let cell = block * columns + column;
                         let inside = &members[starts[cell] as usize..starts[cell + 1] as usize];
                         if inside.is_empty() {
@@ -161,7 +162,7 @@ impl Kernel for MidxExactDraw {
                         }
                         third.resize(inside.len(), 0.0);
                         cumulate(inside.iter().map(|&i| simd::exp(logits[i as usize] - top[row])), third);
-                        slots[slot] = inside[search(third, unit(words[2]) * third[inside.len() - 1])];
+                        slots[slot] = inside[pick(third, words[2])];
                     }
                 }
             },
@@ -193,15 +194,6 @@ impl Kernel for MidxExactDraw {
             },
             gpu::Work::Groups(groups.rows()),
         );
-    }
-}
-
-/// Running sums.
-pub(super) fn cumulate(terms: impl Iterator<Item = f32>, out: &mut [f32]) {
-    let mut sum = 0.0;
-    for (out, term) in out.iter_mut().zip(terms) {
-        sum += term;
-        *out = sum;
     }
 }
 

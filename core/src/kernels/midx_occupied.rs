@@ -14,15 +14,11 @@
 
 use fastvae_shaders::{midx_occupied_draw, midx_occupied_log_q, midx_occupied_normalise};
 
-use super::{
-    groups::Groups,
-    items_of::ItemsOf,
-    midx::{Cells, search},
-};
+use super::{cells::Cells, groups::Groups, items_of::ItemsOf, running_sums::pick};
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
-    rng::{Rng, Stream, below, unit},
+    rng::{Rng, Stream, below},
     simd,
 };
 
@@ -204,7 +200,7 @@ impl Kernel for MidxOccupiedDraw {
                             for slot in (member..groups.candidates).step_by(size) {
                                 let words =
                                     self.rng.block(Stream::Negatives, self.step, row as u32, slot as u32);
-                                let block = search(first, unit(words[0]) * first[blocks - 1]);
+                                let block = pick(first, words[0]);
                                 let second = &mut second[block * columns..][..columns];
                                 if !known[block] {
                                     block_scores(cells, block, scores, &log_weights, &codes, second);
@@ -215,7 +211,7 @@ impl Kernel for MidxOccupiedDraw {
                                     }
                                     known[block] = true;
                                 }
-                                let column = search(second, unit(words[1]) * second[columns - 1]);
+                                let column = pick(second, words[1]);
                                 let cell = block * columns + column;
                                 let (start, end) = (codes[cell * (m + 1)], codes[(cell + 1) * (m + 1)]);
                                 // A diverged model may point at an empty cell; the loss reports it, not a crash.

@@ -3,6 +3,7 @@
 
 mod activation_backward;
 mod adam;
+mod cells;
 mod column_sum;
 mod dns;
 mod draw;
@@ -24,6 +25,7 @@ mod quadratic;
 mod reparameterise;
 mod replay_rows;
 mod rows;
+mod running_sums;
 mod sampled_loss;
 mod softmax;
 mod softmax_draw;
@@ -36,6 +38,7 @@ mod update_rows;
 
 pub use activation_backward::ActivationBackward;
 pub use adam::{Adam, AdamStep, Parameter};
+pub use cells::Cells;
 pub use column_sum::ColumnSum;
 pub use dns::{DnsDraw, DnsLogQ, Scores};
 pub use draw::{AliasTable, DrawStatic, Lookup};
@@ -46,7 +49,7 @@ pub use groups::Groups;
 pub use items_of::ItemsOf;
 pub use kmeans::{Balance, KmeansAssign, KmeansUpdate, Points};
 pub use matmul::{Activation, MatMul, View};
-pub use midx::{Cells, MidxDraw, MidxLogQ, MidxNormalise};
+pub use midx::{MidxDraw, MidxLogQ, MidxNormalise};
 pub use midx_exact::{MidxExactCells, MidxExactDraw, SoftmaxLogQ};
 pub use midx_occupied::{MidxOccupiedDraw, MidxOccupiedLogQ, MidxOccupiedNormalise};
 pub use mixture::{MixLogQ, MixNegatives};

@@ -7,7 +7,11 @@
 //! Where the model has item biases, rows end with them and queries with 1, so that the kernel is one of the
 //! logit.
 
-use super::{groups::Groups, items_of::ItemsOf, midx::search, midx_exact::cumulate};
+use super::{
+    groups::Groups,
+    items_of::ItemsOf,
+    running_sums::{cumulate, search},
+};
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel},
@@ -215,8 +219,9 @@ impl Kernel for QuadraticDraw {
                     self.tree.extend(&queries[row * width..][..width], query);
                     waiting.clear();
                     waiting.extend((member..groups.candidates).step_by(size).map(|slot| slot as u32));
-                    let mut way = Way { draw: self, nodes: &nodes, rows: &rows, query, row, leaf, slots };
-                    way.descend(1, waiting);
+                    let mut descent =
+                        Descent { draw: self, nodes: &nodes, rows: &rows, query, row, leaf, slots };
+                    descent.descend(1, waiting);
                 }
             },
         );
@@ -253,7 +258,7 @@ impl Kernel for QuadraticDraw {
 }
 
 /// The slots of one query row on their way down.
-struct Way<'a> {
+struct Descent<'a> {
     draw: &'a QuadraticDraw,
     nodes: &'a [f32],
     rows: &'a [f32],
@@ -264,7 +269,7 @@ struct Way<'a> {
     slots: &'a mut [u32],
 }
 
-impl Way<'_> {
+impl Descent<'_> {
     /// Parts the waiting slots between the children of `node`: a node is weighed once, however many pass it.
     fn descend(&mut self, node: usize, waiting: &mut [u32]) {
         let tree = &self.draw.tree;

@@ -2,11 +2,14 @@
 //! of the block. Two random words a draw, so that a catalogue of millions is not cut to the 2^24 steps of one
 //! float.
 
-use super::{groups::Groups, midx::search, midx_exact::cumulate};
+use super::{
+    groups::Groups,
+    running_sums::{cumulate, pick},
+};
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
-    rng::{Rng, Stream, unit},
+    rng::{Rng, Stream},
     simd,
 };
 use fastvae_shaders::{softmax_draw, softmax_draw_sums};
@@ -140,14 +143,13 @@ impl Kernel for SoftmaxDraw {
                     cumulate(sums[row * BLOCKS..][..BLOCKS].iter().copied(), blocks);
                     for slot in (member..groups.candidates).step_by(members) {
                         let words = self.rng.block(Stream::Negatives, self.step, row as u32, slot as u32);
-                        let block = search(blocks, unit(words[0]) * blocks[BLOCKS - 1]);
+                        let block = pick(blocks, words[0]);
                         // A diverged model has no sums to search; the loss reports it, not a crash.
                         let start = (block * size).min(items - 1);
                         let inside = &mut inside[..size.min(items - start)];
                         let weights = &logits[start..start + inside.len()];
                         cumulate(weights.iter().map(|&o| simd::exp(o - top[row])), inside);
-                        let total = inside[inside.len() - 1];
-                        slots[slot] = (start + search(inside, unit(words[1]) * total)) as u32;
+                        slots[slot] = (start + pick(inside, words[1])) as u32;
                     }
                 }
             },
