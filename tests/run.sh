@@ -14,6 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 TRUNK=0.21.14
 BINARYEN=132.0.0
+GECKODRIVER=0.37.1
 AXE=4.14.1
 TYPOS=1.52.0
 CARGO_DENY=0.20.2
@@ -66,6 +67,7 @@ setup_machine() {
     local missing=()
     have chromium || have chromium-browser || have google-chrome || missing+=(chromium)
     have chromedriver || missing+=(chromium-driver)
+    have firefox-esr || have firefox || missing+=(firefox-esr)
     have brotli || missing+=(brotli)
     compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null || missing+=(mesa-vulkan-drivers)
     ldconfig -p | grep -q 'libvulkan\.so\.1' || missing+=(libvulkan1)
@@ -110,6 +112,7 @@ setup_tools() {
     cargo_tool wasm-bindgen wasm-bindgen-cli "$bindgen" --no-default-features --bin wasm-bindgen
     # Without TLS and the search for updates: everything that it needs lies on the PATH.
     cargo_tool trunk trunk $TRUNK --no-default-features
+    cargo_tool geckodriver geckodriver $GECKODRIVER
     rm -rf "$tools/build"
 
     # Accessibility rules for the browser tests. npm takes away what a command does not name, so both are named.
@@ -210,7 +213,7 @@ build_page() {
     within_budget page 250 page.js page_bg.wasm
     within_budget worker 600 worker.js worker_bg.wasm
     local name
-    for name in embed.html frame.js frame.css offline.js offline-worker.js examples/course.html examples/portal.html; do
+    for name in embed.html start.js frame.js frame.css offline.js offline-worker.js examples/course.html examples/portal.html; do
         [ -f "dist/$name" ] || fail "dist/$name is missing"
     done
 }

@@ -7,13 +7,15 @@
 // window; then it fetches page.js, which lies beside it, and mounts the lesson in a shadow root. All the mathematics
 // is in the WebAssembly modules.
 
-const here = new URL(".", import.meta.url).href;
+const here = new URL(".", import.meta.url);
 
 /** Attributes, keys of embed.html's address, and properties. */
 export const PARAMETERS = [
     "lesson", "items", "k", "dim", "samplers", "negatives", "seed", "speed",
-    "hide", "theme", "lang", "engine", "background", "data", "base", "epochs", "autostart", "selftest",
+    "hide", "theme", "lang", "engine", "background", "data", "compact", "epochs", "autostart", "selftest",
 ];
+/** `base` says where scripts come from, so it is an attribute alone: no address and no state may name it. */
+const ATTRIBUTES = [...PARAMETERS, "base"];
 const NUMBERS = new Set(["items", "k", "dim", "negatives", "seed", "epochs"]);
 const FLAGS = new Set(["background", "autostart", "selftest"]);
 
@@ -23,13 +25,13 @@ const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
     :host { display: block !important; min-width: 0 }
     :host([hidden]) { display: none !important }
-    :host([theme="light"]) > div { color-scheme: light }
-    :host([theme="dark"]) > div { color-scheme: dark }
-    div { all: initial; direction: ltr; color-scheme: light dark; display: block; font-family: system-ui, sans-serif }
-    p { margin: .5em 0; font-size: 14px; color: light-dark(#59636e, #a0aab6) }
-    p:empty { display: none }
-    p.error { color: light-dark(#a40000, #ff8a80) }
-    button { font: inherit; margin-inline-start: .5em; padding: .3em .8em; cursor: pointer }
+    .frame, .about { all: initial; direction: ltr; color-scheme: light dark; display: block; font-family: system-ui, sans-serif }
+    .light { color-scheme: light }
+    .dark { color-scheme: dark }
+    .about p { margin: .5em 0; font-size: 14px; color: light-dark(#59636e, #a0aab6) }
+    .about p:empty { display: none }
+    .about p.error { color: light-dark(#a40000, #ff8a80) }
+    .about button { font: inherit; margin-inline-start: .5em; padding: .3em .8em; cursor: pointer }
 `);
 
 // ---------------------------------------------------------------------------------------------- the page's coordinator
@@ -87,10 +89,40 @@ const seen = new IntersectionObserver(
     { rootMargin: "200px" },
 );
 
+// ---------------------------------------------------------------------------------------------------- light and dark
+
+/** Widgets on the page. */
+const connected = new Set();
+const SAID = ["data-theme", "data-bs-theme", "data-md-color-scheme", "data-color-mode", "data-mode"];
+
+/** `light` or `dark` where the page around says so, in one of the ways that tools for course pages have. */
+function schemeAround(element) {
+    for (const root of [document.documentElement, document.body]) {
+        for (const name of SAID) {
+            const said = root?.getAttribute(name) ?? "";
+            if (/dark|slate|night|black/i.test(said)) return "dark";
+            if (/light|default|white/i.test(said)) return "light";
+        }
+        for (const scheme of ["dark", "light"]) {
+            if ([scheme, `theme-${scheme}`, `quarto-${scheme}`].some((name) => root?.classList.contains(name))) return scheme;
+        }
+    }
+    // "light dark" and "normal" leave it to the system.
+    return /^(only )?(light|dark)( only)?$/.exec(getComputedStyle(element).colorScheme)?.[2] ?? "";
+}
+
+const dress = () => connected.forEach((widget) => widget._dress());
+const around = new MutationObserver(dress);
+for (const root of [document.documentElement, document.body]) {
+    if (root) around.observe(root, { attributes: true, attributeFilter: [...SAID, "class", "style"] });
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
+
 /** The module of the lessons, once for each base. */
 const modules = new Map();
 
-function load(base) {
+/** Loads the lessons from a folder; what fails has `code`, `message` and `help`. */
+export function load(base) {
     if (!modules.has(base)) {
         const loaded = (async () => {
             if (typeof WebAssembly !== "object") {
@@ -104,6 +136,7 @@ function load(base) {
                 );
             });
             await module.default({ module_or_path: `${base}page_bg.wasm` }).catch((error) => {
+                if (error.help) throw error;
                 throw error instanceof WebAssembly.CompileError
                     ? failure("policy", `WebAssembly is refused: ${error.message}`,
                         "Allow 'wasm-unsafe-eval' in script-src of the page's content security policy.")
@@ -125,7 +158,7 @@ function failure(code, message, help) {
 // --------------------------------------------------------------------------------------------------------- the element
 
 class FastVae extends HTMLElement {
-    static observedAttributes = PARAMETERS;
+    static observedAttributes = ATTRIBUTES;
 
     /** What getState() gave, or the keys of a share link: where the lesson starts. */
     state;
@@ -151,6 +184,7 @@ class FastVae extends HTMLElement {
         this.#note = document.createElement("p");
         this.#note.setAttribute("role", "status");
         const about = document.createElement("div");
+        about.className = "about";
         about.append(this.#note);
         root.append(document.createElement("slot"), about);
         // The button inside the lesson counts as much as play().
@@ -158,7 +192,7 @@ class FastVae extends HTMLElement {
     }
 
     connectedCallback() {
-        for (const name of PARAMETERS) {
+        for (const name of ATTRIBUTES) {
             // Set before the element was defined, such a property would hide the accessor.
             if (Object.hasOwn(this, name)) {
                 const value = this[name];
@@ -167,9 +201,12 @@ class FastVae extends HTMLElement {
             }
         }
         seen.observe(this);
+        connected.add(this);
+        this._dress();
     }
 
     disconnectedCallback() {
+        connected.delete(this);
         seen.unobserve(this);
         this._seen(false);
         // An element that is only moved comes back at once, with its state.
@@ -177,7 +214,9 @@ class FastVae extends HTMLElement {
     }
 
     attributeChangedCallback(name, before, value) {
-        if (before === value || !this.#widget) return;
+        if (before === value) return;
+        if (name === "theme") this._dress();
+        if (name === "base" || !this.#widget) return;
         // Changes of one turn are one change.
         if (!this.#changes) {
             queueMicrotask(() => {
@@ -220,7 +259,7 @@ class FastVae extends HTMLElement {
 
     /** What the lesson shows; before it has loaded, the parameters. */
     async getState() {
-        return this.#widget ? this.#widget.getState() : { parameters: this.#parameters() };
+        return this.#widget?.getState() ?? { ...this.state, ...this.#parameters(), playing: false, state: "loading" };
     }
 
     /** Gives back all that the widget holds, and shows what it showed at first. A method or a move brings it back. */
@@ -241,6 +280,15 @@ class FastVae extends HTMLElement {
     }
 
     // ---- what the coordinator calls
+
+    /** Light or dark: as the attribute says, else the page around, else the system. */
+    _dress() {
+        const scheme = /^(light|dark)$/.test(this.theme) ? this.theme : schemeAround(this);
+        for (const part of this.shadowRoot.querySelectorAll(".about, .frame")) {
+            part.classList.remove("light", "dark");
+            if (scheme) part.classList.add(scheme);
+        }
+    }
 
     _seen(visible) {
         this.#visible = visible;
@@ -292,13 +340,14 @@ class FastVae extends HTMLElement {
         try {
             if (given()) throw failure("destroyed", "The widget went away while it loaded.", "");
             this.#say("Loading the lesson.");
-            const base = this.#parameters().base;
-            const module = await load(base);
+            const module = await load(this.#folder());
             if (given()) throw failure("destroyed", "The widget went away while it loaded.", "");
             this.#clear();
             this.#frame = document.createElement("div");
+            this.#frame.className = "frame";
             this.#frame.lang = this.lang || "en";
             this.shadowRoot.append(this.#frame);
+            this._dress();
             for (const event of ["engine", "error"]) this.addEventListener(event, end, { once: true });
             this.#resting = this.#played = false;
             const widget = module.mount(this.#frame, { ...this.state, ...this.#parameters() }, this);
@@ -329,9 +378,21 @@ class FastVae extends HTMLElement {
         for (const name of PARAMETERS) {
             if (this.hasAttribute(name)) parameters[name] = this.getAttribute(name);
         }
-        // A folder, whether or not it was written with its last slash.
-        parameters.base = parameters.base ? new URL(`${parameters.base}/`.replace(/\/+$/, "/"), document.baseURI).href : here;
         return parameters;
+    }
+
+    /** Where the scripts of the lesson lie: on the site of this script or of the page, and nowhere else. */
+    #folder() {
+        const base = this.getAttribute("base");
+        if (!base) return here.href;
+        // A folder, whether or not it was written with its last slash.
+        const folder = URL.parse(`${base}/`.replace(/\/+$/, "/"), document.baseURI);
+        const own = [here.origin, location.origin];
+        if (!/^https?:$/.test(folder?.protocol) || !own.includes(folder.origin)) {
+            throw failure("base", `base="${base}" is refused: scripts are loaded from ${own.join(" and ")} only.`,
+                "Leave the attribute away; the files are looked for beside embed.js.");
+        }
+        return folder.href;
     }
 
     // ---- telling
@@ -371,7 +432,7 @@ function set(element, name, value) {
     else element.setAttribute(name, value === true ? "" : value);
 }
 
-for (const name of PARAMETERS) {
+for (const name of ATTRIBUTES) {
     if (name === "lang") continue; // Every element has it.
     Object.defineProperty(FastVae.prototype, name, {
         enumerable: true,

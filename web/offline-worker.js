@@ -4,7 +4,7 @@
 const CACHE = "fast-vae";
 /** What the page needs before and after its first click. */
 const FILES = [
-    "./", "embed.html", "embed.js", "frame.js", "frame.css", "offline.js",
+    "./", "index.html", "embed.html", "embed.js", "frame.js", "frame.css", "offline.js", "start.js",
     "style.css", "page.js", "page_bg.wasm", "worker.js", "worker_bg.wasm", "worker_loader.js",
 ];
 /** Data sets beyond this many bytes are fetched anew. */
@@ -23,13 +23,20 @@ addEventListener("fetch", (event) => {
     event.respondWith(answer(event, request));
 });
 
+/** The address of a file of the page without its settings, so that each is kept once. */
+function plain(request) {
+    const address = new URL(request.url);
+    const own = FILES.some((file) => new URL(file, registration.scope).pathname === address.pathname);
+    return own ? address.origin + address.pathname : request;
+}
+
 async function answer(event, request) {
     try {
         const response = await fetch(request);
         if (response.status >= 500) throw new Error(response.statusText);
         if (response.status === 200 && !(response.headers.get("content-length") > MOST)) {
             const copy = response.clone();
-            event.waitUntil(caches.open(CACHE).then((cache) => cache.put(request, copy)));
+            event.waitUntil(caches.open(CACHE).then((cache) => cache.put(plain(request), copy)));
         }
         return response;
     } catch (error) {

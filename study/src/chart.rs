@@ -49,9 +49,9 @@ impl Series {
         Self { colour: colour_of(&name).into(), points: points.into_iter().collect(), name, broad: false }
     }
 
-    /// Of the stroke, over that of the class.
-    fn style(&self) -> &'static str {
-        if self.broad { " style=\"stroke-width:9;stroke-opacity:.4\"" } else { "" }
+    /// Of the stroke, for style sheets: a page's policy may forbid styles on elements.
+    fn class(&self) -> &'static str {
+        if self.broad { "line broad" } else { "line" }
     }
 }
 
@@ -205,10 +205,11 @@ font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
 @media (prefers-color-scheme:dark){.fv-chart{--back:#15181e;--ink:#e6e9ee;--soft:#a0aab6;--grid:#2c323c}}\
 .fv-chart .back{fill:var(--back)}.fv-chart .grid{stroke:var(--grid);fill:none}\
 .fv-chart .axis{stroke:var(--soft);fill:none}\
-.fv-chart .title{fill:var(--ink);font-size:16px;font-weight:600}\
+.fv-chart .title{fill:var(--ink);font-weight:600}\
 .fv-chart .label,.fv-chart .tick{fill:var(--soft)}.fv-chart .value,.fv-chart .key{fill:var(--ink)}\
 .fv-chart .tick,.fv-chart .value{font-size:12px;font-variant-numeric:tabular-nums}\
-.fv-chart .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}</style>";
+.fv-chart .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}\
+.fv-chart .broad{stroke-width:9;stroke-opacity:.4}</style>";
 
 /// The rectangle the data is drawn in.
 struct Area {
@@ -249,14 +250,10 @@ impl Svg {
         }
         // At 16 pixels a bold letter of a wide face is about 10.5 wide; a title too long for that gets smaller.
         let fitting = 16.0 * (f64::from(width) - 36.0) / (10.5 * frame.title.chars().count().max(1) as f64);
-        let smaller = if fitting < 16.0 {
-            format!(" style=\"font-size:{:.1}px\"", fitting.max(10.0))
-        } else {
-            String::new()
-        };
+        let size = fitting.clamp(10.0, 16.0);
         svg.put(format_args!(
             "<rect class=\"back\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\
-             <text class=\"title\" x=\"18\" y=\"28\"{smaller}>{title}</text>"
+             <text class=\"title\" x=\"18\" y=\"28\" font-size=\"{size:.1}\">{title}</text>"
         ));
         svg
     }
@@ -275,9 +272,9 @@ impl Svg {
                 (x, y) = (18.0, y + 20.0);
             }
             self.put(format_args!(
-                "<path class=\"line\"{} stroke=\"{}\" stroke-dasharray=\"{dash}\" d=\"M{x:.1} {:.1}h22\"/>\
+                "<path class=\"{}\" stroke=\"{}\" stroke-dasharray=\"{dash}\" d=\"M{x:.1} {:.1}h22\"/>\
                  <text class=\"key\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
-                one.style(),
+                one.class(),
                 Escaped(&one.colour),
                 y - 4.0,
                 x + 29.0,
@@ -330,8 +327,8 @@ impl Svg {
             }
         }
         self.put(format_args!(
-            "<path class=\"line\"{} stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=\"{path}\"/>",
-            series.style()
+            "<path class=\"{}\" stroke=\"{colour}\" stroke-dasharray=\"{dash}\" d=\"{path}\"/>",
+            series.class()
         ));
         if series.points.len() > 40 {
             return;

@@ -7,7 +7,7 @@ use std::{
     io::{Cursor, Write},
 };
 
-use fastvae::data::{Dataset, LoadOptions, load, load_bytes};
+use fastvae::data::{Dataset, LoadOptions, load, load_bytes, load_files};
 
 fn read(name: &str, bytes: &[u8]) -> Dataset {
     load_bytes(name, bytes, &LoadOptions::default()).unwrap()
@@ -261,4 +261,23 @@ fn blocks_and_threads_do_not_show() {
     let line = broken.lines().position(|line| line == "oops").unwrap() + 1;
     let error = load_bytes("big.csv", broken.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();
     assert!(error.starts_with(&format!("big.csv:{line}: 1 comma-separated field where")), "{error}");
+}
+
+#[test]
+fn files_that_belong_together_are_one_set() {
+    let file = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
+    let ratings = file("ratings.csv", "userId,movieId,rating,timestamp\n1,10,4,1\n1,20,5,2\n2,10,3,3\n");
+    let titles = file("movies.csv", "movieId,title,genres\n10,Alien,Horror|Sci-Fi\n20,Big,Comedy\n");
+    for files in [[ratings.clone(), titles.clone()], [titles, ratings.clone()]] {
+        let set = load_files(&files, &LoadOptions::default()).unwrap();
+        assert_eq!(set.name, "ratings");
+        assert_eq!(set.items, ["10", "20"]);
+        assert_eq!(set.titles.unwrap(), ["Alien", "Big"]);
+    }
+    let alone = load_files(std::slice::from_ref(&ratings), &LoadOptions::default()).unwrap();
+    assert_eq!((alone.titles, alone.items.len()), (None, 2));
+    let zip = ("set.zip".to_owned(), b"PK\x03\x04".to_vec());
+    let error = load_files(&[ratings, zip], &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("set.zip"), "{error}");
+    assert!(load_files(&[], &LoadOptions::default()).is_err());
 }

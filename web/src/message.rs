@@ -21,10 +21,10 @@ pub enum Command {
     },
     /// Draw from a proposal over the small catalogue; answered by [`Report::Drawn`].
     Draw(Question),
-    /// Look at a data set; answered by [`Report::Data`], after any number of [`Report::Reading`]. A file travels in
-    /// the message beside this command.
+    /// Look at a data set; answered by [`Report::Data`], after any number of [`Report::Reading`]. Files travel in an
+    /// array beside this command.
     Data(Source),
-    /// Take a model from a file that travels beside this command; answered by [`Report::Data`] and
+    /// Take a model from a file that travels in an array beside this command; answered by [`Report::Data`] and
     /// [`Report::Started`].
     Import {
         /// What the file is called.
@@ -110,7 +110,7 @@ pub struct Question {
 /// Where interactions come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// An absolute address, or the name of the file beside the command; the built-in set without.
+    /// An absolute address, or the names of the files beside the command; the built-in set without.
     pub name: Option<String>,
     /// Whether `name` is to be fetched.
     pub fetch: bool,
@@ -205,6 +205,8 @@ pub enum Report {
     /// There is a worker again after the page did without; it knows nothing yet. Never sent: the page says it to
     /// itself.
     Revived,
+    /// The set of before has been read again. Never sent: the page says it to itself.
+    Reread,
     /// An engine is in place.
     Engine {
         /// The adapter's name; the CPU engine has none.
@@ -327,6 +329,10 @@ pub struct DataView {
     pub name: String,
     /// How it was read.
     pub form: String,
+    /// Whether it came from files of the reader.
+    pub own: bool,
+    /// Whether its items have titles.
+    pub titled: bool,
     /// Users.
     pub users: usize,
     /// Items.
@@ -341,6 +347,14 @@ pub struct DataView {
     pub genres: Vec<String>,
     /// How often each item occurs.
     pub counts: Vec<u32>,
+}
+
+impl DataView {
+    /// Whether both show the same set: the same subset of the same interactions.
+    pub fn is_same_set(&self, other: &Self) -> bool {
+        let key = |view: &Self| (view.own, view.users, view.items, view.all_items, view.interactions);
+        self.name == other.name && key(self) == key(other) && self.counts == other.counts
+    }
 }
 
 /// An error, for programs and for people.
@@ -370,7 +384,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (code, help) = match &error {
             Error::Setting { .. } => ("setting", "Change the setting and start again."),
-            Error::Device(_) => ("device", "Start again, or choose the CPU engine."),
+            Error::Device(_) => ("device", "Press play to go on, or choose the CPU engine."),
             Error::Diverged { .. } => ("diverged", "Start again with another seed."),
             Error::Shape { .. } => ("bug", "Reload the page, and please report this."),
             _ => ("data", "Choose another file; the set that was there stays."),

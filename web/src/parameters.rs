@@ -25,7 +25,7 @@ pub const KEYS: [&str; 15] = [
     "engine",
     "background",
     "data",
-    "base",
+    "compact",
 ];
 
 /// What can be hidden.
@@ -101,8 +101,8 @@ pub struct Parameters {
     pub background: bool,
     /// Address of a data set beside the page; the built-in set without.
     pub data: Option<String>,
-    /// Address of the folder that this program was published in; where its script lies without.
-    pub base: Option<String>,
+    /// Height in CSS pixels that the lesson is to fit into.
+    pub compact: Option<u32>,
     /// Passes over the users.
     pub epochs: u32,
     /// Play without waiting for the button.
@@ -133,7 +133,7 @@ impl Default for Parameters {
             engine: EngineChoice::Auto,
             background: false,
             data: None,
-            base: None,
+            compact: None,
             epochs: 20,
             autostart: false,
             selftest: false,
@@ -195,6 +195,8 @@ impl Theme {
 impl Parameters {
     /// Most epochs the page runs.
     pub const MAX_EPOCHS: u32 = 1000;
+    /// Height of a compact lesson: that of a slide.
+    pub const COMPACT: u32 = 700;
 
     /// Sets one parameter from text; without any, it is at its default again, and a flag is set. Unknown keys are
     /// left alone and give `false`.
@@ -283,7 +285,13 @@ impl Parameters {
             "engine" => self.engine = named(&ENGINES, value).ok_or_else(|| expected("auto, gpu or cpu"))?,
             "background" => self.background = flag()?,
             "data" => self.data = address(),
-            "base" => self.base = address(),
+            "compact" => {
+                self.compact = match value {
+                    "" | "1" | "true" => Some(Self::COMPACT),
+                    "0" | "false" => None,
+                    _ => Some(number(300, 4000)?),
+                };
+            }
             "epochs" => self.epochs = number(1, Self::MAX_EPOCHS)?,
             "autostart" => self.autostart = flag()?,
             "selftest" => self.selftest = flag()?,
@@ -298,7 +306,7 @@ impl Parameters {
         self.entries().into_iter().filter(|entry| !standard.contains(entry)).collect()
     }
 
-    /// Every parameter that an address has, but for flags.
+    /// Every parameter that a link has: all but what happens once, at the start.
     fn entries(&self) -> Vec<(&'static str, String)> {
         let samplers: Vec<&str> = self.samplers.iter().map(|&sampler| samplers::name(sampler)).collect();
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
@@ -315,14 +323,18 @@ impl Parameters {
             ("lang", self.lang.clone()),
             ("engine", self.engine.name().into()),
             ("data", self.data.clone().unwrap_or_default()),
+            ("compact", number(self.compact)),
             ("epochs", self.epochs.to_string()),
             ("samplers", samplers.join(",")),
+            ("background", if self.background { "1".into() } else { String::new() }),
         ]
     }
 
     /// Whether a part of the surface is wanted.
     pub fn shows(&self, part: &str) -> bool {
-        !self.hide.iter().any(|hidden| hidden == part)
+        // What can be said aloud is left out on a slide.
+        let said = self.compact.is_some() && part == "text";
+        !said && !self.hide.iter().any(|hidden| hidden == part)
     }
 }
 
@@ -354,6 +366,7 @@ mod tests {
             ("theme", "dark"),
             ("engine", "gpu"),
             ("data", "data/ml-latest-small.zip"),
+            ("compact", "640"),
             ("epochs", "3"),
         ];
         let mut read = Parameters::default();

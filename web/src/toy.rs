@@ -117,14 +117,25 @@ fn noise(rng: Rng, step: u32, row: u32, dim: usize, scale: f32) -> Vec<f32> {
     pairs.take(dim).collect()
 }
 
-/// Logits of the first `items` films of the plane, without their names.
-pub fn logits(items: u32, taste: (f32, f32), seed: u32) -> Vec<f32> {
-    (0..items)
-        .map(|item| {
+/// Places in the plane of any number of films, made as they are needed.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    seed: u32,
+    known: Vec<(f32, f32)>,
+}
+
+impl Places {
+    /// Logits of the first `items` films.
+    pub fn logits(&mut self, items: u32, taste: (f32, f32), seed: u32) -> Vec<f32> {
+        if self.seed != seed {
+            *self = Self { seed, known: Vec::new() };
+        }
+        for item in self.known.len() as u32..items {
             let vector = vector(item, 2, seed);
-            vector[0] * taste.1 + vector[1] * taste.0
-        })
-        .collect()
+            self.known.push((vector[1], vector[0]));
+        }
+        self.known[..items as usize].iter().map(|(x, y)| x * taste.0 + y * taste.1).collect()
+    }
 }
 
 /// The softmax of logits.
@@ -142,7 +153,7 @@ mod tests {
         let (small, large) = (Toy::new(12, 2, 3).unwrap(), Toy::new(300, 2, 3).unwrap());
         assert_eq!((small.len(), large.len()), (12, 300));
         assert_eq!(small.vectors, large.vectors[..24]);
-        assert_eq!(large.logits(&query((1.0, -0.5), 2, 3)), logits(300, (1.0, -0.5), 3));
+        assert_eq!(large.logits(&query((1.0, -0.5), 2, 3)), Places::default().logits(300, (1.0, -0.5), 3));
         let wide = Toy::new(12, 8, 3).unwrap();
         assert_eq!(
             (0..12).map(|i| wide.place(i)).collect::<Vec<_>>(),
@@ -152,7 +163,7 @@ mod tests {
 
     #[test]
     fn probabilities_add_up() {
-        let sum: f32 = softmax(&logits(500, (2.0, 1.0), 0)).iter().sum();
+        let sum: f32 = softmax(&Places::default().logits(500, (2.0, 1.0), 0)).iter().sum();
         assert!((sum - 1.0).abs() < 1e-5, "{sum}");
     }
 }

@@ -36,6 +36,14 @@ pub fn load_bytes(name: &str, bytes: &[u8], options: &LoadOptions) -> Result<Dat
     load_source(Source::of_bytes(name, bytes)?, options)
 }
 
+/// Reads a data set from several files in memory, such as ratings and the titles of their items, by name and content.
+///
+/// # Errors
+/// As [`load_bytes`]; and if a zip is among several files.
+pub fn load_files(files: &[(String, Vec<u8>)], options: &LoadOptions) -> Result<Dataset> {
+    load_source(Source::of_files(files)?, options)
+}
+
 fn load_source(mut source: Source, options: &LoadOptions) -> Result<Dataset> {
     check(options)?;
     let layout = Layout::of(&source)?;

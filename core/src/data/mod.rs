@@ -52,7 +52,7 @@ pub use csr::Csr;
 pub use intern::compare_ids;
 #[cfg(not(target_arch = "wasm32"))]
 pub use load::load;
-pub use load::load_bytes;
+pub use load::{load_bytes, load_files};
 pub use options::{Column, Columns, LoadOptions};
 pub use split::{EvaluationSet, Protocol, Split, SplitOptions, split};
 pub use statistics::{Counts, Histories, LoadReport, Statistics};

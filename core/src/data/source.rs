@@ -56,7 +56,7 @@ pub(super) struct Source<'a> {
 
 enum Kind<'a> {
     Zip(Box<zip::ZipArchive<Box<dyn Seekable + 'a>>>),
-    Memory(Cow<'a, [u8]>),
+    Memory(Vec<(String, Cow<'a, [u8]>)>),
     #[cfg(not(target_arch = "wasm32"))]
     Folder(PathBuf),
 }
@@ -77,9 +77,30 @@ impl<'a> Source<'a> {
         let file = base_name(name).to_owned();
         Ok(Self {
             name: set_name(name),
-            kind: Kind::Memory(bytes),
             files: vec![file.clone()],
+            kind: Kind::Memory(vec![(file.clone(), bytes)]),
             asked: Some(file),
+        })
+    }
+
+    /// Files in memory that belong together, as those of a folder do; the largest names the set.
+    pub(super) fn of_files(files: &'a [(String, Vec<u8>)]) -> Result<Self> {
+        if let [(name, bytes)] = files {
+            return Self::of_bytes(name, bytes);
+        }
+        if let Some((name, _)) = files.iter().find(|(_, bytes)| bytes.starts_with(ZIP)) {
+            return Err(Error::format(name, "a zip is a set by itself; give it alone"));
+        }
+        let largest = files.iter().max_by_key(|(_, bytes)| bytes.len());
+        let (name, _) = largest.ok_or_else(|| Error::Data("no files were given".into()))?;
+        let mut files: Vec<(String, Cow<'a, [u8]>)> =
+            files.iter().map(|(name, bytes)| (base_name(name).to_owned(), bytes.as_slice().into())).collect();
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(Self {
+            name: set_name(name),
+            files: files.iter().map(|(name, _)| name.clone()).collect(),
+            kind: Kind::Memory(files),
+            asked: None,
         })
     }
 
@@ -137,7 +158,11 @@ impl<'a> Source<'a> {
     pub(super) fn open(&mut self, file: &str) -> Result<Stream<'_>> {
         let packed = matches!(self.kind, Kind::Zip(_));
         let (name, reader): (String, Box<dyn Read + '_>) = match &mut self.kind {
-            Kind::Memory(bytes) => (file.to_owned(), Box::new(&bytes[..])),
+            Kind::Memory(files) => {
+                let found = files.iter().find(|(name, _)| name == file);
+                let (_, bytes) = found.ok_or_else(|| Error::format(file, "there is no such file"))?;
+                (file.to_owned(), Box::new(&bytes[..]))
+            }
             Kind::Zip(archive) => {
                 let entry = archive.by_name(file).map_err(|error| {
                     Error::format(file, format!("cannot be unpacked from the zip: {error}"))

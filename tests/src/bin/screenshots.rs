@@ -20,9 +20,15 @@ const PARTS: [(&str, &str, u32, bool); 8] = [
     ("teacher", "", 0, false),
 ];
 
-/// What a reader would touch: some thousand draws, three films to like.
-const TOUCHES: &str = "[1, 2, 3].forEach(() => document.querySelector('[data-act=thousand]')?.click());
-    [3, 2, 1].forEach((n) => document.querySelectorAll('[data-part=recommend-offered] button')[n]?.click())";
+/// What a reader would press, where it is there: some thousand draws, three films to like.
+const PRESSED: [&str; 6] = [
+    "[data-act=thousand]",
+    "[data-act=thousand]",
+    "[data-act=thousand]",
+    "[data-part=recommend-offered] li:nth-child(4) button",
+    "[data-part=recommend-offered] li:nth-child(3) button",
+    "[data-part=recommend-offered] li:nth-child(2) button",
+];
 
 fn main() {
     let folder: PathBuf = std::env::args_os().nth(1).map_or_else(|| "docs/screenshots".into(), PathBuf::from);
@@ -39,14 +45,18 @@ fn main() {
             page.go(&format!("?lesson={part}&engine=cpu&seed=7&{keys}"));
             page.wait("engine", Duration::from_secs(60), |engine| engine == "cpu");
             for _ in 0..steps {
-                page.run("document.querySelector('[data-act=step]').click()");
+                page.all().click("[data-act=step]");
                 std::thread::sleep(Duration::from_millis(100));
             }
             if plays {
-                page.run("document.querySelector('[data-act=play]').click()");
+                page.all().click("[data-act=play]");
                 page.wait("state", Duration::from_secs(300), |state| state == "done" || state == "ready");
             }
-            page.run(TOUCHES);
+            for selector in PRESSED {
+                if page.run(&format!("return document.querySelector('{selector}') !== null")) == true {
+                    page.all().click(selector);
+                }
+            }
             std::thread::sleep(Duration::from_millis(1500));
             for theme in ["light", "dark"] {
                 page.prefers(&[("prefers-color-scheme", theme)]);

@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::webdriver::Kind;
 use super::{LogEntry, Server, Site, View, WebDriver};
 
-/// Which WebGPU the browser has.
+/// Which browser, and which WebGPU it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Browser {
-    /// SwiftShader, a software adapter.
+    /// Chromium with SwiftShader, a software adapter.
     SoftwareGpu,
-    /// None: `navigator.gpu` gives no adapter.
+    /// Chromium without: `navigator.gpu` gives no adapter.
     NoGpu,
+    /// Firefox without WebGPU.
+    Firefox,
 }
 
 impl Browser {
@@ -34,7 +37,9 @@ impl Browser {
             Self::SoftwareGpu => {
                 arguments.extend(["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]);
             }
-            Self::NoGpu => arguments.extend(["--disable-gpu", "--disable-features=WebGPU,WebGPUService"]),
+            Self::NoGpu | Self::Firefox => {
+                arguments.extend(["--disable-gpu", "--disable-features=WebGPU,WebGPUService"])
+            }
         }
         arguments
     }
@@ -42,7 +47,8 @@ impl Browser {
 
 /// One page in one browser of its own.
 pub struct Page {
-    driver: WebDriver,
+    pub(super) driver: WebDriver,
+    browser: Browser,
     /// The server that the page came from; more may be beside it.
     pub server: Server,
     profile: Profile,
@@ -82,9 +88,16 @@ impl Page {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let server = site.serve().unwrap_or_else(|error| panic!("no server: {error}"));
         let profile = Profile::create();
-        let driver = WebDriver::start(&browser.arguments(), &profile.0, SCRIPT)
-            .unwrap_or_else(|error| panic!("no browser: {error}"));
-        Self { driver, server, profile, _turn: turn }
+        let arguments = browser.arguments();
+        let kind = if browser == Browser::Firefox {
+            // Errors on the console are printed, where the driver finds them.
+            let settings = json!({ "dom.webgpu.enabled": false, "devtools.console.stdout.content": true });
+            Kind::Firefox { settings }
+        } else {
+            Kind::Chromium { arguments: &arguments, profile: &profile.0 }
+        };
+        let driver = WebDriver::start(&kind, SCRIPT).unwrap_or_else(|error| panic!("no browser: {error}"));
+        Self { driver, browser, server, profile, _turn: turn }
     }
 
     /// Opens an address of the site and waits until it has loaded.
@@ -108,6 +121,11 @@ impl Page {
             self,
             format!("document.querySelector('{selector}')?.shadowRoot?.querySelector('[data-state]')"),
         )
+    }
+
+    /// All that the shadow root of an element holds.
+    pub fn shadow(&self, selector: &str) -> View<'_> {
+        View::new(self, format!("document.querySelector('{selector}')?.shadowRoot"))
     }
 
     /// Runs the body of a JavaScript function in the page; a promise is awaited.
@@ -178,6 +196,9 @@ impl Page {
     /// Gives the window a width and a height in CSS pixels, as a telephone has them.
     #[track_caller]
     pub fn resize(&self, width: u32, height: u32) {
+        if self.browser == Browser::Firefox {
+            return self.driver.resize(width, height).unwrap_or_else(|error| panic!("{error}"));
+        }
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics);
     }
@@ -196,6 +217,9 @@ impl Page {
     /// When the browser gives none.
     #[track_caller]
     pub fn screenshot(&self, all: bool) -> String {
+        if self.browser == Browser::Firefox {
+            return self.driver.screenshot().unwrap_or_else(|error| panic!("{error}"));
+        }
         // A scroll bar takes room from the page on the screen, but none in the picture.
         self.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
         let shot = self.devtools(

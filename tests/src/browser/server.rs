@@ -1,14 +1,13 @@
-//! A static file server on loopback, each request in a thread of its own, so that one can be held back.
+//! A static file server on loopback. Each request has a connection and a thread of its own, so one can be held back
+//! without any other waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-
-use tiny_http::{Header, Response};
 
 /// What a server serves: a folder below a path prefix, with what a test changes about it.
 pub struct Site {
@@ -21,6 +20,7 @@ pub struct Site {
     released: Condvar,
     asked: Mutex<Vec<String>>,
     stopped: AtomicBool,
+    closed: AtomicBool,
 }
 
 impl Site {
@@ -37,6 +37,7 @@ impl Site {
             released: Condvar::new(),
             asked: Mutex::default(),
             stopped: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         }
     }
 
@@ -69,35 +70,57 @@ impl Site {
     /// # Errors
     /// When no socket can be opened.
     pub fn serve(self) -> io::Result<Server> {
-        let http = Arc::new(tiny_http::Server::http("127.0.0.1:0").map_err(io::Error::other)?);
-        let address = http.server_addr().to_ip().ok_or_else(|| io::Error::other("not an IP socket"))?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
         let site = Arc::new(self);
         let thread = {
-            let (http, site) = (Arc::clone(&http), Arc::clone(&site));
+            let site = Arc::clone(&site);
             std::thread::spawn(move || {
-                for request in http.incoming_requests() {
+                for stream in listener.incoming().map_while(Result::ok) {
+                    if site.closed.load(Ordering::Relaxed) {
+                        break;
+                    }
                     let site = Arc::clone(&site);
-                    // Detached: one that is held back ends with its release, which dropping the server brings.
-                    std::thread::spawn(move || {
-                        let response = site.respond(request.url());
-                        // A browser that went away is not the server's business.
-                        let _ = request.respond(response);
-                    });
+                    // Detached: one that is held back ends with its release, which dropping the server brings. A
+                    // browser that went away is not the server's business.
+                    std::thread::spawn(move || drop(site.answer(&stream)));
                 }
             })
         };
-        Ok(Server { site, http: Some(http), address, thread: Some(thread) })
+        Ok(Server { site, address, thread: Some(thread) })
     }
 
-    fn respond(&self, url: &str) -> Response<io::Cursor<Vec<u8>>> {
+    /// Reads one request and answers it.
+    fn answer(&self, mut stream: &TcpStream) -> io::Result<()> {
+        let mut lines = BufReader::new(stream).lines();
+        let request = lines.next().transpose()?.unwrap_or_default();
+        // The headers say nothing that matters here; a browser wants them read.
+        while lines.next().transpose()?.is_some_and(|header| !header.is_empty()) {}
+        let Some(url) = request.split(' ').nth(1) else { return Ok(()) };
+        let (status, kind, bytes) = self.respond(url);
+        let mut head = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: {kind}\r\nConnection: close\r\n",
+            bytes.len()
+        );
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        stream.write_all(format!("{head}\r\n").as_bytes())?;
+        stream.write_all(&bytes)?;
+        stream.flush()?;
+        stream.shutdown(Shutdown::Write)
+    }
+
+    /// Status, kind and content of the answer to a request.
+    fn respond(&self, url: &str) -> (&'static str, &'static str, Vec<u8>) {
+        const TEXT: &str = "text/plain; charset=utf-8";
         if self.stopped.load(Ordering::Relaxed) {
-            return Response::from_data("stopped").with_status_code(503);
+            return ("503 Service Unavailable", TEXT, b"stopped".to_vec());
         }
         let path = self.path(url);
         lock(&self.asked).push(path.unwrap_or(url).to_owned());
-        let Some(path) = path else {
-            return Response::from_data(format!("not found: {url}")).with_status_code(404);
-        };
+        let missing = || ("404 Not Found", TEXT, format!("not found: {url}").into_bytes());
+        let Some(path) = path else { return missing() };
         let mut held = lock(&self.held);
         while held.contains(path) {
             held = self.released.wait(held).unwrap_or_else(PoisonError::into_inner);
@@ -107,17 +130,11 @@ impl Site {
             Some(content) => Some(content.clone()),
             None => std::fs::read(self.folder.join(path)).ok(),
         };
-        let Some(mut bytes) = bytes else {
-            return Response::from_data(format!("not found: {url}")).with_status_code(404);
-        };
+        let Some(mut bytes) = bytes else { return missing() };
         if let Some(script) = self.prologues.get(path) {
             bytes.splice(0..0, format!("{script}\n").into_bytes());
         }
-        let mut response = Response::from_data(bytes).with_header(header("Content-Type", content_type(path)));
-        for (name, value) in &self.headers {
-            response = response.with_header(header(name, value));
-        }
-        response
+        ("200 OK", content_type(path), bytes)
     }
 
     /// The path inside the folder that `url` names, if it stays there.
@@ -131,7 +148,6 @@ impl Site {
 /// A site that is served until this is dropped.
 pub struct Server {
     site: Arc<Site>,
-    http: Option<Arc<tiny_http::Server>>,
     address: SocketAddr,
     thread: Option<JoinHandle<()>>,
 }
@@ -168,9 +184,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.release();
-        if let Some(http) = self.http.take() {
-            http.unblock();
-        }
+        self.site.closed.store(true, Ordering::Relaxed);
+        // Wakes the thread that waits for connections.
+        let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             // The thread only ends; a panic in it has already failed the page.
             let _ = thread.join();
@@ -180,10 +196,6 @@ impl Drop for Server {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).unwrap_or_else(|()| panic!("not a header: {name}: {value}"))
 }
 
 fn content_type(path: &str) -> &'static str {

@@ -9,7 +9,7 @@ use super::Page;
 /// A container, by the JavaScript expression that finds it; `root` in scripts.
 #[derive(Clone)]
 pub struct View<'p> {
-    page: &'p Page,
+    pub(super) page: &'p Page,
     root: String,
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -20,32 +21,68 @@ pub struct LogEntry {
     pub message: String,
 }
 
-/// A ChromeDriver process with one browser session; both end when it is dropped.
+/// Which browser to drive, and how it starts.
+pub enum Kind<'a> {
+    /// Chromium through ChromeDriver, with command line arguments and a profile folder.
+    Chromium { arguments: &'a [&'a str], profile: &'a Path },
+    /// Firefox through geckodriver, with settings as `about:config` has them.
+    Firefox { settings: Value },
+}
+
+/// A driver process with one browser session; both end when it is dropped.
 pub struct WebDriver {
     agent: ureq::Agent,
     driver: Child,
     session: String,
+    /// Errors that Firefox writes to its output; ChromeDriver is asked for them.
+    printed: Option<Arc<Mutex<Vec<LogEntry>>>>,
 }
 
-/// Longest wait for ChromeDriver to start listening.
+/// Longest wait for a driver to start listening.
 const START: Duration = Duration::from_secs(30);
 
 impl WebDriver {
-    /// Starts ChromeDriver and a browser with `arguments`. `script_timeout` bounds each asynchronous script.
+    /// Starts a driver and its browser. `script_timeout` bounds each asynchronous script.
     ///
     /// # Errors
     /// A sentence with what could not be started and what to install or to set.
-    pub fn start(arguments: &[&str], profile: &Path, script_timeout: Duration) -> Result<Self, String> {
-        let chromium = program("FASTVAE_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?;
-        let chromedriver = program("FASTVAE_CHROMEDRIVER", &["chromedriver"])?;
-        let mut driver = Command::new(&chromedriver)
-            .arg("--port=0")
+    pub fn start(kind: &Kind<'_>, script_timeout: Duration) -> Result<Self, String> {
+        let (mut command, capabilities) = match kind {
+            Kind::Chromium { arguments, profile } => {
+                let browser =
+                    program("FASTVAE_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?;
+                let mut command = Command::new(program("FASTVAE_CHROMEDRIVER", &["chromedriver"])?);
+                command.arg("--port=0");
+                let mut arguments: Vec<String> =
+                    arguments.iter().map(|&argument| argument.to_owned()).collect();
+                arguments.push(format!("--user-data-dir={}", profile.display()));
+                let options = json!({
+                    "browserName": "chrome",
+                    "goog:chromeOptions": { "binary": browser, "args": arguments },
+                    "goog:loggingPrefs": { "browser": "ALL" },
+                });
+                (command, options)
+            }
+            Kind::Firefox { settings } => {
+                let browser = program("FASTVAE_FIREFOX", &["firefox-esr", "firefox"])?;
+                let mut command = Command::new(program("FASTVAE_GECKODRIVER", &["geckodriver"])?);
+                command.args(["--port=0", "--websocket-port=0"]);
+                let options = json!({
+                    "browserName": "firefox",
+                    "moz:firefoxOptions": { "binary": browser, "args": ["-headless"], "prefs": settings },
+                });
+                (command, options)
+            }
+        };
+        let firefox = matches!(kind, Kind::Firefox { .. });
+        let mut driver = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| format!("{} does not start: {error}", chromedriver.display()))?;
-        let base = match listening_port(&mut driver) {
+            .map_err(|error| format!("{:?} does not start: {error}", command.get_program()))?;
+        let printed = Arc::default();
+        let base = match listening_port(&mut driver, &printed) {
             Ok(port) => format!("http://127.0.0.1:{port}"),
             Err(error) => {
                 end(&mut driver);
@@ -57,18 +94,17 @@ impl WebDriver {
             .http_status_as_error(false)
             .timeout_global(Some(script_timeout + Duration::from_secs(60)))
             .build();
-        let mut browser = Self { agent: ureq::Agent::new_with_config(config), driver, session: base };
-
-        let mut arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        arguments.push(format!("--user-data-dir={}", profile.display()));
-        let capabilities = json!({ "capabilities": { "alwaysMatch": {
-            "browserName": "chrome",
-            "goog:chromeOptions": { "binary": chromium, "args": arguments },
-            "goog:loggingPrefs": { "browser": "ALL" },
-            "timeouts": { "script": script_timeout.as_millis() as u64, "pageLoad": 60_000 },
-        }}});
-        let created = browser.post("/session", &capabilities)?;
-        let id = created["sessionId"].as_str().ok_or("ChromeDriver gave no session")?;
+        let mut browser = Self {
+            agent: ureq::Agent::new_with_config(config),
+            driver,
+            session: base,
+            printed: firefox.then_some(printed),
+        };
+        let mut capabilities = capabilities;
+        capabilities["timeouts"] = json!({ "script": script_timeout.as_millis() as u64, "pageLoad": 60_000 });
+        let created =
+            browser.post("/session", &json!({ "capabilities": { "alwaysMatch": capabilities } }))?;
+        let id = created["sessionId"].as_str().ok_or("the driver gave no session")?;
         browser.session = format!("{}/session/{id}", browser.session);
         Ok(browser)
     }
@@ -76,7 +112,7 @@ impl WebDriver {
     /// Opens an address and waits for the page's `load` event.
     ///
     /// # Errors
-    /// What ChromeDriver answered.
+    /// What the driver answered.
     pub fn open(&self, url: &str) -> Result<(), String> {
         self.post("/url", &json!({ "url": url })).map(drop)
     }
@@ -92,36 +128,77 @@ impl WebDriver {
     /// What the console has shown since the last call.
     ///
     /// # Errors
-    /// What ChromeDriver answered.
+    /// What the driver answered.
     pub fn console(&self) -> Result<Vec<LogEntry>, String> {
+        if let Some(printed) = &self.printed {
+            return Ok(std::mem::take(&mut printed.lock().unwrap_or_else(PoisonError::into_inner)));
+        }
         let entries = self.post("/se/log", &json!({ "type": "browser" }))?;
         serde_json::from_value(entries).map_err(|error| format!("the console's log: {error}"))
     }
 
-    /// Presses a key and lets it go: a character, or a name as in `KeyboardEvent.key`; `Shift+` may stand before.
+    /// Performs actions of keys and pointers: the sources of a WebDriver action sequence.
     ///
     /// # Errors
-    /// What ChromeDriver answered, or that the name is not known.
+    /// What the driver answered.
+    pub fn perform(&self, sources: &Value) -> Result<(), String> {
+        self.post("/actions", &json!({ "actions": sources })).map(drop)
+    }
+
+    /// Presses a key and lets it go: a character, or a name as in `KeyboardEvent.key`; `Shift+` or `Control+` may
+    /// stand before.
+    ///
+    /// # Errors
+    /// What the driver answered, or that the name is not known.
     pub fn press(&self, key: &str) -> Result<(), String> {
-        let (shift, name) = match key.strip_prefix("Shift+") {
-            Some(name) => (true, name),
-            None => (false, key),
+        let (held, name) = match key.split_once('+') {
+            Some(("Shift", name)) => (Some(SHIFT), name),
+            Some(("Control", name)) => (Some(CONTROL), name),
+            _ => (None, key),
         };
         let value = key_value(name)?;
         let mut actions =
             vec![json!({ "type": "keyDown", "value": value }), json!({ "type": "keyUp", "value": value })];
-        if shift {
-            actions.insert(0, json!({ "type": "keyDown", "value": SHIFT }));
-            actions.push(json!({ "type": "keyUp", "value": SHIFT }));
+        if let Some(held) = held {
+            actions.insert(0, json!({ "type": "keyDown", "value": held }));
+            actions.push(json!({ "type": "keyUp", "value": held }));
         }
-        let keyboard = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] });
-        self.post("/actions", &keyboard).map(drop)
+        self.perform(&json!([{ "type": "key", "id": "keyboard", "actions": actions }]))
+    }
+
+    /// Gives a file chooser a file of this machine.
+    ///
+    /// # Errors
+    /// What the driver answered.
+    pub fn choose_files(&self, element: &Value, files: &[&Path]) -> Result<(), String> {
+        let id = element["element-6066-11e4-a52e-4f735466cecf"].as_str().ok_or("not an element")?;
+        let text: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        self.post(&format!("/element/{id}/value"), &json!({ "text": text.join("\n") })).map(drop)
+    }
+
+    /// Gives the window a size.
+    ///
+    /// # Errors
+    /// What the driver answered.
+    pub fn resize(&self, width: u32, height: u32) -> Result<(), String> {
+        self.post("/window/rect", &json!({ "width": width, "height": height })).map(drop)
+    }
+
+    /// What the window shows, as a PNG in base64.
+    ///
+    /// # Errors
+    /// What the driver answered.
+    pub fn screenshot(&self) -> Result<String, String> {
+        let answer = self.agent.get(format!("{}/screenshot", self.session)).call();
+        let mut answer = answer.map_err(|error| format!("the driver, /screenshot: {error}"))?;
+        let json: Value = answer.body_mut().read_json().map_err(|error| error.to_string())?;
+        json["value"].as_str().map(str::to_owned).ok_or_else(|| format!("no picture: {json}"))
     }
 
     /// Looks into a frame of the page from now on, or at the page again.
     ///
     /// # Errors
-    /// What ChromeDriver answered.
+    /// What the driver answered.
     pub fn frame(&self, index: Option<u32>) -> Result<(), String> {
         self.post("/frame", &json!({ "id": index })).map(drop)
     }
@@ -129,16 +206,16 @@ impl WebDriver {
     /// A command of the DevTools protocol, and its answer.
     ///
     /// # Errors
-    /// What ChromeDriver answered.
+    /// What the driver answered.
     pub fn devtools(&self, command: &str, parameters: Value) -> Result<Value, String> {
         self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         let answer = self.agent.post(format!("{}{path}", self.session)).send_json(body);
-        let mut answer = answer.map_err(|error| format!("ChromeDriver, {path}: {error}"))?;
+        let mut answer = answer.map_err(|error| format!("the driver, {path}: {error}"))?;
         let mut json: Value =
-            answer.body_mut().read_json().map_err(|error| format!("ChromeDriver, {path}: {error}"))?;
+            answer.body_mut().read_json().map_err(|error| format!("the driver, {path}: {error}"))?;
         let value = json["value"].take();
         match value["error"].as_str() {
             Some(error) => {
@@ -151,12 +228,14 @@ impl WebDriver {
 }
 
 const SHIFT: &str = "\u{e008}";
+const CONTROL: &str = "\u{e009}";
 
 /// The character by which WebDriver names a key.
 fn key_value(name: &str) -> Result<String, String> {
     let named = [
         ("Tab", '\u{e004}'),
         ("Enter", '\u{e007}'),
+        ("Backspace", '\u{e003}'),
         ("Escape", '\u{e00c}'),
         (" ", ' '),
         ("PageUp", '\u{e00e}'),
@@ -178,7 +257,7 @@ fn key_value(name: &str) -> Result<String, String> {
 
 impl Drop for WebDriver {
     fn drop(&mut self) {
-        // Ending the session ends the browser; killing ChromeDriver alone would leave it running.
+        // Ending the session ends the browser; killing the driver alone would leave it running.
         let _ = self.agent.delete(&self.session).call();
         end(&mut self.driver);
     }
@@ -190,22 +269,28 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// The port ChromeDriver chose, from the line it prints once it listens.
-fn listening_port(driver: &mut Child) -> Result<u16, String> {
-    let stdout = driver.stdout.take().ok_or("ChromeDriver has no output")?;
+/// The port that the driver chose, from the line it prints once it listens. What Firefox prints as errors afterwards
+/// goes to `printed`.
+fn listening_port(driver: &mut Child, printed: &Arc<Mutex<Vec<LogEntry>>>) -> Result<u16, String> {
+    let stdout = driver.stdout.take().ok_or("the driver has no output")?;
     let (sender, receiver) = std::sync::mpsc::channel();
+    let printed = printed.clone();
     std::thread::spawn(move || {
-        // Read to the end, so that ChromeDriver never waits for a full pipe.
+        // Read to the end, so that the driver never waits for a full pipe.
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             let port = line
                 .split_once("started successfully on port ")
-                .and_then(|(_, rest)| rest.trim_end_matches('.').parse().ok());
+                .or_else(|| line.split_once("Listening on 127.0.0.1:"))
+                .and_then(|(_, rest)| rest.trim().trim_end_matches('.').parse().ok());
             if let Some(port) = port {
                 let _ = sender.send(port);
+            } else if line.starts_with("JavaScript error: http") || line.starts_with("console.error:") {
+                let entry = LogEntry { level: "SEVERE".into(), message: line };
+                printed.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
             }
         }
     });
-    let port = receiver.recv_timeout(START).map_err(|_| "ChromeDriver did not start listening".to_owned())?;
+    let port = receiver.recv_timeout(START).map_err(|_| "the driver did not start listening".to_owned())?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let started = Instant::now();
     while started.elapsed() < START {
@@ -214,7 +299,7 @@ fn listening_port(driver: &mut Child) -> Result<u16, String> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Err(format!("ChromeDriver does not answer on port {port}"))
+    Err(format!("the driver does not answer on port {port}"))
 }
 
 /// The program that `variable` names, or the first of `names` on the PATH.

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Cursor, Write},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -22,20 +22,33 @@ pub fn site() -> Site {
     Site::new(&dist(), "/")
 }
 
-/// Presses a button of the bar.
+/// Presses a button by mouse.
 #[track_caller]
 pub fn press(view: &View<'_>, act: &str) {
-    view.run(&format!("root.querySelector('[data-act={act}]').click()"));
+    view.click(&format!("[data-act={act}]"));
 }
 
-/// Sets a control of the bar as a user would.
+/// Chooses an option of a select.
 #[track_caller]
 pub fn choose(view: &View<'_>, act: &str, value: &str) {
-    view.run(&format!(
-        "const control = root.querySelector('[data-act={act}]');
-         control.value = '{value}';
-         control.dispatchEvent(new Event('change', {{ bubbles: true }}))"
-    ));
+    view.choose(&format!("[data-act={act}]"), value);
+}
+
+/// Files for the browser to open, in a folder that goes away with this.
+pub struct Files(tempfile::TempDir);
+
+impl Files {
+    pub fn new(files: &[(&str, Vec<u8>)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        Self(folder)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
 }
 
 /// `ml-latest-small` as GroupLens publishes it, from the folder in `FASTVAE_DATA`.

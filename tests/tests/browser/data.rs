@@ -1,21 +1,13 @@
 //! Data sets that a reader drops, and what is wrong with some of them.
 
-use tests::browser::{Browser, Page, Site};
+use tests::browser::{Browser, By, Page, Site, View};
 
-use crate::common::{LOAD, RUN, choose, ml_latest_small, press, site, zip};
+use crate::common::{Files, LOAD, RUN, choose, ml_latest_small, press, site, zip};
 
-/// Drops a file of the site on the lesson, under a name.
+/// Drops a file on the lesson, as from a file manager.
 #[track_caller]
-fn drop_file(page: &Page, path: &str, name: &str) {
-    page.run(&format!(
-        "return fetch('{path}').then((answer) => answer.blob()).then((blob) => {{
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([blob], '{name}'));
-            document.querySelector('[data-drop]')
-                .dispatchEvent(new DragEvent('drop', {{ dataTransfer: transfer, bubbles: true, cancelable: true }}));
-            return 0;
-        }})"
-    ));
+fn drop_file(page: &Page, files: &Files, name: &str) {
+    page.drop_files(&page.all(), "section .data", &[&files.path(name)]);
 }
 
 /// The race with files beside it, on an engine.
@@ -33,14 +25,15 @@ fn race(files: Vec<(&str, Vec<u8>)>, query: &str) -> Page {
 fn movielens_is_dropped_and_learned() {
     let Some(zip) = ml_latest_small() else { return };
     for (engine, epochs) in [("cpu", 6), ("gpu", 2)] {
-        let page = race(vec![("ratings.zip", zip.clone())], &format!("engine={engine}&epochs={epochs}"));
+        let files = Files::new(&[("ml-latest-small.zip", zip.clone())]);
+        let page = race(Vec::new(), &format!("engine={engine}&epochs={epochs}"));
         page.wait("engine", LOAD, |found| found == engine);
-        drop_file(&page, "ratings.zip", "ml-latest-small.zip");
+        drop_file(&page, &files, "ml-latest-small.zip");
         let told = page.all().until(
             RUN,
             "the set is read",
             "const text = root.querySelector('[data-part=race-data]').textContent;
-             return text.includes('viewers') ? text : null",
+             return text.includes('ml-latest-small') ? text : null",
         );
         println!("{told}");
         press(&page.all(), "play");
@@ -72,12 +65,14 @@ fn files_that_cannot_be_used_say_why_and_the_page_goes_on() {
         ("no kind of file", "film.mp4", vec![0; 1000]),
         ("a broken model", "model.safetensors", vec![255; 1000]),
     ];
-    let files = cases.iter().map(|(_, name, content)| (*name, content.clone())).collect();
-    let page = race(files, "engine=cpu&epochs=1");
+    let files: Vec<(&str, Vec<u8>)> =
+        cases.iter().map(|(_, name, content)| (*name, content.clone())).collect();
+    let files = Files::new(&files);
+    let page = race(Vec::new(), "engine=cpu&epochs=1");
     page.wait("engine", LOAD, |engine| engine == "cpu");
     let mut before = String::new();
     for (what, name, _) in &cases {
-        drop_file(&page, name, name);
+        drop_file(&page, &files, name);
         let message = page.wait("error", RUN, |message| message != before);
         println!("{what}: {message}");
         assert!(message.contains(name), "{what}: the message does not name the file: {message}");
@@ -93,14 +88,10 @@ fn files_that_cannot_be_used_say_why_and_the_page_goes_on() {
 fn a_file_of_two_gigabytes_is_an_error() {
     let page = race(Vec::new(), "engine=cpu&epochs=1");
     page.wait("engine", LOAD, |engine| engine == "cpu");
-    // One piece many times over: the browser holds it once.
-    page.run(
-        "const piece = new Blob([new Uint8Array(64 << 20)]);
-         const transfer = new DataTransfer();
-         transfer.items.add(new File(Array(33).fill(piece), 'huge.zip'));
-         document.querySelector('[data-drop]')
-            .dispatchEvent(new DragEvent('drop', { dataTransfer: transfer, bubbles: true, cancelable: true }))",
-    );
+    // Holes take no space on the disk.
+    let files = Files::new(&[("huge.zip", Vec::new())]);
+    std::fs::File::options().write(true).open(files.path("huge.zip")).unwrap().set_len(33 << 26).unwrap();
+    drop_file(&page, &files, "huge.zip");
     let message = page.wait("error", RUN, |message| !message.is_empty());
     println!("2 GB: {message}");
     assert!(message.contains("huge.zip"), "{message}");
@@ -136,18 +127,152 @@ fn a_catalogue_beyond_memory_is_refused_and_a_part_of_it_is_not() {
     let ratings: String = (0..ITEMS).map(|item| format!("u{},i{item}\n", item % 1000)).collect();
     let popular: String = (0..20_000).map(|n| format!("u{},i{}\n", n % 1000, n * 7 % 300)).collect();
     let file = format!("user,item\n{ratings}{popular}").into_bytes();
-    let page = race(vec![("large.csv", file)], "engine=cpu&epochs=1");
+    let files = Files::new(&[("large.csv", file)]);
+    let page = race(Vec::new(), "engine=cpu&epochs=1");
     page.wait("engine", LOAD, |engine| engine == "cpu");
-    drop_file(&page, "large.csv", "large.csv");
+    drop_file(&page, &files, "large.csv");
     let read = "return root.querySelector('[data-part=race-data]').textContent.includes('600,000')";
     page.all().until(RUN, "the set is read", read);
     press(&page.all(), "play");
     let message = page.wait("error", RUN, |message| !message.is_empty());
     println!("too large: {message}");
     assert!(message.contains("memory") && message.contains("most popular"), "{message}");
-    choose(&page.all(), "subset", "1");
+    page.all().slide(By::Mouse, "[data-act=subset]", 0.0);
     let read = "return root.querySelector('[data-part=race-data]').textContent.includes('6,000')";
     page.all().until(RUN, "a part of the set is read", read);
     press(&page.all(), "play");
     page.all().until(RUN, "it trains on a part", "return root.dataset.epoch === '1'");
+}
+
+/// Ratings of 60 viewers for 40 films, and the films' titles.
+fn ours() -> Files {
+    let ratings: String = (0..60)
+        .flat_map(|user| (0..12).map(move |n| format!("u{user},{},4\n", (user * 7 + n * n) % 40)))
+        .collect();
+    let titles: String = (0..40).map(|item| format!("{item},Film number {item},Drama\n")).collect();
+    Files::new(&[
+        ("ratings.csv", format!("userId,movieId,rating\n{ratings}").into_bytes()),
+        ("movies.csv", format!("movieId,title,genres\n{titles}").into_bytes()),
+    ])
+}
+
+/// Waits until the lesson says that it learns from that set.
+#[track_caller]
+fn learns_from_ours(view: &View<'_>) {
+    view.until(
+        LOAD,
+        "60 viewers",
+        "return root?.querySelector('[data-part=race-data]')?.textContent.includes('60 viewers')",
+    );
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn the_set_stays_whatever_becomes_of_the_worker() {
+    let files = ours();
+    // A worker that dies when it is told to.
+    let die = "new BroadcastChannel('die').onmessage = () => setTimeout(() => { throw new Error('gone') });";
+    let host = "<!doctype html><html lang=\"en\"><title>Host</title><link rel=\"icon\" href=\"data:,\">\
+        <script type=\"module\" src=\"embed.js\"></script>\
+        <fast-vae lesson=\"race\" engine=\"cpu\" samplers=\"uniform\" speed=\"max\" seed=\"1\"></fast-vae>\
+        <p id=\"far\" style=\"margin-top: 5000px\">Far below</p>";
+    let site = site().prologue("worker.js", die).page("host.html", host);
+    let page = Page::visit(Browser::SoftwareGpu, site, "host.html");
+    let view = page.widget("fast-vae");
+    view.wait("engine", LOAD, |engine| engine == "cpu");
+    view.choose_files("[data-act=file]", &[&files.path("ratings.csv"), &files.path("movies.csv")]);
+    learns_from_ours(&view);
+    let mut epoch = 0.0;
+    let mut another_epoch = |what: &str| {
+        press(&view, "step");
+        let more = format!("return Number(root.dataset.epoch) > {epoch}");
+        view.until(RUN, what, &more);
+        epoch = view.number("epoch");
+        learns_from_ours(&view);
+    };
+    another_epoch("the first epoch");
+
+    page.run("new BroadcastChannel('die').postMessage(0)");
+    view.wait("error", LOAD, |message| message.contains("gone"));
+    another_epoch("the same curve after the worker died");
+    assert!(view.number("epoch") >= 2.0);
+
+    page.run("document.querySelector('#far').scrollIntoView()");
+    view.until(
+        RUN,
+        "it is parked",
+        "return root.querySelector('[data-part=badge-name]').textContent === 'Parked'",
+    );
+    page.run("document.querySelector('fast-vae').scrollIntoView()");
+    another_epoch("the same curve after parking");
+    assert!(view.number("epoch") >= 3.0);
+
+    view.slide(By::Mouse, "[data-act=subset]", 0.5);
+    let part = "return root.querySelector('[data-part=race-data]').textContent.includes('of 40')";
+    view.until(LOAD, "a part of the set", part);
+    let said = view.run("return root.querySelector('[data-part=status]').textContent");
+    assert!(said.as_str().unwrap().contains("Another data set"), "{said}");
+    assert_eq!(view.data("epoch"), Some("0".into()), "another set is another curve");
+
+    choose(&view, "engine", "gpu");
+    view.wait("engine", LOAD, |engine| engine == "gpu");
+    view.until(LOAD, "the same part on another engine", part);
+    let titles = "return root.querySelector('[data-part=race-lists]').textContent.includes('Film number')";
+    press(&view, "step");
+    view.until(RUN, "titles of the set", titles);
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn files_are_dropped_together_and_anywhere() {
+    let files = ours();
+    let page = race(Vec::new(), "engine=cpu&epochs=1");
+    let view = page.all();
+    page.wait("engine", LOAD, |engine| engine == "cpu");
+    page.drop_files(&view, "h2", &[&files.path("ratings.csv")]);
+    learns_from_ours(&view);
+    let told = view.run("return root.querySelector('[data-part=race-data]').textContent");
+    assert!(told.as_str().unwrap().contains("movies.csv"), "where titles come from: {told}");
+    page.drop_files(&view, "[data-part=race-loss]", &[&files.path("ratings.csv"), &files.path("movies.csv")]);
+    let titled = "return !root.querySelector('[data-part=race-data]').textContent.includes('no titles')";
+    view.until(LOAD, "titles", titled);
+    learns_from_ours(&view);
+    press(&view, "step");
+    let titles = "return root.querySelector('[data-part=race-lists]').textContent.includes('Film number')";
+    view.until(RUN, "titles of the set", titles);
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn data_beside_the_host_page_can_be_given_up_and_times_out() {
+    let files = ours();
+    let ratings = std::fs::read(files.path("ratings.csv")).unwrap();
+    let host = "<!doctype html><html lang=\"en\"><title>Host</title><link rel=\"icon\" href=\"data:,\">\
+        <script type=\"module\" src=\"../embed.js\"></script>\
+        <fast-vae lesson=\"race\" engine=\"cpu\" samplers=\"uniform\" data=\"DATA\"></fast-vae>";
+    let page = |data: &str| host.replace("DATA", data).into_bytes();
+    let site = site()
+        .page("course/host.html", page("ours.csv"))
+        .page("course/ours.csv", ratings.clone())
+        .page("course/slow.html", page("slow.csv"))
+        .page("course/slow.csv", ratings)
+        .hold("course/slow.csv");
+    let page = Page::visit(Browser::SoftwareGpu, site, "course/host.html");
+    let view = page.widget("fast-vae");
+    view.wait("engine", LOAD, |engine| engine == "cpu");
+    learns_from_ours(&view);
+
+    page.go("course/slow.html");
+    view.until(
+        LOAD,
+        "a way to give up",
+        "return root?.querySelector('[data-act=cancel]')?.checkVisibility()",
+    );
+    press(&view, "cancel");
+    press(&view, "step");
+    view.wait("epoch", RUN, |epoch| epoch == "1");
+
+    page.go("course/slow.html");
+    let message = view.wait("error", RUN, |message| !message.is_empty());
+    assert!(message.contains("slow.csv") && message.contains("no answer"), "{message}");
 }

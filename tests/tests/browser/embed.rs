@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::browser::{Browser, Page, Server, Site, View, dist};
 
-use crate::common::{LOAD, RUN, site};
+use crate::common::{LOAD, RUN, press, site};
 
 const READY: fn(&str) -> bool = |state| state == "ready";
 
@@ -132,8 +132,12 @@ fn nothing_is_loaded_before_a_widget_is_near() {
     let loads = |page: &Page| page.server.asked().iter().any(|path| path == "page.js");
     assert!(!loads(&page), "{:?}", page.server.asked());
     assert_eq!(page.run("return document.querySelector('b').checkVisibility()"), true);
+    // Its state has the shape that it has afterwards.
+    let state = |page: &Page| page.run("return document.querySelector('fast-vae').getState()");
+    assert_eq!(state(&page), json!({ "lesson": "softmax", "playing": false, "state": "loading" }));
     page.run("document.querySelector('fast-vae').scrollIntoView()");
     page.widget("fast-vae").wait("state", LOAD, READY);
+    assert_eq!(state(&page), json!({ "lesson": "softmax", "playing": false, "state": "ready" }));
     assert!(loads(&page));
     assert_eq!(page.run("return document.querySelector('b').checkVisibility()"), false);
 }
@@ -253,9 +257,9 @@ fn a_lesson_that_cannot_be_loaded_leaves_the_poster_and_says_why() {
     assert!(shown.as_str().unwrap().contains(&message), "{shown}");
     page.run(
         "const widget = document.querySelector('fast-vae');
-         widget.base = null;
-         widget.shadowRoot.querySelector('button').click()",
+         widget.base = null",
     );
+    page.shadow("fast-vae").click("button");
     page.widget("fast-vae").wait("state", LOAD, READY);
     assert_eq!(page.run("return document.querySelector('b').checkVisibility()"), false);
 }
@@ -403,10 +407,8 @@ fn it_opens_again_without_a_network() {
             "const root = document.querySelector('fast-vae')?.shadowRoot.querySelector('[data-state]')
                 ?? document.body; return root.dataset.engine === 'cpu' && performance.now() > 0";
         page.all().until(LOAD, "an engine without a network", ready);
-        page.run(
-            "const root = document.querySelector('fast-vae')?.shadowRoot ?? document;
-             root.querySelector('[data-act=play]').click()",
-        );
+        let view = if path.starts_with("embed") { page.widget("fast-vae") } else { page.all() };
+        press(&view, "play");
         page.all().until(
             RUN,
             "an epoch without a network",

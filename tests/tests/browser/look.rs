@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::browser::{Browser, Page};
+use tests::browser::{Browser, By, Page};
 
-use crate::common::{LESSONS, LOAD, RUN, site};
+use crate::common::{LESSONS, LOAD, RUN, press, site};
 
 /// The rules of axe-core, which tests/run.sh installs.
 fn axe() -> String {
@@ -76,9 +76,9 @@ fn it_fits_a_telephone() {
         page.all().until(LOAD, "an engine", ENGINE);
         if path.contains("lesson=fidelity") {
             // Its table comes with the first step.
-            let root = "document.querySelector('fast-vae').shadowRoot";
-            page.run(&format!("{root}.querySelector('[data-act=step]').click()"));
-            page.all().until(LOAD, "a table", &format!("return {root}.querySelector('table') != null"));
+            let widget = page.widget("fast-vae");
+            widget.press_by(By::Touch, "[data-act=step]");
+            widget.until(LOAD, "a table", "return root.querySelector('table') != null");
         }
         let wide = page.run(
             "const inside = document.querySelector('fast-vae')?.shadowRoot.querySelector('[data-state]') ?? document.body;
@@ -124,12 +124,93 @@ fn dark_is_dark_and_light_is_light() {
 
 #[test]
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn a_widget_follows_the_page_around_it() {
+    let host = |html: &str, widget: &str| {
+        format!(
+            "<!doctype html><html lang=\"en\" {html}><head><title>Host</title><link rel=\"icon\" href=\"data:,\">\
+             <script type=\"module\" src=\"embed.js\"></script></head>\
+             <body><fast-vae lesson=\"softmax\" engine=\"cpu\" {widget}></fast-vae></body></html>"
+        )
+    };
+    let cases = [
+        ("data-theme=\"dark\"", true),
+        ("data-bs-theme=\"dark\"", true),
+        ("data-md-color-scheme=\"slate\"", true),
+        ("data-md-color-scheme=\"default\"", false),
+        ("class=\"dark\"", true),
+        ("style=\"color-scheme: dark\"", true),
+        ("style=\"color-scheme: light\"", false),
+    ];
+    let pages = cases.iter().enumerate().flat_map(|(case, (html, _))| {
+        [
+            (format!("auto{case}.html"), host(html, "")),
+            (format!("light{case}.html"), host(html, "theme=\"light\"")),
+        ]
+    });
+    let site = pages.fold(site(), |site, (path, content)| site.page(&path, content));
+    let page = Page::blank(Browser::SoftwareGpu, site);
+    let widget = page.widget("fast-vae");
+    let dark = || {
+        let scheme = widget.until(
+            LOAD,
+            "the lesson",
+            "return root?.dataset.state ? getComputedStyle(root).colorScheme : null",
+        );
+        let system = page.run("return matchMedia('(prefers-color-scheme: dark)').matches").as_bool().unwrap();
+        match scheme.as_str().unwrap() {
+            "dark" => true,
+            "light" => false,
+            _ => system,
+        }
+    };
+    for system in ["light", "dark"] {
+        page.prefers(&[("prefers-color-scheme", system)]);
+        for (case, (html, expected)) in cases.iter().enumerate() {
+            page.go(&format!("auto{case}.html"));
+            assert_eq!(dark(), *expected, "{html} on {system}");
+            page.go(&format!("light{case}.html"));
+            assert!(!dark(), "theme=light in {html} on {system}");
+        }
+    }
+    // It follows while it is there, too; without a word of the page, the system decides.
+    page.go("auto0.html");
+    assert!(dark());
+    page.run("document.documentElement.dataset.theme = 'light'");
+    widget.until(LOAD, "light", "return getComputedStyle(root).colorScheme === 'light'");
+    page.run("document.documentElement.removeAttribute('data-theme')");
+    widget.until(LOAD, "the system's", "return getComputedStyle(root).colorScheme === 'light dark'");
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn the_styles_of_the_element_do_not_reach_the_lesson() {
+    let page = Page::blank(Browser::SoftwareGpu, site());
+    let look = |page: &Page, root: &str| {
+        page.run(&format!(
+            "const root = {root}; const properties = ['fontSize', 'margin', 'padding', 'display', 'color', 'cursor', 'lineHeight'];
+             return ['section > p', '.note', '[data-act=step]', '.figure', 'h2'].map((selector) => {{
+                const style = getComputedStyle(root.querySelector(selector));
+                return selector + properties.map((name) => style[name]).join();
+             }})"
+        ))
+    };
+    page.go("?lesson=midx&engine=cpu");
+    page.wait("engine", LOAD, |engine| engine == "cpu");
+    let alone = look(&page, "document.body");
+    page.go("embed.html?lesson=midx&engine=cpu");
+    page.widget("fast-vae").wait("engine", LOAD, |engine| engine == "cpu");
+    let inside = look(&page, "document.querySelector('fast-vae').shadowRoot.querySelector('[data-state]')");
+    assert_eq!(alone, inside);
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
 fn nothing_moves_for_those_who_asked_for_that() {
     let page = Page::blank(Browser::SoftwareGpu, site());
     page.prefers(&[("prefers-reduced-motion", "reduce")]);
     page.go("?engine=cpu&lesson=midx");
     page.wait("engine", LOAD, |engine| engine == "cpu");
-    page.run("document.querySelector('[data-act=play]').click()");
+    press(&page.all(), "play");
     for _ in 0..10 {
         let moving = page.run(
             "return document.getAnimations().filter((one) => one.playState === 'running'
@@ -162,11 +243,7 @@ fn lesson_1_works_before_the_engine_is_there() {
         let usable = page.run("return performance.now()");
         let shown = "return root.querySelector('[data-lesson=softmax]').innerHTML";
         let before = page.all().run(shown);
-        page.run(
-            "const slider = document.querySelector('[data-lesson=softmax] input[type=range]');
-             slider.value = slider.max;
-             for (const type of ['input', 'change']) slider.dispatchEvent(new Event(type, { bubbles: true }))",
-        );
+        page.all().slide(By::Mouse, "[data-act=size]", 1.0);
         page.all().until(
             LOAD,
             "another picture",
@@ -182,23 +259,59 @@ fn lesson_1_works_before_the_engine_is_there() {
     assert!(best < 1000.0, "first paint after {paints:?} ms");
 }
 
+/// Tasks of the main thread that took more than 50 ms since the last look.
+fn blocked(page: &Page) -> Vec<Value> {
+    page.run("return window.blocked.splice(0)").as_array().unwrap().clone()
+}
+
 #[test]
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
-fn training_never_blocks_the_page() {
+fn nothing_blocks_the_page() {
     let page = Page::blank(Browser::SoftwareGpu, site());
     page.devtools(
         "Page.addScriptToEvaluateOnNewDocument",
         json!({ "source": "window.blocked = []; new PerformanceObserver((list) =>
             blocked.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' })" }),
     );
-    page.go("?engine=cpu&lesson=race&epochs=5&speed=max");
-    page.wait("engine", LOAD, |engine| engine == "cpu");
-    page.run("window.blocked = []; document.querySelector('[data-act=play]').click()");
-    page.wait("state", RUN, |state| state == "done");
-    let blocked = page.run("return window.blocked");
-    println!("tasks of over 50 ms while training: {blocked}");
-    let blocked: Vec<Value> = blocked.as_array().unwrap().clone();
-    assert!(blocked.is_empty(), "{blocked:?} ms");
+    let mut long = Vec::new();
+    let mut note = |page: &Page, what: &str| {
+        let tasks = blocked(page);
+        println!("{what}: tasks of over 50 ms: {tasks:?}");
+        if !tasks.is_empty() {
+            long.push(format!("{what}: {tasks:?}"));
+        }
+    };
+    for slower in [1, 4] {
+        // As a cheap laptop, or a telephone of some years ago.
+        page.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": slower }));
+        page.go("?engine=cpu&lesson=softmax");
+        page.wait("engine", LOAD, |engine| engine == "cpu");
+        std::thread::sleep(Duration::from_secs(1));
+        blocked(&page);
+        page.all().slide(By::Mouse, "[data-act=size]", 1.0);
+        page.all().drag(By::Mouse, "[data-drag=taste]", &[(0.5, 0.5), (0.2, 0.3), (0.7, 0.8)]);
+        std::thread::sleep(Duration::from_secs(1));
+        note(&page, &format!("softmax, {slower} x slower"));
+
+        page.go("?engine=cpu&lesson=midx&speed=max");
+        page.wait("engine", LOAD, |engine| engine == "cpu");
+        std::thread::sleep(Duration::from_secs(1));
+        blocked(&page);
+        page.all().slide(By::Mouse, "[data-act=k]", 1.0);
+        press(&page.all(), "play");
+        std::thread::sleep(Duration::from_secs(2));
+        press(&page.all(), "play");
+        note(&page, &format!("midx, {slower} x slower"));
+
+        page.go("?engine=cpu&lesson=race&epochs=4&speed=max");
+        page.wait("engine", LOAD, |engine| engine == "cpu");
+        std::thread::sleep(Duration::from_secs(1));
+        blocked(&page);
+        press(&page.all(), "play");
+        page.wait("state", RUN, |state| state == "done");
+        note(&page, &format!("race, {slower} x slower"));
+    }
+    assert!(long.is_empty(), "{long:#?}");
 }
 
 #[test]

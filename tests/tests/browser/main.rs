@@ -1,4 +1,4 @@
-//! The built page and its widgets in headless Chromium.
+//! The built page and its widgets in headless Chromium and Firefox.
 //!
 //! `tests/run.sh` builds `dist/` and runs these; by hand:
 //! `trunk build --release && cargo test -p tests --test browser -- --ignored`.
@@ -9,5 +9,9 @@ mod common;
 mod data;
 mod embed;
 mod engines;
+mod hands;
+mod links;
 mod look;
 mod page;
+mod safety;
+mod slides;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tests::browser::{Browser, Page};
 
-use crate::common::{LOAD, RUN, choose, press};
+use crate::common::{LOAD, RUN, press};
 
 #[test]
 #[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
@@ -48,7 +48,7 @@ fn a_wrong_address_is_explained_and_the_page_goes_on() {
     // The error stands beside an engine that has come all the same.
     page.all().until(LOAD, "an engine", "return root.dataset.engine === 'cpu'");
     press(&page.all(), "step");
-    choose(&page.all(), "seed", "3");
+    page.all().write("[data-act=seed]", "3");
     assert_eq!(page.data("error"), None, "the page goes on with the next thing that works");
 }
 

@@ -1,7 +1,9 @@
 //! A page or a widget: from what people do to commands, from reports to what is shown.
 
+mod data;
 mod entry;
 mod parameters;
+mod play;
 mod steps;
 mod surface;
 mod worker;
@@ -13,13 +15,13 @@ use std::{
 
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
-use web::{Command, EngineChoice, Failure, Parameters, Speed};
+use web::{Command, EngineChoice, Failure, Parameters};
 use web_sys::{CustomEvent, CustomEventInit, Element, EventTarget};
 
 pub use self::entry::with;
 use self::steps::Owed;
 use crate::{
-    bar,
+    bar, describe,
     dom::{self, Act, Kind, Listeners, Page},
     lessons::{self, Context, Lesson, Pace},
     link::Link,
@@ -59,13 +61,20 @@ pub struct App {
     host: Option<EventTarget>,
     parameters: Parameters,
     lessons: Vec<Box<dyn Lesson>>,
-    /// The lesson that the bar steers.
+    /// The lesson that goes on.
     current: usize,
+    /// The lesson in view.
+    seen: usize,
     playing: bool,
     /// Whether a timer for the next step runs.
     timer: bool,
+    /// Whether the address is about to be written.
+    remembering: bool,
+    /// Whether the page is about to be made to fit.
+    fitting: bool,
     state: State,
     link: Option<Link>,
+    held: data::Held,
     /// Whether the worker takes commands.
     ready: bool,
     /// Whether there is to be no worker for now.
@@ -102,6 +111,11 @@ impl App {
             container
         };
         container.class_list().add_1("fv")?;
+        if parameters.shows("data")
+            && matches!(parameters.lesson.as_deref(), None | Some("race" | "recommend"))
+        {
+            container.set_attribute("data-drop", "files")?;
+        }
         let mut lessons = lessons::all(&parameters);
         if let Some(only) = &parameters.lesson {
             lessons.retain(|lesson| lesson.name() == only);
@@ -113,7 +127,7 @@ impl App {
                 lesson.restore(key, value);
             }
         }
-        container.set_inner_html(&bar::surface(&parameters, &lessons));
+        dom::policy::set_html(&container, &bar::surface(&parameters, &lessons)).map_err(refused)?;
         let app = Rc::new_cyclic(|this| {
             RefCell::new(Self {
                 this: this.clone(),
@@ -122,10 +136,14 @@ impl App {
                 parameters,
                 lessons,
                 current: 0,
+                seen: 0,
                 playing: false,
                 timer: false,
+                remembering: false,
+                fitting: false,
                 state: State::Loading,
                 link: None,
+                held: data::Held::default(),
                 ready: false,
                 parked: false,
                 pending: Vec::new(),
@@ -148,8 +166,11 @@ impl App {
     fn begin(&mut self, failures: Vec<Failure>) {
         self.set_state(State::Loading, "Loading the engine.");
         self.dress();
-        for index in 0..self.lessons.len() {
-            self.with_lesson(index, |lesson, context| lesson.draw(context));
+        // What is seen first at once, the others one by one, so that no slow machine stands still for long.
+        self.draw_one(0);
+        for index in 1..self.lessons.len() {
+            let this = self.this.clone();
+            dom::later(10 * index as u32, move || with(&this, move |app| app.draw_one(index)));
         }
         self.refresh();
         self.tell("ready", json!({ "lesson": self.parameters.lesson }));
@@ -159,11 +180,15 @@ impl App {
             self.set_attribute("selftest", "running");
             self.send(Command::Test { choice });
         }
-        if self.parameters.data.is_some() || self.parameters.items.is_some() {
-            self.send_data();
-        }
+        self.send_data();
         for failure in failures {
             self.fail(&failure);
+        }
+    }
+
+    fn draw_one(&mut self, index: usize) {
+        if index < self.lessons.len() {
+            self.with_lesson(index, |lesson, context| lesson.draw(context));
         }
     }
 
@@ -180,8 +205,8 @@ impl App {
         };
         act(self.lessons[index].as_mut(), &mut context);
         self.outbox.append(&mut events);
-        for (command, file) in commands {
-            self.send_with(command, file);
+        for command in commands {
+            self.send(command);
         }
         if let Some(failure) = failure {
             self.fail(&failure);
@@ -196,14 +221,25 @@ impl App {
 
     /// Someone did something.
     fn act(&mut self, act: &Act) {
+        if act.kind == Kind::Left {
+            return self.page.left(&act.element);
+        }
+        self.page.answer((act.kind == Kind::Change).then(|| act.element.clone()));
         let playing = self.playing;
+        if self.act_on_data(act) {
+            self.remember();
+            self.refresh();
+            return self.page.answer(None);
+        }
         let lesson =
             act.lesson.as_deref().and_then(|name| self.lessons.iter().position(|l| l.name() == name));
         if let Some(index) = lesson {
             if matches!(act.kind, Kind::Click | Kind::Input | Kind::Change | Kind::Key | Kind::Drag) {
                 self.steer(index);
             }
-            self.with_lesson(index, |lesson, context| lesson.act(context, act));
+            if !self.drive(act) {
+                self.with_lesson(index, |lesson, context| lesson.act(context, act));
+            }
         } else {
             self.bar(act);
         }
@@ -218,16 +254,29 @@ impl App {
             _ => {}
         }
         self.refresh();
+        self.page.answer(None);
+        if act.kind != Kind::Hover && act.kind != Kind::Leave {
+            self.remember();
+        }
         self.schedule();
     }
 
-    /// The permanent bar.
-    fn bar(&mut self, act: &Act) {
+    /// The controls of a lesson; whether it was one of them.
+    fn drive(&mut self, act: &Act) -> bool {
         match (act.name.as_str(), act.kind) {
             ("play", Kind::Click) => self.toggle(),
             ("step", Kind::Click) => self.step(Pace::Step),
             ("part", Kind::Click) => self.step(Pace::Part),
             ("reset", Kind::Click) => self.reset(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The bar and the list of contents.
+    fn bar(&mut self, act: &Act) {
+        match (act.name.as_str(), act.kind) {
+            ("settings", Kind::Click) => self.toggle_settings(),
             ("share", Kind::Click) => self.share(),
             ("embed", Kind::Click) => self.show_embed(),
             ("goto", Kind::Click) => {
@@ -245,18 +294,21 @@ impl App {
         }
     }
 
-    /// Makes a lesson the one that the bar steers.
+    /// Makes a lesson the one that goes on.
     pub fn steer(&mut self, index: usize) {
-        if index != self.current && index < self.lessons.len() {
-            self.pause();
-            self.current = index;
+        if index < self.lessons.len() {
+            self.seen = index;
+            if index != self.current {
+                self.pause();
+                self.current = index;
+            }
             self.refresh();
         }
     }
 
-    /// Steers the lesson that fills the middle of the window.
+    /// The bar follows the lesson that fills the middle of the window; one that plays goes on.
     pub fn look_around(&mut self) {
-        if self.lessons.len() < 2 || self.playing {
+        if self.lessons.len() < 2 {
             return;
         }
         let middle = dom::window().and_then(|w| w.inner_height().ok()?.as_f64()).unwrap_or(800.0) * 0.45;
@@ -266,99 +318,14 @@ impl App {
                 area.top() <= middle && area.bottom() > middle
             })
         });
-        if let Some(index) = seen {
-            self.steer(index);
+        if let Some(index) = seen.filter(|&index| index != self.seen) {
+            if self.playing {
+                self.seen = index;
+                self.refresh();
+            } else {
+                self.steer(index);
+            }
         }
-    }
-
-    fn toggle(&mut self) {
-        if self.playing {
-            self.pause();
-        } else {
-            self.unpark();
-            self.play();
-        }
-    }
-
-    /// Goes on step by step until the lesson is through or someone pauses.
-    pub fn play(&mut self) {
-        self.settle();
-        if self.lessons.get(self.current).is_some_and(|lesson| lesson.finished()) {
-            self.with_current(|lesson, context| lesson.reset(context));
-        }
-        self.playing = true;
-        self.tell("play", json!({}));
-        self.page_state(State::Training, "Playing.");
-        self.advance();
-        self.refresh();
-    }
-
-    /// Stops going on.
-    pub fn pause(&mut self) {
-        self.settle();
-        if self.playing {
-            self.playing = false;
-            self.page_state(State::Paused, "Paused.");
-            self.refresh();
-        }
-    }
-
-    /// Goes one step, unless the lesson is still at the one before.
-    fn step(&mut self, pace: Pace) {
-        self.pause();
-        self.with_current(|lesson, context| lesson.step(context, pace));
-        self.refresh();
-    }
-
-    /// Back to the beginning of the lesson, with all that the worker holds for it.
-    pub fn reset(&mut self) {
-        self.playing = false;
-        self.settle();
-        self.clear_error();
-        for name in ["epoch", "loss", "ndcg"] {
-            self.unset_attribute(name);
-        }
-        self.with_current(|lesson, context| lesson.reset(context));
-        self.page_state(if self.ready { State::Ready } else { State::Loading }, "Ready.");
-        self.refresh();
-    }
-
-    /// One step of play.
-    fn advance(&mut self) {
-        let Some(lesson) = self.lessons.get(self.current).filter(|_| self.playing) else { return };
-        if lesson.finished() {
-            self.playing = false;
-            self.page_state(State::Done, "Done.");
-            self.refresh();
-        } else if !lesson.busy() {
-            let pace = if self.parameters.speed == Speed::Slow { Pace::Part } else { Pace::Step };
-            self.with_current(|lesson, context| lesson.step(context, pace));
-        }
-        self.schedule();
-    }
-
-    /// Sees to it that play goes on.
-    fn schedule(&mut self) {
-        let hidden = self.page.document().is_some_and(|document| document.hidden());
-        let waits = hidden && !self.parameters.background;
-        let busy = self.lessons.get(self.current).is_some_and(|lesson| lesson.busy());
-        if !self.playing || self.timer || busy || waits {
-            return;
-        }
-        self.timer = true;
-        let this = self.this.clone();
-        dom::later(self.parameters.speed.interval(), move || {
-            with(&this, |app| {
-                app.timer = false;
-                app.advance();
-                app.refresh();
-            });
-        });
-    }
-
-    /// The page was hidden or is seen again.
-    pub fn visibility(&mut self) {
-        self.schedule();
     }
 
     /// There is more room, or less.
@@ -386,7 +353,7 @@ impl App {
         self.listeners = None;
         self.window = None;
         self.lessons.clear();
-        self.page.root.set_inner_html("");
+        self.page.root.set_text_content(None);
         if !self.page.root.tag_name().eq_ignore_ascii_case("body") {
             self.page.root.remove();
         }
@@ -403,6 +370,22 @@ fn dispatch(host: &EventTarget, event: &str, detail: &Value) {
         // Fails only for an event that is under way already.
         let _ = host.dispatch_event(&event);
     }
+}
+
+/// The browser's refusal of markup, for programs and for people.
+fn refused(error: JsValue) -> JsValue {
+    let error = js_sys::Error::new(&format!("the page refuses markup: {}", describe(&error)));
+    for (key, value) in [
+        ("code", "policy"),
+        (
+            "help",
+            "Where its policy requires trusted types, it has to allow the policy of this page: trusted-types fastvae",
+        ),
+    ] {
+        // The object is new and takes any property.
+        let _ = js_sys::Reflect::set(&error, &key.into(), &value.into());
+    }
+    error.into()
 }
 
 /// What the badge says of a choice whose engine is not known yet.

@@ -1,4 +1,4 @@
-//! The permanent bar, and the frame of the sections.
+//! The frame of the page: settings in a bar that stays in view, and sections with the controls of their lesson.
 
 use web::{ENGINES, Parameters, SPEEDS, THEMES, text::escape};
 
@@ -46,9 +46,14 @@ pub fn surface(parameters: &Parameters, lessons: &[Box<dyn Lesson>]) -> String {
         let name = lesson.name();
         let number =
             if full { format!("<span class=\"number\">{}</span>", index + 1) } else { String::new() };
+        let controls = if parameters.shows("bar") && lesson.steps() {
+            controls(name, lesson.title())
+        } else {
+            String::new()
+        };
         html.push_str(&format!(
             "<section data-lesson=\"{name}\" data-part=\"section-{name}\" aria-labelledby=\"fv-{name}\">\
-             <h2 id=\"fv-{name}\">{number}{}</h2>{}</section>",
+             <h2 id=\"fv-{name}\">{number}{}</h2>{}{controls}</section>",
             escape(lesson.title()),
             lesson.html(parameters)
         ));
@@ -86,24 +91,35 @@ fn contents(lessons: &[Box<dyn Lesson>]) -> String {
     format!("<nav class=\"contents\" aria-label=\"Parts of the lesson\"><ol>{entries}</ol></nav>")
 }
 
-fn bar(parameters: &Parameters) -> String {
-    let button = |act: &str, path: &str, title: &str, class: &str| {
+/// What drives a lesson: it stays at the lower edge of the window while the lesson is in view.
+fn controls(lesson: &str, title: &str) -> String {
+    let button = |act: &str, path: &str, name: &str| {
         format!(
-            "<button type=\"button\" class=\"{class}\" data-act=\"{act}\" data-part=\"{act}\" title=\"{title}\" \
-             aria-label=\"{title}\">{}</button>",
+            "<button type=\"button\" class=\"small\" data-act=\"{act}\" title=\"{name}\" aria-label=\"{name}\">{}</button>",
             icon(path)
         )
     };
-    let mut html =
-        String::from("<div class=\"bar\" role=\"toolbar\" aria-label=\"Controls\"><div class=\"group\">");
-    html.push_str(&format!(
-        "<button type=\"button\" class=\"go\" data-act=\"play\" data-part=\"play\">{}<span>Play</span></button>",
-        icon(PLAY)
-    ));
-    html.push_str(&button("part", PART, "Part of a step", "small"));
-    html.push_str(&button("step", STEP, "Step", "small"));
-    html.push_str(&button("reset", RESET, "Start over", "small"));
-    html.push_str("</div><div class=\"group\">");
+    format!(
+        "<div class=\"steer\" role=\"toolbar\" aria-label=\"Controls of: {}\">\
+         <button type=\"button\" class=\"go\" data-act=\"play\" data-part=\"play-{lesson}\">{}<span>Play</span></button>\
+         {}{}{}</div>",
+        escape(title),
+        icon(PLAY),
+        button("part", PART, "Part of a step"),
+        button("step", STEP, "Step"),
+        button("reset", RESET, "Start over"),
+    )
+}
+
+fn bar(parameters: &Parameters) -> String {
+    let mut html = String::from(
+        "<div class=\"bar\" data-part=\"bar\" role=\"toolbar\" aria-label=\"Settings\"><div class=\"told\">\
+         <span class=\"current\" data-part=\"current\"></span><span class=\"badge\"><b data-part=\"badge-name\">Engine</b> \
+         <span data-part=\"badge-reason\">loading</span></span>\
+         <span class=\"status\" data-part=\"status\" role=\"status\"></span>\
+         <button type=\"button\" class=\"more\" data-act=\"settings\" data-part=\"more\" aria-expanded=\"false\">Settings</button>\
+         </div><div class=\"group settings\">",
+    );
     if parameters.shows("speed") {
         html.push_str(&format!(
             "<label>Speed <select data-act=\"speed\" data-part=\"speed\">{}</select></label>",
@@ -135,28 +151,33 @@ fn bar(parameters: &Parameters) -> String {
              <button type=\"button\" data-act=\"embed\">Embed</button>",
         );
     }
-    html.push_str(
-        "</div><div class=\"told\"><span class=\"current\" data-part=\"current\"></span><span class=\"badge\"><b data-part=\"badge-name\">Engine</b> \
-         <span data-part=\"badge-reason\">loading</span></span>\
-         <span class=\"status\" data-part=\"status\" role=\"status\"></span></div></div>",
-    );
-    html
+    html + "</div></div>"
 }
 
-/// The bar, as things stand.
-pub fn refresh(page: &Page, parameters: &Parameters, lesson: Option<(&str, &str)>, playing: bool) {
-    let (path, word) = if playing { (PAUSE, "Pause") } else { (PLAY, "Play") };
-    page.fill("play", format!("{}<span>{word}</span>", icon(path)));
+/// The bar and the controls, as things stand; `playing` is the lesson that does.
+pub fn refresh(
+    page: &Page,
+    parameters: &Parameters,
+    seen: Option<&dyn Lesson>,
+    playing: Option<&str>,
+    all: &[Box<dyn Lesson>],
+) {
+    for lesson in all {
+        let plays = playing == Some(lesson.name());
+        let (path, word) = if plays { (PAUSE, "Pause") } else { (PLAY, "Play") };
+        let part = format!("play-{}", lesson.name());
+        page.fill(&part, format!("{}<span>{word}</span>", icon(path)));
+        page.attribute(&part, "aria-label", &format!("{word}: {}", lesson.title()));
+    }
     page.set_value("speed", parameters.speed.name());
     page.set_value("seed", &parameters.seed.to_string());
     page.set_value("engine", parameters.engine.name());
     page.set_value("theme", parameters.theme.name());
-    if let Some((name, title)) = lesson {
-        page.attribute("play", "aria-label", &format!("{word}: {title}"));
+    if let Some(lesson) = seen {
         if parameters.lesson.is_none() {
-            page.fill("current", escape(title));
+            page.fill("current", escape(lesson.title()));
         }
         // A name of an attribute.
-        let _ = page.root.set_attribute("data-current", name);
+        let _ = page.root.set_attribute("data-current", lesson.name());
     }
 }

@@ -10,7 +10,6 @@ mod scale;
 mod softmax;
 mod teacher;
 
-use wasm_bindgen::JsValue;
 use web::{Command, Failure, Parameters, Report};
 
 use crate::dom::{Act, Page};
@@ -31,7 +30,7 @@ pub struct Context<'a> {
     /// Whether the play button is down.
     pub playing: &'a mut bool,
     /// Sent to the worker afterwards.
-    pub commands: &'a mut Vec<(Command, JsValue)>,
+    pub commands: &'a mut Vec<Command>,
     /// Told to the host afterwards: name and detail, as JSON.
     pub events: &'a mut Vec<(&'static str, serde_json::Value)>,
     /// Something that went wrong and can be put right.
@@ -41,12 +40,7 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Asks the worker.
     pub fn ask(&mut self, command: Command) {
-        self.commands.push((command, JsValue::UNDEFINED));
-    }
-
-    /// Asks the worker about a file.
-    pub fn ask_about(&mut self, command: Command, file: JsValue) {
-        self.commands.push((command, file));
+        self.commands.push(command);
     }
 
     /// Tells the host.
@@ -89,6 +83,11 @@ pub trait Lesson {
 
     /// The worker says something. Everyone hears everything.
     fn report(&mut self, _context: &mut Context<'_>, _report: &Report) {}
+
+    /// Whether it goes on by steps at all.
+    fn steps(&self) -> bool {
+        true
+    }
 
     /// Whether a step is under way.
     fn busy(&self) -> bool {

@@ -14,9 +14,9 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts a worker from the folder `base` (where this script lies, without) and hands its reports to `receive`.
-    pub fn start(base: Option<&str>, receive: impl Fn(Report) + Clone + 'static) -> Result<Self, JsValue> {
-        let worker = spawn(&share::beside(base, "worker_loader.js"))?;
+    /// Starts the worker that was published beside this script and hands its reports to `receive`.
+    pub fn start(receive: impl Fn(Report) + Clone + 'static) -> Result<Self, JsValue> {
+        let worker = spawn(&share::beside("worker_loader.js"))?;
         let hear = receive.clone();
         let on_message = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
             let data = event.dyn_ref::<MessageEvent>().map_or(JsValue::UNDEFINED, MessageEvent::data);
@@ -63,14 +63,15 @@ fn spawn(address: &str) -> Result<Worker, JsValue> {
     let line = format!(
         "import({}).catch((error) => postMessage(JSON.stringify({{ report: \"failed\", code: \"worker\", \
          message: `the engine cannot be loaded: ${{error.message}}`, \
-         help: \"Check the connection, and reload the page.\" }})));",
+         help: \"Check the connection, and that the page's policy allows this address in script-src and \
+         connect-src; then reload the page.\" }})));",
         serde_json::Value::from(address)
     );
     let kind = BlobPropertyBag::new();
     kind.set_type("text/javascript");
     let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&line.into()), &kind)?;
     let blob = Url::create_object_url_with_blob(&blob)?;
-    let worker = Worker::new(&blob);
+    let worker = dom::policy::start_worker(&blob);
     // The worker has its script by the time that the address goes.
     dom::later(10_000, move || {
         let _ = Url::revoke_object_url(&blob);
@@ -89,7 +90,11 @@ impl Drop for Link {
 /// What became of a worker that said nothing itself. Where it panics it does, so a trap is an allocation that failed.
 fn stopped(message: Option<String>) -> Report {
     match message {
-        None => failed("the worker could not be loaded".into()),
+        None => Report::Failed(Failure::new(
+            "worker",
+            "the worker could not be started",
+            "The page's policy may forbid it: it needs worker-src blob: in its Content-Security-Policy.",
+        )),
         Some(message) if message.contains("unreachable") || message.contains("memory") => {
             Report::Failed(Failure::new(
                 "worker",

@@ -29,13 +29,8 @@ fn main() {
     match start(&body, &share::page_pairs(), None) {
         // Lives as long as the page; everything else holds it weakly.
         Ok(app) => std::mem::forget(app),
-        Err(error) => {
-            let message = describe(&error);
-            // Both are names of attributes.
-            let _ = body.set_attribute("data-error", &message);
-            let _ = body.set_attribute("data-state", "error");
-            wasm_bindgen::throw_str(&message);
-        }
+        // What started this module shows it.
+        Err(error) => wasm_bindgen::throw_val(error),
     }
 }
 
@@ -140,7 +135,7 @@ fn pairs_of(object: &Object) -> Vec<(String, String)> {
                 return None;
             }
             if value.is_null() {
-                let flag = matches!(key.as_str(), "background" | "autostart" | "selftest");
+                let flag = matches!(key.as_str(), "background" | "autostart" | "selftest" | "compact");
                 return Some((key, if flag { "0".into() } else { String::new() }));
             }
             let text = match value.as_string() {

@@ -1,7 +1,7 @@
 //! Addresses: of this page with its state, of files beside it, and of the code that puts it elsewhere.
 
 use wasm_bindgen::prelude::*;
-use web::{Parameters, text};
+use web::{Failure, Parameters, text};
 use web_sys::Url;
 
 use crate::{dom, lessons::Lesson};
@@ -15,19 +15,35 @@ extern "C" {
     static IMPORT_META: ImportMeta;
 }
 
-/// The address of a file in `base`, or in the folder of this script.
-pub fn beside(base: Option<&str>, file: &str) -> String {
+/// The address of a file that was published beside this script. Nothing else decides where scripts come from.
+pub fn beside(file: &str) -> String {
     let script = IMPORT_META.with(ImportMeta::url);
-    let resolve = |path: &str, base: &str| Url::new_with_base(path, base).map(|url| url.href()).ok();
-    let folder = match base {
-        Some(base) => resolve(base, &page_address()).map(|base| format!("{}/", base.trim_end_matches('/'))),
-        None => None,
-    };
-    resolve(file, folder.as_deref().unwrap_or(&script)).unwrap_or_else(|| file.to_owned())
+    Url::new_with_base(file, &script).map_or_else(|_| file.to_owned(), |url| url.href())
 }
 
-fn page_address() -> String {
-    dom::window().and_then(|window| window.location().href().ok()).unwrap_or_default()
+/// The address of a data set, relative to the page that shows the lesson.
+///
+/// # Errors
+/// If it is neither http nor https; and where settings come from the page's own address, so that anybody may have
+/// written them, if it belongs to another site.
+pub fn data_address(data: &str) -> Result<String, Failure> {
+    let document = dom::window().and_then(|window| window.document());
+    let page = document.as_ref().and_then(|document| document.base_uri().ok().flatten()).unwrap_or_default();
+    let refused = |why: &str| {
+        Failure::new(
+            "data",
+            format!("data={data} cannot be used: {why}"),
+            "Give the address of a file of this site.",
+        )
+    };
+    let url = Url::new_with_base(data, &page).map_err(|_| refused("it is no address"))?;
+    if !matches!(url.protocol().as_str(), "http:" | "https:") {
+        return Err(refused("only http and https are read"));
+    }
+    if is_own_page() && Url::new(&beside("")).is_ok_and(|own| own.origin() != url.origin()) {
+        return Err(refused("a link may name files of this site only"));
+    }
+    Ok(url.href())
 }
 
 /// Query and fragment of the page's address, the fragment last.
@@ -58,14 +74,24 @@ pub fn fragment(parameters: &Parameters, lessons: &[Box<dyn Lesson>]) -> String 
 
 /// The page with a fragment: the full page, wherever the widget stands.
 pub fn link(fragment: &str) -> String {
-    format!("{}#{fragment}", beside(None, "index.html"))
+    format!("{}#{fragment}", beside("index.html"))
 }
 
-/// Makes the fragment the page's own, without a step back.
+/// Whether this page is one of ours, whose address may change with what it shows.
+pub fn is_own_page() -> bool {
+    let body = dom::window().and_then(|window| window.document()?.body());
+    body.is_some_and(|body| body.has_attribute("data-fastvae"))
+}
+
+/// Makes the fragment the page's own, without a step back, so that leaving and coming back shows the same. The query has
+/// the same keys as the fragment, and goes.
 pub fn replace_fragment(fragment: &str) {
-    if let Some(history) = dom::window().and_then(|window| window.history().ok()) {
+    let Some(window) = dom::window() else { return };
+    let path = window.location().pathname().unwrap_or_default();
+    let address = if fragment.is_empty() { path } else { format!("{path}#{fragment}") };
+    if let Ok(history) = window.history() {
         // Sandboxed pages refuse; the link can still be copied.
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("#{fragment}")));
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&address));
     }
 }
 
@@ -102,8 +128,8 @@ pub fn embed_code(lesson: &str, parameters: &Parameters) -> String {
          <!-- where scripts are not allowed -->\n\
          <iframe src=\"{}?lesson={lesson}{query}\" loading=\"lazy\" title=\"FastVAE: {lesson}\" \
          style=\"width: 100%; height: 44rem; border: 0\"></iframe>\n",
-        beside(None, "embed.js"),
-        beside(None, "embed.html"),
+        beside("embed.js"),
+        beside("embed.html"),
     )
 }
 

@@ -5,7 +5,7 @@ use fastvae::{
     data::{self, Csr, Dataset, LoadOptions, Split, SplitOptions, SyntheticOptions},
     run::checkpoint::Checkpoint,
 };
-use js_sys::Uint8Array;
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web::{DataView, Failure, Report, Source};
 use web_sys::{File, FileReaderSync};
@@ -17,8 +17,8 @@ const LARGEST: f64 = (1u64 << 30) as f64;
 /// Bytes read at once.
 const PIECE: f64 = (1u64 << 23) as f64;
 
-const ANOTHER: &str = "The set that was there stays. MovieLens zips, csv files with a header, and the other forms that \
-                       the command line reads will do.";
+const ANOTHER: &str = "The set that was there stays. MovieLens zips, csv files whose first line names user, item and \
+                       rating, and the other forms that the command line reads will do.";
 
 /// A set, and how it is divided.
 pub struct Data {
@@ -28,6 +28,8 @@ pub struct Data {
     all_items: usize,
     /// Seed and size of the built-in set, if it is that.
     built_in: Option<(u32, Option<u32>)>,
+    /// Whether it came from files of the reader.
+    own: bool,
 }
 
 impl Data {
@@ -46,29 +48,22 @@ impl Data {
     /// The set that is asked for.
     pub async fn read(source: &Source, beside: &JsValue) -> Result<Self, Failure> {
         let Some(name) = &source.name else { return Self::built_in(source.seed, source.items) };
-        let bytes = if source.fetch {
-            scope::post(&Report::Reading { done: 0.0, total: 0.0 });
-            scope::fetch(name).await.map_err(|error| {
-                Failure::new(
-                    "data",
-                    format!("{name} cannot be fetched: {}", scope::describe(&error)),
-                    "Check the address in data=, and that its server lets this page read it.",
-                )
-            })?
-        } else {
-            bytes(name, beside)?
-        };
-        let short = name.rsplit('/').next().unwrap_or(name);
-        let set = data::load_bytes(short, &bytes, &LoadOptions::default()).map_err(|error| match error {
+        let files = if source.fetch { vec![fetched(name).await?] } else { files(name, beside)? };
+        let set = data::load_files(&files, &LoadOptions::default()).map_err(|error| match error {
             Error::Format { .. } | Error::Data(_) => {
                 let said = error.to_string();
-                let said = if said.contains(short) { said } else { format!("{short}: {said}") };
+                let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+                let said = if names.iter().any(|name| said.contains(name)) {
+                    said
+                } else {
+                    format!("{}: {said}", names.join(" + "))
+                };
                 Failure::new("data", said, ANOTHER)
             }
             error => error.into(),
         })?;
-        drop(bytes);
-        Self::of(set, source.seed, source.items)
+        drop(files);
+        Ok(Self { own: !source.fetch, ..Self::of(set, source.seed, source.items)? })
     }
 
     fn of(set: Dataset, seed: u32, items: Option<u32>) -> Result<Self, Failure> {
@@ -79,7 +74,7 @@ impl Data {
         };
         let options = SplitOptions { seed: seed.into(), ..SplitOptions::default() };
         let split = data::split(&set, &options)?;
-        Ok(Self { set, split, all_items, built_in: None })
+        Ok(Self { set, split, all_items, built_in: None, own: false })
     }
 
     /// The set that a checkpoint was made from.
@@ -96,7 +91,7 @@ impl Data {
             report: data::LoadReport { form: "a trained model".into(), ..Default::default() },
         };
         let split = data::split(&set, &context.config.split)?;
-        Ok(Self { all_items: set.items.len(), set, split, built_in: None })
+        Ok(Self { all_items: set.items.len(), set, split, built_in: None, own: true })
     }
 
     /// The set for people.
@@ -105,6 +100,8 @@ impl Data {
         DataView {
             name: if set.name == "synthetic" { "built-in films".into() } else { set.name.clone() },
             form: set.report.form.clone(),
+            own: self.own,
+            titled: set.titles.is_some(),
             users: set.users.len(),
             items: set.items.len(),
             all_items: self.all_items,
@@ -116,13 +113,40 @@ impl Data {
     }
 }
 
-/// The content of a file that came beside a command, read piece by piece with reports on the way.
-pub fn bytes(name: &str, beside: &JsValue) -> Result<Vec<u8>, Failure> {
+/// Name and content of the file at an address.
+async fn fetched(address: &str) -> Result<(String, Vec<u8>), Failure> {
+    let bytes = scope::fetch(address, LARGEST).await.map_err(|error| {
+        Failure::new(
+            "data",
+            format!("{address} cannot be fetched: {}", scope::describe(&error)),
+            "Check the address in data=, and that its server lets this page read it.",
+        )
+    })?;
+    let name = address.split(['?', '#']).next().unwrap_or(address).rsplit('/').next().unwrap_or(address);
+    Ok((name.to_owned(), bytes))
+}
+
+/// Names and contents of the files that came beside a command.
+fn files(name: &str, beside: &JsValue) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let files: &Array =
+        beside.dyn_ref().ok_or_else(|| Failure::new("data", format!("{name} is no file"), ANOTHER))?;
+    files
+        .iter()
+        .map(|file| {
+            let name = file.dyn_ref::<File>().map_or_else(|| name.to_owned(), File::name);
+            let bytes = bytes(&name, &file)?;
+            Ok((name, bytes))
+        })
+        .collect()
+}
+
+/// The content of a file, read piece by piece with reports on the way.
+pub fn bytes(name: &str, file: &JsValue) -> Result<Vec<u8>, Failure> {
     let refused = |error: JsValue| {
         Failure::new("data", format!("{name} cannot be read: {}", scope::describe(&error)), ANOTHER)
     };
     let file: &File =
-        beside.dyn_ref().ok_or_else(|| Failure::new("data", format!("{name} is no file"), ANOTHER))?;
+        file.dyn_ref().ok_or_else(|| Failure::new("data", format!("{name} is no file"), ANOTHER))?;
     let total = file.size();
     if total > LARGEST {
         return Err(Failure::new(

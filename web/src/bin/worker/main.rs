@@ -12,7 +12,7 @@ mod time;
 
 use std::collections::BTreeMap;
 
-use fastvae::{Error, engine::Engine};
+use fastvae::engine::Engine;
 use fastvae_study::selftest;
 use wasm_bindgen::prelude::*;
 use web::{Command, EngineChoice, Failure, Report};
@@ -46,10 +46,25 @@ impl Worker {
     async fn serve(mut self, commands: Queue) {
         loop {
             let (command, beside) = commands.next().await;
-            if let Err(failure) = self.obey(command, &beside).await {
+            if let Err(failure) = self.obey_through_losses(&command, &beside).await {
                 scope::post(&Report::Failed(failure));
             }
         }
+    }
+
+    /// Obeys; where the device is lost on the way, on another one.
+    async fn obey_through_losses(&mut self, command: &Command, beside: &JsValue) -> Result<(), Failure> {
+        loop {
+            match self.obey(command.clone(), beside).await {
+                Err(failure) if self.is_loss(&failure) => self.recover(failure.message).await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// Whether a failure is the loss of a GPU that was in place.
+    fn is_loss(&self, failure: &Failure) -> bool {
+        failure.code == "device" && self.engine.as_ref().is_some_and(|(_, engine)| !engine.is_cpu())
     }
 
     async fn obey(&mut self, command: Command, beside: &JsValue) -> Result<(), Failure> {
@@ -111,7 +126,7 @@ impl Worker {
             }
             Command::Time { sampler, items, negatives, codewords, seed } => {
                 let engine = self.engine().await?;
-                scope::post(&time::step(&engine, sampler, items, negatives, codewords, seed).await);
+                scope::post(&time::step(&engine, sampler, items, negatives, codewords, seed).await?);
                 Ok(())
             }
             Command::Export { group: name, run } => {
@@ -150,39 +165,42 @@ impl Worker {
 
     async fn advance(&mut self, name: &str, milliseconds: f64, single: bool) -> Result<(), Failure> {
         let group = group(&mut self.groups, name)?;
-        match group.advance(milliseconds, single).await {
-            Ok(report) => {
-                scope::post(&report);
-                Ok(())
-            }
-            Err(Error::Device(message)) => self.recover(name, message).await,
-            Err(error) => Err(error.into()),
-        }
+        scope::post(&group.advance(milliseconds, single).await?);
+        Ok(())
     }
 
     /// After a lost device: another one the first time, the CPU engine from then on. All runs go on from their last
     /// epoch.
-    async fn recover(&mut self, name: &str, message: String) -> Result<(), Failure> {
-        self.lost += 1;
-        self.engine = None;
-        self.proposals = Proposals::default();
-        if self.lost > 1 || self.engine().await.is_err() {
-            self.choice = EngineChoice::Cpu;
+    async fn recover(&mut self, message: String) -> Result<(), Failure> {
+        loop {
+            self.lost += 1;
+            self.engine = None;
+            self.proposals = Proposals::default();
+            if self.lost > 1 || self.engine().await.is_err() {
+                self.choice = EngineChoice::Cpu;
+            }
+            let engine = self.engine().await?;
+            match self.resume(&engine).await {
+                Err(failure) if self.is_loss(&failure) => continue,
+                result => result?,
+            }
+            let with = if engine.is_cpu() { "cpu" } else { "gpu" };
+            scope::post(&Report::Lost { message, engine: with.into() });
+            return Ok(());
         }
-        let engine = self.engine().await?;
+    }
+
+    async fn resume(&mut self, engine: &Engine) -> Result<(), Failure> {
         for group in self.groups.values_mut() {
-            group.resume(&engine).await?;
+            group.resume(engine).await?;
         }
-        let with = if engine.is_cpu() { "cpu" } else { "gpu" };
-        scope::post(&Report::Lost { message, engine: with.into() });
-        let group = group(&mut self.groups, name)?;
-        scope::post(&group.progress(Vec::new()));
         Ok(())
     }
 
     async fn import(&mut self, name: &str, beside: &JsValue) -> Result<(), Failure> {
         let engine = self.engine().await?;
-        let bytes = data::bytes(name, beside)?;
+        let file = beside.dyn_ref::<js_sys::Array>().map_or(JsValue::UNDEFINED, |files| files.get(0));
+        let bytes = data::bytes(name, &file)?;
         let checkpoint = fastvae::run::checkpoint::from_bytes(name.as_ref(), &bytes)?;
         let data = Data::of_checkpoint(&checkpoint)?;
         let group = Group::of_checkpoint(&engine, checkpoint, &data)?;

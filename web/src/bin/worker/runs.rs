@@ -32,6 +32,8 @@ pub struct Group {
     /// Of the first run; the others differ in their loss alone.
     context: Context,
     train: fastvae::data::Csr,
+    /// What happened before a device was lost and has not been reported.
+    untold: Vec<(usize, Event)>,
 }
 
 /// One model, and how it came about.
@@ -98,7 +100,7 @@ impl Group {
             run.save().await?;
             runs.push(Trained { sampler, epoch: 0, origin: Origin::Run { run, done: false } });
         }
-        Ok(Self { context, train: data.split.train.clone(), settings, runs })
+        Ok(Self { context, train: data.split.train.clone(), settings, runs, untold: Vec::new() })
     }
 
     /// A group of one run that is over: a model from a file.
@@ -122,7 +124,7 @@ impl Group {
         };
         let origin = Origin::File(Epochs::of(state, context.metrics.clone()));
         let runs = vec![Trained { sampler: config.method(), epoch, origin }];
-        Ok(Self { settings, runs, context, train: data.split.train.clone() })
+        Ok(Self { settings, runs, context, train: data.split.train.clone(), untold: Vec::new() })
     }
 
     pub fn name(&self) -> &str {
@@ -152,10 +154,27 @@ impl Group {
     /// itself for an epoch.
     ///
     /// # Errors
-    /// As [`Run::next`].
+    /// As [`Run::next`]. The epochs before it are reported by the next call.
     pub async fn advance(&mut self, milliseconds: f64, single: bool) -> Result<Report> {
+        let mut events = std::mem::take(&mut self.untold);
+        match self.go_on(milliseconds, single, &mut events).await {
+            Ok(()) => Ok(self.progress(events)),
+            Err(error) => {
+                // An epoch that was not saved comes again, and takes the place of the one told here.
+                events.retain(|(_, event)| !matches!(event, Event::Step { .. }));
+                self.untold = events;
+                Err(error)
+            }
+        }
+    }
+
+    async fn go_on(
+        &mut self,
+        milliseconds: f64,
+        single: bool,
+        events: &mut Vec<(usize, Event)>,
+    ) -> Result<()> {
         let start = Instant::now();
-        let mut events: Vec<(usize, Event)> = Vec::new();
         loop {
             let next = (0..self.runs.len())
                 .filter(|&at| !self.runs[at].is_done())
@@ -188,7 +207,7 @@ impl Group {
                 break;
             }
         }
-        Ok(self.progress(events))
+        Ok(())
     }
 
     /// Drops every other kept model, where there are more than fit; the first and the last stay.

@@ -1,10 +1,10 @@
 //! The worker's side of the browser: messages, files and panics.
 
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web::{Failure, Report};
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Response};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, ReadableStreamDefaultReader, Response};
 
 use crate::queue::Queue;
 
@@ -61,14 +61,51 @@ pub fn listen(commands: Queue) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Fetches a file.
-pub async fn fetch(address: &str) -> Result<Vec<u8>, JsValue> {
-    let response: Response = JsFuture::from(scope()?.fetch_with_str(address)).await?.dyn_into()?;
+/// Milliseconds without a byte after which a server is given up.
+const SILENCE: i32 = 30_000;
+
+/// Fetches a file of at most `most` bytes, with reports on the way.
+pub async fn fetch(address: &str, most: f64) -> Result<Vec<u8>, JsValue> {
+    post(&Report::Reading { done: 0.0, total: 0.0 });
+    let response: Response = in_time(&scope()?.fetch_with_str(address)).await?.dyn_into()?;
     if !response.ok() {
         return Err(format!("the server answers {} {}", response.status(), response.status_text()).into());
     }
-    let content = JsFuture::from(response.array_buffer()?).await?;
-    Ok(Uint8Array::new(&content).to_vec())
+    let length = response.headers().get("content-length")?.and_then(|length| length.parse().ok());
+    let total: f64 = length.unwrap_or(0.0);
+    let mut bytes = Vec::new();
+    let Some(body) = response.body() else { return Ok(bytes) };
+    let reader: ReadableStreamDefaultReader = body.get_reader().dyn_into()?;
+    loop {
+        if bytes.len() as f64 > most || total > most {
+            // Nobody waits for the answer.
+            let _ = reader.cancel();
+            return Err(
+                format!("it has more than the {} that fit into a page", web::text::bytes(most)).into()
+            );
+        }
+        let piece = in_time(&reader.read()).await?;
+        if Reflect::get(&piece, &"done".into())?.is_truthy() {
+            return Ok(bytes);
+        }
+        bytes.extend(Uint8Array::new(&Reflect::get(&piece, &"value".into())?).to_vec());
+        post(&Report::Reading { done: bytes.len() as f64, total });
+    }
+}
+
+/// Awaits a promise, no longer than [`SILENCE`].
+async fn in_time(promise: &Promise) -> Result<JsValue, JsValue> {
+    let scope = scope()?;
+    let late = Promise::new(&mut |_, reject| {
+        let refuse = Closure::once_into_js(move || {
+            let seconds = SILENCE / 1000;
+            // The function that rejects a promise does not throw.
+            let _ = reject.call1(&JsValue::UNDEFINED, &format!("no answer for {seconds} seconds").into());
+        });
+        // Fails only without a scope.
+        let _ = scope.set_timeout_with_callback_and_timeout_and_arguments_0(refuse.unchecked_ref(), SILENCE);
+    });
+    JsFuture::from(Promise::race(&Array::of2(promise, &late))).await
 }
 
 /// An error of the browser in words.

@@ -1,7 +1,7 @@
 //! What a training step costs on this machine, by the number of items (paper, figure 4).
 
 use fastvae::{
-    Result,
+    Error, Result,
     config::{Config, Method},
     data::Csr,
     engine::Engine,
@@ -19,6 +19,9 @@ const STEPS: u32 = 120;
 const LEAST: f64 = 0.05;
 
 /// Times a step; where it cannot be run, says why.
+///
+/// # Errors
+/// If the device is lost.
 pub async fn step(
     engine: &Engine,
     sampler: Method,
@@ -26,12 +29,13 @@ pub async fn step(
     negatives: u32,
     codewords: u32,
     seed: u32,
-) -> Report {
+) -> Result<Report> {
     let (seconds, problem) = match measure(engine, sampler, items, negatives, codewords, seed).await {
         Ok(seconds) => (Some(seconds), None),
+        Err(error @ Error::Device(_)) => return Err(error),
         Err(error) => (None, Some(error.to_string())),
     };
-    Report::Timed { sampler, items, seconds, problem }
+    Ok(Report::Timed { sampler, items, seconds, problem })
 }
 
 async fn measure(
@@ -75,5 +79,5 @@ async fn measure(
             _ => {}
         }
     }
-    Err(fastvae::Error::Data(format!("the steps ended after {counted}")))
+    Err(Error::Data(format!("the steps ended after {counted}")))
 }

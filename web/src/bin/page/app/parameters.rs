@@ -3,8 +3,8 @@
 use serde_json::Value;
 use web::{Failure, LESSONS};
 
-use super::App;
-use crate::share;
+use super::{App, with};
+use crate::{dom, share};
 
 impl App {
     /// Changes parameters: all that can be used are, and each that cannot is an error.
@@ -29,8 +29,10 @@ impl App {
         if self.parameters.engine != before.engine {
             self.change_engine();
         }
-        if (&self.parameters.data, self.parameters.items) != (&before.data, before.items) {
+        if self.parameters.data != before.data {
             self.send_data();
+        } else if self.parameters.items != before.items {
+            self.read_data_again();
         }
         if self.parameters.lesson != before.lesson
             && let Some(index) = self
@@ -80,13 +82,26 @@ impl App {
         self.page.set_value("share-text", &address);
         self.page.show("share-panel", true);
         self.page.fill("share-title", "Link to exactly this. It is on the clipboard.");
-        if self.host.is_none() {
-            share::replace_fragment(&self.address());
+    }
+
+    /// Notes in the page's own address what it shows, a moment after somebody did something.
+    pub(super) fn remember(&mut self) {
+        if std::mem::replace(&mut self.remembering, true) || !share::is_own_page() {
+            return;
         }
+        let this = self.this.clone();
+        dom::later(400, move || {
+            with(&this, |app| {
+                app.remembering = false;
+                if !app.lessons.is_empty() {
+                    share::replace_fragment(&app.address());
+                }
+            });
+        });
     }
 
     pub(super) fn show_embed(&mut self) {
-        let name = self.lessons.get(self.current).map_or(LESSONS[0], |lesson| lesson.name());
+        let name = self.lessons.get(self.seen).map_or(LESSONS[0], |lesson| lesson.name());
         let code = share::embed_code(name, &self.parameters);
         share::copy(&code);
         self.page.set_value("share-text", &code);

@@ -3,8 +3,8 @@
 use serde_json::json;
 use web::Failure;
 
-use super::{App, State};
-use crate::bar;
+use super::{App, State, with};
+use crate::{bar, dom};
 
 impl App {
     /// Theme and language.
@@ -15,10 +15,39 @@ impl App {
         let _ = root.set_attribute("lang", &self.parameters.lang);
     }
 
-    /// The bar, as things stand.
+    /// Bar and controls, as things stand.
     pub(super) fn refresh(&mut self) {
-        let lesson = self.lessons.get(self.current);
-        bar::refresh(&self.page, &self.parameters, lesson.map(|l| (l.name(), l.title())), self.playing);
+        let seen = self.lessons.get(self.seen).map(Box::as_ref);
+        let playing = self.lessons.get(self.current).filter(|_| self.playing).map(|lesson| lesson.name());
+        bar::refresh(&self.page, &self.parameters, seen, playing, &self.lessons);
+        self.fit();
+    }
+
+    /// A compact page fits into its height and into the window, soon after something was drawn.
+    fn fit(&mut self) {
+        if self.parameters.compact.is_none() || std::mem::replace(&mut self.fitting, true) {
+            return;
+        }
+        let this = self.this.clone();
+        dom::later(120, move || {
+            with(&this, |app| {
+                app.fitting = false;
+                let window = dom::window().and_then(|window| window.inner_height().ok()?.as_f64());
+                if let Some(height) = app.parameters.compact {
+                    app.page.fit(height.min(window.unwrap_or(f64::INFINITY) as u32));
+                }
+            });
+        });
+    }
+
+    /// Shows the settings where there is little room for them, or hides them.
+    pub(super) fn toggle_settings(&self) {
+        let open = self.page.part("bar").is_some_and(|bar| !bar.has_attribute("data-open"));
+        if let Some(bar) = self.page.part("bar") {
+            // A name of an attribute.
+            let _ = bar.toggle_attribute_with_force("data-open", open);
+        }
+        self.page.attribute("more", "aria-expanded", if open { "true" } else { "false" });
     }
 
     pub(super) fn page_state(&mut self, state: State, status: &str) {
@@ -33,6 +62,11 @@ impl App {
     pub(super) fn set_state(&mut self, state: State, status: &str) {
         self.state = state;
         self.set_attribute("state", state.name());
+        self.page.fill("status", web::text::escape(status));
+    }
+
+    /// Says something aloud; the state stays.
+    pub(super) fn say(&self, status: &str) {
         self.page.fill("status", web::text::escape(status));
     }
 

@@ -2,27 +2,15 @@
 
 use serde_json::json;
 use wasm_bindgen::JsValue;
-use web::{Command, Failure, Parameters, Report, Source};
+use web::{Command, Failure, Report};
 
 use super::{App, State, waiting_for, with};
-use crate::{describe, link::Link, share};
+use crate::{describe, link::Link};
 
 impl App {
     /// Sends a command, to a new worker where there is none.
     pub(super) fn send(&mut self, command: Command) {
         self.send_with(command, JsValue::UNDEFINED);
-    }
-
-    /// Asks for the data set of the parameters.
-    pub(super) fn send_data(&mut self) {
-        let Parameters { data, base, items, seed, lesson, .. } = &self.parameters;
-        // Elsewhere `items` is the size of the small catalogue.
-        if !matches!(lesson.as_deref(), None | Some("fidelity" | "race" | "recommend")) {
-            return;
-        }
-        let name = data.as_ref().map(|data| share::beside(base.as_deref(), data));
-        let command = Command::Data(Source { fetch: name.is_some(), name, items: *items, seed: *seed });
-        self.send(command);
     }
 
     /// Sends a command with the file that it speaks of.
@@ -31,21 +19,12 @@ impl App {
             return self.pending.push((command, file));
         }
         if self.link.is_none() {
-            if let Command::Engine { choice } = &command {
-                self.page.fill("badge-name", "Engine");
-                self.page.fill("badge-reason", waiting_for(*choice));
+            if let Err(failure) = self.start_worker() {
+                return self.fail(&failure);
             }
-            let this = self.this.clone();
-            let receive = move |report: Report| with(&this, move |app| app.receive(&report));
-            match Link::start(self.parameters.base.as_deref(), receive) {
-                Ok(link) => self.link = Some(link),
-                Err(error) => {
-                    return self.fail(&Failure::new(
-                        "worker",
-                        format!("the engine cannot be started: {}", describe(&error)),
-                        "The page may forbid workers; a course page needs worker-src blob: in its policy.",
-                    ));
-                }
+            let known = |(sent, _): &(Command, JsValue)| *sent == command;
+            if self.pending.iter().any(known) {
+                return;
             }
         }
         match &self.link {
@@ -57,6 +36,28 @@ impl App {
             }
             _ => self.pending.push((command, file)),
         }
+    }
+
+    /// A new worker; the first that it gets is the choice of engine, then the data set.
+    fn start_worker(&mut self) -> Result<(), Failure> {
+        let choice = self.parameters.engine;
+        self.page.fill("badge-name", "Engine");
+        self.page.fill("badge-reason", waiting_for(choice));
+        let this = self.this.clone();
+        let receive = move |report: Report| with(&this, move |app| app.receive(&report));
+        let link = Link::start(receive).map_err(|error| {
+            Failure::new(
+                "worker",
+                format!("the engine cannot be started: {}", describe(&error)),
+                "The page may forbid workers; a course page needs worker-src blob: in its policy.",
+            )
+        })?;
+        self.link = Some(link);
+        self.pending.insert(0, (Command::Engine { choice }, JsValue::UNDEFINED));
+        if let Some(order) = self.data_for_worker() {
+            self.pending.insert(1, order);
+        }
+        Ok(())
     }
 
     /// Ends the worker and frees all that it holds.
@@ -97,7 +98,10 @@ impl App {
         let choice = self.parameters.engine;
         self.send(Command::Engine { choice });
         for (command, file) in waiting {
-            self.send_with(command, file);
+            // The worker gets the latest set anyway.
+            if !matches!(command, Command::Data(_) | Command::Import { .. }) {
+                self.send_with(command, file);
+            }
         }
         for index in 0..self.lessons.len() {
             self.with_lesson(index, |lesson, context| lesson.report(context, &Report::Revived));
@@ -106,6 +110,7 @@ impl App {
 
     /// The worker says something.
     fn receive(&mut self, report: &Report) {
+        let (mut report, mut died) = (report, false);
         match report {
             Report::Ready => {
                 self.ready = true;
@@ -135,15 +140,21 @@ impl App {
                     return;
                 }
                 // What the worker held may be broken: the next command gets a new one.
+                self.data_failed();
                 if failure.is_fatal() {
                     self.drop_worker();
+                    died = true;
                 }
                 self.fail(failure);
             }
+            Report::Data(view) if !self.data_came(view) => report = &Report::Reread,
             _ => {}
         }
         for index in 0..self.lessons.len() {
             self.with_lesson(index, |lesson, context| lesson.report(context, report));
+            if died {
+                self.with_lesson(index, |lesson, context| lesson.report(context, &Report::Revived));
+            }
         }
         if self.playing {
             self.advance();

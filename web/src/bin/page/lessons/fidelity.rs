@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 use web::{
     Closeness, Command, FidelityQuestion, Parameters, Report, RunSettings, samplers,
-    text::{digits, grouped, percent},
+    text::{digits, percent},
 };
 
 use super::{Context, Lesson, Pace};
@@ -57,6 +57,8 @@ pub struct Fidelity {
     epochs: u32,
     steps: (u32, u32),
     until: u32,
+    /// Epochs of a worker that is gone, or of a link, to be run again.
+    again: u32,
     /// The epoch that is looked at; the last without.
     epoch: Option<u32>,
     /// Epochs that the index is behind the model.
@@ -80,6 +82,7 @@ impl Fidelity {
             epochs: 0,
             steps: (0, 1),
             until: 0,
+            again: 0,
             epoch: None,
             late: 0,
             user: 0,
@@ -366,8 +369,11 @@ impl Lesson for Fidelity {
         if self.waiting || self.finished {
             return;
         }
-        self.epoch = None;
-        self.until = if pace == Pace::Step { self.epochs + 1 } else { 0 };
+        if self.again == 0 {
+            self.epoch = None;
+        }
+        self.until =
+            if pace == Pace::Step { self.epochs + 1 } else { 0 }.max(std::mem::take(&mut self.again));
         self.go_on(context, pace == Pace::Part);
     }
 
@@ -389,11 +395,23 @@ impl Lesson for Fidelity {
 
     fn report(&mut self, context: &mut Context<'_>, report: &Report) {
         match report {
-            Report::Data(_) | Report::Revived => {
-                let waiting = self.waiting && !self.started;
+            Report::Data(_) => {
+                // A run that is being set up learns from this set already.
+                let waits = self.waiting && !self.started;
+                let (again, until, epoch) =
+                    if self.started { (0, 0, None) } else { (self.again, self.until, self.epoch) };
                 self.reset(context);
-                self.waiting = waiting;
+                (self.again, self.epoch) = (again, epoch);
+                if waits {
+                    (self.waiting, self.until) = (true, until);
+                }
             }
+            Report::Revived => {
+                let again = self.again.max(self.epochs);
+                self.reset(context);
+                self.again = again;
+            }
+            Report::Ready if self.again > 0 && !self.started => self.step(context, Pace::Step),
             Report::Started { group, .. } if group == GROUP => {
                 (self.started, self.finished, self.epochs) = (true, false, 0);
             }
@@ -466,12 +484,18 @@ impl Lesson for Fidelity {
 
     fn state(&self) -> Vec<(&'static str, String)> {
         let mut state = Vec::new();
-        for (key, value, standard) in
-            [("user", self.user, 0), ("codewords", CODEWORDS[self.codewords], 16), ("late", self.late, 0)]
-        {
+        for (key, value, standard) in [
+            ("user", self.user, 0),
+            ("codewords", CODEWORDS[self.codewords], 16),
+            ("late", self.late, 0),
+            ("trained", self.epochs, 0),
+        ] {
             if value != standard {
-                state.push((key, grouped(value).replace(',', "")));
+                state.push((key, value.to_string()));
             }
+        }
+        if let Some(epoch) = self.epoch {
+            state.push(("epoch", epoch.to_string()));
         }
         state
     }
@@ -484,6 +508,8 @@ impl Lesson for Fidelity {
                 self.codewords = CODEWORDS.iter().position(|&k| k == number).unwrap_or(self.codewords);
             }
             "late" => self.late = number.min(10),
+            "trained" => self.again = number.min(Parameters::MAX_EPOCHS),
+            "epoch" => self.epoch = Some(number),
             _ => {}
         }
     }

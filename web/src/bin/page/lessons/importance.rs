@@ -38,6 +38,8 @@ pub struct Importance {
     proposal: usize,
     /// Weights of the proposal that is drawn by hand.
     weights: Vec<f32>,
+    /// The film whose weight the arrow keys change.
+    film: Option<usize>,
     /// Place in [`DRAWS`].
     draws: usize,
     corrected: bool,
@@ -57,6 +59,7 @@ impl Importance {
             taste: (1.6, -1.4),
             proposal: 0,
             weights: Vec::new(),
+            film: None,
             draws: 3,
             corrected: true,
             step: 1,
@@ -115,6 +118,50 @@ impl Importance {
         context.ask(Command::Draw(question));
     }
 
+    /// Begins a proposal by hand with the weights of the one that is shown.
+    fn take_in_hand(&mut self) {
+        if PROPOSALS[self.proposal].0 == "drawn" {
+            return;
+        }
+        self.proposal = PROPOSALS.len() - 1;
+        let q = self.q();
+        if q.len() == self.weights.len() {
+            self.weights = q.iter().map(|&q| q as f32).collect();
+        }
+    }
+
+    /// The weight that counts as a full column.
+    fn top_weight(&self) -> f32 {
+        self.weights.iter().copied().fold(0.02, f32::max)
+    }
+
+    /// Arrow keys choose a column and make it higher or lower; whether its weight has changed.
+    fn key(&mut self, act: &Act) -> bool {
+        let last = self.weights.len().saturating_sub(1);
+        let film = self.film.unwrap_or(0).min(last);
+        let chosen = match act.key.as_str() {
+            "ArrowLeft" => film.saturating_sub(1),
+            "ArrowRight" => self.film.map_or(0, |film| (film + 1).min(last)),
+            "Home" => 0,
+            "End" => last,
+            "ArrowUp" | "ArrowDown" => film,
+            _ => return false,
+        };
+        act.event.prevent_default();
+        self.film = Some(chosen);
+        let factor = match act.key.as_str() {
+            "ArrowUp" => 1.25,
+            "ArrowDown" => 0.8,
+            _ => return false,
+        };
+        self.take_in_hand();
+        let top = self.top_weight();
+        if let Some(weight) = self.weights.get_mut(chosen) {
+            *weight = (*weight * factor).max(top * 1e-3);
+        }
+        true
+    }
+
     fn class(&self) -> &'static str {
         match PROPOSALS[self.proposal].0 {
             "drawn" => "kernel",
@@ -143,15 +190,14 @@ impl Importance {
             let share = q.get(film).copied().unwrap_or(0.0);
             let _ = write!(
                 svg,
-                "<rect class=\"bar-fill\" x=\"{:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{:.2}\"><title>{}: proposal {}, \
-                 softmax {}</title></rect><path class=\"truth\" d=\"M{:.2} {:.2}h{:.2}\"/>",
+                "<rect class=\"bar-fill{}\" x=\"{:.2}\" y=\"{:.2}\" width=\"{:.2}\" height=\"{:.2}\"><title>{}</title></rect>\
+                 <path class=\"truth\" d=\"M{:.2} {:.2}h{:.2}\"/>",
+                if self.film == Some(film) { " lit-bar" } else { "" },
                 x + 1.0,
                 height - high(share),
                 (step - 2.0).max(1.0),
                 high(share),
-                escape(&toy.titles[film]),
-                percent(share),
-                percent(*p),
+                escape(&describe(toy, film, share, *p)),
                 x,
                 height - high(*p),
                 step
@@ -235,6 +281,11 @@ impl Importance {
     }
 }
 
+/// A film's column in words.
+fn describe(toy: &Toy, film: usize, q: f64, p: f64) -> String {
+    format!("{}: proposal {}, softmax {}", toy.titles[film], percent(q), percent(p))
+}
+
 /// The mean item vector under probabilities.
 fn mean_vector(toy: &Toy, p: &[f64]) -> (f64, f64) {
     p.iter().enumerate().fold((0.0, 0.0), |(x, y), (film, p)| {
@@ -278,7 +329,9 @@ impl Lesson for Importance {
                  </div><div class=\"two\"><div>{}<p class=\"note\">Arrows: the gradient that these draws give; bold, the true one.</p></div>\
                  <div><h3>Proposal (columns) and softmax (lines)</h3>\
                  <div class=\"columns-area\" data-part=\"importance-bars\" data-drag=\"weights\" data-keys=\"weights\" tabindex=\"0\" \
-                 role=\"group\" aria-label=\"Proposal and softmax, film by film. Drag to draw a proposal by hand.\"></div>\
+                 role=\"slider\" aria-valuemin=\"0\" aria-valuemax=\"100\" aria-valuenow=\"0\" aria-orientation=\"vertical\" \
+                 aria-label=\"Proposal and softmax, film by film. Drag to draw a proposal by hand; left and right choose a film, \
+                 up and down change its share.\"></div>\
                  <h3>200 estimates of ln Z</h3><div data-part=\"importance-strip\"></div>\
                  <div data-part=\"importance-told\" role=\"status\"></div></div></div></div>",
                 bar::options(PROPOSALS, PROPOSALS[self.proposal].0),
@@ -324,6 +377,10 @@ impl Lesson for Importance {
         page.fill("importance-plane", plane::svg(toy, self.taste, &dots, &arrows, ""));
         page.attribute("importance-plane", "aria-valuetext", &plane::describe(toy, self.taste));
         page.fill("importance-bars", self.bars(toy, &p));
+        let film = self.film.unwrap_or(0);
+        let share = self.q().get(film).copied().unwrap_or(0.0);
+        page.attribute("importance-bars", "aria-valuenow", &format!("{:.0}", 100.0 * share));
+        page.attribute("importance-bars", "aria-valuetext", &describe(toy, film, share, p[film]));
         page.fill("importance-strip", self.strip(truth));
         page.fill("importance-told", self.told(truth, gradient));
     }
@@ -350,16 +407,15 @@ impl Lesson for Importance {
                 self.corrected = act.value == "1";
                 return self.draw(context);
             }
+            ("weights", Kind::Key) => {
+                if !self.key(act) {
+                    return self.draw(context);
+                }
+            }
             ("weights", Kind::Drag) => {
                 let (film, high) = ((act.at.0 * self.weights.len() as f64) as usize, 1.0 - act.at.1);
-                if PROPOSALS[self.proposal].0 != "drawn" {
-                    self.proposal = PROPOSALS.len() - 1;
-                    let q = self.q();
-                    if q.len() == self.weights.len() {
-                        self.weights = q.iter().map(|&q| q as f32).collect();
-                    }
-                }
-                let top = self.weights.iter().copied().fold(0.02, f32::max);
+                self.take_in_hand();
+                let top = self.top_weight();
                 if let Some(weight) = self.weights.get_mut(film) {
                     *weight = (high.clamp(0.0, 1.0) as f32 * top).max(top * 1e-3);
                 }
@@ -434,6 +490,9 @@ impl Lesson for Importance {
         if !self.corrected {
             state.push(("corrected", "0".into()));
         }
+        if self.step != start.step {
+            state.push(("set", self.step.to_string()));
+        }
         if PROPOSALS[self.proposal].0 == "drawn" {
             let weights: Vec<String> = self.weights.iter().map(|weight| format!("{weight:.4}")).collect();
             state.push(("weights", weights.join(",")));
@@ -450,6 +509,7 @@ impl Lesson for Importance {
             }
             "draws" => self.draws = DRAWS.iter().position(|d| d.to_string() == value).unwrap_or(self.draws),
             "corrected" => self.corrected = value != "0",
+            "set" => self.step = value.parse().unwrap_or(self.step),
             "weights" => {
                 let weights: Vec<f32> = value.split(',').filter_map(|weight| weight.parse().ok()).collect();
                 if weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)

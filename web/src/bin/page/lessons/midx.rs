@@ -2,6 +2,8 @@
 
 mod view;
 
+use std::collections::VecDeque;
+
 use serde_json::json;
 use web::{Command, Parameters, Question, Report, samplers, text::grouped, toy, toy::Toy};
 
@@ -19,10 +21,11 @@ const VARIANTS: [(&str, &str, Method); 3] = [
     ("midx-popularity", "by popularity (MIDX_Pop)", Method::Sampled(ProposalKind::MidxPopularity)),
     ("midx", "by the residual (exact MIDX)", Method::Sampled(ProposalKind::Midx)),
 ];
-/// Draws kept ready for single steps.
-const READY: u32 = 64;
-/// Draws of a step at full speed.
-const MANY: u32 = 1000;
+/// Draws that are asked for at a time, and counted at once by the button and at full speed. The n-th draw of a proposal
+/// is the same on every machine, so a link only has to say how many there were.
+const BLOCK: u32 = 1000;
+/// Most draws that a link brings back.
+const MOST: u32 = 100_000;
 
 /// The proposal as the worker told it, with what follows from it.
 pub struct Shown {
@@ -52,16 +55,20 @@ pub struct Midx {
     film: Option<usize>,
     /// Stages of the present draw that have been shown, 3 when it is complete.
     stage: u32,
-    /// Draws that came from the worker and have not been shown.
-    ready: Vec<u32>,
+    /// Draws that came from the worker and have not been counted.
+    ready: VecDeque<u32>,
     /// How often each film was drawn.
     counts: Vec<u32>,
     draws: u32,
-    /// Tells one set of draws from the next.
-    step: u32,
+    /// Blocks of draws that have come.
+    blocks: u32,
+    /// Tells one proposal from the next: answers about one before come too late.
+    proposal: u32,
     waiting: bool,
-    /// Whether all that comes is to be counted at once.
-    pour: bool,
+    /// Whether the viewer has moved since the worker was asked.
+    stale: bool,
+    /// Draws to be counted as soon as they are there.
+    owed: u32,
 }
 
 impl Midx {
@@ -79,12 +86,14 @@ impl Midx {
             cell: (0, 0),
             film: None,
             stage: 3,
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             counts: Vec::new(),
             draws: 0,
-            step: 1,
+            blocks: 0,
+            proposal: 0,
             waiting: false,
-            pour: false,
+            stale: false,
+            owed: 0,
         }
     }
 
@@ -106,14 +115,19 @@ impl Midx {
         self.toy.is_some()
     }
 
-    /// Asks for the proposal as it is now, and for draws.
-    fn ask(&mut self, context: &mut Context<'_>, draws: u32) {
+    /// What answers about the present proposal are called.
+    fn name_of_proposal(&self) -> String {
+        format!("midx {}", self.proposal)
+    }
+
+    /// Asks for the proposal as it is now, and for its next block of draws.
+    fn ask(&mut self, context: &mut Context<'_>) {
         if !self.films(context) {
             return;
         }
         let parameters = &*context.parameters;
         let question = Question {
-            to: "midx".into(),
+            to: self.name_of_proposal(),
             items: Self::items(parameters),
             dim: parameters.dim,
             seed: parameters.seed,
@@ -122,8 +136,8 @@ impl Midx {
             codewords: parameters.k.min(Self::items(parameters)),
             query: toy::query(self.taste, parameters.dim as usize, parameters.seed),
             rows: 1,
-            draws,
-            step: self.step,
+            draws: BLOCK,
+            step: self.blocks + 1,
         };
         self.waiting = true;
         self.query.clone_from(&question.query);
@@ -134,9 +148,27 @@ impl Midx {
     fn changed(&mut self, context: &mut Context<'_>) {
         self.ready.clear();
         self.counts.iter_mut().for_each(|count| *count = 0);
-        (self.draws, self.film, self.stage) = (0, None, 3);
-        self.step += 1;
-        self.ask(context, READY);
+        (self.draws, self.blocks, self.owed, self.film, self.stage) = (0, 0, 0, None, 3);
+        self.proposal += 1;
+        self.ask(context);
+    }
+
+    /// Counts what is owed, as far as draws are there, and asks for more where they are not.
+    fn settle(&mut self, context: &mut Context<'_>) {
+        let count = self.ready.len().min(self.owed as usize);
+        let mut last = None;
+        for film in self.ready.drain(..count) {
+            self.counts[film as usize] += 1;
+            last = Some(film);
+        }
+        (self.draws, self.owed) = (self.draws + count as u32, self.owed - count as u32);
+        if let Some(film) = last {
+            self.stage = 3;
+            self.point(film as usize);
+        }
+        if self.ready.is_empty() && !self.waiting {
+            self.ask(context);
+        }
     }
 
     fn take(&mut self, draws: &[u32], log_q: &[f32], cells: &[u32], codewords: &[f32], k: usize) {
@@ -155,18 +187,8 @@ impl Midx {
         let p = web::theory::log_softmax(&logits).into_iter().map(f64::exp).collect();
         let first = self.shown.is_none();
         self.shown = Some(Shown { k, cells, codewords, q, rows, joint, p });
-        if self.pour {
-            self.pour = false;
-            for &item in draws {
-                self.counts[item as usize] += 1;
-            }
-            self.draws += draws.len() as u32;
-            if let Some(&last) = draws.last() {
-                self.point(last as usize);
-            }
-        } else {
-            self.ready.extend(draws);
-        }
+        self.ready.extend(draws);
+        self.blocks += 1;
         if let Some(shown) =
             self.shown.as_ref().filter(|shown| first || self.cell.0.max(self.cell.1) >= shown.k)
         {
@@ -188,20 +210,17 @@ impl Midx {
     /// One more stage of the present draw, or the first of the next.
     fn stage(&mut self, context: &mut Context<'_>) {
         if self.stage >= 3 {
-            let Some(&film) = self.ready.first() else { return self.ask(context, READY) };
+            let Some(&film) = self.ready.front() else { return };
             self.stage = 0;
             self.point(film as usize);
         }
         self.stage += 1;
-        if self.stage == 3 && !self.ready.is_empty() {
-            let film = self.ready.remove(0) as usize;
-            self.counts[film] += 1;
-            self.draws += 1;
+        if self.stage == 3
+            && let Some(&film) = self.ready.front()
+        {
+            self.owed = 1;
+            self.settle(context);
             context.tell("step", json!({ "lesson": "midx", "draw": self.draws, "item": film }));
-            if self.ready.is_empty() {
-                self.step += 1;
-                self.ask(context, READY);
-            }
         }
     }
 
@@ -313,7 +332,10 @@ impl Lesson for Midx {
             ("taste", _) => {
                 if let Some(taste) = plane::moved(self.taste, act) {
                     self.taste = taste;
-                    if !self.waiting {
+                    if self.waiting {
+                        // One question at a time, however fast the arrow moves.
+                        self.stale = true;
+                    } else {
                         self.changed(context);
                     }
                     self.draw(context);
@@ -357,9 +379,9 @@ impl Lesson for Midx {
                 }
             }
             ("thousand", Kind::Click) => {
-                self.pour = true;
-                self.step += 1;
-                self.ask(context, MANY);
+                self.owed += BLOCK;
+                self.settle(context);
+                self.draw(context);
             }
             _ => {}
         }
@@ -369,28 +391,22 @@ impl Lesson for Midx {
         if self.waiting {
             return;
         }
-        let speed = context.parameters.speed;
-        if *context.playing && speed == web::Speed::Max {
-            self.pour = true;
-            self.step += 1;
-            return self.ask(context, MANY);
+        if *context.playing && context.parameters.speed == web::Speed::Max {
+            self.owed += BLOCK;
+            self.settle(context);
+            return self.draw(context);
         }
-        let asked = self.ready.is_empty();
-        match pace {
-            Pace::Part => self.stage(context),
-            Pace::Step => {
-                self.stage(context);
-                while self.stage < 3 && !asked {
-                    self.stage(context);
-                }
-            }
+        self.stage(context);
+        while pace == Pace::Step && self.stage < 3 {
+            self.stage(context);
         }
         self.draw(context);
     }
 
     fn reset(&mut self, context: &mut Context<'_>) {
-        *self = Self { taste: self.taste, variant: self.variant, ..Self::new(context.parameters) };
-        self.ask(context, READY);
+        let proposal = self.proposal + 1;
+        *self = Self { taste: self.taste, variant: self.variant, proposal, ..Self::new(context.parameters) };
+        self.ask(context);
         self.draw(context);
     }
 
@@ -406,18 +422,16 @@ impl Lesson for Midx {
 
     fn report(&mut self, context: &mut Context<'_>, report: &Report) {
         match report {
-            Report::Ready => {
-                self.ready.clear();
-                self.step += 1;
-                self.ask(context, READY);
-            }
-            Report::Drawn { to, step, draws, log_q, cells, codewords, .. } if to == "midx" => {
+            // Another worker draws the same: what has come stays.
+            Report::Ready if self.waiting || self.shown.is_none() => self.ask(context),
+            Report::Drawn { to, draws, log_q, cells, codewords, .. } if *to == self.name_of_proposal() => {
                 self.waiting = false;
-                if *step != self.step {
-                    return self.ask(context, READY);
+                if std::mem::take(&mut self.stale) {
+                    return self.changed(context);
                 }
                 let dim = self.toy.as_ref().map_or(2, |toy| toy.dim);
                 self.take(draws, log_q, cells, codewords, codewords.len() / dim.max(1));
+                self.settle(context);
                 self.draw(context);
             }
             Report::Failed(_) => self.waiting = false,
@@ -431,6 +445,9 @@ impl Lesson for Midx {
 
     fn state(&self) -> Vec<(&'static str, String)> {
         let mut state = vec![("cell", format!("{},{}", self.cell.0, self.cell.1))];
+        if self.draws > 0 {
+            state.push(("draws", self.draws.to_string()));
+        }
         if self.taste != (1.9, 1.2) {
             state.push(("taste", plane::written(self.taste)));
         }
@@ -446,6 +463,7 @@ impl Lesson for Midx {
             "variant" => {
                 self.variant = VARIANTS.iter().position(|(name, ..)| *name == value).unwrap_or(self.variant);
             }
+            "draws" => self.owed = value.parse().unwrap_or(0).min(MOST),
             "cell" => {
                 if let Some((Ok(row), Ok(column))) =
                     value.split_once(',').map(|(row, column)| (row.parse(), column.parse()))

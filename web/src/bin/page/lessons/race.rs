@@ -6,7 +6,7 @@ use fastvae::config::Method;
 use serde_json::json;
 use web::{
     Command, Parameters, Report, RunSettings, samplers,
-    text::{digits, escape, grouped},
+    text::{digits, escape},
 };
 
 use self::curves::{Axis, Curves};
@@ -34,7 +34,7 @@ pub struct Race {
     waiting: bool,
     /// Go on to this epoch, whether playing or not.
     until: Option<u32>,
-    /// Epochs that a worker had behind it that is gone: the next one runs them again, and they come out alike.
+    /// Epochs of a worker that is gone, or of a link: the next worker runs them again, and they come out alike.
     again: u32,
     axis: Axis,
     /// The epoch that is looked back at; the present without.
@@ -218,18 +218,14 @@ impl Lesson for Race {
 
     fn draw(&mut self, context: &mut Context<'_>) {
         if self.runs.len() == 0 {
-            self.forget(context.parameters);
+            self.runs =
+                Curves::new(&Self::settings(context.parameters).samplers, context.parameters.negatives);
         }
         let page = context.page;
         self.data.draw(context, "race");
         for method in Method::all() {
             let on = context.parameters.samplers.contains(&method);
-            if let Some(input) = page.part(&format!("race-{}", method.name())) {
-                use wasm_bindgen::JsCast;
-                if let Ok(input) = input.dyn_into::<web_sys::HtmlInputElement>() {
-                    input.set_checked(on);
-                }
-            }
+            page.set_value(&format!("race-{}", method.name()), if on { "1" } else { "0" });
         }
         page.set_value("race-epochs", &context.parameters.epochs.to_string());
         page.set_value("race-negatives", &context.parameters.negatives.to_string());
@@ -252,8 +248,8 @@ impl Lesson for Race {
     }
 
     fn act(&mut self, context: &mut Context<'_>, act: &Act) {
-        self.data.act(context, act);
-        if let Some(name) = act.name.strip_prefix("sampler-")
+        if act.kind == Kind::Change
+            && let Some(name) = act.name.strip_prefix("sampler-")
             && let Some(sampler) = samplers::parse(name)
         {
             let chosen = &mut context.parameters.samplers;
@@ -315,10 +311,13 @@ impl Lesson for Race {
         if self.waiting || self.finished {
             return;
         }
-        self.back = None;
+        if self.again == 0 {
+            self.back = None;
+        }
         let until = (pace == Pace::Step).then(|| self.runs.epochs() + 1);
+        let again = (self.again > 0).then_some(self.again);
         self.advance(context, pace == Pace::Part);
-        self.until = until.or((self.again > 0).then_some(self.again));
+        self.until = until.max(again);
     }
 
     fn reset(&mut self, context: &mut Context<'_>) {
@@ -333,15 +332,21 @@ impl Lesson for Race {
     }
 
     fn report(&mut self, context: &mut Context<'_>, report: &Report) {
-        if self.data.report(report) {
+        let first = self.data.view.is_none();
+        if self.data.report(report) && first {
+            self.draw(context);
+        } else if matches!(report, Report::Data(_)) {
             self.liked.clear();
-            if self.started {
-                self.forget(context.parameters);
+            // A run that is being set up learns from this set already.
+            let waits = (self.waiting && !self.started).then_some(self.until);
+            self.forget(context.parameters);
+            if let Some(until) = waits {
+                (self.waiting, self.until) = (true, until);
             }
             self.draw(context);
         }
         match report {
-            Report::Reading { .. } => self.data.draw(context, "race"),
+            Report::Reading { .. } | Report::Reread => self.data.draw(context, "race"),
             Report::Started { group, settings } if group == GROUP && self.waiting => {
                 self.started = true;
                 if std::mem::take(&mut self.again) == 0 {
@@ -379,6 +384,10 @@ impl Lesson for Race {
                     context.page.fill("race-table", self.runs.table(self.back));
                 }
             }
+            // A link has epochs behind it.
+            Report::Ready if self.again > 0 && self.runs.epochs() == 0 && self.data.missing.is_none() => {
+                self.step(context, Pace::Step);
+            }
             Report::Lost { .. } => self.runs.mark_lost(),
             Report::Recommended { to, run, epoch, items, .. } if to == "race" => {
                 if let Some(list) = self.lists.get_mut(*run) {
@@ -388,10 +397,12 @@ impl Lesson for Race {
             }
             Report::Failed(_) => {
                 (self.waiting, self.until) = (false, None);
+                self.data.draw(context, "race");
             }
             Report::Revived => {
-                self.again = self.runs.epochs();
+                self.again = self.again.max(self.runs.epochs());
                 (self.started, self.waiting, self.until) = (false, false, None);
+                self.data.draw(context, "race");
             }
             _ => {}
         }
@@ -411,8 +422,12 @@ impl Lesson for Race {
             state.push(("axis", self.axis.name().into()));
         }
         if let Some(back) = self.back {
-            state.push(("back", grouped(back).replace(',', "")));
+            state.push(("back", back.to_string()));
         }
+        if self.runs.epochs() > 0 {
+            state.push(("trained", self.runs.epochs().to_string()));
+        }
+        state.extend(self.data.own().map(|name| ("own", name)));
         state
     }
 
@@ -420,6 +435,8 @@ impl Lesson for Race {
         match key {
             "axis" => self.axis = Axis::parse(value).unwrap_or(self.axis),
             "back" => self.back = value.parse().ok(),
+            "trained" => self.again = value.parse().unwrap_or(0).min(Parameters::MAX_EPOCHS),
+            "own" => self.data.missing = Some(value.into()),
             _ => {}
         }
     }

@@ -30,6 +30,8 @@ pub struct Recommend {
     stale: bool,
     epochs: u32,
     until: u32,
+    /// Epochs of a worker that is gone, or of a link, to be run again.
+    again: u32,
     loss: Option<f64>,
     ndcg: Option<f64>,
     search: String,
@@ -49,6 +51,7 @@ impl Recommend {
             stale: false,
             epochs: 0,
             until: 0,
+            again: 0,
             loss: None,
             ndcg: None,
             search: String::new(),
@@ -200,6 +203,7 @@ impl Lesson for Recommend {
             ),
         };
         page.fill("recommend-note", note);
+        page.set_value("recommend-search", &self.search);
         self.draw_offered(context);
         let liked: String = self.liked.iter().map(|&item| self.film(item, "unlike", "×")).collect();
         page.fill(
@@ -227,7 +231,6 @@ impl Lesson for Recommend {
     }
 
     fn act(&mut self, context: &mut Context<'_>, act: &Act) {
-        self.data.act(context, act);
         let item = act
             .number()
             .filter(|&item: &u32| self.data.view.as_ref().is_some_and(|view| (item as usize) < view.items));
@@ -256,15 +259,14 @@ impl Lesson for Recommend {
         }
         self.ask(context);
         self.draw(context);
-        // The button that was pressed is a new one now; where it is gone, its list keeps the focus.
-        context.page.focus(&format!("[data-part=recommend-offered] [data-value=\"{}\"]", act.value));
     }
 
     fn step(&mut self, context: &mut Context<'_>, pace: Pace) {
         if self.waiting || self.finished {
             return;
         }
-        self.until = if pace == Pace::Step { self.epochs + 1 } else { 0 };
+        self.until =
+            if pace == Pace::Step { self.epochs + 1 } else { 0 }.max(std::mem::take(&mut self.again));
         self.go_on(context, pace == Pace::Part);
     }
 
@@ -272,6 +274,7 @@ impl Lesson for Recommend {
         *self = Self {
             data: std::mem::take(&mut self.data),
             liked: std::mem::take(&mut self.liked),
+            search: std::mem::take(&mut self.search),
             ..Self::new(context.parameters)
         };
         self.draw(context);
@@ -286,21 +289,34 @@ impl Lesson for Recommend {
     fn report(&mut self, context: &mut Context<'_>, report: &Report) {
         let first = self.data.view.is_none();
         if self.data.report(report) {
-            let waiting = self.waiting && !self.started;
+            let (waits, until, again) = (self.waiting && !self.started, self.until, self.again);
             if !first {
                 self.liked.clear();
             }
             self.reset(context);
-            self.waiting = waiting;
+            self.again = if first { again } else { 0 };
+            // A run that is being set up learns from this set already.
+            if waits {
+                (self.waiting, self.until) = (true, until);
+            }
+            self.draw(context);
         }
         match report {
-            Report::Ready if context.parameters.data.is_none() && context.parameters.items.is_none() => {
-                // The titles to choose from.
-                let seed = context.parameters.seed;
-                context.ask(Command::Data(web::Source { name: None, fetch: false, items: None, seed }));
+            Report::Reading { .. } | Report::Reread => self.data.draw(context, "recommend"),
+            // On the full page the lesson on fidelity trains the model of both.
+            Report::Ready
+                if self.again > 0
+                    && self.epochs == 0
+                    && self.data.missing.is_none()
+                    && context.parameters.lesson.is_some() =>
+            {
+                self.step(context, Pace::Step);
             }
-            Report::Reading { .. } => self.data.draw(context, "recommend"),
-            Report::Revived => self.reset(context),
+            Report::Revived => {
+                let again = self.again.max(self.epochs);
+                self.reset(context);
+                self.again = again;
+            }
             Report::Started { group, .. } if group == GROUP => {
                 (self.started, self.finished, self.epochs) = (true, false, 0);
                 self.ask(context);
@@ -342,7 +358,10 @@ impl Lesson for Recommend {
                 }
                 self.draw(context);
             }
-            Report::Failed(_) => (self.waiting, self.asking, self.until) = (false, false, 0),
+            Report::Failed(_) => {
+                (self.waiting, self.asking, self.until) = (false, false, 0);
+                self.data.draw(context, "recommend");
+            }
             _ => {}
         }
     }
@@ -357,12 +376,27 @@ impl Lesson for Recommend {
 
     fn state(&self) -> Vec<(&'static str, String)> {
         let liked: Vec<String> = self.liked.iter().map(u32::to_string).collect();
-        if liked.is_empty() { Vec::new() } else { vec![("liked", liked.join(","))] }
+        let mut state = Vec::new();
+        if !liked.is_empty() {
+            state.push(("liked", liked.join(",")));
+        }
+        if self.epochs > 0 {
+            state.push(("trained", self.epochs.to_string()));
+        }
+        if !self.search.is_empty() {
+            state.push(("search", self.search.clone()));
+        }
+        state.extend(self.data.own().map(|name| ("own", name)));
+        state
     }
 
     fn restore(&mut self, key: &str, value: &str) {
-        if key == "liked" {
-            self.liked = value.split(',').filter_map(|item| item.parse().ok()).take(50).collect();
+        match key {
+            "liked" => self.liked = value.split(',').filter_map(|item| item.parse().ok()).take(50).collect(),
+            "trained" => self.again = value.parse().unwrap_or(0).min(Parameters::MAX_EPOCHS),
+            "search" => self.search = value.into(),
+            "own" => self.data.missing = Some(value.into()),
+            _ => {}
         }
     }
 }

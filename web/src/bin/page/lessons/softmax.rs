@@ -5,7 +5,7 @@ use std::fmt::Write;
 use web::{
     Parameters,
     text::{bytes, digits, escape, grouped, percent},
-    toy::{self, Toy},
+    toy::{self, Places, Toy},
 };
 
 use super::{Context, Lesson, Pace};
@@ -37,7 +37,7 @@ const SIZES: [u32; 16] = [
     1_000_000_000,
 ];
 /// Beyond this the curve is not drawn: a page that took as long as it needs would stand still.
-const DRAWN: u32 = 100_000;
+const DRAWN: u32 = 30_000;
 /// Of a model as people train it: width of the item vectors, users a step.
 const WIDTH: f64 = 200.0;
 const BATCH: f64 = 256.0;
@@ -57,13 +57,23 @@ pub struct Softmax {
     picked: usize,
     /// The part that is lit; all are, past the end.
     stage: usize,
+    /// The large catalogue.
+    places: Places,
     /// Probabilities of the large catalogue, best first, and for which size and taste they are.
     curve: Option<(Asked, Vec<f32>)>,
 }
 
 impl Softmax {
     pub fn new(_: &Parameters) -> Self {
-        Self { toy: None, taste: (2.1, 0.9), size: 0, picked: 0, stage: STAGES.len(), curve: None }
+        Self {
+            toy: None,
+            taste: (2.1, 0.9),
+            size: 0,
+            picked: 0,
+            stage: STAGES.len(),
+            places: Places::default(),
+            curve: None,
+        }
     }
 
     fn films(&mut self, context: &mut Context<'_>) -> Option<&Toy> {
@@ -147,7 +157,7 @@ impl Softmax {
     fn curve(&mut self, seed: u32) -> &[f32] {
         let key = (self.size, self.taste, seed);
         if self.curve.as_ref().is_none_or(|(known, _)| *known != key) {
-            let mut shares = toy::softmax(&toy::logits(SIZES[self.size].min(DRAWN), self.taste, seed));
+            let mut shares = toy::softmax(&self.places.logits(SIZES[self.size].min(DRAWN), self.taste, seed));
             shares.sort_by(|a, b| b.total_cmp(a));
             self.curve = Some((key, shares));
         }
@@ -238,6 +248,28 @@ impl Softmax {
             bytes(BATCH * items * 4.0),
         )
     }
+
+    /// The small catalogue: plane, table and formula.
+    fn draw_films(&mut self, context: &mut Context<'_>) {
+        let taste = self.taste;
+        let Some(toy) = self.films(context).cloned() else { return };
+        self.picked = self.picked.min(toy.len() - 1);
+        let shares = toy::softmax(&toy.logits(&toy::query(taste, 2, 0)));
+        let dots: Vec<Dot> = (0..toy.len())
+            .map(|item| Dot {
+                item,
+                radius: 4.0 + 22.0 * shares[item].sqrt(),
+                class: if item == self.picked { "full picked" } else { "full" },
+            })
+            .collect();
+        let page = context.page;
+        page.fill("softmax-plane", plane::svg(&toy, taste, &dots, "", ""));
+        page.attribute("softmax-plane", "aria-valuetext", &plane::describe(&toy, taste));
+        page.fill("softmax-table", self.table(&toy));
+        if context.parameters.shows("formula") {
+            page.fill("softmax-formula", self.formula(&toy));
+        }
+    }
 }
 
 impl Lesson for Softmax {
@@ -283,26 +315,10 @@ impl Lesson for Softmax {
     }
 
     fn draw(&mut self, context: &mut Context<'_>) {
-        let (seed, taste) = (context.parameters.seed, self.taste);
-        let (size, width) =
-            (context.page.chart_size("softmax-chart", 300), context.page.width("softmax-cost"));
-        let Some(toy) = self.films(context).cloned() else { return };
-        self.picked = self.picked.min(toy.len() - 1);
-        let shares = toy::softmax(&toy.logits(&toy::query(taste, 2, 0)));
-        let dots: Vec<Dot> = (0..toy.len())
-            .map(|item| Dot {
-                item,
-                radius: 4.0 + 22.0 * shares[item].sqrt(),
-                class: if item == self.picked { "full picked" } else { "full" },
-            })
-            .collect();
+        self.draw_films(context);
+        let seed = context.parameters.seed;
         let page = context.page;
-        page.fill("softmax-plane", plane::svg(&toy, taste, &dots, "", ""));
-        page.attribute("softmax-plane", "aria-valuetext", &plane::describe(&toy, taste));
-        page.fill("softmax-table", self.table(&toy));
-        if context.parameters.shows("formula") {
-            page.fill("softmax-formula", self.formula(&toy));
-        }
+        let (size, width) = (page.chart_size("softmax-chart", 300), page.width("softmax-cost"));
         page.set_value("softmax-size", &self.size.to_string());
         let items = SIZES[self.size];
         page.fill("softmax-n", grouped(items));
@@ -340,7 +356,7 @@ impl Lesson for Softmax {
                     }
                     if item != self.picked {
                         self.picked = item;
-                        self.light(context);
+                        self.draw_films(context);
                     }
                 }
             }
@@ -395,6 +411,9 @@ impl Lesson for Softmax {
         if self.picked != start.picked {
             state.push(("film", self.picked.to_string()));
         }
+        if self.stage != start.stage {
+            state.push(("stage", self.stage.to_string()));
+        }
         state
     }
 
@@ -405,6 +424,7 @@ impl Lesson for Softmax {
                 self.size =
                     value.parse().ok().filter(|&size: &usize| size < SIZES.len()).unwrap_or(self.size);
             }
+            "stage" => self.stage = value.parse().unwrap_or(self.stage).min(STAGES.len()),
             "film" => {
                 self.picked = value
                     .parse()
@@ -413,36 +433,6 @@ impl Lesson for Softmax {
                     .unwrap_or(self.picked);
             }
             _ => {}
-        }
-    }
-}
-
-impl Softmax {
-    /// Shows another film in formula, plane and table without writing the table anew: a button under the pointer or
-    /// with the focus on it would be taken away.
-    fn light(&mut self, context: &mut Context<'_>) {
-        let Some(toy) = self.toy.clone() else { return };
-        let page = context.page;
-        if context.parameters.shows("formula") {
-            page.fill("softmax-formula", self.formula(&toy));
-        }
-        let marked = |selector: &str, class: &str, on: bool| {
-            if let Ok(Some(element)) = page.root.query_selector(selector) {
-                // A class name without blanks.
-                let _ = element.class_list().toggle_with_force(class, on);
-            }
-        };
-        for item in 0..toy.len() {
-            marked(
-                &format!("[data-part=softmax-table] tr[data-value=\"{item}\"]"),
-                "picked",
-                item == self.picked,
-            );
-            marked(
-                &format!("[data-part=softmax-plane] circle[data-value=\"{item}\"]"),
-                "picked",
-                item == self.picked,
-            );
         }
     }
 }

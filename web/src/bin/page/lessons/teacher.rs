@@ -79,7 +79,7 @@ impl Teacher {
         let pairs = self.chosen(parameters).pairs();
         let query: Vec<String> =
             pairs.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
-        share::beside(None, &format!("embed.html?{}", query.join("&")))
+        share::beside(&format!("embed.html?{}", query.join("&")))
     }
 }
 
@@ -95,7 +95,7 @@ impl Lesson for Teacher {
     fn html(&self, parameters: &Parameters) -> String {
         let boxes: String = HIDEABLE
             .iter()
-            .map(|part| format!("<label><input type=\"checkbox\" data-act=\"hide-{part}\"> {part}</label>"))
+            .map(|part| format!("<label><input type=\"checkbox\" data-act=\"hide-{part}\" data-part=\"teacher-hide-{part}\"> {part}</label>"))
             .collect();
         let lessons = LESSONS.iter().filter(|name| **name != "teacher").map(|name| (*name, *name));
         let text = if parameters.shows("text") {
@@ -108,11 +108,12 @@ impl Lesson for Teacher {
         format!(
             "{text}<div class=\"figure\"><div class=\"controls\"><label>Lesson <select data-act=\"lesson\" data-part=\"teacher-lesson\">{}</select></label>\
              <fieldset><legend>Hide</legend>{boxes}</fieldset>\
-             <label><input type=\"checkbox\" data-act=\"fixed\"{}> keep the seed</label></div>\
+             <label><input type=\"checkbox\" data-act=\"fixed\" data-part=\"teacher-fixed\"{}> keep the seed</label></div>\
              <label class=\"stack\">To paste<textarea data-part=\"teacher-code\" rows=\"8\" readonly></textarea></label>\
              <div class=\"controls\"><button type=\"button\" data-act=\"copy\">Copy</button>\
+             <span class=\"note\" data-part=\"teacher-copied\" role=\"status\"></span>\
              <a data-part=\"teacher-link\" href=\"#\" target=\"_blank\" rel=\"noopener\">Open the widget by itself</a></div></div>\
-             <h3>Tasks</h3><div class=\"controls\"><label><input type=\"checkbox\" data-act=\"answers\"> show what to look for</label>\
+             <h3>Tasks</h3><div class=\"controls\"><label><input type=\"checkbox\" data-act=\"answers\" data-part=\"teacher-answers\"> show what to look for</label>\
              <button type=\"button\" data-act=\"print\">Print tasks and figures</button></div><ol data-part=\"teacher-tasks\" class=\"tasks\"></ol>",
             bar::options(lessons, &self.lesson),
             if self.fixed_seed { " checked" } else { "" }
@@ -121,7 +122,15 @@ impl Lesson for Teacher {
 
     fn draw(&mut self, context: &mut Context<'_>) {
         let page = context.page;
+        page.fill("teacher-copied", "");
         page.set_value("teacher-lesson", &self.lesson);
+        let ticked = |on: bool| if on { "1" } else { "0" };
+        for part in HIDEABLE {
+            let hidden = self.hidden.iter().any(|known| known == part);
+            page.set_value(&format!("teacher-hide-{part}"), ticked(hidden));
+        }
+        page.set_value("teacher-fixed", ticked(self.fixed_seed));
+        page.set_value("teacher-answers", ticked(self.answers));
         let chosen = self.chosen(context.parameters);
         page.set_value("teacher-code", &share::embed_code(&self.lesson, &chosen));
         page.attribute("teacher-link", "href", &self.link(context.parameters));
@@ -148,6 +157,7 @@ impl Lesson for Teacher {
             ("answers", Kind::Change) => self.answers = act.value == "1",
             ("copy", Kind::Click) => {
                 share::copy(&share::embed_code(&self.lesson, &self.chosen(context.parameters)));
+                return context.page.fill("teacher-copied", "It is on the clipboard.");
             }
             ("print", Kind::Click) => {
                 if let Some(window) = dom::window() {
@@ -176,6 +186,42 @@ impl Lesson for Teacher {
     }
 
     fn parameters(&mut self, _: &mut Context<'_>, _: &[&str]) {}
+
+    fn state(&self) -> Vec<(&'static str, String)> {
+        let start = Self::new(&Parameters::default());
+        let mut state = Vec::new();
+        if self.lesson != start.lesson {
+            state.push(("lesson", self.lesson.clone()));
+        }
+        if !self.hidden.is_empty() {
+            state.push(("hide", self.hidden.join(",")));
+        }
+        for (key, value, standard) in
+            [("fixed", self.fixed_seed, start.fixed_seed), ("answers", self.answers, start.answers)]
+        {
+            if value != standard {
+                state.push((key, u8::from(value).to_string()));
+            }
+        }
+        state
+    }
+
+    fn restore(&mut self, key: &str, value: &str) {
+        match key {
+            "lesson" if LESSONS.contains(&value) => self.lesson = value.into(),
+            "hide" => {
+                let known = |part: &&str| HIDEABLE.contains(part);
+                self.hidden = value.split(',').filter(known).map(str::to_owned).collect();
+            }
+            "fixed" => self.fixed_seed = value == "1",
+            "answers" => self.answers = value == "1",
+            _ => {}
+        }
+    }
+
+    fn steps(&self) -> bool {
+        false
+    }
 
     fn finished(&self) -> bool {
         true
