@@ -6,9 +6,10 @@ use fastvae::{
     config::{Config, Mix, ProposalConfig, ProposalKind},
     data::{self, Split, SplitOptions, SyntheticOptions},
     engine::{Engine, GpuEngine, Recording},
-    evaluate::{RankOptions, evaluate, rank},
+    evaluate::evaluate,
     kernels::{Groups, ItemsOf, Normal},
     proposal::{Draw, Samples, build},
+    rank::{RankOptions, rank},
     rng::{Rng, Stream},
     train::Trainer,
 };

@@ -5,8 +5,8 @@ use crate::{
     engine::{Buffer, Recording},
     kernels::Table,
     optimizer::Update,
-    rng::Rng,
     proposal::Catalogue,
+    rng::Rng,
     state::{OnEngine, State},
 };
 

@@ -88,8 +88,8 @@ fn put_method(settings: &mut Value, word: &Value) -> Result<()> {
 /// # Errors
 /// Says whether it is damaged, of a later version, or of a model or with a setting that this version does not know.
 pub(super) fn header<T: DeserializeOwned>(header: &str) -> Result<T, String> {
-    let mut header: Value =
-        serde_json::from_str(header).map_err(|error| format!("its `fastvae` metadata is damaged ({error})"))?;
+    let mut header: Value = serde_json::from_str(header)
+        .map_err(|error| format!("its `fastvae` metadata is damaged ({error})"))?;
     // The version is read by itself: a later one may have other fields.
     let version =
         header["version"].as_u64().ok_or("its `fastvae` metadata has no version; the file is damaged")?;
@@ -214,10 +214,10 @@ mod tests {
 
     #[test]
     fn earlier_versions_are_understood() {
-        let header: Header = super::header(r#"{"version":1,"seed":7}"#).unwrap();
-        assert_eq!((header.version, header.kind, header.seed), (1, ModelKind::MultVae, 7));
-        let header: Header = super::header(r#"{"version":2,"kind":"mult-vae"}"#).unwrap();
-        assert_eq!(header.kind, ModelKind::MultVae);
+        let read: Header = header(r#"{"version":1,"seed":7}"#).unwrap();
+        assert_eq!((read.version, read.kind, read.seed), (1, ModelKind::MultVae, 7));
+        let read: Header = header(r#"{"version":2,"kind":"mult-vae"}"#).unwrap();
+        assert_eq!(read.kind, ModelKind::MultVae);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use crate::{
     data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{
-        Adam, ColumnSum, GatherBatch, Groups, ItemLists, ItemsOf, MatMul, RankOne, SampledLoss, SoftmaxAccumulate,
-        SoftmaxGradient, SumLoss, Transpose, View,
+        Adam, ColumnSum, GatherBatch, Groups, ItemLists, ItemsOf, MatMul, RankOne, SampledLoss,
+        SoftmaxAccumulate, SoftmaxGradient, SumLoss, Transpose, View,
     },
     model::{Batch, Sizes, TrainStep, Trainable},
     proposal::{Draw, Proposal, Samples},

@@ -37,11 +37,7 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// If the engine cannot hold a piece of it, or is lost.
-    pub async fn new(
-        engine: &'a Engine,
-        model: &dyn Scorer,
-        histories: Csr,
-    ) -> Result<Self> {
+    pub async fn new(engine: &'a Engine, model: &dyn Scorer, histories: Csr) -> Result<Self> {
         let catalogue = model.item_vectors().ok_or_else(no_vectors)?;
         let (users, items, width) = (histories.rows(), catalogue.items, catalogue.width);
         let piece = piece(items, users);

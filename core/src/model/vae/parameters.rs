@@ -6,7 +6,6 @@ use crate::{
     config::{Decoder, ModelConfig},
     engine::{Engine, Recording},
     kernels::{Normal, Parameter, Table},
-    proposal::Catalogue,
     rng::{Rng, Stream},
     state::{OnEngine, State, Tensor, TensorData},
 };
