@@ -90,8 +90,8 @@ impl Page {
         let profile = Profile::create();
         let arguments = browser.arguments();
         let kind = if browser == Browser::Firefox {
-            // Errors on the console are printed, where the driver finds them.
-            let settings = json!({ "dom.webgpu.enabled": false, "devtools.console.stdout.content": true });
+            // Errors that scripts do not catch are printed, where the driver finds them.
+            let settings = json!({ "dom.webgpu.enabled": false, "browser.dom.window.dump.enabled": true });
             Kind::Firefox { settings }
         } else {
             Kind::Chromium { arguments: &arguments, profile: &profile.0 }

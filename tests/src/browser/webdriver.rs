@@ -284,7 +284,7 @@ fn listening_port(driver: &mut Child, printed: &Arc<Mutex<Vec<LogEntry>>>) -> Re
                 .and_then(|(_, rest)| rest.trim().trim_end_matches('.').parse().ok());
             if let Some(port) = port {
                 let _ = sender.send(port);
-            } else if line.starts_with("JavaScript error: http") || line.starts_with("console.error:") {
+            } else if line.starts_with("JavaScript error: http") {
                 let entry = LogEntry { level: "SEVERE".into(), message: line };
                 printed.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
             }
