@@ -27,21 +27,33 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 # ---------------------------------------------------------------------------------------------------- stages, timed
 table=()
 current=
+clock=$(mktemp)
+
+# Whole seconds that the commands so far have run, summed over processors, in $processor.
+read_processor_time() {
+    times >"$clock"
+    processor=$(awk '{ gsub(/[ms]/, " "); sum += 60 * $1 + $2 + 60 * $3 + $4 } END { printf "%d", sum }' "$clock")
+}
 
 stage() { # NAME COMMAND...
     current=$1
-    local started=$SECONDS
+    local started=$SECONDS before
+    read_processor_time
+    before=$processor
     printf '\n=== %s\n' "$current"
     "${@:2}"
-    table+=("$(printf '%5d s  %s' $((SECONDS - started)) "$current")")
+    read_processor_time
+    table+=("$(printf '%5d s %7d s  %s' $((SECONDS - started)) $((processor - before)) "$current")")
     current=
 }
 
 finish() {
     local status=$?
-    printf '\n=== time\n'
+    read_processor_time
+    rm -f "$clock"
+    printf '\n=== time\n   wall processor\n'
     [ ${#table[@]} -eq 0 ] || printf '%s\n' "${table[@]}"
-    printf '%5d s  in all\n' "$SECONDS"
+    printf '%5d s %7d s  in all\n' "$SECONDS" "$processor"
     if [ $status -ne 0 ]; then
         printf '\nFAILED in stage: %s\n' "${current:-start}"
     else
