@@ -99,7 +99,7 @@ impl Engine {
     /// A buffer of `len` zeros.
     ///
     /// # Errors
-    /// [`Error::Device`] where the adapter cannot hold or bind so much.
+    /// [`crate::Error::Device`] where the adapter cannot hold or bind so much.
     pub fn zeros<T: Element>(&self, label: &'static str, len: usize) -> Result<Buffer<T>> {
         match self {
             Self::Cpu(_) => Ok(Buffer::on_cpu(label, len)?.counted()),
@@ -120,7 +120,7 @@ impl Engine {
     /// Overwrites `data.len()` elements from `offset`. Takes effect before the next recording runs.
     ///
     /// # Errors
-    /// [`Error::Device`] if the buffer lives on another engine or ends before the data does.
+    /// [`crate::Error::Device`] if the buffer lives on another engine or ends before the data does.
     pub fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, data: &[T]) -> Result<()> {
         buffer.expect_on(self)?;
         let end = offset.saturating_add(data.len());
@@ -135,8 +135,8 @@ impl Engine {
     /// Checks and runs a recording. On a GPU this submits and returns; [`Engine::read`] waits.
     ///
     /// # Errors
-    /// Before anything has run: what the recording failed with, [`Error::Shape`], or [`Error::Device`] for a buffer of
-    /// another engine. [`Error::Device`] if the device was lost.
+    /// Before anything has run: what the recording failed with, [`Error::Shape`], or [`crate::Error::Device`] for a buffer of
+    /// another engine. [`crate::Error::Device`] if the device was lost.
     #[doc(hidden)]
     pub fn run(&self, recording: &Recording) -> Result<()> {
         recording.failure()?;
@@ -154,7 +154,7 @@ impl Engine {
     /// Copies elements back, waiting for all work submitted before.
     ///
     /// # Errors
-    /// [`Error::Device`] if the buffer lives on another engine or ends before the range does, or if the device was
+    /// [`crate::Error::Device`] if the buffer lives on another engine or ends before the range does, or if the device was
     /// lost.
     pub async fn read_range<T: Element>(&self, buffer: &Buffer<T>, range: Range<usize>) -> Result<Vec<T>> {
         let read = self.read_ranges(&[(buffer, range)]).await?;
