@@ -73,6 +73,20 @@ impl Config {
         self.optimizer.check_bounds()?;
         self.training.check_bounds()?;
         crate::metrics::cutoff(&self.training.metric)?;
+        let optimizer = &self.optimizer;
+        let decay = f64::from(optimizer.weight_decay) * f64::from(optimizer.learning_rate);
+        if decay >= 1.0 {
+            return Err(Error::setting(
+                "weight-decay",
+                format!(
+                    "{} at `learning-rate = {}` keeps 1 - {decay} of every weight a step, so nothing is learned; take \
+                     less than {}",
+                    optimizer.weight_decay,
+                    optimizer.learning_rate,
+                    1.0 / optimizer.learning_rate
+                ),
+            ));
+        }
         if self.objective.kind == Objective::FullSoftmax {
             return Ok(());
         }
@@ -121,6 +135,33 @@ impl Config {
     }
 }
 
+impl ModelConfig {
+    /// Whether every table of a network over `items` items, with `rows` rows a batch, has a size that this machine can
+    /// name; whether it has the memory is seen when it is asked for.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the product that is too large.
+    pub fn check_sizes(&self, items: usize, rows: usize) -> Result<()> {
+        // The code has a mean and a variance. A place in a table is a 32-bit number on the engines' side.
+        let width = self.hidden.max(self.latent.saturating_mul(2));
+        for (field, what, factors) in [
+            ("hidden", "items x width", [items, self.hidden]),
+            ("latent", "items x width", [items, self.latent]),
+            ("latent", "hidden x 2 latent", [self.hidden, self.latent.saturating_mul(2)]),
+            ("batch", "rows x width", [rows, width]),
+        ] {
+            let bytes =
+                factors.iter().try_fold(size_of::<f32>(), |product, &factor| product.checked_mul(factor));
+            if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
+                let [a, b] = factors;
+                let problem = format!("{a} x {b} numbers ({what}) are more than this machine can address");
+                return Err(Error::setting(field, problem));
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +185,25 @@ mod tests {
         assert!(problem(|c| c.proposal.group_size = 300).starts_with("group-size"));
         assert!(problem(|c| c.optimizer.learning_rate = f32::NAN).starts_with("learning-rate"));
         assert!(problem(|c| c.training.batch = 0).starts_with("batch"));
+        assert!(problem(|c| c.proposal.first_iterations = u32::MAX).starts_with("first-iterations"));
+        for rows in [RowUpdates::Dense, RowUpdates::Replay] {
+            let decayed = |c: &mut Config| {
+                (c.optimizer.weight_decay, c.optimizer.learning_rate, c.optimizer.rows) = (1.0, 1.0, rows);
+            };
+            assert!(problem(decayed).starts_with("weight-decay: 1 at `learning-rate = 1` keeps"));
+        }
+    }
+
+    #[test]
+    fn sizes_are_checked_before_they_are_multiplied() {
+        let sizes = |hidden, latent, rows| {
+            let config = ModelConfig { hidden, latent, ..ModelConfig::default() };
+            config.check_sizes(1000, rows).map_err(|error| error.to_string())
+        };
+        assert!(sizes(200, 32, 256).is_ok());
+        assert!(sizes(usize::MAX, 32, 256).unwrap_err().starts_with("hidden: "));
+        assert!(sizes(200, usize::MAX / 2 + 1, 256).unwrap_err().starts_with("latent: "));
+        assert!(sizes(200, usize::MAX, 256).unwrap_err().starts_with("latent: "));
+        assert!(sizes(200, 32, usize::MAX).unwrap_err().starts_with("batch: "));
     }
 }

@@ -62,6 +62,9 @@ pub enum Error {
         /// The rate in force at that step.
         learning_rate: f32,
     },
+    /// Somebody asked for an end: [`crate::watch::stop`].
+    #[error("stopped before it was done")]
+    Interrupted,
     /// A kernel was given buffers whose shapes do not fit: a bug of the caller inside the library.
     #[error("kernel {kernel}: {problem}")]
     Shape {

@@ -1,13 +1,18 @@
 //! Files that are there whole or not at all.
 
 use std::{
-    ffi::OsString,
-    fs::{self, File},
+    ffi::{OsStr, OsString},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
-    path::Path,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use crate::{Error, Result};
+
+/// Between the name of a file and the process that is writing it.
+const TEMPORARY: &str = ".tmp.";
 
 /// Replaces `path` by `bytes`: writes a neighbour, flushes it to the disk, then renames it. A full disk or a
 /// kill leaves the old file as it was.
@@ -20,31 +25,129 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The same for content that is made while it is written; `content` gets a buffered writer.
 ///
+/// The neighbour is new and of this call alone (`NAME.tmp.PROCESS.NUMBER`), so two processes that write one file never
+/// write into each other's. What is no file, a pipe or a device, is written as it is.
+///
 /// # Errors
-/// As [`write()`].
+/// As [`write()`], and what `content` fails with; an [`Error`] inside its [`io::Error`] comes out as it is.
 pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> Result<()> {
-    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(".tmp");
-    let neighbour = path.with_file_name(name);
-    replace(path, &neighbour, content).map_err(|error| {
-        let _ = fs::remove_file(&neighbour); // it may not exist; the error that matters is the first one
-        Error::io("write", path, error)
-    })
+    let failed = |error: io::Error| error.downcast().unwrap_or_else(|error| Error::io("write", path, error));
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let mut out = BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?);
+        return content(&mut out).and_then(|()| out.flush()).map_err(failed);
+    }
+    let (neighbour, file) = create_neighbour(path).map_err(failed)?;
+    fill(file, content).and_then(|()| fs::rename(&neighbour, path)).map_err(|error| {
+        let _ = fs::remove_file(&neighbour); // the error that matters is the first one
+        failed(error)
+    })?;
+    sync_folder(path)
 }
 
-fn replace(
-    path: &Path,
-    neighbour: &Path,
-    content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
-) -> io::Result<()> {
-    {
-        let mut out = BufWriter::with_capacity(1 << 18, File::create(neighbour)?);
-        content(&mut out)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        // The file closes here: Windows renames closed files alone.
+fn fill(file: File, content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 18, file);
+    content(&mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    // The file closes here: Windows renames closed files alone.
+}
+
+/// A file beside `path` that nobody else has.
+fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+        name.push(format!("{TEMPORARY}{}.{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let neighbour = path.with_file_name(name);
+        match OpenOptions::new().write(true).create_new(true).open(&neighbour) {
+            Ok(file) => return Ok((neighbour, file)),
+            // Of an earlier process with this number, which was killed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
     }
-    fs::rename(neighbour, path)
+}
+
+/// Whether a file is what [`write_with`] makes while it writes `name`; after a kill it stays.
+pub fn is_temporary_of(file: &OsStr, name: &str) -> bool {
+    let file = file.to_string_lossy();
+    let process = file.strip_prefix(name).and_then(|rest| rest.strip_prefix(TEMPORARY));
+    process.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+}
+
+/// Renames a file that is whole and on the disk, so that it has its new name after a loss of power too.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be renamed.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| Error::io("write", to, error))?;
+    sync_folder(to)
+}
+
+/// Writes the folder of `path` to the disk: the names in it are part of the files.
+///
+/// # Errors
+/// [`Error::Io`] if the disk fails.
+pub fn sync_folder(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match File::open(folder).and_then(|folder| folder.sync_all()) {
+            // Some file systems cannot, and some folders may be written but not read.
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput
+                        | io::ErrorKind::Unsupported
+                        | io::ErrorKind::PermissionDenied
+                ) =>
+            {
+                return Err(Error::io("write", folder, error));
+            }
+            _ => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_new_and_known_by_their_names() {
+        let folder = std::env::temp_dir().join(format!("fastvae-file-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("a.txt");
+        // One that a killed process left must not be written into.
+        let stale = folder.join(format!("a.txt.tmp.{}.0", process::id()));
+        fs::write(&stale, "stale").unwrap();
+        write(&path, b"whole").unwrap();
+        assert_eq!(
+            (fs::read(&path).unwrap(), fs::read(&stale).unwrap()),
+            (b"whole".to_vec(), b"stale".to_vec())
+        );
+        assert!(is_temporary_of(stale.file_name().unwrap(), "a.txt"));
+        assert!(!is_temporary_of(OsStr::new("a.txt.tmp.notes"), "a.txt"));
+        assert!(!is_temporary_of(OsStr::new("a.txt"), "a.txt"));
+        let failed = write_with(&path, |out| {
+            out.write_all(b"half").unwrap();
+            Err(io::Error::other(Error::Interrupted))
+        });
+        assert!(matches!(failed, Err(Error::Interrupted)));
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn devices_stay_devices() {
+        write(Path::new("/dev/null"), b"gone").unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
 }

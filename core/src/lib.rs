@@ -16,6 +16,7 @@ pub mod rng;
 pub mod run;
 pub mod state;
 pub mod train;
+pub mod watch;
 
 pub use error::{Error, Result};
 

@@ -7,6 +7,7 @@ use crate::{
     evaluate::same_catalogue,
     kernels::{MaskSeen, TopK},
     model::{Batch, Scorer},
+    watch,
 };
 
 /// The best items of each user.
@@ -93,7 +94,10 @@ pub async fn rank(
     };
     let mut ranking =
         Ranking { ids: Vec::with_capacity(users * k), scores: Vec::with_capacity(users * k), k };
+    watch::begin("ranking", "users", users as u64);
     for start in starts {
+        watch::check()?;
+        watch::advance(piece.min(users - start) as u64);
         let (ids, values) = &best[waiting.len()];
         let count = piece.min(users - start);
         let first = histories.offsets()[start];
@@ -137,6 +141,13 @@ pub async fn rank(
         let parts: Vec<_> =
             waiting.iter().flat_map(|(ids, values, len)| [(ids, 0..*len), (values, 0..*len)]).collect();
         for found in engine.read_ranges(&parts).await?.chunks_exact(2) {
+            let scores = || found[0].iter().zip(&found[1]).filter(|(id, _)| **id != u32::MAX);
+            if scores().any(|(_, score)| !f32::from_bits(*score).is_finite()) {
+                return Err(Error::Data(
+                    "the model's scores are not finite numbers: it has diverged, or its weights are damaged"
+                        .into(),
+                ));
+            }
             ranking.ids.extend(&found[0]);
             ranking.scores.extend(found[1].iter().copied().map(f32::from_bits));
         }

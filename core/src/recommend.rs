@@ -255,7 +255,9 @@ impl Recommender {
             return Err(Error::setting("item", format!("{item} is not below the {count} items")));
         }
         let (vectors, width) = self.vectors().await?;
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+        // Squares of large weights are beyond single precision.
+        let dot =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
         let query = &vectors[item as usize * width..][..width];
         let length = dot(query, query).sqrt();
         let mut all: Vec<Recommendation> = (0u32..)
@@ -265,7 +267,7 @@ impl Recommender {
                 let lengths = length * dot(row, row).sqrt();
                 // A vector of zeros has no direction.
                 let score = if lengths > 0.0 { dot(query, row) / lengths } else { 0.0 };
-                Recommendation { item: other, score }
+                Recommendation { item: other, score: score as f32 }
             })
             .collect();
         let order =

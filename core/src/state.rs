@@ -1,6 +1,6 @@
 //! A run, frozen: what a checkpoint holds.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,44 +42,39 @@ impl TensorData {
     }
 }
 
-/// A tensor that is still on its engine.
-pub(crate) struct OnEngine {
-    name: String,
-    shape: Vec<usize>,
-    floats: bool,
-    bits: Buffer<u32>,
-}
-
-impl OnEngine {
-    /// All of a buffer of floats or integers.
-    pub fn new<T: Element>(name: String, shape: Vec<usize>, buffer: &Buffer<T>) -> Self {
-        let floats = std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>();
-        Self { name, shape, floats, bits: buffer.bits() }
-    }
-
-    /// Whether the tensor is a trained parameter, not what only a resume needs of it.
-    pub fn is_parameter(&self) -> bool {
-        is_parameter(&self.name)
-    }
-}
-
 /// The tensors of one part of a run, on the host or still on the engine.
 #[derive(Default)]
 pub struct StatePart {
-    pub(crate) tensors: BTreeMap<String, Tensor>,
-    pub(crate) on_engine: Vec<OnEngine>,
+    pub(crate) tensors: BTreeMap<String, FrozenTensor<'static>>,
 }
 
 impl StatePart {
     /// Adds a vector that the host has.
     pub fn insert(&mut self, name: impl Into<String>, data: TensorData) {
         let shape = vec![data.len()];
-        self.tensors.insert(name.into(), Tensor { shape, data });
+        let values = match data {
+            TensorData::F32(values) => Values::Floats(values.into()),
+            TensorData::U32(values) => Values::Integers(values.into()),
+        };
+        self.tensors.insert(name.into(), FrozenTensor { shape, values });
+    }
+
+    /// A state of what the host has, and nothing else.
+    pub(crate) fn on_host(self) -> State {
+        let tensors = self.tensors.into_iter().filter_map(|(name, FrozenTensor { shape, values })| {
+            let data = match values {
+                Values::Floats(values) => TensorData::F32(values.into_owned()),
+                Values::Integers(values) => TensorData::U32(values.into_owned()),
+                Values::FloatsOnEngine(_) | Values::IntegersOnEngine(_) => return None,
+            };
+            Some((name, Tensor { shape, data }))
+        });
+        State { tensors: tensors.collect(), ..State::default() }
     }
 
     /// Adds a vector that the engine has.
     pub fn insert_buffer<T: Element>(&mut self, name: impl Into<String>, buffer: &Buffer<T>) {
-        self.on_engine.push(OnEngine::new(name.into(), vec![buffer.len()], buffer));
+        self.tensors.insert(name.into(), FrozenTensor::on_engine(vec![buffer.len()], buffer));
     }
 }
 
@@ -124,6 +119,77 @@ pub struct State {
     pub progress: Progress,
 }
 
+/// A run, frozen where it stands: a [`State`] whose numbers still lie where they are used, to be copied piece by piece.
+pub struct Frozen<'a> {
+    pub(crate) engine: Option<&'a Engine>,
+    pub(crate) tensors: BTreeMap<String, FrozenTensor<'a>>,
+    pub(crate) progress: Progress,
+}
+
+/// One tensor of [`Frozen`].
+pub struct FrozenTensor<'a> {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Values<'a>,
+}
+
+/// Where the values of a tensor are.
+pub enum Values<'a> {
+    /// On the host.
+    Floats(Cow<'a, [f32]>),
+    /// On the host.
+    Integers(Cow<'a, [u32]>),
+    /// Bits of floats on an engine.
+    FloatsOnEngine(Buffer<u32>),
+    /// Integers on an engine.
+    IntegersOnEngine(Buffer<u32>),
+}
+
+impl FrozenTensor<'_> {
+    /// All of a buffer of floats or integers.
+    pub fn on_engine<T: Element>(shape: Vec<usize>, buffer: &Buffer<T>) -> Self {
+        let floats = std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>();
+        let on_engine = if floats { Values::FloatsOnEngine } else { Values::IntegersOnEngine };
+        Self { shape, values: on_engine(buffer.bits()) }
+    }
+}
+
+impl<'a> Frozen<'a> {
+    /// The parameters alone, without what only a run that goes on needs.
+    #[must_use]
+    pub fn into_model(mut self) -> Self {
+        self.tensors.retain(|name, _| is_parameter(name));
+        self
+    }
+
+    /// A copy on the host; what is on the engine comes in one transfer.
+    ///
+    /// # Errors
+    /// If the device is lost.
+    pub async fn state(&self) -> Result<State> {
+        let mut bits = Vec::new();
+        for tensor in self.tensors.values() {
+            if let Values::FloatsOnEngine(buffer) | Values::IntegersOnEngine(buffer) = &tensor.values {
+                bits.push((buffer, 0..buffer.len()));
+            }
+        }
+        let mut read = match self.engine {
+            Some(engine) => engine.read_ranges(&bits).await?.into_iter(),
+            None => Vec::new().into_iter(),
+        };
+        let mut next = || read.next().unwrap_or_default();
+        let tensors = self.tensors.iter().map(|(name, tensor)| {
+            let data = match &tensor.values {
+                Values::Floats(values) => TensorData::F32(values.to_vec()),
+                Values::Integers(values) => TensorData::U32(values.to_vec()),
+                Values::FloatsOnEngine(_) => TensorData::F32(bytemuck::allocation::cast_vec(next())),
+                Values::IntegersOnEngine(_) => TensorData::U32(next()),
+            };
+            (name.clone(), Tensor { shape: tensor.shape.clone(), data })
+        });
+        Ok(State { tensors: tensors.collect(), progress: self.progress.clone() })
+    }
+}
+
 /// Moments, step counts and the index have a dot in their names; parameters have none.
 fn is_parameter(name: &str) -> bool {
     !name.contains('.')
@@ -160,21 +226,15 @@ impl State {
         }
     }
 
-    /// Copies tensors from the engine, in one transfer.
-    ///
-    /// # Errors
-    /// If the device is lost.
-    pub(crate) async fn fetch(&mut self, engine: &Engine, tensors: Vec<OnEngine>) -> Result<()> {
-        let parts: Vec<_> = tensors.iter().map(|tensor| (&tensor.bits, 0..tensor.bits.len())).collect();
-        let read = engine.read_ranges(&parts).await?;
-        for (OnEngine { name, shape, floats, .. }, bits) in tensors.into_iter().zip(read) {
-            let data = if floats {
-                TensorData::F32(bytemuck::allocation::cast_vec(bits))
-            } else {
-                TensorData::U32(bits)
+    /// The same, to be written like a run that stands.
+    pub fn frozen(&self) -> Frozen<'_> {
+        let tensors = self.tensors.iter().map(|(name, tensor)| {
+            let values = match &tensor.data {
+                TensorData::F32(values) => Values::Floats(values.into()),
+                TensorData::U32(values) => Values::Integers(values.into()),
             };
-            self.tensors.insert(name, Tensor { shape, data });
-        }
-        Ok(())
+            (name.clone(), FrozenTensor { shape: tensor.shape.clone(), values })
+        });
+        Frozen { engine: None, tensors: tensors.collect(), progress: self.progress.clone() }
     }
 }

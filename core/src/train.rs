@@ -28,6 +28,7 @@ use crate::{
     proposal::{self, Proposal},
     rng::{Rng, Stream, below},
     state::{Progress, State},
+    watch,
 };
 
 /// Losses are brought back from the device after so many steps, and at the end of an epoch.
@@ -119,6 +120,11 @@ impl Trainer {
         progress: Progress,
     ) -> Result<Self> {
         config.validate(train.columns())?;
+        let rows = config.training.batch.min(train.rows().max(1)).checked_mul(config.model.latent_samples);
+        let rows = rows.ok_or_else(|| {
+            Error::setting("latent-samples", "times `batch` they are more than this machine can count")
+        })?;
+        config.model.check_sizes(train.columns(), rows)?;
         capacity(&engine, config, train.columns())?;
         let users: Vec<u32> =
             (0..train.rows()).filter(|&u| !train.row(u).is_empty()).map(|u| u as u32).collect();
@@ -194,6 +200,19 @@ impl Trainer {
         Ok(trainer)
     }
 
+    /// Frees what only further steps of a finished run would need: moments and proposals. Nothing happens to a run that
+    /// is not finished.
+    ///
+    /// # Errors
+    /// If the device is lost.
+    pub fn retire(&mut self) -> Result<()> {
+        if self.progress.finished {
+            self.proposal = None;
+            self.model.forget_moments(&self.engine)?;
+        }
+        Ok(())
+    }
+
     /// Where the run stands.
     pub fn progress(&self) -> &Progress {
         &self.progress
@@ -264,8 +283,10 @@ impl Trainer {
     }
 
     async fn refresh_index(&mut self) -> Result<()> {
-        self.progress.index_ready = true;
-        let Some(proposal) = &mut self.proposal else { return Ok(()) };
+        let Some(proposal) = &mut self.proposal else {
+            self.progress.index_ready = true;
+            return Ok(());
+        };
         let due = match self.config.proposal.refresh_steps {
             0 => {
                 self.progress.step_in_epoch == 0
@@ -274,6 +295,7 @@ impl Trainer {
             steps => self.progress.step.is_multiple_of(u64::from(steps)),
         };
         if !due && proposal.is_ready() {
+            self.progress.index_ready = true;
             return Ok(());
         }
         let start = Instant::now();
@@ -282,7 +304,9 @@ impl Trainer {
         }
         let catalogue = self.model.catalogue();
         let step = self.progress.step as u32;
+        // Interrupted, it leaves the index to be built again.
         let report = proposal.refresh(&self.engine, &catalogue, self.rng, step).await?;
+        self.progress.index_ready = true;
         if let Some(report) = report {
             self.events.push_back(Event::Indexed {
                 epoch: self.progress.epoch + 1,
@@ -334,6 +358,8 @@ impl Trainer {
         if refresh > 0 && number.is_multiple_of(refresh) {
             self.progress.index_ready = false;
         }
+        let done = (first + users.len()) as u64;
+        watch::at("training", "users of the epoch", done, self.order.len() as u64);
         self.events.push_back(Event::Step {
             epoch: self.progress.epoch + 1,
             step: self.progress.step_in_epoch,
@@ -378,22 +404,26 @@ impl Trainer {
         let start = Instant::now();
         self.read_losses().await?;
         flush_rows(&self.engine, &self.config, self.model.as_ref(), &self.schedule, self.progress.step)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let epoch = self.progress.epoch + 1;
+        let last = epoch == self.config.training.epochs;
+        // Measured before anything is noted, so that an interruption leaves the epoch to be ended again.
+        let due = epoch.is_multiple_of(self.config.training.evaluate_every) || last;
+        let measured = if due { self.measure().await? } else { None };
         let steps = f64::from(self.steps_per_epoch());
         let progress = &mut self.progress;
-        progress.epoch += 1;
-        let epoch = progress.epoch;
+        progress.epoch = epoch;
         self.events.push_back(Event::Epoch {
             epoch,
-            seconds: progress.epoch_seconds + start.elapsed().as_secs_f64(),
+            seconds: progress.epoch_seconds + seconds,
             loss: progress.loss_sum / steps,
             parts: BTreeMap::from([("kl".to_owned(), progress.kl_sum / steps)]),
         });
         (progress.step_in_epoch, progress.epoch_seconds, progress.loss_sum, progress.kl_sum) =
             (0, 0.0, 0.0, 0.0);
         (self.losses_read, self.progress.index_ready) = (0, false);
-        let last = epoch == self.config.training.epochs;
-        if epoch.is_multiple_of(self.config.training.evaluate_every) || last {
-            self.validate(epoch).await?;
+        if let Some(measured) = measured {
+            self.note(epoch, measured);
         }
         let patience = self.config.training.patience;
         let stopped_early = !last && self.progress.out_of_patience(patience);
@@ -407,22 +437,27 @@ impl Trainer {
         Ok(())
     }
 
-    async fn validate(&mut self, epoch: u32) -> Result<()> {
-        let Some(validation) = &self.validation else { return Ok(()) };
+    /// Ranks for the validation users, where there are any.
+    async fn measure(&self) -> Result<Option<Measured>> {
+        let Some(validation) = &self.validation else { return Ok(None) };
         let start = Instant::now();
-        let name = &self.config.training.metric;
-        let at = metrics::cutoff(name)?;
+        let at = metrics::cutoff(&self.config.training.metric)?;
         let means = evaluate(&self.engine, &self.model(), validation, &[at]).await?.means()?;
-        let value = means.get(name).copied().unwrap_or(f64::NAN);
-        let best = self.progress.evaluated(epoch, value);
-        self.events.push_back(Event::Evaluated {
-            epoch,
-            metrics: means,
-            best,
-            seconds: start.elapsed().as_secs_f64(),
-        });
-        Ok(())
+        Ok(Some(Measured { means, seconds: start.elapsed().as_secs_f64() }))
     }
+
+    /// Notes what the validation of an epoch has shown.
+    fn note(&mut self, epoch: u32, Measured { means, seconds }: Measured) {
+        let value = means.get(&self.config.training.metric).copied().unwrap_or(f64::NAN);
+        let best = self.progress.evaluated(epoch, value);
+        self.events.push_back(Event::Evaluated { epoch, metrics: means, best, seconds });
+    }
+}
+
+/// Means over the validation users, and how long they took.
+struct Measured {
+    means: BTreeMap<String, f64>,
+    seconds: f64,
 }
 
 /// The schedule of a replay takes twelve bytes a step.

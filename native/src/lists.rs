@@ -3,7 +3,9 @@
 use std::{fmt::Write, path::Path, sync::Arc};
 
 use fastvae::{
-    Error, Result, file,
+    Error, Result,
+    data::without_formula,
+    file,
     recommend::{Recommendation, Recommender},
 };
 use parquet::{
@@ -17,7 +19,7 @@ use serde::Serialize;
 
 use crate::{
     args::use_model::Format,
-    output::{Table, print},
+    output::{Table, plain, print},
 };
 
 /// What lists are made for; the name of their first column.
@@ -76,20 +78,25 @@ fn list_rows<'a>(whom: For, list: &'a List, names: &'a Recommender) -> impl Iter
     })
 }
 
+/// Where lists go, and how.
+pub struct Target<'a> {
+    /// Their form.
+    pub format: Format,
+    /// A file; the terminal without it.
+    pub output: Option<&'a Path>,
+    /// Whether csv may hold no text that a spreadsheet takes for a formula.
+    pub no_formulas: bool,
+}
+
 /// Prints lists, or writes them to a file, whole or not at all.
 ///
 /// # Errors
 /// [`Error::Io`] if they cannot be written; [`Error::Setting`] for Parquet without a file.
-pub fn put(
-    whom: For,
-    lists: &[List],
-    names: &Recommender,
-    format: Format,
-    output: Option<&Path>,
-) -> Result<()> {
-    let bytes = match format {
+pub fn put(whom: For, lists: &[List], names: &Recommender, target: &Target) -> Result<()> {
+    let output = target.output;
+    let bytes = match target.format {
         Format::Table => table(whom, lists, names).into_bytes(),
-        Format::Csv => csv(whom, lists, names)?,
+        Format::Csv => csv(whom, lists, names, target.no_formulas)?,
         Format::Json => json(whom, lists, names)?,
         Format::Parquet if output.is_none() => {
             return Err(Error::setting(
@@ -124,15 +131,23 @@ fn table(whom: For, lists: &[List], names: &Recommender) -> String {
         }
         let gap = if at > 0 { "\n" } else { "" };
         // A String takes all that is written to it.
-        let _ = write!(text, "{gap}{}\n{table}", list.heading);
+        let _ = write!(text, "{gap}{}\n{table}", plain(&list.heading));
     }
     text
 }
 
-fn csv(whom: For, lists: &[List], names: &Recommender) -> Result<Vec<u8>> {
+fn csv(whom: For, lists: &[List], names: &Recommender, no_formulas: bool) -> Result<Vec<u8>> {
     let failed = |error: csv::Error| Error::Data(format!("the lists cannot be written as csv: {error}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows(whom, lists, names) {
+        if !no_formulas {
+            writer.serialize(row).map_err(failed)?;
+            continue;
+        }
+        let text = |text: &'_ str| without_formula(text).into_owned();
+        let (user, like) = (row.user.map(text), row.like.map(text));
+        let (item, title) = (text(row.item), text(row.title));
+        let row = Row { user: user.as_deref(), like: like.as_deref(), item: &item, title: &title, ..row };
         writer.serialize(row).map_err(failed)?;
     }
     writer.into_inner().map_err(|error| failed(error.into_error().into()))

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 use args::{Cli, Command};
+use fastvae::Error;
 
 /// The exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     // Mesa's layer for choosing a device complains on machines without a desktop; adapters are chosen here.
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    interrupt::prepare();
     let cli = args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match cli {
         Ok(cli) => cli,
@@ -42,6 +44,10 @@ fn main() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(Error::Interrupted) => {
+            output::note("stopped before it was done; nothing was written");
+            ExitCode::from(INTERRUPTED)
+        }
         Err(error) => {
             output::note(&format!("error: {}", flags::told(&error)));
             ExitCode::from(if error.is_usage() { 2 } else { 1 })

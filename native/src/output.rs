@@ -1,16 +1,24 @@
 //! What goes to standard output, and how numbers and tables look there.
 
-use std::io::{ErrorKind, Write};
+use std::{
+    borrow::Cow,
+    io::{ErrorKind, IsTerminal, Write},
+};
 
 use fastvae::{Error, Result};
 use serde::Serialize;
 
-/// Prints text. A reader that has gone away (`| head`) is no error.
+/// Characters of a line on standard error; the rest of a longer one is left out.
+const LONGEST_LINE: usize = 2000;
+
+/// Prints text. A reader that has gone away (`| head`) is no error. A terminal gets no control characters from it; files
+/// and pipes get the text as it is.
 ///
 /// # Errors
 /// [`Error::Io`] if the output cannot be written: a full disk behind a redirection.
 pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
+    let text = if out.is_terminal() { escaped(text, is_line_break) } else { text.into() };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::io("write", "standard output", error))
@@ -32,7 +40,32 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
 /// A line on standard error for people who watch; silence where nobody can read it.
 pub fn note(text: &str) {
     // Standard error that is closed leaves nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let text = escaped(text, is_line_break);
+    let lines = text.split('\n').map(|line| match line.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => format!("{}… ({} bytes more)", &line[..end], line.len() - end),
+        None => line.to_owned(),
+    });
+    let _ = writeln!(std::io::stderr(), "{}", lines.collect::<Vec<_>>().join("\n"));
+}
+
+/// Text from data as a terminal may have it: control characters and those that turn the direction of writing are
+/// written as escapes, so that none moves the cursor, colours or hides anything.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false)
+}
+
+fn is_line_break(c: char) -> bool {
+    matches!(c, '\n' | '\t')
+}
+
+fn escaped(text: &str, allowed: fn(char) -> bool) -> Cow<'_, str> {
+    let turns = |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hazard = |c: char| (c.is_control() || turns(c)) && !allowed(c);
+    if !text.contains(hazard) {
+        return text.into();
+    }
+    let escape = |c: char| if hazard(c) { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
 }
 
 /// `2,001,164`.
@@ -80,7 +113,7 @@ impl Table {
 
     /// Appends a row.
     pub fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        self.rows.push(cells.into_iter().map(|cell| plain(&cell.into()).into_owned()).collect());
     }
 }
 
@@ -127,6 +160,15 @@ mod tests {
             [0.0123, 8.4, 59.94, 59.96, 725.2, 12_001.0].map(duration),
             ["12.3 ms", "8.40 s", "59.9 s", "1 min 00 s", "12 min 05 s", "3 h 20 min"]
         );
+    }
+
+    #[test]
+    fn terminals_get_no_control_characters() {
+        assert_eq!(plain("Brücke \u{1b}[31mred\r\u{9b}2J"), "Brücke \\u{1b}[31mred\\r\\u{9b}2J");
+        assert_eq!(plain("a\u{202e}b\n"), "a\\u{202e}b\\n");
+        let mut table = Table::new(["item"]);
+        table.row(["x\u{7}\ny"]);
+        assert_eq!(table.to_string(), "  item\n  x\\u{7}\\ny\n");
     }
 
     #[test]

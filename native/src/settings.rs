@@ -1,6 +1,6 @@
 //! Flags over configuration file over defaults, into settings that the library has checked.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use fastvae::{
     Error, Result,
@@ -84,10 +84,30 @@ fn understood(given: Value) -> Result<RunConfig> {
     serde_json::from_value(given).map_err(|error| Error::setting("config", error.to_string()))
 }
 
+/// Lines of a complaint about a configuration file, which quotes it, and characters of each.
+const LINES_SHOWN: usize = 8;
+const LINE_SHOWN: usize = 1000;
+/// The longest configuration file in bytes; nothing near it was ever one.
+const LONGEST_CONFIG: u64 = 1 << 20;
+
 fn read_file(path: &Path) -> Result<Value> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+    let refused = |error| Error::io("read", path, error);
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(refused)?;
+    file.take(LONGEST_CONFIG + 1).read_to_string(&mut text).map_err(refused)?;
+    if text.len() as u64 > LONGEST_CONFIG {
+        let problem = format!("{} is longer than 1 MiB; is it a configuration file?", path.display());
+        return Err(Error::setting("config", problem));
+    }
     let wrong = |error: toml::de::Error| {
-        Error::setting("config", format!("{}: {}", path.display(), error.to_string().trim_end()))
+        let text = error.to_string();
+        let lines =
+            text.trim_end().lines().take(LINES_SHOWN).map(|line| match line.char_indices().nth(LINE_SHOWN) {
+                Some((end, _)) => format!("{}…", &line[..end]),
+                None => line.to_owned(),
+            });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        Error::setting("config", format!("{}: {text}", path.display()))
     };
     let given: Value = toml::from_str(&text).map_err(wrong)?;
     let mut today = given.clone();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use assert_cmd::Command;
+pub use assert_cmd::Command;
 
 /// `fastvae` with an empty folder of its own to run in; the folder goes when the guard is dropped.
 pub fn fastvae(folder: &tempfile::TempDir) -> Command {
@@ -14,9 +14,10 @@ pub fn fastvae(folder: &tempfile::TempDir) -> Command {
 /// The program itself, for tests that need the running process. Cargo builds it before it runs the integration tests
 /// of its package, native/tests.
 pub fn program() -> PathBuf {
-    // target/PROFILE/deps/this-test
-    let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.ancestors().nth(2).expect("a test lies under target/PROFILE/deps");
+    // target/PROFILE/deps/this-test, or target/PROFILE/soak.
+    let this = std::env::current_exe().expect("a program has a path");
+    let folder = this.parent().expect("it lies under target/PROFILE");
+    let profile = if folder.ends_with("deps") { folder.parent().expect("PROFILE") } else { folder };
     let program = profile.join(format!("fastvae{}", std::env::consts::EXE_SUFFIX));
     assert!(program.is_file(), "{} is missing: cargo build", program.display());
     program

@@ -1,5 +1,7 @@
 //! Shared helpers of the tests: fixtures, tolerances, statistics, the engines under test, a browser.
 
+#![forbid(unsafe_code)]
+
 pub mod browser;
 pub mod cli;
 mod close;
@@ -7,6 +9,7 @@ pub mod device;
 mod engines;
 pub mod fixtures;
 pub mod index;
+pub mod mutation;
 pub mod proposal;
 pub mod static_draw;
 pub mod statistics;

@@ -107,6 +107,116 @@ fn wrong_lines_are_named() {
 }
 
 #[test]
+fn quotes_left_open_are_named_and_swallow_nothing() {
+    let rows = |from: u32| (from..from + 300).map(|row| format!("u{row},i{row},note\n")).collect::<String>();
+    for (open, line) in [
+        // Never closed: in the last field, in an id, in the header.
+        (format!("user,item,note\n{}9,8,\"open\n{}", rows(0), rows(500)), 302),
+        (format!("user,item,note\n{}9,\"8,open\n{}", rows(0), rows(500)), 302),
+        (format!("user,item,\"note\n{}", rows(0)), 1),
+        // Closed by the opening quote of a later field.
+        (format!("user,item,note\n{}9,8,\"open\n{}7,6,\"x\"\n{}", rows(0), rows(500), rows(900)), 302),
+    ] {
+        says(&message("a.csv", open.as_bytes()), &[&format!("a.csv:{line}:"), "a quote (\") opens here"]);
+    }
+    // The same in the titles beside it.
+    let folder = tempfile::tempdir().unwrap();
+    let movies = "movieId,title,genres\n1,\"One,Drama\n2,Two,Drama\n";
+    fs::write(folder.path().join("movies.csv"), movies).unwrap();
+    fs::write(folder.path().join("ratings.csv"), "userId,movieId,rating,timestamp\n1,1,4,9\n1,2,3,9\n")
+        .unwrap();
+    let error = load(folder.path(), &LoadOptions::default()).unwrap_err().to_string();
+    says(&error, &["movies.csv:2:", "opens here"]);
+}
+
+#[test]
+fn lines_that_end_in_carriage_returns_alone_are_not_one_line() {
+    for text in
+        [&b"1 2\r3 4\r5 6\r"[..], b"1,2\r3,4\r", b"user,item\n1,2\r3,4\n", b"user,item\n\"1\",2\r3,4\n"]
+    {
+        says(&message("train.txt", text), &["carriage return", "save the file with line feeds"]);
+    }
+}
+
+#[test]
+fn what_grows_or_never_ends_is_refused_in_words() {
+    // Longer than any line, in a few kilobytes.
+    let many = |start: &str, piece: &[u8], times: usize| {
+        [gzip(start.as_bytes()), gzip(piece).repeat(times)].concat()
+    };
+    let long = |start: &str, byte: u8| many(start, &[byte; 1 << 20], 130);
+    says(&message("a.csv.gz", &long("user,item\n1,2\n3,", b'a')), &["a.csv.gz:3:", "longer than 64 MiB"]);
+    says(&message("a.csv.gz", &long("user,item\n1,2\n3,\"", b'a')), &["a.csv.gz:3:", "longer than 64 MiB"]);
+    says(&message("a.csv.gz", &long("", b'a')), &["a.csv.gz:1:", "longer than 64 MiB"]);
+    // More than a table can be compressed to.
+    let breaks = many("", &[b'\n'; 1 << 20], 300);
+    says(
+        &message("a.csv.gz", &breaks),
+        &["a.csv.gz", "grows to more than 100 times its size", "unpack it first"],
+    );
+    let bomb = many("user,item\n", &b"1,2\n\n\n\n\n\n\n\n\n\n\n\n\n".repeat(1 << 16), 300);
+    says(&message("a.csv.gz", &bomb), &["grows to more than 100 times"]);
+}
+
+#[test]
+fn bytes_after_a_compressed_file_are_called_so() {
+    let whole = gzip(b"user,item\n1,2\n");
+    says(
+        &message("a.csv.gz", &[&whole[..], b"and more"].concat()),
+        &["other bytes follow the compressed data"],
+    );
+    let padded = [&whole[..], &[0; 512]].concat();
+    assert_eq!(load_bytes("a.csv.gz", &padded, &LoadOptions::default()).unwrap().users, ["1"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn names_that_are_not_utf_8_are_names() {
+    use std::os::unix::ffi::OsStringExt;
+    let name = |bytes: &[u8]| std::ffi::OsString::from_vec(bytes.to_vec());
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join(name(b"caf\xe9.csv"));
+    fs::write(&table, "user,item\n1,2\n").unwrap();
+    assert_eq!(load(&table, &LoadOptions::default()).unwrap().interactions.nnz(), 1);
+    // Alone in a folder, and in a folder of such a name.
+    assert_eq!(load(folder.path(), &LoadOptions::default()).unwrap().interactions.nnz(), 1);
+    let inner = folder.path().join(name(b"d\xff"));
+    fs::create_dir(&inner).unwrap();
+    fs::write(inner.join("ratings.csv"), "userId,movieId,rating,timestamp\n1,7,4,9\n").unwrap();
+    fs::write(inner.join("movies.csv"), "movieId,title,genres\n7,Seven,Drama\n").unwrap();
+    assert_eq!(load(&inner, &LoadOptions::default()).unwrap().titles.unwrap(), ["Seven"]);
+    assert!(load(&inner.join("ratings.csv"), &LoadOptions::default()).unwrap().titles.is_some());
+}
+
+/// Parquet that was written well, with bytes changed one after the other: an error or a set, never a panic.
+#[test]
+fn damaged_parquet_ends_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = (0..200).map(|row| format!("u{},i{}\n", row % 23, row % 31)).collect::<String>();
+    let text = format!("user,item\n{rows}");
+    let set = load_bytes("a.csv", text.as_bytes(), &LoadOptions::default()).unwrap();
+    let path = folder.path().join("a.parquet");
+    fastvae::data::write(&set, &path, fastvae::data::WriteForm::Parquet, &Default::default()).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let mut refused = 0;
+    for at in 4..whole.len() - 4 {
+        for bit in [0, 7] {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << bit;
+            if let Err(error) = load_bytes("a.parquet", &damaged, &LoadOptions::default()) {
+                assert!(error.to_string().contains("a.parquet"), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+    for length in (0..whole.len()).step_by(7) {
+        let cut = [&whole[..length], b"PAR1"].concat();
+        assert!(load_bytes("a.parquet", &cut, &LoadOptions::default()).is_err());
+    }
+}
+
+#[test]
 fn huge_integers_are_ids_like_others() {
     let text = b"user,item\n99999999999999999999999999,18446744073709551616\n18446744073709551615,007\n3,7\n";
     let set = load_bytes("a.csv", text, &LoadOptions::default()).unwrap();

@@ -7,8 +7,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 use fastvae::{
     Error,
     data::{
-        Dataset, LoadOptions, Protocol, SplitOptions, SyntheticOptions, WriteForm, load, load_bytes, split,
-        synthetic, write,
+        Dataset, LoadOptions, Protocol, SplitOptions, SyntheticOptions, WriteForm, WriteOptions, load,
+        load_bytes, split, synthetic, write,
     },
 };
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn every_table_round_trips_with_titles() {
         fs::create_dir(path.parent().unwrap()).unwrap();
         assert_eq!(WriteForm::of_path(&path), Some(form));
         assert_eq!(form.to_string().parse::<WriteForm>().unwrap(), form);
-        let written = write(&set, None, &path, form).unwrap();
+        let written = write(&set, &path, form, &WriteOptions::default()).unwrap();
         assert_eq!(written.len(), 2, "{written:?}");
         let back = read(&path);
         assert_eq!(
@@ -53,10 +53,11 @@ fn every_table_round_trips_with_titles() {
 fn lightgcn_round_trips_its_split() {
     let (folder, set) = (tempfile::tempdir().unwrap(), small());
     let path = folder.path().join("lightgcn");
-    assert!(write(&set, None, &path, WriteForm::Lightgcn).unwrap_err().is_usage());
+    assert!(write(&set, &path, WriteForm::Lightgcn, &WriteOptions::default()).unwrap_err().is_usage());
     assert!(!path.exists());
     let weak = split(&set, &SplitOptions { validation_users: 10, ..SplitOptions::default() }).unwrap();
-    write(&set, Some(&weak), &path, WriteForm::Lightgcn).unwrap();
+    write(&set, &path, WriteForm::Lightgcn, &WriteOptions { split: Some(&weak), ..Default::default() })
+        .unwrap();
     let back = read(&path);
     assert_eq!((&back.users, &back.items, &back.interactions), (&set.users, &set.items, &set.interactions));
     let options = SplitOptions { protocol: Protocol::Given, validation_users: 10, ..SplitOptions::default() };
@@ -64,7 +65,7 @@ fn lightgcn_round_trips_its_split() {
     assert_eq!((&given.test.users, &given.test.held_out), (&weak.test.users, &weak.test.held_out));
     assert_eq!(given.test.fold_in, weak.test.fold_in);
     // Written again without a split, it keeps the one it has.
-    write(&back, None, &folder.path().join("again"), WriteForm::Lightgcn).unwrap();
+    write(&back, &folder.path().join("again"), WriteForm::Lightgcn, &WriteOptions::default()).unwrap();
     assert_eq!(read(&folder.path().join("again")).given, back.given);
 }
 
@@ -75,14 +76,28 @@ fn a_failed_write_leaves_the_old_file() {
     fs::write(&path, "user,item\n1,2\n").unwrap();
     let mut set = small();
     set.items[0] = "two\nlines".into();
-    assert!(matches!(write(&set, None, &path, WriteForm::Csv), Err(Error::Data(_))));
+    assert!(matches!(write(&set, &path, WriteForm::Csv, &WriteOptions::default()), Err(Error::Data(_))));
     let nowhere = folder.path().join("none").join("new.csv");
     assert!(matches!(
-        write(&small(), None, &nowhere, WriteForm::Csv),
+        write(&small(), &nowhere, WriteForm::Csv, &WriteOptions::default()),
         Err(Error::Io { action: "write", .. })
     ));
     assert_eq!(fs::read_to_string(&path).unwrap(), "user,item\n1,2\n");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn csv_without_formulas_changes_what_spreadsheets_would_calculate() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "user,item\n=1+1,+x\n-2,@y\nplain,a=b\n";
+    let set = load_bytes("a.csv", text.as_bytes(), &LoadOptions::default()).unwrap();
+    for (no_formulas, words) in [(false, ["=1+1,+x", "-2,@y"]), (true, ["'=1+1,'+x", "'-2,'@y"])] {
+        let path = folder.path().join("out.csv");
+        write(&set, &path, WriteForm::Csv, &WriteOptions { no_formulas, ..Default::default() }).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(words.iter().all(|line| lines.contains(line)) && lines.contains(&"plain,a=b"), "{text}");
+    }
 }
 
 proptest! {
@@ -102,7 +117,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         for form in TABLES {
             let path = folder.path().join(format!("set.{form}"));
-            write(&set, None, &path, form).unwrap();
+            write(&set, &path, form, &WriteOptions::default()).unwrap();
             let back = read(&path);
             prop_assert_eq!((&back.users, &back.items), (&set.users, &set.items), "{}", form);
             prop_assert_eq!(&back.interactions, &set.interactions);

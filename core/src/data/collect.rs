@@ -204,7 +204,7 @@ fn build(
     report.before_core = Counts::of(&interactions);
     report.core = core;
     if core > 1 {
-        let kept = filter::core(&interactions, core);
+        let kept = filter::core(&interactions, core)?;
         report.core_rounds = kept.rounds;
         if kept.users.is_empty() {
             return Err(Error::Data(format!(

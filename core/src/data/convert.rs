@@ -1,6 +1,7 @@
 //! Writes a set in the forms that other programs read. Files appear whole or not at all.
 
 use std::{
+    borrow::Cow,
     fmt, fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -69,22 +70,41 @@ impl FromStr for WriteForm {
     }
 }
 
+/// How to write a set. The default writes texts as they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WriteOptions<'a> {
+    /// The parts of [`WriteForm::Lightgcn`]; without it the set's own are written. Other forms hold no parts.
+    pub split: Option<&'a Split>,
+    /// Whether texts in csv are changed by [`without_formula`].
+    pub no_formulas: bool,
+}
+
+/// A text that no spreadsheet takes for a formula: with `'` before it if it begins with `=`, `+`, `-`, `@`, a TAB or a
+/// carriage return.
+pub fn without_formula(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
+}
+
 /// Writes the interactions, and titles and genres where there are any: beside a table as `NAME.items.csv`
 /// (which [`load`](super::load) finds again), for RecBole as `NAME.item`. Returns the files written.
-///
-/// `split` matters for [`WriteForm::Lightgcn`] alone; without it the set's own parts are written.
 ///
 /// # Errors
 /// [`Error::Io`] if a file cannot be written; [`Error::Data`] for an id the form cannot hold;
 /// [`Error::Setting`] for LightGCN without parts.
-pub fn write(dataset: &Dataset, split: Option<&Split>, path: &Path, form: WriteForm) -> Result<Vec<PathBuf>> {
+pub fn write(
+    dataset: &Dataset,
+    path: &Path,
+    form: WriteForm,
+    options: &WriteOptions,
+) -> Result<Vec<PathBuf>> {
     check_ids(dataset)?;
+    let no_formulas = options.no_formulas;
     let mut written = vec![path.to_owned()];
     match form {
-        WriteForm::Csv => file::write_with(path, |out| csv_table(dataset, out))?,
+        WriteForm::Csv => file::write_with(path, |out| csv_table(dataset, no_formulas, out))?,
         WriteForm::CsvGz => file::write_with(path, |out| {
             let mut packed = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-            csv_table(dataset, &mut packed)?;
+            csv_table(dataset, no_formulas, &mut packed)?;
             packed.finish().map(drop)
         })?,
         WriteForm::Inter => {
@@ -98,7 +118,7 @@ pub fn write(dataset: &Dataset, split: Option<&Split>, path: &Path, form: WriteF
                 written.push(titles);
             }
         }
-        WriteForm::Lightgcn => return lightgcn(dataset, split, path),
+        WriteForm::Lightgcn => return lightgcn(dataset, options.split, path),
         #[cfg(feature = "parquet")]
         WriteForm::Parquet => file::write_with(path, |out| {
             super::parquet::write(&mut *out, pairs(dataset)).map_err(io::Error::other)
@@ -106,7 +126,7 @@ pub fn write(dataset: &Dataset, split: Option<&Split>, path: &Path, form: WriteF
     }
     if form != WriteForm::Inter && dataset.titles.is_some() {
         let titles = beside(path);
-        file::write_with(&titles, |out| csv_titles(dataset, out))?;
+        file::write_with(&titles, |out| csv_titles(dataset, no_formulas, out))?;
         written.push(titles);
     }
     Ok(written)
@@ -131,13 +151,18 @@ fn pairs(dataset: &Dataset) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-fn csv_table(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
+fn csv_table(dataset: &Dataset, no_formulas: bool, out: &mut dyn Write) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(out);
     table.write_record(["user", "item"])?;
     for (user, item) in pairs(dataset) {
-        table.write_record([user, item])?;
+        table
+            .write_record([user, item].map(|id| text(id, no_formulas)).each_ref().map(|id| id.as_bytes()))?;
     }
     table.flush()
+}
+
+fn text(text: &str, no_formulas: bool) -> Cow<'_, str> {
+    if no_formulas { without_formula(text) } else { text.into() }
 }
 
 /// `NAME.csv.gz` has its titles in `NAME.items.csv`.
@@ -157,11 +182,13 @@ fn titles(dataset: &Dataset) -> impl Iterator<Item = [String; 3]> {
     })
 }
 
-fn csv_titles(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
+fn csv_titles(dataset: &Dataset, no_formulas: bool, out: &mut dyn Write) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(out);
     table.write_record(["item", "title", "genres"])?;
     for row in titles(dataset) {
-        table.write_record(row)?;
+        table.write_record(
+            row.each_ref().map(|field| text(field, no_formulas)).each_ref().map(|f| f.as_bytes()),
+        )?;
     }
     table.flush()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Error, Result};
+use crate::{Error, Result, watch};
 
 /// Compressed sparse rows: the item ids of each user, ascending, no duplicates.
 ///
@@ -90,6 +90,7 @@ impl Csr {
     /// Counts, scatters and sorts `(row, item)` pairs, all below `rows` and `columns`; repeats collapse.
     pub(super) fn from_pairs(pairs: &[Vec<(u32, u32)>], rows: usize, columns: u32) -> Result<Self> {
         offset(pairs.iter().map(Vec::len).sum())?;
+        watch::check()?;
         let mut offsets = vec![0u32; rows + 1];
         for &(row, _) in pairs.iter().flatten() {
             offsets[row as usize + 1] += 1;
@@ -97,6 +98,7 @@ impl Csr {
         for row in 0..rows {
             offsets[row + 1] += offsets[row];
         }
+        watch::check()?;
         let mut items = vec![0u32; offsets[rows] as usize];
         let mut next = offsets.clone();
         for &(row, item) in pairs.iter().flatten() {
@@ -105,6 +107,7 @@ impl Csr {
             *at += 1;
         }
         drop(next);
+        watch::check()?;
         let (mut kept, mut start) = (0, 0);
         for row in 0..rows {
             let end = offsets[row + 1] as usize;

@@ -1,15 +1,20 @@
 //! Fetches the MovieLens sets from GroupLens onto this machine.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fmt::Display,
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    time::Duration,
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use md5::{Digest, Md5};
+use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use super::unpack::Bounded;
+use crate::{Error, Result, file, watch};
 
 /// A set that can be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,24 +69,34 @@ pub fn remote(name: &str) -> Result<&'static Remote> {
     })
 }
 
+/// Where to fetch from, and how patiently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `http://host/folder`, without a `/` at its end: GroupLens, or a mirror.
+    pub home: String,
+    /// A server that sends nothing for so long is given up.
+    pub patience: Duration,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { home: HOME.into(), patience: Duration::from_secs(60) }
+    }
+}
+
 /// Fetches `NAME.zip` into `folder` and returns its path, which [`load`](super::load) reads as it is.
 ///
-/// A whole zip that is already there is used without a network. An interrupted download goes on where it
-/// stopped. The file gets its name only after its MD5 (where one is published) fits.
+/// A whole zip that is already there is used without a network. An interrupted download goes on where it stopped if
+/// the server still has the same file (by its entity tag or date), or if a hash is published that will tell; otherwise
+/// it starts again. The file gets its name only after its MD5 fits, or, where none is published, after the checksum
+/// of every file in the zip does. One process at a time fetches a file.
 ///
 /// # Errors
 /// [`Error::Setting`] for an unknown name; [`Error::Io`] if the folder cannot be written; [`Error::Data`] if
-/// the network fails, with what to do by hand; [`Error::Format`] if the bytes are not the published ones.
-pub fn get(name: &str, folder: &Path, progress: impl FnMut(Progress)) -> Result<PathBuf> {
-    get_from(HOME, remote(name)?, folder, progress)
-}
-
-/// The same from another home, `http://host/folder`; a mirror, for example.
-///
-/// # Errors
-/// As [`get`].
-pub fn get_from(
-    home: &str,
+/// the network fails, with what to do by hand; [`Error::Format`] if the bytes are not the published ones;
+/// [`Error::Interrupted`] after [`watch::stop`].
+pub fn get(
+    server: &Server,
     remote: &Remote,
     folder: &Path,
     mut progress: impl FnMut(Progress),
@@ -92,97 +107,306 @@ pub fn get_from(
         verify(&path, remote)?;
         return Ok(path);
     }
-    let partial = folder.join(format!("{}.zip.part", remote.name));
-    let url = format!("{home}/{}.zip", remote.name);
-    fetch(&url, &path, &partial, &mut progress)?;
-    if let Err(error) = verify(&partial, remote) {
-        // Going on from damaged bytes would never end well.
-        fs::remove_file(&partial).map_err(|error| Error::io("remove", &partial, error))?;
-        return Err(error);
+    let mut download = Download::open(server, remote, path)?;
+    let resumed = match download.fetch(&mut progress) {
+        Err(error) if download.is_empty() => {
+            download.discard()?;
+            return Err(error);
+        }
+        resumed => resumed?,
+    };
+    if let Err(error) = verify(&download.partial, remote) {
+        if !resumed {
+            // Going on from damaged bytes would never end well.
+            download.discard()?;
+            return Err(error);
+        }
+        // The two pieces are not of one file: once more, as a whole.
+        download.discard()?;
+        download = Download::open(server, remote, download.path)?;
+        download.fetch(&mut progress)?;
+        if let Err(error) = verify(&download.partial, remote) {
+            download.discard()?;
+            return Err(error);
+        }
     }
-    fs::rename(&partial, &path).map_err(|error| Error::io("write", &path, error))?;
-    Ok(path)
+    file::rename(&download.partial, &download.path)?;
+    remove(&download.origin)?;
+    Ok(download.path)
 }
 
-fn fetch(url: &str, path: &Path, partial: &Path, progress: &mut impl FnMut(Progress)) -> Result<()> {
-    let by_hand = |problem: String| {
+/// What is known of the file that a partial download comes from; kept beside it.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Origin {
+    url: String,
+    /// A strong entity tag, or the date of the last change.
+    validator: Option<String>,
+    /// Bytes in all.
+    total: Option<u64>,
+}
+
+/// A download under way.
+struct Download<'a> {
+    server: &'a Server,
+    url: String,
+    /// Whether a published hash will tell if pieces do not belong together.
+    hashed: bool,
+    path: PathBuf,
+    partial: PathBuf,
+    origin: PathBuf,
+    /// Locked as long as this process fetches it.
+    out: File,
+}
+
+/// What the thread that talks to the server has to say.
+enum News {
+    Head { status: u16, headers: Vec<(String, String)> },
+    Bytes(Vec<u8>),
+    Failed(String),
+    End,
+}
+
+impl<'a> Download<'a> {
+    fn open(server: &'a Server, remote: &Remote, path: PathBuf) -> Result<Self> {
+        let partial = path.with_extension("zip.part");
+        let refused = |error| Error::io("write", &partial, error);
+        let mut options = OpenOptions::new();
+        let out = options.create(true).append(true).read(true).open(&partial).map_err(refused)?;
+        match out.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let problem =
+                    format!("another process is fetching {}; wait until it is done", partial.display());
+                return Err(Error::Data(problem));
+            }
+            // A file system without locks.
+            Err(TryLockError::Error(_)) => {}
+        }
+        Ok(Self {
+            url: format!("{}/{}.zip", server.home, remote.name),
+            hashed: remote.md5.is_some(),
+            origin: path.with_extension("zip.part.json"),
+            server,
+            path,
+            partial,
+            out,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.out.metadata().is_ok_and(|metadata| metadata.len() == 0)
+    }
+
+    fn discard(&self) -> Result<()> {
+        remove(&self.partial)?;
+        remove(&self.origin)
+    }
+
+    fn refused(&self, error: io::Error) -> Error {
+        Error::io("write", &self.partial, error)
+    }
+
+    fn by_hand(&self, problem: impl Display) -> Error {
         Error::Data(format!(
-            "cannot fetch {url}: {problem}; run the command again to go on from where it stopped, or fetch the file \
-             by other means and put it at {}",
-            path.display()
+            "cannot fetch {}: {problem}; run the command again to go on from where it stopped, or fetch the file by \
+             other means and put it at {}",
+            self.url,
+            self.path.display()
         ))
-    };
-    let refused = |error| Error::io("write", partial, error);
-    let have = partial.metadata().map_or(0, |metadata| metadata.len());
+    }
+
+    /// Fetches all that is missing. Whether what was there before is part of it.
+    fn fetch(&mut self, progress: &mut impl FnMut(Progress)) -> Result<bool> {
+        let mut have = self.out.metadata().map_err(|error| self.refused(error))?.len();
+        let before: Origin = fs::read(&self.origin)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .filter(|origin: &Origin| origin.url == self.url)
+            .unwrap_or_default();
+        if have > 0 && before.validator.is_none() && !self.hashed {
+            have = 0;
+        }
+        let news = self.ask(have, before.validator.clone());
+        let News::Head { status, headers } = self.hear(&news)? else {
+            return Err(self.by_hand("it answers with nothing"));
+        };
+        let header =
+            |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str());
+        let length: Option<u64> = header("content-length").and_then(|text| text.parse().ok());
+        let tag = header("etag").filter(|tag| !tag.starts_with("W/"));
+        let validator = tag.or(header("last-modified")).map(str::to_owned);
+        let resumed = match status {
+            206 => {
+                let range = header("content-range").and_then(|range| range.strip_prefix("bytes "));
+                let (from, total) = range.and_then(|range| range.split_once('/')).unwrap_or_default();
+                let whole = before.total.is_none_or(|before| total.parse() == Ok(before));
+                let same = before.validator.is_none() || before.validator == validator;
+                if !from.starts_with(&format!("{have}-")) || !whole || !same {
+                    // Of another file than the piece that is here.
+                    return self.start_again(progress);
+                }
+                true
+            }
+            200 => false,
+            // Nothing beyond what is there: the check decides whether it is whole.
+            416 if have > 0 && self.hashed => return Ok(true),
+            416 if have > 0 => return self.start_again(progress),
+            status => return Err(self.by_hand(format!("the server answers {status}"))),
+        };
+        let mut done = if resumed { have } else { 0 };
+        self.out.set_len(done).map_err(|error| self.refused(error))?;
+        let total = length.map(|length| length + done);
+        let origin = Origin { url: self.url.clone(), validator, total };
+        let origin = serde_json::to_vec(&origin).map_err(|error| self.by_hand(error))?;
+        file::write(&self.origin, &origin)?;
+        loop {
+            progress(Progress { done, total });
+            match self.hear(&news) {
+                Ok(News::Bytes(bytes)) => {
+                    self.out.write_all(&bytes).map_err(|error| self.refused(error))?;
+                    done += bytes.len() as u64;
+                }
+                Ok(News::End | News::Head { .. }) => break,
+                Ok(News::Failed(problem)) => {
+                    return Err(self.by_hand(format!("after {done} bytes: {problem}")));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.out.sync_all().map_err(|error| self.refused(error))?;
+        match total {
+            Some(total) if done != total => {
+                Err(self.by_hand(format!("the connection ended after {done} of {total} bytes")))
+            }
+            _ => Ok(resumed),
+        }
+    }
+
+    fn start_again(&mut self, progress: &mut impl FnMut(Progress)) -> Result<bool> {
+        self.out.set_len(0).map_err(|error| self.refused(error))?;
+        remove(&self.origin)?;
+        self.fetch(progress)
+    }
+
+    /// Asks on a thread of its own, which may wait for a silent server for ever.
+    fn ask(&self, have: u64, validator: Option<String>) -> Receiver<News> {
+        let (sender, news) = mpsc::sync_channel(4);
+        let url = self.url.clone();
+        thread::spawn(move || {
+            // Whoever has stopped listening needs no answer.
+            let _ = match converse(&url, have, validator, &sender) {
+                Ok(()) => sender.send(News::End),
+                Err(problem) => sender.send(News::Failed(problem)),
+            };
+        });
+        news
+    }
+
+    /// The next piece of news; an error if there is none for too long.
+    fn hear(&self, news: &Receiver<News>) -> Result<News> {
+        const TICK: Duration = Duration::from_millis(100);
+        let start = Instant::now();
+        loop {
+            watch::check()?;
+            match news.recv_timeout(TICK) {
+                Ok(News::Failed(problem)) => return Err(self.by_hand(problem)),
+                Ok(news) => return Ok(news),
+                Err(RecvTimeoutError::Disconnected) => return Ok(News::End),
+                Err(RecvTimeoutError::Timeout) if start.elapsed() < self.server.patience => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    let seconds = self.server.patience.as_secs_f64();
+                    return Err(self.by_hand(format!("the server has sent nothing for {seconds} s")));
+                }
+            }
+        }
+    }
+}
+
+/// Sends a request and hands on what comes back. An error nobody listens to is none.
+fn converse(
+    url: &str,
+    have: u64,
+    validator: Option<String>,
+    news: &mpsc::SyncSender<News>,
+) -> Result<(), String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(20)))
-        .timeout_recv_response(Some(Duration::from_secs(60)))
         .build()
         .into();
     let mut request = agent.get(url);
     if have > 0 {
         request = request.header("Range", format!("bytes={have}-"));
-    }
-    let mut response = request.call().map_err(|error| by_hand(error.to_string()))?;
-    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let length: Option<u64> = header("content-length").and_then(|text| text.parse().ok());
-    let mut out = OpenOptions::new();
-    let (mut out, mut done) = match response.status().as_u16() {
-        206 if header("content-range").is_some_and(|range| range.starts_with(&format!("bytes {have}-"))) => {
-            (out.append(true).open(partial).map_err(refused)?, have)
+        if let Some(validator) = validator {
+            request = request.header("If-Range", validator);
         }
-        200 => (out.create(true).write(true).truncate(true).open(partial).map_err(refused)?, 0),
-        // Nothing beyond what is there: the check decides whether it is whole.
-        416 if have > 0 => return Ok(()),
-        status => return Err(by_hand(format!("the server answers {status}"))),
-    };
-    let total = length.map(|length| length + done);
-    let mut body = response.body_mut().as_reader();
+    }
+    let response = request.call().map_err(|error| error.to_string())?;
+    let headers = response.headers().iter();
+    let headers =
+        headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+    if news.send(News::Head { status: response.status().as_u16(), headers: headers.collect() }).is_err() {
+        return Ok(());
+    }
+    let mut body = response.into_body().into_reader();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        progress(Progress { done, total });
         let count = match body.read(&mut buffer) {
-            Ok(0) => break,
+            Ok(0) => return Ok(()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(by_hand(format!("after {done} bytes: {error}"))),
+            Err(error) => return Err(error.to_string()),
         };
-        out.write_all(&buffer[..count]).map_err(refused)?;
-        done += count as u64;
-    }
-    out.sync_all().map_err(refused)?;
-    match total {
-        Some(total) if done < total => {
-            Err(by_hand(format!("the connection ended after {done} of {total} bytes")))
+        if news.send(News::Bytes(buffer[..count].to_vec())).is_err() {
+            return Ok(());
         }
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path, error)),
         _ => Ok(()),
     }
 }
 
-/// Compares the MD5, or at least looks whether it is a whole zip.
+/// Compares the MD5; without one, reads every file of the zip and compares its checksum.
 fn verify(path: &Path, remote: &Remote) -> Result<()> {
     let refused = |error| Error::io("read", path, error);
-    let shown = || path.display().to_string();
+    let wrong = |problem: String| {
+        Error::format(path.display().to_string(), format!("{problem}; delete it and fetch it again"))
+    };
     let mut file = File::open(path).map_err(refused)?;
     let Some(expected) = remote.md5 else {
-        return zip::ZipArchive::new(io::BufReader::new(file)).map(drop).map_err(|error| {
-            Error::format(shown(), format!("not a whole zip ({error}); delete it and fetch it again"))
-        });
+        let broken = |error: &dyn Display| wrong(format!("not a whole zip ({error})"));
+        let mut zip = zip::ZipArchive::new(io::BufReader::new(file)).map_err(|error| broken(&error))?;
+        for member in 0..zip.len() {
+            let member = zip.by_index(member).map_err(|error| broken(&error))?;
+            let name = member.name().map_or_else(|_| "a file".to_owned(), |name| name.into_owned());
+            let packed = member.compressed_size();
+            copy(&mut Bounded::new(member, packed), |_| ()).map_err(|error| {
+                error.unwrap_or_else(|error| wrong(format!("{name} in it is damaged ({error})")))
+            })?;
+        }
+        return Ok(());
     };
     let mut hash = Md5::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let count = file.read(&mut buffer).map_err(refused)?;
-        if count == 0 {
-            break;
-        }
-        hash.update(&buffer[..count]);
-    }
+    copy(&mut file, |bytes| hash.update(bytes)).map_err(|error| error.unwrap_or_else(refused))?;
     let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     if found == expected {
         return Ok(());
     }
-    let problem = format!("its MD5 is {found}, the published one {expected}; delete it and fetch it again");
-    Err(Error::format(shown(), problem))
+    Err(wrong(format!("its MD5 is {found}, the published one {expected}")))
+}
+
+/// Reads to the end unless interrupted.
+fn copy(reader: &mut impl Read, mut each: impl FnMut(&[u8])) -> Result<(), Result<Error, io::Error>> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        watch::check().map_err(Ok)?;
+        match reader.read(&mut buffer).map_err(Err)? {
+            0 => return Ok(()),
+            count => each(&buffer[..count]),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The k-core: the largest part of a set in which every user and every item has k interactions.
 
 use super::Csr;
+use crate::{Result, watch};
 
 /// What a k-core keeps, as ascending numbers of the set it was taken from.
 pub(super) struct Core {
@@ -23,11 +24,15 @@ impl Core {
 
 /// Drops users and items with fewer than `k` interactions until none is left; the result does not depend on
 /// the order.
-pub(super) fn core(interactions: &Csr, k: u32) -> Core {
+///
+/// # Errors
+/// If it was interrupted.
+pub(super) fn core(interactions: &Csr, k: u32) -> Result<Core> {
     let mut item_counts = interactions.column_counts();
     let mut users: Vec<u32> = (0..interactions.rows() as u32).collect();
     let mut rounds = 0;
     loop {
+        watch::check()?;
         rounds += 1;
         let mut changed = false;
         // An item whose count is below k is gone; a user who goes takes one from each item he still has.
@@ -47,7 +52,7 @@ pub(super) fn core(interactions: &Csr, k: u32) -> Core {
         if !changed {
             let items = (0..item_counts.len() as u32).filter(|&item| alive[item as usize]).collect();
             let items = if users.is_empty() { Vec::new() } else { items };
-            return Core { users, items, rounds };
+            return Ok(Core { users, items, rounds });
         }
     }
 }

@@ -3,10 +3,21 @@
 use std::io::{self, Read};
 
 use super::{collect::Shard, parallel, source::Stream};
-use crate::{Error, Result};
+use crate::{Error, Result, watch};
 
 /// Bytes read at once; the longest line may be longer.
 const BLOCK: usize = 8 << 20;
+/// A line, or a record with quoted fields, that is longer is no data.
+pub(super) const LONGEST_LINE: usize = 64 << 20;
+
+/// What is wrong with a line beyond [`LONGEST_LINE`].
+pub(super) fn too_long() -> String {
+    format!("longer than {} MiB; is it a table of users and items?", LONGEST_LINE >> 20)
+}
+
+/// What is wrong with a line that has a carriage return before its end.
+pub(super) const CARRIAGE_RETURN: &str =
+    "a carriage return in the middle of the line; save the file with line feeds (LF or CRLF)";
 
 /// A form in which one line stands for itself.
 pub(super) trait LineFormat: Sync {
@@ -29,11 +40,13 @@ pub(super) struct Text<'a> {
     ended: bool,
     /// Lines before those still to come.
     pub(super) lines: u64,
+    /// Line breaks that the stream has given, to check that each was read by somebody.
+    breaks: u64,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn new(stream: Stream<'a>) -> Self {
-        Self { stream, ahead: Vec::new(), ended: false, lines: 0 }
+        Self { stream, ahead: Vec::new(), ended: false, lines: 0, breaks: 0 }
     }
 
     /// Reads ahead until `length` bytes or the end are there, and shows them.
@@ -55,9 +68,11 @@ impl<'a> Text<'a> {
 
     fn fill(&mut self, length: usize) -> Result<()> {
         if self.ahead.len() < length && !self.ended {
-            let missing = (length - self.ahead.len()) as u64;
+            let before = self.ahead.len();
+            let missing = (length - before) as u64;
             let read = self.stream.reader.by_ref().take(missing).read_to_end(&mut self.ahead);
             self.ended = (read.map_err(|error| self.stream.error(error))? as u64) < missing;
+            self.breaks += memchr::memchr_iter(b'\n', &self.ahead[before..]).count() as u64;
         }
         Ok(())
     }
@@ -77,8 +92,22 @@ impl<'a> Text<'a> {
                 self.ahead.truncate(last + 1);
                 return Ok(Some(std::mem::replace(&mut self.ahead, rest)));
             }
+            if length > LONGEST_LINE {
+                // No break is ahead, so all of them were before this line.
+                return Err(self.wrong(self.breaks + 1, too_long()));
+            }
             length *= 2;
         }
+    }
+
+    /// An error unless every line break of a text that was read to its end is behind.
+    pub(super) fn check_lines(&self) -> Result<()> {
+        // The last line may have no break.
+        if self.lines == self.breaks || self.lines == self.breaks + 1 {
+            return Ok(());
+        }
+        let problem = format!("{} of {} lines were read; is it damaged?", self.lines, self.breaks);
+        Err(Error::format(&self.stream.name, problem))
     }
 
     /// All that is left, as a reader; errors of the source keep their kind.
@@ -99,8 +128,12 @@ pub(super) fn read<F: LineFormat>(
     format: &F,
     shards: &mut [Shard],
 ) -> Result<Option<Vec<u8>>> {
+    let mut counted = text.lines;
     let mut block = text.block()?;
     while let Some(bytes) = block {
+        watch::check()?;
+        watch::advance(text.lines - counted);
+        counted = text.lines;
         if format.stop_byte().is_some_and(|stop| memchr::memchr(stop, &bytes).is_some()) {
             return Ok(Some(bytes));
         }
@@ -116,6 +149,7 @@ pub(super) fn read<F: LineFormat>(
         }
         block = next?;
     }
+    text.check_lines()?;
     Ok(None)
 }
 
@@ -123,11 +157,19 @@ pub(super) fn read<F: LineFormat>(
 fn parse<F: LineFormat>(piece: &[u8], format: &F, shard: &mut Shard) -> Result<u64, (u64, String)> {
     let mut lines = 0;
     let mut start = 0;
+    let returns = memchr::memchr(b'\r', piece).is_some();
     while start < piece.len() {
         let end = memchr::memchr(b'\n', &piece[start..]).map_or(piece.len(), |length| start + length);
-        let line = &piece[start..end];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut line = &piece[start..end];
         lines += 1;
+        if returns {
+            while let Some(shorter) = line.strip_suffix(b"\r") {
+                line = shorter;
+            }
+            if line.contains(&b'\r') {
+                return Err((lines, CARRIAGE_RETURN.into()));
+            }
+        }
         if line.iter().all(u8::is_ascii_whitespace) {
             shard.blank_lines += 1;
         } else {

@@ -12,7 +12,7 @@ use super::{
     source::Source,
     titles,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, watch};
 
 /// Reads a set from a folder, a zip, or a single file (gzipped or not); the form is recognised.
 ///
@@ -46,6 +46,7 @@ pub fn load_files(files: &[(String, Vec<u8>)], options: &LoadOptions) -> Result<
 
 fn load_source(mut source: Source, options: &LoadOptions) -> Result<Dataset> {
     check(options)?;
+    watch::begin("reading", "lines", 0);
     let layout = Layout::of(&source)?;
     let mut collector = Collector::new(options);
     for (file, part) in &layout.interactions {

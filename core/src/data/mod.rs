@@ -36,6 +36,7 @@ mod options;
 mod parallel;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod quoted;
 mod random;
 mod roles;
 mod sniff;
@@ -45,9 +46,10 @@ mod statistics;
 mod synthetic;
 mod table;
 mod titles;
+mod unpack;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use convert::{WriteForm, write};
+pub use convert::{WriteForm, WriteOptions, without_formula, write};
 pub use csr::Csr;
 pub use intern::compare_ids;
 #[cfg(not(target_arch = "wasm32"))]

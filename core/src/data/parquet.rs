@@ -1,6 +1,11 @@
 //! Parquet: the two or three columns that matter, row group by row group.
 
-use std::io::{Read, Write};
+use std::{
+    cell::Cell,
+    io::{Read, Write},
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+};
 
 use parquet::{
     column::reader::{ColumnReader, ColumnReaderImpl},
@@ -16,8 +21,9 @@ use super::{
     lines::Text,
     roles::{asked_roles, named_roles, no_ratings},
     sniff::shorten,
+    unpack::check_growth,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, watch};
 
 /// Rows decoded at once.
 const BATCH: usize = 1 << 16;
@@ -25,12 +31,48 @@ const BATCH: usize = 1 << 16;
 /// Reads the user, item and rating columns, found by name or by what was asked for.
 pub(super) fn read(text: Text, options: &LoadOptions, shard: &mut Shard) -> Result<()> {
     let name = text.stream.name.clone();
+    // The reader of the format panics on some damaged files.
+    contained(|| read_columns(text, options, shard)).unwrap_or_else(|problem| {
+        Err(Error::format(name, format!("damaged Parquet ({problem}); write it again")))
+    })
+}
+
+/// The result of `work`, or the message of its panic, which nobody else hears.
+fn contained<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    thread_local!(static SILENT: Cell<bool> = const { Cell::new(false) });
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !SILENT.get() {
+                before(info);
+            }
+        }));
+    });
+    SILENT.set(true);
+    // Whatever `work` left half-done is dropped by those who get the error.
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    SILENT.set(false);
+    result.map_err(|panicked| {
+        let text = panicked.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panicked.downcast_ref::<&str>().copied());
+        format!("its reader fails: {}", shorten(text.unwrap_or("no reason given")))
+    })
+}
+
+fn read_columns(text: Text, options: &LoadOptions, shard: &mut Shard) -> Result<()> {
+    let name = text.stream.name.clone();
     let stream_error = text.stream.error_of();
     let mut bytes = Vec::new();
-    text.rest(Vec::new()).read_to_end(&mut bytes).map_err(stream_error)?;
+    text.rest(Vec::new()).read_to_end(&mut bytes).map_err(&stream_error)?;
+    let size = bytes.len() as u64;
     let damaged =
         |error: ParquetError| Error::format(&name, format!("damaged Parquet ({error}); write it again"));
     let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(damaged)?;
+    let rows = u64::try_from(file.metadata().file_metadata().num_rows())
+        .map_err(|_| Error::format(&name, "damaged Parquet: it has less than no rows; write it again"))?;
+    // Two numbers a row are kept.
+    check_growth(rows.saturating_mul(8), size).map_err(&stream_error)?;
     let schema = file.metadata().file_metadata().schema_descr_ptr();
     let names: Vec<String> = schema.columns().iter().map(|column| column.path().string()).collect();
     let (user, item, rating) = match &options.columns {
@@ -69,6 +111,8 @@ pub(super) fn read(text: Text, options: &LoadOptions, shard: &mut Shard) -> Resu
             if count == 0 {
                 break;
             }
+            watch::check()?;
+            watch::advance(count as u64);
             for _ in 0..count {
                 row += 1;
                 let wrong = |problem| Error::format(format!("{name}:row {row}"), problem);
@@ -83,6 +127,10 @@ pub(super) fn read(text: Text, options: &LoadOptions, shard: &mut Shard) -> Resu
                 shard.add(user.trim_ascii(), item.trim_ascii(), rating).map_err(wrong)?;
             }
         }
+    }
+    if row != rows {
+        let problem = format!("damaged Parquet: it promises {rows} rows and holds {row}; write it again");
+        return Err(Error::format(&name, problem));
     }
     Ok(())
 }

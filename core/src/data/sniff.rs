@@ -3,7 +3,8 @@
 use super::{
     Columns,
     forms::JsonLines,
-    lines::Text,
+    lines::{LONGEST_LINE, Text, too_long},
+    quoted::{Failure, Records},
     roles::{no_ratings, roles},
     source::base_name,
     table::{Delimiter, Table},
@@ -12,8 +13,6 @@ use crate::{Error, Result};
 
 /// Bytes looked at.
 const HEAD: usize = 64 << 10;
-/// The longest first line.
-const LONGEST: usize = 16 << 20;
 /// Lines looked at.
 const LINES: usize = 100;
 
@@ -55,23 +54,23 @@ pub(super) fn sniff(
             "binary, not text; csv, tsv, JSON lines, Parquet, .gz and .zip are read",
         ));
     }
-    skip_preamble(text);
+    skip_preamble(text)?;
     // A user of an adjacency list may have very many items.
     let mut length = HEAD;
-    while length < LONGEST && !text.is_at_end() && !text.peek(length)?.contains(&b'\n') {
+    while length < LONGEST_LINE && !text.is_at_end() && !text.peek(length)?.contains(&b'\n') {
         length *= 2;
     }
-    let place = format!("{name}:{}", text.lines + 1);
+    let before = text.lines;
+    let place = format!("{name}:{}", before + 1);
     let ended = text.is_at_end();
     let head = text.peek(0)?;
     let lines = whole_lines(head, ended);
     let Some(&first) = lines.first() else {
-        let problem = if ended {
-            "nothing in it but blank lines"
+        return Err(if ended {
+            Error::format(name, "nothing in it but blank lines")
         } else {
-            "the first line is longer than 16 MiB; is it a table of users and items?"
-        };
-        return Err(Error::format(name, problem));
+            Error::format(place, too_long())
+        });
     };
     if first.starts_with(b"{") {
         let json = JsonLines::of(first, columns, &place)?;
@@ -108,7 +107,8 @@ pub(super) fn sniff(
         _ => false,
     };
     let head = text.peek(0)?;
-    let records = records(head, ended, delimiter, quoted);
+    let records = records(head, ended, delimiter, quoted)
+        .map_err(|(line, problem)| Error::format(format!("{name}:{}", before + line), problem))?;
     let width = records.first().map_or(0, Vec::len);
     let (header, roles) = roles(&records, columns, &place)?;
     if needs_rating && roles.2.is_none() {
@@ -117,7 +117,7 @@ pub(super) fn sniff(
     let mut form = format!("{}-separated", delimiter.name());
     if header {
         form += &format!(", header {}", records[0].join(","));
-        skip_record(text, quoted)?;
+        skip_record(text, delimiter, quoted)?;
     } else {
         form += ", no header";
     }
@@ -131,19 +131,24 @@ fn mostly_one(widths: &[usize]) -> bool {
 }
 
 /// The byte order mark, blank lines, and comments as in SNAP and KONECT files.
-fn skip_preamble(text: &mut Text) {
+fn skip_preamble(text: &mut Text) -> Result<()> {
+    if text.peek(HEAD)?.starts_with(b"\xef\xbb\xbf") {
+        text.skip(3, 0);
+    }
     loop {
-        let Ok(head) = text.peek(0) else { return };
-        if head.starts_with(b"\xef\xbb\xbf") {
-            text.skip(3, 0);
-            continue;
+        let head = text.peek(HEAD)?;
+        let (mut length, mut lines) = (0, 0);
+        while let Some(end) = memchr::memchr(b'\n', &head[length..]) {
+            let line = head[length..length + end].trim_ascii();
+            if !(line.is_empty() || line.starts_with(b"#") || line.starts_with(b"%")) {
+                break;
+            }
+            (length, lines) = (length + end + 1, lines + 1);
         }
-        let Some(end) = memchr::memchr(b'\n', head) else { return };
-        let line = head[..end].trim_ascii();
-        if !(line.is_empty() || line.starts_with(b"#") || line.starts_with(b"%")) {
-            return;
+        if length == 0 {
+            return Ok(());
         }
-        text.skip(end + 1, 1);
+        text.skip(length, lines);
     }
 }
 
@@ -181,37 +186,49 @@ pub(super) fn shorten(text: &str) -> String {
     if text.chars().count() <= 60 { text.into() } else { text.chars().take(60).chain(['…']).collect() }
 }
 
-/// The fields of the first lines.
-fn records(head: &[u8], ended: bool, delimiter: Delimiter, quoted: bool) -> Vec<Vec<String>> {
+/// The fields of the first lines, or the line, counted from 1, whose quotes are wrong and why.
+fn records(
+    head: &[u8],
+    ended: bool,
+    delimiter: Delimiter,
+    quoted: bool,
+) -> Result<Vec<Vec<String>>, (u64, String)> {
     let text = |field: &[u8]| String::from_utf8_lossy(field.trim_ascii()).into_owned();
-    match delimiter {
-        Delimiter::Byte(byte) if quoted => {
-            let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
-            let mut reader = csv::ReaderBuilder::new()
-                .delimiter(byte)
-                .has_headers(false)
-                .flexible(true)
-                .from_reader(&head[..whole]);
-            let records = reader.byte_records().flatten().take(LINES);
-            records.map(|record| record.iter().map(text).collect()).collect()
-        }
+    let byte = match delimiter {
+        Delimiter::Byte(byte) if quoted => byte,
         _ => {
             let lines = whole_lines(head, ended).into_iter();
-            lines.map(|line| delimiter.fields(line).into_iter().map(text).collect()).collect()
+            return Ok(lines.map(|line| delimiter.fields(line).into_iter().map(text).collect()).collect());
+        }
+    };
+    let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
+    let mut records = Records::new(&head[..whole], byte, 0);
+    let mut found = Vec::new();
+    while found.len() < LINES {
+        match records.next() {
+            Ok(true) if records.is_blank() => {}
+            Ok(true) => found.push(records.fields().map(text).collect()),
+            // Past the first record, whoever reads the file finds it again.
+            Err(Failure::Wrong(line, problem)) if found.is_empty() => return Err((line, problem)),
+            _ => break,
         }
     }
+    Ok(found)
 }
 
 /// Drops the header line.
-fn skip_record(text: &mut Text, quoted: bool) -> Result<()> {
+fn skip_record(text: &mut Text, delimiter: Delimiter, quoted: bool) -> Result<()> {
     let head = text.peek(0)?;
-    let mut inside = false;
-    let end = head.iter().position(|&byte| {
-        inside ^= quoted && byte == b'"';
-        byte == b'\n' && !inside
-    });
-    let length = end.map_or(head.len(), |end| end + 1);
-    let lines = memchr::memchr_iter(b'\n', &head[..length]).count() as u64;
+    let (length, lines) = match delimiter {
+        Delimiter::Byte(byte) if quoted => {
+            let mut records = Records::new(head, byte, 0);
+            // That it is whole was seen when it was looked at.
+            let _ = records.next();
+            let lines = records.lines();
+            (head.len() - records.rest().len(), lines)
+        }
+        _ => memchr::memchr(b'\n', head).map_or((head.len(), 0), |end| (end + 1, 1)),
+    };
     text.skip(length, lines);
     Ok(())
 }

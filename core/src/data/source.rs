@@ -8,8 +8,7 @@ use std::{
     path::PathBuf,
 };
 
-use flate2::bufread::MultiGzDecoder;
-
+use super::unpack::{Bounded, GZIP, Gunzip, Refusal};
 use crate::{Error, Result};
 
 /// One file being read.
@@ -29,14 +28,32 @@ impl Stream<'_> {
     pub(super) fn error_of(&self) -> impl Fn(io::Error) -> Error + 'static {
         let (name, packed) = (self.name.clone(), self.packed);
         move |error| {
-            if packed {
-                let cause =
-                    if error.kind() == io::ErrorKind::UnexpectedEof { "is cut short" } else { "is damaged" };
-                Error::format(&name, format!("the compressed file {cause} ({error}); fetch or pack it again"))
-            } else {
-                Error::io("read", PathBuf::from(&name), error)
-            }
+            let refused = error.get_ref().is_some_and(|inner| inner.is::<Refusal>());
+            let problem = match error.kind() {
+                _ if refused => error.to_string(),
+                io::ErrorKind::OutOfMemory => {
+                    "it must be in memory as a whole, and this machine has too little".to_owned()
+                }
+                io::ErrorKind::UnexpectedEof if packed => {
+                    format!("the compressed file is cut short ({error}); fetch or pack it again")
+                }
+                _ if packed => format!("the compressed file is damaged ({error}); fetch or pack it again"),
+                _ => return Error::io("read", PathBuf::from(&name), error),
+            };
+            Error::format(&name, problem)
         }
+    }
+
+    /// All of it, at most `limit` bytes.
+    pub(super) fn read_all(&mut self, limit: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.reader.by_ref().take(limit + 1).read_to_end(&mut bytes);
+        read.map_err(|error| self.error(error))?;
+        if bytes.len() as u64 > limit {
+            let problem = format!("longer than {} MiB, which such a file never is", limit >> 20);
+            return Err(Error::format(&self.name, problem));
+        }
+        Ok(bytes)
     }
 }
 
@@ -57,12 +74,15 @@ pub(super) struct Source<'a> {
 enum Kind<'a> {
     Zip(Box<zip::ZipArchive<Box<dyn Seekable + 'a>>>),
     Memory(Vec<(String, Cow<'a, [u8]>)>),
+    /// A pipe, which can be read once.
     #[cfg(not(target_arch = "wasm32"))]
-    Folder(PathBuf),
+    Pipe(Option<Box<dyn Read>>),
+    /// Where each file lies: a name that is not UTF-8 leads there no more.
+    #[cfg(not(target_arch = "wasm32"))]
+    Paths(Vec<PathBuf>),
 }
 
 const ZIP: &[u8] = b"PK\x03\x04";
-const GZIP: &[u8] = b"\x1f\x8b";
 
 impl<'a> Source<'a> {
     /// A file in memory: a zip, or a table that may be gzipped.
@@ -120,38 +140,50 @@ impl<'a> Source<'a> {
         let metadata = std::fs::metadata(path).map_err(refused)?;
         if metadata.is_dir() {
             let full = path.canonicalize().map_err(refused)?;
-            let files = files_below(path)?;
-            return Ok(Self {
-                name: set_name(&full.to_string_lossy()),
-                kind: Kind::Folder(path.into()),
-                files,
-                asked: None,
-            });
-        }
-        if !metadata.is_file() {
-            // A pipe can be read once.
-            return Self::of_memory(&shown, std::fs::read(path).map_err(refused)?.into());
+            let (files, paths) = files_below(path)?.into_iter().unzip();
+            let name = set_name(&full.to_string_lossy());
+            return Ok(Self { name, kind: Kind::Paths(paths), files, asked: None });
         }
         let mut file = std::fs::File::open(path).map_err(refused)?;
         let mut magic = Vec::new();
         file.by_ref().take(ZIP.len() as u64).read_to_end(&mut magic).map_err(refused)?;
+        let shown_name = |path: &Path| {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        };
+        let asked = shown_name(path);
+        if !metadata.is_file() {
+            let mut reader = Cursor::new(magic.clone()).chain(file);
+            if magic != ZIP {
+                let kind = Kind::Pipe(Some(Box::new(reader)));
+                return Ok(Self {
+                    name: set_name(&asked),
+                    kind,
+                    files: vec![asked.clone()],
+                    asked: Some(asked),
+                });
+            }
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map_err(refused)?;
+            return Self::of_memory(&shown, bytes.into());
+        }
         if magic == ZIP {
             return Self::of_zip(
                 &shown,
                 Box::new(io::BufReader::new(std::fs::File::open(path).map_err(refused)?)),
             );
         }
-        let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        let asked = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut files = vec![asked.clone()];
-        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { &folder };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let (mut files, mut paths) = (vec![asked.clone()], vec![path.to_owned()]);
         // Neighbours only help with titles: a folder that cannot be listed is no error.
-        for entry in std::fs::read_dir(here).into_iter().flatten().flatten() {
-            if entry.path().is_file() && entry.file_name().to_string_lossy() != asked {
-                files.push(entry.file_name().to_string_lossy().into_owned());
+        for entry in std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten().flatten() {
+            let neighbour =
+                folder.map_or_else(|| entry.file_name().into(), |folder| folder.join(entry.file_name()));
+            if neighbour.is_file() && entry.file_name() != path.file_name().unwrap_or_default() {
+                files.push(shown_name(&neighbour));
+                paths.push(neighbour);
             }
         }
-        Ok(Self { name: set_name(&asked), kind: Kind::Folder(folder), files, asked: Some(asked) })
+        Ok(Self { name: set_name(&asked), kind: Kind::Paths(paths), files, asked: Some(asked) })
     }
 
     /// Opens one of [`files`](Self::files).
@@ -167,11 +199,19 @@ impl<'a> Source<'a> {
                 let entry = archive.by_name(file).map_err(|error| {
                     Error::format(file, format!("cannot be unpacked from the zip: {error}"))
                 })?;
-                (file.to_owned(), Box::new(entry))
+                let packed = entry.compressed_size();
+                (file.to_owned(), Box::new(Bounded::new(entry, packed)))
             }
             #[cfg(not(target_arch = "wasm32"))]
-            Kind::Folder(folder) => {
-                let path = folder.join(file);
+            Kind::Pipe(reader) => {
+                let reader =
+                    reader.take().ok_or_else(|| Error::format(file, "a pipe, which can be read once"))?;
+                (file.to_owned(), reader)
+            }
+            #[cfg(not(target_arch = "wasm32"))]
+            Kind::Paths(paths) => {
+                let place = self.files.iter().position(|name| name == file);
+                let path = place.map_or_else(|| PathBuf::from(file), |place| paths[place].clone());
                 let reader = std::fs::File::open(&path).map_err(|error| Error::io("read", &path, error))?;
                 (path.display().to_string(), Box::new(reader))
             }
@@ -196,7 +236,7 @@ impl<'a> Source<'a> {
         let whole = Cursor::new(head).chain(stream.reader);
         stream.reader = if gzip {
             stream.packed = true;
-            Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, whole)))
+            Box::new(Gunzip::new(whole))
         } else {
             Box::new(whole)
         };
@@ -218,21 +258,21 @@ fn set_name(name: &str) -> String {
     if name.is_empty() { "data".into() } else { name.into() }
 }
 
-/// Files of a folder and of the folders in it, sorted.
+/// Files of a folder and of the folders in it, sorted: how to call each, and where it lies.
 #[cfg(not(target_arch = "wasm32"))]
-fn files_below(folder: &Path) -> Result<Vec<String>> {
-    fn walk(folder: &Path, prefix: &str, depth: u32, files: &mut Vec<String>) -> Result<()> {
+fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    fn walk(folder: &Path, prefix: &str, depth: u32, files: &mut Vec<(String, PathBuf)>) -> Result<()> {
         let refused = |error| Error::io("read", folder, error);
         for entry in std::fs::read_dir(folder).map_err(refused)? {
-            let entry = entry.map_err(refused)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+            let path = entry.map_err(refused)?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if name.starts_with('.') {
                 continue;
             }
-            if !entry.path().is_dir() {
-                files.push(format!("{prefix}{name}"));
+            if !path.is_dir() {
+                files.push((format!("{prefix}{name}"), path));
             } else if depth > 0 {
-                walk(&entry.path(), &format!("{prefix}{name}/"), depth - 1, files)?;
+                walk(&path, &format!("{prefix}{name}/"), depth - 1, files)?;
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use crate::{
         Kind, Section,
         setting::{settings, words},
     },
+    watch,
 };
 
 /// Users to score: each user's representation comes from `fold_in`, whose items are masked; the ranking of all
@@ -129,9 +130,15 @@ fn evaluation(rows: Vec<(u32, Vec<u32>, Vec<u32>)>, columns: u32) -> Result<Eval
 fn weak(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     let all = &dataset.interactions;
     let columns = all.columns() as u32;
+    watch::begin("splitting", "users", all.rows() as u64);
     let parts = parallel::map(all.rows(), |user| {
+        if watch::is_stopping() {
+            return Default::default();
+        }
+        watch::advance(1);
         divide(all.row(user), options.test_share, Stream::new(options.seed, Purpose::Test, user as u32))
     });
+    watch::check()?;
     let training = Csr::from_sorted(parts.iter().map(|part| &part.0), columns)?;
     let rows = parts.into_iter().enumerate().map(|(user, (seen, rest))| (user as u32, seen, rest)).collect();
     let test = evaluation(rows, columns)?;

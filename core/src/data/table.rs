@@ -1,10 +1,13 @@
 //! One interaction a line: csv, tsv, `::` and blank-separated tables, with and without quotes.
 
+use std::io;
+
 use super::{
     collect::Shard,
     lines::{self, LineFormat, Text},
+    quoted::{Failure, Records},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, watch};
 
 /// What stands between two fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,38 +112,35 @@ impl Table {
     /// From the first quote on: fields may hold delimiters and line breaks.
     fn read_quoted(&self, text: Text, block: Vec<u8>, shard: &mut Shard) -> Result<()> {
         let Delimiter::Byte(delimiter) = self.delimiter else { return Ok(()) };
-        let (name, before) = (text.stream.name.clone(), text.lines);
+        let name = text.stream.name.clone();
         let stream_error = text.stream.error_of();
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(text.rest(block));
-        let mut record = csv::ByteRecord::new();
-        loop {
-            match reader.read_byte_record(&mut record) {
-                Ok(false) => return Ok(()),
-                Ok(true) => {}
-                Err(error) => {
-                    return Err(match error.into_kind() {
-                        csv::ErrorKind::Io(error) => stream_error(error),
-                        other => Error::format(&name, format!("{other:?}")),
-                    });
-                }
+        let lines = text.lines;
+        let wrong = |line: u64, problem| Error::format(format!("{name}:{line}"), problem);
+        let rest = io::BufReader::with_capacity(1 << 16, text.rest(block));
+        let mut records = Records::new(rest, delimiter, lines);
+        for record in 1u64.. {
+            if record.is_multiple_of(1 << 12) {
+                watch::check()?;
+                watch::advance(1 << 12);
             }
-            let row = self.check_width(record.len()).and_then(|()| {
-                let field = |at: usize| record[at].trim_ascii();
-                let (user, item) = (field(self.user), field(self.item));
-                if user.contains(&b'\n') || item.contains(&b'\n') {
-                    return Err("a line break inside an id; is a quote (\") left open?".into());
-                }
-                shard.add(user, item, self.rating.map(field))
-            });
-            row.map_err(|problem| {
-                let line = before + record.position().map_or(1, csv::Position::line);
-                Error::format(format!("{name}:{line}"), problem)
-            })?;
+            match records.next() {
+                Ok(false) => return Ok(()),
+                Ok(true) if records.is_blank() => shard.blank_lines += 1,
+                Ok(true) => self.record(&records, shard).map_err(|problem| wrong(records.line(), problem))?,
+                Err(Failure::Read(error)) => return Err(stream_error(error)),
+                Err(Failure::Wrong(line, problem)) => return Err(wrong(line, problem)),
+            }
         }
+        Ok(())
+    }
+
+    fn record<R: io::BufRead>(&self, record: &Records<R>, shard: &mut Shard) -> Result<(), String> {
+        self.check_width(record.len())?;
+        let (user, item) = (record.field(self.user), record.field(self.item));
+        if user.contains(&b'\n') || item.contains(&b'\n') {
+            return Err("a line break inside an id; is a quote (\") left open?".into());
+        }
+        shard.add(user, item, self.rating.map(|at| record.field(at)))
     }
 }
 

@@ -1,9 +1,19 @@
 //! Titles and genres of items.
 
-use std::{collections::HashMap, io::Read};
+use std::collections::HashMap;
 
-use super::{Dataset, layout::TitleForm, roles, sniff, source::Source, table::Delimiter};
+use super::{
+    Dataset,
+    layout::TitleForm,
+    quoted::{Failure, Records},
+    roles, sniff,
+    source::Source,
+    table::Delimiter,
+};
 use crate::{Error, Result};
+
+/// The longest file of titles or ids.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// Title and genres by item id.
 type Titles = HashMap<String, (String, Vec<String>)>;
@@ -35,8 +45,7 @@ const ML_100K: [&str; 19] = [
 pub(super) fn attach(dataset: &mut Dataset, source: &mut Source, file: &str, form: TitleForm) -> Result<()> {
     let mut stream = source.open(file)?;
     let name = stream.name.clone();
-    let mut bytes = Vec::new();
-    stream.reader.read_to_end(&mut bytes).map_err(|error| stream.error(error))?;
+    let bytes = stream.read_all(MOST_BYTES)?;
     let titles = read(&name, bytes, form)?;
     let found = |item: &String| titles.get(item);
     dataset.titles = Some(
@@ -122,25 +131,43 @@ fn netflix(line: &str) -> Option<(String, (String, Vec<String>))> {
 }
 
 fn table(name: &str, text: &str) -> Result<Titles> {
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let wrong = |error: csv::Error| {
-        let line = error.position().map_or(1, csv::Position::line);
-        Error::format(format!("{name}:{line}"), format!("{error}; is the line cut short?"))
+    let mut records = Records::new(text.as_bytes(), b',', 0);
+    let wrong = |line: u64, problem: String| Error::format(format!("{name}:{line}"), problem);
+    let mut next = || match records.next() {
+        Ok(true) => {
+            // Of text that is UTF-8, cut at ASCII.
+            let fields = records.fields().map(|field| String::from_utf8_lossy(field).into_owned());
+            Ok(Some((records.line(), records.is_blank(), fields.collect::<Vec<_>>())))
+        }
+        Ok(false) => Ok(None),
+        Err(Failure::Wrong(line, problem)) => Err(wrong(line, problem)),
+        Err(Failure::Read(error)) => Err(wrong(1, error.to_string())),
     };
-    let header: Vec<String> = reader.headers().map_err(wrong)?.iter().map(str::to_owned).collect();
+    let header = next()?.map(|record| record.2).unwrap_or_default();
     let place = |known: &[&str]| roles::find(&header, known);
     let (Some(id), Some(title)) = (place(&["movieid", "item"]), place(&["title"])) else {
         let problem =
             format!("the header must name movieId (or item) and title, but is {}", header.join(","));
-        return Err(Error::format(format!("{name}:1"), problem));
+        return Err(wrong(1, problem));
     };
     let names = place(&["genres"]);
-    let rows = reader.records().map(|record| {
-        let record = record.map_err(wrong)?;
+    let mut titles = Titles::new();
+    while let Some((line, blank, record)) = next()? {
+        if blank {
+            continue;
+        }
+        if record.len() != header.len() {
+            let problem = format!(
+                "{} fields where the header has {}; is the line cut short?",
+                record.len(),
+                header.len()
+            );
+            return Err(wrong(line, problem));
+        }
         let names = names.map_or_else(Vec::new, |at| genres(&record[at]));
-        Ok((record[id].trim().to_owned(), (record[title].trim().to_owned(), names)))
-    });
-    rows.collect()
+        titles.insert(record[id].clone(), (record[title].clone(), names));
+    }
+    Ok(titles)
 }
 
 /// RecBole's `.item`: any column whose name speaks of a title or name, and of genres or categories.
@@ -179,8 +206,7 @@ fn recbole(name: &str, text: &str) -> Result<Titles> {
 pub(super) fn relabel(ids: &mut [String], source: &mut Source, file: &str) -> Result<()> {
     let mut stream = source.open(file)?;
     let name = stream.name.clone();
-    let mut bytes = Vec::new();
-    stream.reader.read_to_end(&mut bytes).map_err(|error| stream.error(error))?;
+    let bytes = stream.read_all(MOST_BYTES)?;
     let text = decode(&name, bytes, false)?;
     let mut originals: HashMap<&str, &str> = HashMap::new();
     for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {

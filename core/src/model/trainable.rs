@@ -1,13 +1,16 @@
 //! What the trainer needs of a model.
 
+use std::collections::BTreeMap;
+
 use super::{AnyModel, Batch};
 use crate::{
-    engine::{Buffer, Recording},
+    Result,
+    engine::{Buffer, Engine, Recording},
     kernels::Table,
     optimizer::Update,
     proposal::Catalogue,
     rng::Rng,
-    state::{OnEngine, State},
+    state::{FrozenTensor, State},
 };
 
 /// A model that is trained by the gradient of its queries: the objective compares queries with item vectors,
@@ -42,7 +45,13 @@ pub trait Trainable: Send + Sync {
     fn record_backward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>);
 
     /// Everything that a [`State`] holds of the parameters.
-    fn tensors(&self) -> Vec<OnEngine>;
+    fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>>;
+
+    /// Frees Adam's moments; what is left can rank.
+    ///
+    /// # Errors
+    /// If the device is lost.
+    fn forget_moments(&mut self, engine: &Engine) -> Result<()>;
 
     /// The model as it stands; it shares its buffers, so later steps show.
     fn model(&self) -> AnyModel;

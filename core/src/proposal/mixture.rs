@@ -151,9 +151,7 @@ impl Proposal for Mixture {
 
     fn state(&self) -> StatePart {
         let mut state = self.first.state();
-        let StatePart { tensors, on_engine } = self.second.state();
-        state.tensors.extend(tensors);
-        state.on_engine.extend(on_engine);
+        state.tensors.extend(self.second.state().tensors);
         state
     }
 

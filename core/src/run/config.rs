@@ -40,7 +40,7 @@ settings! {
         ///
         /// MovieLens in all its editions, Gowalla, Amazon, Netflix, LightGCN, RecBole and plain csv, tsv or parquet are
         /// recognised.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(with = "path", skip_serializing_if = "Option::is_none")]
         path: Option<PathBuf> = None, "PATH", Kind::Path, flag "data";
         /// Drop users and items with fewer than K interactions, again and again until none is left; 0 and 1 leave the
         /// set as it is.
@@ -51,6 +51,52 @@ settings! {
         /// Where user, item and rating stand, by place or by name in the header: `user=0,item=1,rating=2`.
         #[serde(skip_serializing_if = "Option::is_none")]
         columns: Option<Columns> = None, "ROLE=COLUMN,..", Kind::Text;
+    }
+}
+
+/// Paths as text; as a list of bytes where they are no UTF-8, so that every path comes back as it was.
+pub mod path {
+    use std::path::PathBuf;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    #[cfg(not(unix))]
+    use serde::{de::Error as _, ser::Error as _};
+
+    /// Text, or bytes.
+    ///
+    /// # Errors
+    /// Where the system's paths are not bytes and this one is no text.
+    pub fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(path) = path else { return serializer.serialize_none() };
+        if let Some(text) = path.to_str() {
+            return text.serialize(serializer);
+        }
+        #[cfg(unix)]
+        return std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).serialize(serializer);
+        #[cfg(not(unix))]
+        Err(S::Error::custom("the path holds characters that are not Unicode"))
+    }
+
+    /// The path that was written.
+    ///
+    /// # Errors
+    /// For anything but text and bytes.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected the path of a file or folder")]
+        enum Written {
+            Text(String),
+            Bytes(Vec<u8>),
+        }
+        Ok(Some(match Written::deserialize(deserializer)? {
+            Written::Text(text) => text.into(),
+            #[cfg(unix)]
+            Written::Bytes(bytes) => {
+                <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes).into()
+            }
+            #[cfg(not(unix))]
+            Written::Bytes(_) => return Err(D::Error::custom("a path of bytes is of another system")),
+        }))
     }
 }
 
@@ -141,6 +187,19 @@ fn keys(value: &serde_json::Value) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn paths_come_back_whatever_their_bytes() {
+        use std::os::unix::ffi::OsStringExt;
+        for bytes in [b"caf\xc3\xa9.csv".to_vec(), b"caf\xe9.csv".to_vec()] {
+            let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
+            let config = DataConfig { path: Some(path), ..Default::default() };
+            let json = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<DataConfig>(&json).unwrap(), config, "{json}");
+        }
+        assert_eq!(serde_json::from_str::<DataConfig>("{}").unwrap(), DataConfig::default());
+    }
 
     #[test]
     fn a_resumed_run_keeps_its_settings() {

@@ -113,6 +113,7 @@ impl<S: Storage> Run<S> {
     pub async fn resume(setup: Setup<'_>, saved: Saved, mut storage: S) -> Result<Self> {
         let Setup { engine, mut context, split, saves } = setup;
         saved.check_data(&context, &storage.last_save())?;
+        saved.check_model(&storage)?;
         let Saved { context: before, state } = saved;
         context.metrics = before.metrics;
         let config = context.config.training();
@@ -143,8 +144,8 @@ impl<S: Storage> Run<S> {
             Event::Evaluated { best: true, metrics, .. } => {
                 self.context.metrics.clone_from(metrics);
                 if self.saves.best {
-                    let model = self.trainer.model_state().await?;
-                    self.storage.save_model(&self.context, model)?;
+                    let model = self.trainer.freeze().await?.into_model();
+                    self.storage.save_model(&self.context, model).await?;
                 }
             }
             Event::Done { .. } => self.save_due = true,
@@ -167,9 +168,9 @@ impl<S: Storage> Run<S> {
     /// # Errors
     /// If the device is lost or storage cannot be written.
     pub async fn save(&mut self) -> Result<()> {
-        let state = self.trainer.state().await?;
+        let run = self.trainer.freeze().await?;
         self.save_due = false;
-        self.storage.save_last(&self.context, state)
+        self.storage.save_last(&self.context, run).await
     }
 
     /// Saves, and ends the run where it stands. Call it when [`Run::can_stop`].
@@ -198,16 +199,23 @@ impl<S: Storage> Run<S> {
     /// # Errors
     /// If storage cannot be read or written, or the device is lost.
     pub async fn measure(&mut self) -> Result<RunMetrics> {
-        let best_epoch = self.trainer.progress().best.map(|(epoch, _)| epoch);
-        if best_epoch.is_none() {
-            self.context.metrics.clear();
-            let model = self.trainer.model_state().await?;
-            self.storage.save_model(&self.context, model)?;
+        let best = self.trainer.progress().best;
+        let best_epoch = best.map(|(epoch, _)| epoch);
+        match best {
+            Some(best) => self.check_model(best)?,
+            None => {
+                self.context.metrics.clear();
+                let model = self.trainer.freeze().await?.into_model();
+                self.storage.save_model(&self.context, model).await?;
+            }
         }
+        // What is read takes the place of what only further steps need.
+        self.trainer.retire()?;
         let state = self.storage.read_model()?;
         let Context { config, items, users, histories, .. } = &self.context;
         let engine = self.trainer.engine();
         let model = AnyModel::from_state(engine, &config.model, items.len(), &state)?;
+        drop(state);
         let test = evaluate(engine, &model, &self.split.test, &AT).await?;
         // Through text, so that 0.2 stays 0.2.
         let text = serde_json::to_string(config);
@@ -226,6 +234,15 @@ impl<S: Storage> Run<S> {
             test_users_skipped: u64::from(self.split.test.skipped) + test.skipped(),
             total_seconds: self.history.total_seconds(),
             peak_memory_bytes: peak_memory_bytes(),
+        })
+    }
+
+    /// Whether the model in storage is the one that this run calls its best.
+    fn check_model(&self, best: (u32, f64)) -> Result<()> {
+        let Some(model) = self.storage.model_summary()? else { return Ok(()) };
+        model.check_best(&self.context, best).map_err(|problem| Error::Checkpoint {
+            path: self.storage.model_save(),
+            problem: format!("{problem}; resumed with `from-last` it goes on without it"),
         })
     }
 
@@ -269,6 +286,11 @@ impl<S: Storage> Run<S> {
     /// Where it is saved.
     pub fn storage(&self) -> &S {
         &self.storage
+    }
+
+    /// Ends the run without a save.
+    pub fn into_storage(self) -> S {
+        self.storage
     }
 
     /// The same, to be tidied up between two calls.

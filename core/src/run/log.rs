@@ -78,8 +78,9 @@ pub fn read(path: &Path) -> Result<Vec<Event>> {
 }
 
 fn text(path: &Path) -> Result<String> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(text),
+    match std::fs::read(path) {
+        // Damage costs the lines that it is in, and no run.
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::io("read", path, error)),
     }
@@ -105,7 +106,8 @@ mod tests {
         for event in [&epoch, &step, &evaluated] {
             log.record(event).unwrap();
         }
-        log.append(b"{\"event\":\"ep").unwrap();
+        // What a loss of power may leave of lines that were not on the disk yet, and half a line.
+        log.append(b"\0\0\xff\xfe\n{\"event\":\"epoch\",\"epoch\":1e99}\n[[[[\n{\"event\":\"ep").unwrap();
         Log::open(&path).unwrap().record(&losses).unwrap();
         let found = read(&path);
         std::fs::remove_file(&path).unwrap();

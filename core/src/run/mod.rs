@@ -12,6 +12,8 @@ mod fingerprint;
 mod folder;
 mod history;
 #[cfg(not(target_arch = "wasm32"))]
+mod lock;
+#[cfg(not(target_arch = "wasm32"))]
 mod log;
 mod metrics;
 mod migrate;
@@ -19,7 +21,7 @@ mod peak_memory;
 mod resume;
 mod storage;
 
-pub use config::{DataConfig, RunConfig};
+pub use config::{DataConfig, RunConfig, path};
 pub use driver::{Run, Saves, Setup};
 pub use fingerprint::fingerprint;
 #[cfg(not(target_arch = "wasm32"))]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    RunConfig,
+    RunConfig, Storage,
     checkpoint::{Checkpoint, Context},
 };
 use crate::{Error, Result, state::State};
@@ -57,24 +57,37 @@ impl Saved {
 
     /// Checks that the data is still what the run was trained on.
     pub(super) fn check_data(&self, now: &Context, save: &Path) -> Result<()> {
-        let before = &self.context;
-        if before.fingerprint == now.fingerprint {
-            return Ok(());
-        }
-        Err(Error::Checkpoint {
+        self.context.check_data(now).map_err(|problem| Error::Checkpoint {
             path: save.into(),
             problem: format!(
-                "it was trained on {} ({} users, {} items, {} interactions), and {} is another set ({} users, {} items, \
-                 {} interactions); going on needs the same file and the same filters, given as `path` if it has moved",
-                before.data,
-                before.users.len(),
-                before.items.len(),
-                before.histories.nnz(),
-                now.data,
-                now.users.len(),
-                now.items.len(),
-                now.histories.nnz()
+                "{problem}; going on needs the same files and the same filters, given as `path` if they have moved"
             ),
         })
+    }
+
+    /// Goes on without the best model so far: what was saved last counts as the first.
+    pub fn forget_best(&mut self) {
+        (self.state.progress.best, self.state.progress.evaluations_since_best) = (None, 0);
+    }
+
+    /// Checks that the best model so far is there, before anything is trained.
+    pub(super) fn check_model(&self, storage: &impl Storage) -> Result<()> {
+        let progress = &self.state.progress;
+        let Some(best) = progress.best else { return Ok(()) };
+        let lost = |problem: String| {
+            let way = "`from-last` goes on without it, from what last.safetensors holds";
+            Err(Error::Checkpoint { path: storage.model_save(), problem: format!("{problem}; {way}") })
+        };
+        let model = match storage.model_summary() {
+            Ok(Some(model)) => model,
+            Ok(None) => return Ok(()),
+            Err(Error::Checkpoint { problem, .. }) => return lost(problem),
+            Err(error) => return lost(error.to_string()),
+        };
+        // A run that was killed after a better epoch, and before it was noted, trains that epoch again.
+        let value = model.metrics.get(&self.context.config.training.metric);
+        let again = model.progress.step > progress.step;
+        let best = if again { (model.progress.epoch, value.copied().unwrap_or(best.1)) } else { best };
+        model.check_best(&self.context, best).or_else(lost)
     }
 }

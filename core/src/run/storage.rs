@@ -5,14 +5,23 @@ use std::{borrow::Cow, path::PathBuf};
 use crate::{
     Error, Result,
     event::Event,
-    run::{RunConfig, RunMetrics, checkpoint::Context},
-    state::State,
+    run::{
+        RunConfig, RunMetrics,
+        checkpoint::{Context, Summary},
+    },
+    state::{Frozen, State},
 };
 
 /// Where a run is saved: a [`Folder`](super::Folder), or memory.
+#[allow(async_fn_in_trait, reason = "one thread drives a run")]
 pub trait Storage {
     /// What messages call the save that a resume starts from.
     fn last_save(&self) -> PathBuf;
+
+    /// What messages call the model.
+    fn model_save(&self) -> PathBuf {
+        "the model".into()
+    }
 
     /// Makes place for a new run; what was there is gone.
     ///
@@ -43,13 +52,13 @@ pub trait Storage {
     ///
     /// # Errors
     /// As [`Storage::begin`]; the save before it stays.
-    fn save_last(&mut self, context: &Context, state: State) -> Result<()>;
+    async fn save_last(&mut self, context: &Context, run: Frozen<'_>) -> Result<()>;
 
     /// Replaces the model: the best so far, or the last of a run without validation.
     ///
     /// # Errors
     /// As [`Storage::save_last`].
-    fn save_model(&mut self, context: &Context, model: State) -> Result<()>;
+    async fn save_model(&mut self, context: &Context, model: Frozen<'_>) -> Result<()>;
 
     /// What a resume starts from.
     ///
@@ -62,6 +71,14 @@ pub trait Storage {
     /// # Errors
     /// As [`Storage::read_last`].
     fn read_model(&self) -> Result<Cow<'_, State>>;
+
+    /// What the model says of itself; `None` where nobody but this run can have put it there.
+    ///
+    /// # Errors
+    /// As [`Storage::read_last`].
+    fn model_summary(&self) -> Result<Option<Summary>> {
+        Ok(None)
+    }
 
     /// Writes the metrics of a finished run. Their presence says that the run is finished.
     ///
@@ -109,13 +126,13 @@ impl Storage for Memory {
         Ok(())
     }
 
-    fn save_last(&mut self, _: &Context, state: State) -> Result<()> {
-        self.last = Some(state);
+    async fn save_last(&mut self, _: &Context, run: Frozen<'_>) -> Result<()> {
+        self.last = Some(run.state().await?);
         Ok(())
     }
 
-    fn save_model(&mut self, _: &Context, model: State) -> Result<()> {
-        self.model = Some(model);
+    async fn save_model(&mut self, _: &Context, model: Frozen<'_>) -> Result<()> {
+        self.model = Some(model.state().await?);
         Ok(())
     }
 

@@ -43,6 +43,10 @@ pub struct ConvertArgs {
     pub filter: FilterArgs,
     #[command(flatten)]
     pub split: SplitArgs,
+    /// In csv, put ' before a text that a spreadsheet would take for a formula (= + - @, TAB or CR at its start). Ids
+    /// that are changed so are other ids when the file is read again.
+    #[arg(long)]
+    pub no_formulas: bool,
     /// Replace what is there.
     #[arg(long)]
     pub force: bool,
@@ -62,6 +66,9 @@ pub struct GetArgs {
     /// Fetch from here instead of GroupLens.
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
+    /// Give up on a server that sends nothing for so long.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
     /// Print JSON: the path, the licence, and whether a published MD5 was checked.
     #[arg(long)]
     pub json: bool,

@@ -189,7 +189,7 @@ fn value(setting: &Setting, name: &str, matches: &ArgMatches) -> Option<Value> {
 
 /// A path as configuration files hold it.
 fn path_value(path: OsString) -> Value {
-    path.to_string_lossy().into_owned().into()
+    fastvae::run::path::serialize(&Some(path.into()), serde_json::value::Serializer).unwrap_or_default()
 }
 
 impl<G: Group> Args for Flags<G> {

@@ -24,7 +24,7 @@ pub struct RunArgs {
     /// Settings to start from, as in the config.toml of a run; flags win.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The folder for model, metrics and report [default: runs/DATA-LOSS-SEED-N].
+    /// The folder for model, metrics and report: a new or an empty one [default: runs/DATA-LOSS-SEED-N].
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
     /// Go on with a run that was stopped; its settings hold, --epochs may be raised.
@@ -33,7 +33,10 @@ pub struct RunArgs {
     /// --schedule gives for the new number of epochs: a cosine that had come to its end rises again.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config", "force"])]
     pub resume: Option<PathBuf>,
-    /// Replace the run that is in the folder.
+    /// Go on though the best model so far is lost or damaged: what last.safetensors holds counts as the first.
+    #[arg(long, requires = "resume")]
+    pub from_last: bool,
+    /// Replace the run that is in the folder. Files that are not of a run stay, and so does a run that is going on.
     #[arg(long)]
     pub force: bool,
     /// Epochs between saves of all that is needed to go on; 0: only at the end and on Ctrl-C.

@@ -78,6 +78,9 @@ pub struct RecommendArgs {
     /// Write to this file instead of the terminal.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// In csv, put ' before an id or title that a spreadsheet would take for a formula (= + - @, TAB or CR at its start).
+    #[arg(long)]
+    pub no_formulas: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
 }
@@ -99,4 +102,7 @@ pub struct SimilarArgs {
     /// Write to this file instead of the terminal.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// In csv, put ' before an id or title that a spreadsheet would take for a formula (= + - @, TAB or CR at its start).
+    #[arg(long)]
+    pub no_formulas: bool,
 }

@@ -1,10 +1,13 @@
 //! `fastvae data`: info, convert, get.
 
-use std::{fmt::Write, time::Instant};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 use fastvae::{
     Error, Result,
-    data::{self, Dataset, WriteForm, download},
+    data::{self, Dataset, WriteForm, WriteOptions, download},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -12,7 +15,7 @@ use serde_json::json;
 use crate::{
     Outcome,
     args::data::{ConvertArgs, DataCommand, GetArgs, InfoArgs},
-    output::{duration, grouped, note, print, print_json},
+    output::{duration, grouped, note, plain, print, print_json},
     settings,
 };
 
@@ -50,10 +53,10 @@ fn info(args: &InfoArgs) -> Result<()> {
 fn describe(dataset: &Dataset, seconds: f64) -> String {
     let (statistics, report) = (dataset.statistics(), &dataset.report);
     let counts = statistics.counts;
-    let mut text = format!("{}\n", dataset.name);
+    let mut text = format!("{}\n", plain(&dataset.name));
     let mut line = |name: &str, value: String| {
         // A String takes all that is written to it.
-        let _ = writeln!(text, "  {name:<22}{value}");
+        let _ = writeln!(text, "  {name:<22}{}", plain(&value));
     };
     if !report.form.is_empty() {
         line("form", report.form.clone());
@@ -152,14 +155,16 @@ fn convert(args: &ConvertArgs) -> Result<()> {
     } else {
         None
     };
-    let written = data::write(&dataset, split.as_ref(), &args.to, form)?;
+    let options = WriteOptions { split: split.as_ref(), no_formulas: args.no_formulas };
+    let written = data::write(&dataset, &args.to, form, &options)?;
     let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     if args.json {
         return print_json(&json!({
             "name": dataset.name, "statistics": dataset.statistics(), "report": dataset.report, "written": names,
         }));
     }
-    print(&format!("{}: {}\nwritten: {}\n", dataset.name, dataset.statistics().counts, names.join(", ")))
+    let (name, names) = (plain(&dataset.name), names.join(", "));
+    print(&format!("{name}: {}\nwritten: {}\n", dataset.statistics().counts, plain(&names)))
 }
 
 fn get(args: &GetArgs) -> Result<()> {
@@ -174,10 +179,11 @@ fn get(args: &GetArgs) -> Result<()> {
         }
         bar.set_position(progress.done);
     };
-    let path = match &args.mirror {
-        Some(home) => download::get_from(home.trim_end_matches('/'), remote, &args.to, progress),
-        None => download::get(&args.name, &args.to, progress),
-    };
+    let mut server = download::Server { patience: Duration::from_secs(args.timeout), ..Default::default() };
+    if let Some(home) = &args.mirror {
+        server.home = home.trim_end_matches('/').to_owned();
+    }
+    let path = download::get(&server, remote, &args.to, progress);
     bar.finish_and_clear();
     let path = path?;
     if args.json {

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     Outcome,
     args::use_model::EvaluateArgs,
-    output::{Table, grouped, note, print, print_json},
+    output::{Table, grouped, note, plain, print, print_json},
     settings,
 };
 
@@ -48,7 +48,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome> {
         };
         print(&format!(
             "{part} part of {}: {} users{skipped}\n\n{}",
-            dataset.name,
+            plain(&dataset.name),
             grouped(metrics.users()),
             metrics_table(&means)
         ))?;

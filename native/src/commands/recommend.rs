@@ -11,7 +11,7 @@ use pollster::block_on;
 use crate::{
     Outcome,
     args::use_model::RecommendArgs,
-    lists::{self, For, List},
+    lists::{self, For, List, Target},
     settings,
 };
 
@@ -39,7 +39,9 @@ pub fn run(args: &RecommendArgs) -> Result<Outcome> {
         .zip(found)
         .map(|(of, items)| List { heading: of.clone(), of, items })
         .collect::<Vec<_>>();
-    lists::put(For::User, &found, &recommender, args.format, args.output.as_deref())?;
+    let target =
+        Target { format: args.format, output: args.output.as_deref(), no_formulas: args.no_formulas };
+    lists::put(For::User, &found, &recommender, &target)?;
     Ok(Outcome::Done)
 }
 

@@ -6,7 +6,7 @@ use pollster::block_on;
 use crate::{
     Outcome,
     args::use_model::SimilarArgs,
-    lists::{self, For, List},
+    lists::{self, For, List, Target},
 };
 
 /// Lists them.
@@ -19,6 +19,8 @@ pub fn run(args: &SimilarArgs) -> Result<Outcome> {
     let item = recommender.item(&args.item)?;
     let (of, heading) = (recommender.item_id(item).to_owned(), recommender.title(item).to_owned());
     let found = List { of, heading, items: block_on(recommender.similar(item, args.n))? };
-    lists::put(For::Like, &[found], &recommender, args.format, args.output.as_deref())?;
+    let target =
+        Target { format: args.format, output: args.output.as_deref(), no_formulas: args.no_formulas };
+    lists::put(For::Like, &[found], &recommender, &target)?;
     Ok(Outcome::Done)
 }

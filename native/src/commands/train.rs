@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use fastvae::{
-    Result,
+    Error, Result,
     data::{self, Split},
     engine::Engine,
     run::{Folder, Run, RunConfig, RunMetrics, Saved, Saves, Setup, checkpoint::Context},
+    watch,
 };
 use fastvae_study::report;
 use pollster::block_on;
@@ -32,10 +33,18 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
         None => start(args),
     }?;
     if train(args, &mut run)? == Outcome::Interrupted {
-        stop(run)?;
-        return Ok(Outcome::Interrupted);
+        return stop(run);
     }
-    let metrics = block_on(run.measure())?;
+    let metrics = match block_on(run.measure()) {
+        Err(Error::Interrupted) => {
+            let run = run.storage().path().display();
+            note(&format!(
+                "\nstopped while measuring; the model is saved, and measured by: fastvae train --resume {run}"
+            ));
+            return Ok(Outcome::Interrupted);
+        }
+        metrics => metrics?,
+    };
     report::write(&run.storage().report(), &metrics)?;
     run.finish(&metrics)?;
     show(args, &run, &metrics)?;
@@ -44,6 +53,7 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
 
 fn start(args: &TrainArgs) -> Result<Run<Folder>> {
     let config = settings::new_run(args.run.config.as_deref(), &args.settings)?;
+    Folder::check(args.run.out.as_deref(), args.run.force)?;
     let (context, split) = prepare(args, config)?;
     context.config.training().validate(context.items.len())?;
     let setup = Setup { engine: engine(args)?, context: context.clone(), split: &split, saves: saves(args) };
@@ -55,7 +65,10 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<Run<Folder>> {
     let folder = Folder::open(path)?;
     let last = folder.checkpoint()?;
     let config = settings::resumed(&last.context.config, &args.settings)?;
-    let saved = Saved::new(last, &config, path, folder.is_finished())?;
+    let mut saved = Saved::new(last, &config, path, folder.is_finished())?;
+    if args.run.from_last {
+        saved.forget_best();
+    }
     let (epochs, steps) = (saved.epochs(), saved.steps());
     let (context, split) = prepare(args, config)?;
     let setup = Setup { engine: engine(args)?, context, split: &split, saves: saves(args) };
@@ -105,9 +118,11 @@ fn train(args: &TrainArgs, run: &mut Run<Folder>) -> Result<Outcome> {
         match block_on(run.next()) {
             Ok(Some(event)) => display.show(&event),
             Ok(None) => break Ok(Outcome::Done),
+            // In the middle of an index or a validation, which a resume makes again.
+            Err(Error::Interrupted) => break Ok(Outcome::Interrupted),
             Err(error) => break Err(error),
         }
-        if interrupt::asked() && !run.progress().finished && run.can_stop() {
+        if watch::is_stopping() && !run.progress().finished && run.can_stop() {
             break Ok(Outcome::Interrupted);
         }
     };
@@ -130,14 +145,18 @@ fn name_saves(folder: &Folder) {
     }
 }
 
-fn stop(run: Run<Folder>) -> Result<()> {
+fn stop(run: Run<Folder>) -> Result<Outcome> {
     let (epochs, steps) = (run.progress().epoch, run.progress().step_in_epoch);
+    if run.progress().step == 0 {
+        run.into_storage().abandon()?;
+        return Err(Error::Interrupted);
+    }
     let folder = block_on(run.stop())?;
     note(&format!(
         "\nstopped after {epochs} epochs and {steps} steps; go on with: fastvae train --resume {}",
         folder.path().display()
     ));
-    Ok(())
+    Ok(Outcome::Interrupted)
 }
 
 fn show(args: &TrainArgs, run: &Run<Folder>, metrics: &RunMetrics) -> Result<()> {

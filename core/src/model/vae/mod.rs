@@ -74,6 +74,7 @@ impl MultVae {
     /// [`Error::Data`] names a tensor that is missing or has another shape; [`Error::Device`] if the engine
     /// cannot hold them.
     pub fn from_state(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
+        config.check_sizes(items, 1)?;
         let tensor = |name: &'static str| -> Result<Buffer<f32>> {
             let shape = parameters::shapes(config, items)
                 .into_iter()

@@ -1,5 +1,7 @@
 //! Parameters with their moments: made, kept, put back.
 
+use std::collections::BTreeMap;
+
 use super::Values;
 use crate::{
     Error, Result,
@@ -7,7 +9,7 @@ use crate::{
     engine::{Engine, Recording},
     kernels::{Normal, Parameter, Table},
     rng::{Rng, Stream},
-    state::{OnEngine, State, Tensor, TensorData},
+    state::{FrozenTensor, State, Tensor, TensorData},
 };
 
 /// A dense layer: `y = x weight + bias`, weight inputs x outputs.
@@ -155,20 +157,38 @@ impl Parameters {
     }
 
     /// Everything that a [`State`] holds of them.
-    pub(crate) fn on_engine(&self, config: &ModelConfig) -> Vec<OnEngine> {
-        let mut tensors = Vec::new();
+    pub(crate) fn frozen(&self, config: &ModelConfig) -> BTreeMap<String, FrozenTensor<'static>> {
+        let mut tensors = BTreeMap::new();
         for (name, shape) in shapes(config, self.encoder.rows) {
             let parameter = self.named(name);
             for (suffix, buffer) in
                 [("", &parameter.value), (".first", &parameter.first), (".second", &parameter.second)]
             {
-                tensors.push(OnEngine::new(format!("{name}{suffix}"), shape.clone(), buffer));
+                tensors.insert(format!("{name}{suffix}"), FrozenTensor::on_engine(shape.clone(), buffer));
             }
         }
         for (name, table) in self.tables() {
-            tensors.push(OnEngine::new(format!("{name}.last_step"), vec![table.rows], &table.last_step));
+            let steps = FrozenTensor::on_engine(vec![table.rows], &table.last_step);
+            tensors.insert(format!("{name}.last_step"), steps);
         }
         tensors
+    }
+
+    /// Frees Adam's moments; what is left can rank.
+    ///
+    /// # Errors
+    /// If the device is lost.
+    pub(crate) fn forget_moments(&mut self, engine: &Engine) -> Result<()> {
+        let nothing = engine.zeros("no moments", 1)?;
+        let layers = [Some(&mut self.to_latent), self.to_hidden.as_mut()].into_iter().flatten();
+        let layers = layers.flat_map(|layer| [&mut layer.weight, &mut layer.bias]);
+        let tables =
+            [Some(&mut self.encoder), Some(&mut self.items), self.item_bias.as_mut()].into_iter().flatten();
+        let tables = tables.map(|table| &mut table.parameter);
+        for parameter in layers.chain(tables).chain([&mut self.encoder_bias]) {
+            (parameter.first, parameter.second) = (nothing.clone(), nothing.clone());
+        }
+        Ok(())
     }
 
     /// The tables whose rows are updated by touch.

@@ -1,5 +1,7 @@
 //! Mult-VAE while it is trained.
 
+use std::collections::BTreeMap;
+
 use super::{Activations, Gradients, Mode, MultVae, Parameters, Step};
 use crate::{
     Result,
@@ -7,7 +9,7 @@ use crate::{
     engine::{Buffer, Engine, Recording},
     kernels::{Groups, ItemLists, RankOne, Table, Transpose},
     model::{AnyModel, Batch, Sizes, Start, TrainStep, Trainable},
-    state::OnEngine,
+    state::FrozenTensor,
 };
 
 /// The network with Adam's moments, and the buffers of a step.
@@ -101,8 +103,12 @@ impl Trainable for MultVaeTraining {
         step.update.rows(recording, &self.encoder_lists, gradient, &parameters.encoder, true);
     }
 
-    fn tensors(&self) -> Vec<OnEngine> {
-        self.parameters.on_engine(&self.config)
+    fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {
+        self.parameters.frozen(&self.config)
+    }
+
+    fn forget_moments(&mut self, engine: &Engine) -> Result<()> {
+        self.parameters.forget_moments(engine)
     }
 
     fn model(&self) -> AnyModel {

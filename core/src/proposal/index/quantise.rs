@@ -6,6 +6,7 @@ use crate::{
     engine::{Buffer, Engine, Recording},
     kernels::{AddCodewords, Balance, GatherRows, KmeansAssign, KmeansUpdate, Points},
     rng::{Rng, Stream, below},
+    watch,
 };
 
 /// One codebook under way.
@@ -72,8 +73,11 @@ impl Quantiser<'_> {
     /// Improves all books `iterations` times in turn, then files every point. Residual books leave their
     /// points as what no codebook explains.
     pub fn run(&self, iterations: u32) -> Result<()> {
+        watch::begin("building the index", "iterations", iterations.into());
         for iteration in 0..iterations {
+            watch::advance(1);
             for which in 0..self.books.len() {
+                watch::check()?;
                 self.give_back(which)?;
                 self.iterate(which, iteration)?;
                 self.take(which)?;

@@ -49,7 +49,7 @@ impl IndexState {
     pub fn with_moments(&self, moments: &[f32]) -> State {
         let mut part = self.part();
         part.insert(MOMENTS, TensorData::F32(moments.to_vec()));
-        State { tensors: part.tensors, ..State::default() }
+        part.on_host()
     }
 
     /// The index of a run and the moments of its queries; `None` where it has no index.

@@ -1,19 +1,61 @@
 //! Many strings as two tensors: their bytes in a row, and the place where each ends.
 
+use std::io::{self, Write};
+
 /// Between the genres of one item: the unit separator, which no name contains.
 pub(super) const GENRES: &str = "\u{1f}";
 
-pub(super) fn join(
-    name: &str,
-    strings: &mut dyn Iterator<Item = &str>,
-) -> Result<(Vec<u8>, Vec<u32>), String> {
-    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
-    for string in strings {
-        bytes.extend_from_slice(string.as_bytes());
-        let end = u32::try_from(bytes.len());
-        ends.push(end.map_err(|_| format!("the {name} of this set take more than 4 GiB of text"))?);
+/// Strings to write, one after the other.
+#[derive(Clone, Copy)]
+pub(super) enum Strings<'a> {
+    /// As they are.
+    Each(&'a [String]),
+    /// The genres of each item as one string.
+    Genres(&'a [Vec<String>]),
+}
+
+impl Strings<'_> {
+    /// How many there are.
+    pub(super) fn count(self) -> usize {
+        match self {
+            Self::Each(strings) => strings.len(),
+            Self::Genres(items) => items.len(),
+        }
     }
-    Ok((bytes, ends))
+
+    /// Their bytes in all; an error if they are more than a place in them can say.
+    pub(super) fn bytes(self, name: &str) -> Result<usize, String> {
+        let bytes = match self {
+            Self::Each(strings) => strings.iter().map(|string| string.len() as u64).sum(),
+            Self::Genres(items) => items.iter().map(|genres| genres.join(GENRES).len() as u64).sum::<u64>(),
+        };
+        u32::try_from(bytes)
+            .map(|bytes| bytes as usize)
+            .map_err(|_| format!("the {name} of this set take more than 4 GiB of text"))
+    }
+
+    /// Writes their bytes in a row.
+    pub(super) fn write_bytes(self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Each(strings) => strings.iter().try_for_each(|string| out.write_all(string.as_bytes())),
+            Self::Genres(items) => {
+                items.iter().try_for_each(|genres| out.write_all(genres.join(GENRES).as_bytes()))
+            }
+        }
+    }
+
+    /// Writes the place where each ends.
+    pub(super) fn write_ends(self, out: &mut dyn Write) -> io::Result<()> {
+        let mut end = 0u32;
+        let mut next = |length: usize| {
+            end += length as u32;
+            out.write_all(&end.to_le_bytes())
+        };
+        match self {
+            Self::Each(strings) => strings.iter().try_for_each(|string| next(string.len())),
+            Self::Genres(items) => items.iter().try_for_each(|genres| next(genres.join(GENRES).len())),
+        }
+    }
 }
 
 pub(super) fn split(name: &str, bytes: &[u8], ends: &[u32]) -> Result<Vec<String>, String> {
@@ -37,7 +79,12 @@ mod tests {
     #[test]
     fn strings_survive_and_damage_is_seen() {
         let strings = ["1", "", "Amélie (2001)"];
-        let (bytes, ends) = join("items", &mut strings.into_iter()).unwrap();
+        let strings = strings.map(String::from);
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        Strings::Each(&strings).write_bytes(&mut bytes).unwrap();
+        Strings::Each(&strings).write_ends(&mut ends).unwrap();
+        assert_eq!(Strings::Each(&strings).bytes("items"), Ok(bytes.len()));
+        let ends: Vec<u32> = ends.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect();
         assert_eq!(split("items", &bytes, &ends).unwrap(), strings);
         assert!(split("items", &bytes[1..], &ends).is_err());
         assert!(split("items", &bytes, &[2, 1, 15]).is_err());

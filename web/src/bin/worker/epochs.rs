@@ -6,7 +6,7 @@ use fastvae::{
     Error, Result,
     event::Event,
     run::{RunConfig, RunMetrics, Storage, checkpoint::Context},
-    state::{State, TensorData},
+    state::{Frozen, State, TensorData},
 };
 
 /// What a page keeps of a run: the model after each epoch, to look back at, and what going on needs.
@@ -87,13 +87,15 @@ impl Storage for Epochs {
         Ok(())
     }
 
-    fn save_last(&mut self, _: &Context, state: State) -> Result<()> {
+    async fn save_last(&mut self, _: &Context, run: Frozen<'_>) -> Result<()> {
+        let state = run.state().await?;
         self.models.insert(state.progress.epoch, state.clone().into_model());
         self.last = Some(state);
         Ok(())
     }
 
-    fn save_model(&mut self, _: &Context, model: State) -> Result<()> {
+    async fn save_model(&mut self, _: &Context, model: Frozen<'_>) -> Result<()> {
+        let model = model.state().await?;
         self.models.insert(model.progress.epoch, model);
         Ok(())
     }

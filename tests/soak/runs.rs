@@ -1,0 +1,135 @@
+//! Runs as the soak makes them: random settings, two of each at least, compared to the bit.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Instant,
+};
+
+use tempfile::TempDir;
+use tests::{cli::program, mutation::Random};
+
+use crate::Count;
+
+/// Each setting with values that work with most others.
+const SETTINGS: &[(&str, &[&str])] = &[
+    (
+        "loss",
+        &[
+            "full",
+            "uniform",
+            "popularity",
+            "midx-uniform",
+            "midx-popularity",
+            "midx",
+            "softmax",
+            "dns",
+            "kernel",
+        ],
+    ),
+    ("rows", &["dense", "replay", "lazy"]),
+    ("decoder", &["dense", "direct"]),
+    ("partition", &["paper", "exact-positives"]),
+    ("quantisation", &["product", "query-aware", "residual"]),
+    ("kmeans", &["plain", "balanced"]),
+    ("initialisation", &["random", "plus-plus"]),
+    ("codebooks", &["2", "3"]),
+    ("codeword-weights", &["even", "root", "count"]),
+    ("group-size", &["1", "3"]),
+    ("schedule", &["constant", "cosine", "linear", "step"]),
+    ("weight-decay", &["0", "0.01"]),
+    ("refresh-steps", &["0", "7"]),
+    ("dropout-on", &["input", "bag"]),
+    ("latent-samples", &["1", "2"]),
+    ("validation-users", &["0", "300"]),
+    ("evaluate-every", &["1", "2"]),
+    ("save-every", &["0", "1", "2"]),
+    ("split", &["weak", "strong"]),
+];
+const SMALL: &str = "--engine cpu --quiet --hidden 12 --latent 6 --negatives 24 --codewords 4 --batch 100";
+
+/// Settings at random: about half of them, each with one of its values.
+pub fn settings(random: &mut Random) -> Vec<String> {
+    let mut chosen: Vec<String> = SMALL.split(' ').map(str::to_owned).collect();
+    chosen.push(format!("--epochs={}", 2 + random.below(3)));
+    chosen.push(format!("--seed={}", random.below(100)));
+    for (name, values) in SETTINGS {
+        if random.below(2) == 0 {
+            chosen.push(format!("--{name}={}", random.one(values)));
+        }
+    }
+    chosen
+}
+
+/// `fastvae train` in a folder.
+pub fn train(folder: &Path, args: &[String]) -> Command {
+    let mut command = Command::new(program());
+    command.current_dir(folder).arg("train").args(args).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// A run that nothing happens to, in `whole`; what is wrong if it does not end well. Some settings do not go together:
+/// then nothing is left to compare.
+pub fn whole(folder: &TempDir, settings: &[String]) -> Result<bool, String> {
+    let mut command = train(folder.path(), settings);
+    let output = command.args(["--out", "whole"]).output().map_err(|error| error.to_string())?;
+    match output.status.code() {
+        Some(0) => Ok(true),
+        Some(2) => Ok(false),
+        _ => Err(said("a run that nothing happened to", settings, &output)),
+    }
+}
+
+/// Goes on with `run` (or starts it anew where it had not come to a save) and compares it with `whole`.
+pub fn complete(folder: &TempDir, settings: &[String]) -> Result<(), String> {
+    let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
+    if !run.join("metrics.json").exists() {
+        let resume = run.join("last.safetensors").exists();
+        let mut command = if resume {
+            train(folder.path(), &["--engine=cpu".into(), "--quiet".into(), "--resume=run".into()])
+        } else {
+            train(folder.path(), settings)
+        };
+        if !resume {
+            command.args(["--force", "--out", "run"]);
+        }
+        let output = command.output().map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(said("going on", settings, &output));
+        }
+    }
+    for name in ["model.safetensors", "last.safetensors"] {
+        let read = |folder: &Path| fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"));
+        if read(&run)? != read(&whole)? {
+            return Err(format!("{name} differs from that of an uninterrupted run: {}", settings.join(" ")));
+        }
+    }
+    let names = fs::read_dir(&run).map_err(|error| error.to_string())?;
+    let names = names.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    match names.into_iter().find(|name| name.contains(".tmp") || name == ".lock") {
+        Some(name) => Err(format!("{name} is left: {}", settings.join(" "))),
+        None => Ok(()),
+    }
+}
+
+/// A failure with all that repeats it.
+pub fn said(what: &str, settings: &[String], output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    format!("{what} ended with {}: {}\n{text}", output.status, settings.join(" "))
+}
+
+/// Random settings, twice.
+pub fn run(random: &mut Random, end: Instant) -> Count {
+    let mut count = Count::default();
+    while Instant::now() < end && count.failures.is_empty() {
+        let settings = settings(random);
+        let Ok(folder) = tempfile::tempdir() else { return count };
+        let compared = whole(&folder, &settings)
+            .and_then(|works| if works { complete(&folder, &settings) } else { Ok(()) });
+        count.attacks += 1;
+        count.failures.extend(compared.err());
+    }
+    count
+}

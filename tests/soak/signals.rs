@@ -1,0 +1,88 @@
+//! Signals at random moments, several a run.
+
+use std::{
+    fs,
+    process::Command,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use tests::mutation::Random;
+
+use crate::{
+    Count,
+    runs::{complete, said, settings, train, whole},
+};
+
+/// Sends signals to runs until the time is over.
+pub fn run(random: &mut Random, end: Instant) -> Count {
+    let mut count = Count::default();
+    while Instant::now() < end && count.failures.is_empty() {
+        let settings = settings(random);
+        let Ok(folder) = tempfile::tempdir() else { return count };
+        let start = Instant::now();
+        match whole(&folder, &settings) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(failure) => {
+                count.failures.push(failure);
+                return count;
+            }
+        }
+        let length = start.elapsed();
+        for _ in 0..4 {
+            if let Err(failure) = interrupted(random, &folder, &settings, length, &mut count) {
+                count.failures.push(failure);
+                return count;
+            }
+            count.failures.extend(complete(&folder, &settings).err());
+            let _ = fs::remove_dir_all(folder.path().join("run"));
+        }
+    }
+    count
+}
+
+/// A run that gets signals, up to three times.
+fn interrupted(
+    random: &mut Random,
+    folder: &tempfile::TempDir,
+    settings: &[String],
+    length: Duration,
+    count: &mut Count,
+) -> Result<(), String> {
+    for attempt in 0..=random.below(3) {
+        let resume = folder.path().join("run/last.safetensors").exists();
+        if attempt > 0 && (!resume || folder.path().join("run/metrics.json").exists()) {
+            return Ok(());
+        }
+        let mut command = if resume {
+            train(folder.path(), &["--engine=cpu".into(), "--quiet".into(), "--resume=run".into()])
+        } else {
+            train(folder.path(), settings)
+        };
+        if !resume {
+            command.args(["--out", "run"]);
+        }
+        let child = command.spawn().map_err(|error| error.to_string())?;
+        sleep(length.mul_f64(random.below(1200) as f64 / 1000.0));
+        for signal in *random.one(&[
+            &["INT"][..],
+            &["TERM"],
+            &["HUP"],
+            &["KILL"],
+            &["STOP", "CONT"],
+            &["USR1", "INT"],
+            &["INT", "INT"],
+        ]) {
+            // It may have ended already.
+            let _ = Command::new("kill").args(["-s", signal, &child.id().to_string()]).output();
+            count.attacks += 1;
+        }
+        let output = child.wait_with_output().map_err(|error| error.to_string())?;
+        // Done; stopped; killed by the signal itself, before it was listened to or because it cannot be.
+        if !matches!(output.status.code(), Some(0 | 130) | None) {
+            return Err(said("a run that got a signal", settings, &output));
+        }
+    }
+    Ok(())
+}

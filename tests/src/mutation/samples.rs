@@ -1,0 +1,124 @@
+//! One small input of every form.
+
+use std::io::{Cursor, Write};
+
+use fastvae::{
+    config::{Kmeans, Method, ProposalKind},
+    data::{self, LoadOptions, SyntheticOptions, WriteForm, load_bytes},
+    engine::Engine,
+    run::{
+        RunConfig,
+        checkpoint::{self, Context},
+    },
+    train::Trainer,
+};
+use pollster::block_on;
+
+use super::{Reader, Sample};
+
+/// Samples of every form that the library reads.
+///
+/// # Panics
+/// If the library cannot make or read one of them.
+pub fn samples() -> Vec<Sample> {
+    let rows: Vec<(usize, usize)> = (0..60).map(|row| (row % 9, row * 7 % 13)).collect();
+    let lines = |line: &dyn Fn(usize, usize) -> String| {
+        rows.iter().map(|&(user, item)| line(user, item)).collect::<String>()
+    };
+    let table = lines(&|user, item| format!("u{user},i{item},{}\n", item % 5));
+    let csv = format!("user,item,rating\n{table}");
+    let quoted = lines(&|user, item| format!("{user},\"i \"\"{item}\"\"\",\"two\nlines, {user}\"\n"));
+    let adjacency =
+        (0..9).map(|user| format!("{user} {} {} {}\n", user + 1, user + 3, user * 2)).collect::<String>();
+    let movies = (0..13).map(|item| format!("{item},\"Film, the {item}\",Drama|War\n")).collect::<String>();
+    let ratings = lines(&|user, item| format!("{user},{item},4.5,978300760\n"));
+    let reviews = lines(&|user, item| {
+        format!("{{\"reviewerID\": \"A{user}\", \"asin\": \"B{item}\", \"overall\": 4.0}}\n")
+    });
+    let set = load_bytes("set.csv", csv.as_bytes(), &LoadOptions::default()).expect("the sample is a set");
+    let folder = tempfile::tempdir().expect("a folder");
+    let parquet = folder.path().join("set.parquet");
+    data::write(&set, &parquet, WriteForm::Parquet, &Default::default()).expect("Parquet is written");
+    let in_zip = zip(&[
+        ("ml/ratings.csv", format!("userId,movieId,rating,timestamp\n{ratings}").as_bytes()),
+        ("ml/movies.csv", format!("movieId,title,genres\n{movies}").as_bytes()),
+    ]);
+    let parts = zip(&[
+        ("train.txt", adjacency.as_bytes()),
+        ("test.txt", b"0 7\n1 9\n2 11\n"),
+        ("user_list.txt", b"org_id remap_id\na 0\nb 1\n"),
+    ]);
+    let old = zip(&[
+        ("ml-1m/ratings.dat", ratings.replace(',', "::").as_bytes()),
+        ("ml-1m/movies.dat", b"0::Am\xe9lie (2001)::Comedy|Drama\n"),
+    ]);
+    let gzipped = gzip(csv.as_bytes());
+    let mut samples: Vec<Sample> = [
+        ("set.csv", csv.into_bytes()),
+        ("quoted.csv", format!("user;item;note\n{quoted}").replace(',', ";").into_bytes()),
+        ("u.data", ratings.replace(',', "\t").into_bytes()),
+        ("ratings.dat", ratings.replace(',', "::").into_bytes()),
+        (
+            "set.inter",
+            format!("user_id:token\titem_id:token\n{}", lines(&|u, i| format!("{u}\t{i}\n"))).into_bytes(),
+        ),
+        ("train.txt", adjacency.into_bytes()),
+        ("mv_1.txt", b"1:\n5,3,2005-09-06\n7,5,2005-05-13\n2:\n5,1,2005-10-19\n".to_vec()),
+        ("reviews.json", reviews.into_bytes()),
+        ("set.csv.gz", gzipped),
+        ("ml.zip", in_zip),
+        ("ml-1m.zip", old),
+        ("parts.zip", parts),
+        ("set.parquet", std::fs::read(parquet).expect("it was written")),
+    ]
+    .into_iter()
+    .map(|(name, bytes)| Sample { reader: Reader::Data(name), bytes })
+    .collect();
+    samples.extend(checkpoints().into_iter().map(|bytes| Sample { reader: Reader::Checkpoint, bytes }));
+    let config = toml::to_string_pretty(&RunConfig::default()).expect("settings are TOML");
+    samples.push(Sample { reader: Reader::Config, bytes: config.into_bytes() });
+    samples
+}
+
+/// A run under way with an index, the same under way with a snapshot, and a model.
+fn checkpoints() -> Vec<Vec<u8>> {
+    let options = SyntheticOptions { users: 30, items: 100, shortest: 3, longest: 12, seed: 3 };
+    let set = data::synthetic(&options).expect("a small set");
+    let mut files = Vec::new();
+    for (method, kmeans) in [
+        (Method::Sampled(ProposalKind::MidxUniform), Kmeans::Balanced),
+        (Method::Sampled(ProposalKind::Quadratic), Kmeans::Plain),
+    ] {
+        let mut config = RunConfig::default();
+        (config.model.hidden, config.model.latent, config.training.batch) = (4, 3, 8);
+        config.set_method(method);
+        config.proposal.kmeans = kmeans;
+        (config.proposal.negatives, config.proposal.codewords, config.proposal.first_iterations) = (8, 3, 3);
+        let state = block_on(async {
+            let train = &set.interactions;
+            let mut trainer = Trainer::new(Engine::cpu(), &config.training(), train, None).await?;
+            for _ in 0..5 {
+                trainer.next().await?;
+            }
+            trainer.state().await
+        });
+        let (context, state) = (Context::new(config, &set), state.expect("a few steps"));
+        files.push(checkpoint::to_bytes(&context, &state).expect("a run is written"));
+        files.push(checkpoint::to_bytes(&context, &state.into_model()).expect("a model is written"));
+    }
+    files
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(bytes).and_then(|()| out.finish()).expect("memory takes it")
+}
+
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        out.start_file(*name, zip::write::SimpleFileOptions::default()).expect("a name");
+        out.write_all(bytes).expect("memory takes it");
+    }
+    out.finish().expect("memory takes it").into_inner()
+}
