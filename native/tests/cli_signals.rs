@@ -94,8 +94,8 @@ fn a_hang_up_ends_a_run_unless_it_is_to_be_ignored() {
         "train --quiet --engine cpu --hidden 8 --latent 4 --negatives 20 --codewords 4 --epochs 100000 --out";
     for (ignored, out) in [(false, "heard"), (true, "ignored")] {
         let program = program();
-        let script = if ignored { "trap '' HUP; exec \"$0\" \"$@\"" } else { "exec \"$0\" \"$@\"" };
-        let mut args = vec!["bash", "-c", script, program.to_str().unwrap()];
+        let disposition = if ignored { "--ignore-signal=HUP" } else { "--default-signal=HUP" };
+        let mut args = vec!["env", disposition, program.to_str().unwrap()];
         args.extend(line.split(' '));
         args.push(out);
         let mut child = start(&folder, &args);

@@ -95,7 +95,10 @@ pub mod path {
                 <std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(bytes).into()
             }
             #[cfg(not(unix))]
-            Written::Bytes(_) => return Err(D::Error::custom("a path of bytes is of another system")),
+            Written::Bytes(bytes) => {
+                let problem = format!("a path of {} bytes is of another system", bytes.len());
+                return Err(D::Error::custom(problem));
+            }
         }))
     }
 }

@@ -108,7 +108,9 @@ impl Content<'_> {
             Self::Integers(values) => out.write_all(bytemuck::cast_slice(values)),
             Self::Strings(strings) => strings.write_bytes(out),
             Self::Ends(strings) => strings.write_ends(out),
-            Self::OnEngine(_) => Err(io::Error::other("numbers of an engine that is not there")),
+            Self::OnEngine(buffer) => {
+                Err(io::Error::other(format!("`{}` is on an engine that is not there", buffer.label())))
+            }
         }
     }
 }
