@@ -8,7 +8,7 @@ pub mod flags;
 pub mod train;
 pub mod use_model;
 
-use std::{path::PathBuf, str::FromStr};
+use std::str::FromStr;
 
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 use fastvae::{
