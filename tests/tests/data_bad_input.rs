@@ -230,10 +230,10 @@ fn filters_that_leave_nothing_say_so() {
     let fail = |options: &LoadOptions| load_bytes("a.csv", text, options).unwrap_err();
     let rated = fail(&LoadOptions { min_rating: Some(5.0), ..LoadOptions::default() });
     assert!(matches!(rated, Error::Data(_)));
-    says(&rated.to_string(), &["all 3 rows", "--min-rating 5", "lower it"]);
+    says(&rated.to_string(), &["all 3 rows", "`min-rating` 5", "lower it"]);
     let core = fail(&LoadOptions { core: 10, ..LoadOptions::default() });
     assert!(matches!(core, Error::Data(_)));
-    says(&core.to_string(), &["10-core is empty", "1 users, 2 items, 2 interactions", "lower --core"]);
+    says(&core.to_string(), &["10-core is empty", "1 users, 2 items, 2 interactions", "lower `core`"]);
     assert!(fail(&LoadOptions { min_rating: Some(f32::NAN), ..LoadOptions::default() }).is_usage());
 }
 
