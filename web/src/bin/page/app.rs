@@ -111,6 +111,9 @@ impl App {
             container
         };
         container.class_list().add_1("fv")?;
+        if parameters.compact.is_some() {
+            container.set_attribute("data-compact", "")?;
+        }
         if parameters.shows("data")
             && matches!(parameters.lesson.as_deref(), None | Some("race" | "recommend"))
         {
