@@ -156,7 +156,10 @@ fn every_control(browser: Browser, lesson: &str) -> Vec<String> {
         let mut done: Vec<String> = vec!["file".into()];
         while let Some(control) = controls(&view).into_iter().find(|(name, ..)| !done.contains(name)) {
             done.push(control.0.clone());
-            problems.extend(problem(&page, &view, by, &control).map(|what| format!("{lesson}: {what}")));
+            if let Some(what) = problem(&page, &view, by, &control) {
+                println!("{browser:?} {lesson}: {what}");
+                problems.push(format!("{lesson}: {what}"));
+            }
         }
         println!("{browser:?} {lesson} by {by:?}: {}", done[1..].join(" "));
         let errors = page.console_errors();
