@@ -16,7 +16,7 @@ fn shown(view: &View<'_>, parts: &[&str]) -> Value {
     view.run(&format!(
         "return {}.map((part) => {{
             const element = root.querySelector(`[data-part=${{part}}]`);
-            return element.value ?? element.innerHTML;
+            return element?.value ?? element?.innerHTML ?? null;
          }})",
         json!(parts)
     ))
