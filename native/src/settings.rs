@@ -4,7 +4,7 @@ use std::{io::Read, path::Path};
 
 use fastvae::{
     Error, Result,
-    config::ProposalConfig,
+    config::{Kind, ProposalConfig},
     data::{self, Dataset},
     engine::{Engine, EngineKind},
     run::{self, DataConfig, RunConfig},
@@ -74,11 +74,16 @@ fn value(settings: &impl Serialize) -> Result<Value> {
 
 fn understood(given: Value) -> Result<RunConfig> {
     for setting in RunConfig::settings() {
-        if let Some(value) = given.get(setting.section).and_then(|section| section.get(setting.key())) {
-            // A value of another type is for the reader below to refuse.
-            if value.is_number() {
-                setting.check(value)?;
-            }
+        let key = setting.key();
+        let Some(value) = given.get(setting.section).and_then(|section| section.get(&key)) else { continue };
+        if value.is_number() {
+            setting.check(value)?;
+        }
+        // By itself, so that a text that cannot be parsed is named by its setting.
+        if let Kind::Text = setting.kind {
+            let alone = json!({ setting.section: { &key: value } });
+            serde_json::from_value::<RunConfig>(alone)
+                .map_err(|error| Error::setting(setting.flag().unwrap_or(key), error.to_string()))?;
         }
     }
     serde_json::from_value(given).map_err(|error| Error::setting("config", error.to_string()))
@@ -216,7 +221,7 @@ pub fn engine(flags: &EngineArgs) -> Result<(Engine, String)> {
 
 #[cfg(test)]
 mod tests {
-    use fastvae::config::{Kind, Method, ProposalKind, RowUpdates, Setting};
+    use fastvae::config::{Method, ProposalKind, RowUpdates, Setting};
 
     use super::*;
 
