@@ -24,9 +24,10 @@ use crate::{
     state::{Frozen, State},
 };
 
-/// Every file that a run writes. The first tells that it is finished, so it goes first.
+/// Every file that a run writes, in the order in which they are removed: the first tells that it is finished, and the
+/// last, which is also the first that is written, that the folder is a run's.
 const FILES: [&str; 6] =
-    ["metrics.json", "last.safetensors", "model.safetensors", "log.jsonl", "report.html", "config.toml"];
+    ["metrics.json", "last.safetensors", "model.safetensors", "report.html", "config.toml", "log.jsonl"];
 
 /// A folder that holds, or will hold, one run; of this process alone as long as this lives.
 #[derive(Debug)]
@@ -289,7 +290,7 @@ fn contents(path: &Path) -> Result<Contents> {
         return Ok(Contents::Nothing);
     };
     let there = |name: &str| path.join(name).exists();
-    let begun = there("config.toml") && there("log.jsonl") && is_own(&path.join("config.toml"));
+    let begun = there("log.jsonl") && is_own(&path.join("log.jsonl")) && is_own(&path.join("config.toml"));
     let run = begun
         || ["model.safetensors", "last.safetensors"].iter().any(|name| checkpoint::is_one(&path.join(name)))
         || RunMetrics::read(&path.join("metrics.json")).is_ok();
@@ -308,11 +309,16 @@ fn contents(path: &Path) -> Result<Contents> {
     })
 }
 
-/// Whether a config.toml or report.html is one that runs write; one that is not there offends nobody.
+/// Whether a log.jsonl, config.toml or report.html is one that runs write; one that is not there offends nobody.
 fn is_own(path: &Path) -> bool {
     let Ok(text) = fs::read_to_string(path) else { return !path.exists() };
     if path.extension().is_some_and(|ending| ending == "html") {
         return text.contains("– FastVAE</title>");
+    }
+    if path.extension().is_some_and(|ending| ending == "jsonl") {
+        let first: Option<serde_json::Value> =
+            text.lines().next().map(|line| serde_json::from_str(line).unwrap_or_default());
+        return first.is_none_or(|event| event["event"].is_string() && event["time"].is_number());
     }
     let sections = ["data", "split", "model", "optimizer", "training"];
     // Runs write every section; people write those that they change.
