@@ -90,7 +90,7 @@ fn a_link_shows_the_same() {
     same_behind_the_link(&page, &["fidelity-user", "fidelity-epoch", "fidelity-table"]);
 
     open(&page, "recommend");
-    view.write("[data-act=search]", "drama");
+    view.write("[data-act=search]", "comedy");
     for _ in 0..2 {
         view.click("[data-part=recommend-offered] [data-act=like]");
     }
