@@ -6,6 +6,8 @@
 //!
 //! It is built on `internals` of the library: it records kernels and asks proposals what training asks them.
 
+#![forbid(unsafe_code)]
+
 pub mod chart;
 pub mod compare;
 pub mod fidelity;

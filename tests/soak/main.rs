@@ -3,7 +3,7 @@
 //! Parts, all of them by default, in turn until the time is over:
 //! - `faults`: every file system event of a run, as a kill, a half-done write, a full disk, a broken one;
 //! - `signals`: signals at random moments of runs with random settings;
-//! - `settings`: random settings, twice, and once with a stop on the way;
+//! - `settings`: random settings, each trained twice;
 //! - `mutations`: damaged inputs of every form.
 //!
 //! Whatever happens, a run that goes on ends with the same bits as one that nothing happened to, and nothing

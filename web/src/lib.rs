@@ -31,6 +31,8 @@
 //! second at a time and then waits to be asked again, so whoever asks decides about pausing and pace. A worker that
 //! has failed is replaced by a new one.
 
+#![forbid(unsafe_code)]
+
 mod message;
 mod parameters;
 pub mod samplers;
