@@ -5,7 +5,7 @@
 
 use fastvae::Error;
 
-/// Settings whose flag is not their key.
+/// Settings whose flag differs from their key: key, then flag.
 const RENAMED: [(&str, &str); 5] = [
     ("objective.kind", "loss"),
     ("objective.kind = full-softmax", "loss full"),

@@ -21,7 +21,7 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     // Disables Mesa's device selection layer, which prints errors on machines without a desktop.
-    // SAFETY: no other thread runs yet.
+    // SAFETY: no other thread has been started.
     unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     interrupt::prepare();
     let cli = args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));

@@ -68,7 +68,7 @@ fn escaped(text: &str, allowed: fn(char) -> bool) -> Cow<'_, str> {
     text.chars().map(escape).collect()
 }
 
-/// `2,001,164`.
+/// Formats an integer with separators: `2,001,164`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -81,7 +81,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// `8.4 s`, `12 min 05 s`, `3 h 20 min`.
+/// Formats seconds: `8.4 s`, `12 min 05 s`, `3 h 20 min`.
 pub fn duration(seconds: f64) -> String {
     if seconds < 59.95 {
         return if seconds < 0.0995 {
@@ -106,7 +106,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with these column names.
+    /// An empty table with these column names.
     pub fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
         Self { rows: vec![header.into_iter().map(Into::into).collect()] }
     }

@@ -150,7 +150,7 @@ fn curves(page: &mut String, run: &RunMetrics, sampler: &str) {
     page.push_str("</div>\n");
 }
 
-/// Metrics as rows, cut-offs as columns.
+/// A table with metrics as rows and cut-offs as columns.
 fn test_table(test: &BTreeMap<String, f64>) -> String {
     let parts = || test.keys().filter_map(|key| key.split_once('@'));
     let cutoffs: BTreeSet<u64> = parts().filter_map(|(_, k)| k.parse().ok()).collect();
@@ -270,7 +270,7 @@ fn method(settings: &[(String, String)]) -> &str {
     }
 }
 
-/// Nested settings as `section.name` and value.
+/// Flattens nested settings into pairs of `section.name` and value.
 fn flatten(config: &Value) -> Vec<(String, String)> {
     fn walk(prefix: &str, value: &Value, out: &mut Vec<(String, String)>) {
         match value {
@@ -290,7 +290,7 @@ fn flatten(config: &Value) -> Vec<(String, String)> {
     out
 }
 
-/// `2,001,164`.
+/// Formats an integer with separators: `2,001,164`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -303,7 +303,7 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
-/// `8.4 s`, `12 min 05 s`, `3 h 20 min`.
+/// Formats seconds: `8.4 s`, `12 min 05 s`, `3 h 20 min`.
 fn duration(seconds: f64) -> String {
     if seconds < 59.95 {
         return format!("{seconds:.1} s");

@@ -58,7 +58,7 @@ pub async fn run(engine: &Engine) -> Vec<(&'static str, Result<(), String>)> {
 /// # Errors
 /// If the engine fails.
 pub async fn draws(engine: &Engine) -> Result<u32> {
-    // FNV-1a over the words.
+    // FNV-1a hash of the integers.
     let mut hash = 0x811c_9dc5_u32;
     for (_, check) in CHECKS {
         for output in check(engine).await? {
@@ -122,7 +122,7 @@ fn close(name: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<(), St
         return Err(format!("{name}: {} values instead of {}", got.len(), want.len()));
     }
     let differs = |&(_, (got, want)): &(usize, (&f64, &f64))| {
-        // The negated comparison is on purpose: NaN counts as a mismatch.
+        // Negated, so that NaN counts as a mismatch.
         let near = (got - want).abs() <= tolerance * (1.0 + want.abs()) && want.is_finite();
         !(got == want || near)
     };

@@ -16,7 +16,7 @@ pub fn fixture<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every `mult_vae_*.json`.
+/// Reads every `mult_vae_*.json`.
 pub const MULT_VAE: [&str; 7] = [
     "mult_vae_full",
     "mult_vae_full_bias",
@@ -27,7 +27,7 @@ pub const MULT_VAE: [&str; 7] = [
     "mult_vae_shared_exact",
 ];
 
-/// Every `proposals_*.json`.
+/// Reads every `proposals_*.json`.
 pub const PROPOSALS: [&str; 3] = ["proposals_2x4", "proposals_2x16", "proposals_4x3"];
 
 /// A row-major array of any rank; a scalar has the shape `[]`. `null` in a file is log 0, minus infinity.
@@ -124,7 +124,7 @@ pub struct MultVae {
     pub kl: Tensor,
     /// Mean over users of `nll + beta * kl`.
     pub loss: f64,
-    /// d loss / d parameter.
+    /// Gradients: d loss / d parameter.
     pub grads: MultVaeParameters,
 }
 
@@ -253,7 +253,7 @@ pub struct ProposalLogQ {
     pub kernel: Tensor,
     /// The same value for all items.
     pub uniform: f64,
-    /// Proportional to log(1 + count), M.
+    /// log q of probabilities proportional to log(1 + count), M.
     pub popularity: Tensor,
 }
 

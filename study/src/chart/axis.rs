@@ -56,7 +56,7 @@ impl Axis {
             step = step.max(1.0); // counts have no halves
         }
         if !snug {
-            // A sum of shares may be a little more than one.
+            // A sum of shares may exceed one slightly by rounding.
             (low, high) = ((low / step + 1e-6).floor() * step, (high / step - 1e-6).ceil() * step);
         }
         Some(Self { scale, low, high, ticks: linear_ticks(low, high, step) })
@@ -68,7 +68,7 @@ impl Axis {
         (map(value) - map(self.low)) / (map(self.high) - map(self.low))
     }
 
-    /// The low end.
+    /// The smallest value of the axis.
     pub(super) fn low(&self) -> f64 {
         self.low
     }

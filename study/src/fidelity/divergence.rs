@@ -10,9 +10,9 @@ use fastvae::{Result, config::ProposalKind};
 pub struct Divergence {
     /// `sum q ln(q / p)`, the divergence that the paper bounds.
     pub kl_qp: f64,
-    /// `sum p ln(p / q)`.
+    /// `sum p ln(p / q)`, the reverse divergence.
     pub kl_pq: f64,
-    /// `1/2 sum |p - q|`.
+    /// `1/2 sum |p - q|`, the total variation.
     pub total_variation: f64,
     /// `1 / sum p^2 / q`: effective sample size per draw in a self-normalised mean; 1 for draws from p.
     pub effective_sample_size: f64,
@@ -20,7 +20,7 @@ pub struct Divergence {
     pub bound: f64,
 }
 
-/// The mean over users.
+/// Mean of the divergences over users.
 pub fn mean(all: &[Divergence]) -> Divergence {
     let of = |field: fn(&Divergence) -> f64| all.iter().map(field).sum::<f64>() / all.len().max(1) as f64;
     Divergence {
@@ -80,9 +80,9 @@ fn compare(log_p: impl Iterator<Item = f64>, log_q: &[f32]) -> Divergence {
 /// equal, for MIDX_Pop they are `- ln pop(i)`; for an index that is out of date they also contain the
 /// change of the biases since it was built.
 struct Bound {
-    /// C.
+    /// C, the largest norm of a residual.
     residual: f64,
-    /// max d - min d.
+    /// max d - min d, where d is the bias minus the item's log weight in the proposal.
     spread: f64,
 }
 

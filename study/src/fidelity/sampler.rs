@@ -19,8 +19,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Reads `METHOD[:SETTING=VALUE..]` over the settings of `base`; settings are those of `[proposal]` in a
-    /// configuration file, and `partition`.
+    /// Parses `METHOD[:SETTING=VALUE..]`. The settings override those of `base`; allowed are those of the
+    /// section `[proposal]` of a configuration file, and `partition`.
     ///
     /// # Errors
     /// [`Error::Setting`] for `samplers`: an unknown method or setting, or an invalid value.

@@ -1,4 +1,4 @@
-//! Whole training steps: every kernel in one recording.
+//! Checks of whole training steps, with all kernels together.
 
 use super::Output;
 use fastvae::{
