@@ -1,5 +1,5 @@
-//! What may stand on the command line, and its help. Nothing is decided here: [`crate::settings`] puts
-//! flags, configuration file and defaults together.
+//! The grammar of the command line, and its help. [`crate::settings`] combines flags, configuration file
+//! and defaults.
 
 pub mod bench;
 pub mod data;
@@ -85,12 +85,12 @@ pub struct EnginesArgs {
     pub json: bool,
 }
 
-/// The command line's grammar, with the defaults of the library in its help.
+/// The clap command, with the library's defaults shown in its help.
 pub fn command() -> clap::Command {
     with_defaults(Cli::command(), &defaults())
 }
 
-/// Settings by name; through text, so that 0.2 stays 0.2.
+/// Default settings by name. They go through JSON text, so that the f32 0.2 is shown as 0.2.
 fn defaults() -> serde_json::Map<String, Value> {
     let text = serde_json::to_string(&RunConfig::default()).unwrap_or_default();
     let Ok(Value::Object(sections)) = serde_json::from_str(&text) else { return Default::default() };
@@ -120,7 +120,7 @@ fn with_defaults(mut command: clap::Command, defaults: &serde_json::Map<String, 
     })
 }
 
-/// The help with the default appended.
+/// Adds the default to the help of an argument.
 fn described(arg: Arg, value: &Value) -> Arg {
     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let add = |help: &clap::builder::StyledStr| format!("{help} [default: {value}]");
@@ -129,7 +129,7 @@ fn described(arg: Arg, value: &Value) -> Arg {
     if let Some(long) = long { arg.long_help(long) } else { arg }
 }
 
-/// What `--loss` can be: the full softmax, or a sampled one by its proposal.
+/// Values of `--loss`: `full` for the full softmax, or the name of a proposal for a sampled one.
 pub fn methods() -> clap::builder::PossibleValuesParser {
     Method::names().collect::<Vec<_>>().into()
 }
@@ -139,7 +139,7 @@ pub fn proposals() -> clap::builder::PossibleValuesParser {
     ProposalKind::WORDS.to_vec().into()
 }
 
-/// A number that is one: no NaN, no infinity.
+/// Parses a number and refuses NaN and infinity.
 pub fn finite<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
     match text.parse::<T>() {
         Ok(value) if value.into().is_finite() => Ok(value),
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn help_shows_the_defaults_of_the_library() {
         let help = command().find_subcommand_mut("train").unwrap().render_help().to_string();
-        // Where lines break depends on the terminal.
+        // Line breaks depend on the width of the terminal.
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains("[default: 0.2]"), "beta:\n{help}");
         assert!(help.contains("[default: midx-popularity]"), "loss:\n{help}");

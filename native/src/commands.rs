@@ -1,4 +1,4 @@
-//! One file a command.
+//! Subcommands, one per file.
 
 pub mod bench;
 pub mod compare;

@@ -1,5 +1,5 @@
-//! What a run shows on the terminal: a bar for the epoch under way and a line for each that is over; plain
-//! lines where there is no terminal.
+//! Shows a run on the terminal: a progress bar for the current epoch and a line for each finished one.
+//! Without a terminal, only the lines.
 
 use std::{
     io::IsTerminal,
@@ -11,30 +11,30 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::{duration, grouped, note};
 
-/// How often a bar moves.
+/// Time between updates of the bar.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// Draws the events of a run.
+/// Shows the events of a run.
 pub struct Display {
     quiet: bool,
     bar: Option<ProgressBar>,
     metric: String,
     epochs: u32,
     users: usize,
-    /// The epoch under way: when its first step was seen, and the users at that time.
+    /// Start of the current epoch: when its first step was seen, and the users done at that time.
     began: Option<(Instant, usize)>,
     drawn: Instant,
-    /// Seconds of the epochs that this process trained, validation included.
+    /// Seconds of each epoch that this process trained, including validation.
     spent: Vec<f64>,
-    /// Means of recent steps: reconstruction and KL divergence.
+    /// Means of recent steps: reconstruction loss and KL divergence.
     losses: (Option<f32>, Option<f32>),
     validation: Option<f64>,
-    /// An epoch's line, waiting for its validation.
+    /// The line of a finished epoch, held until its validation result arrives.
     line: Option<String>,
 }
 
 impl Display {
-    /// A display for a run of `epochs` epochs whose best is chosen by `metric`.
+    /// A display for a run of `epochs` epochs whose best epoch is chosen by `metric`.
     pub fn new(quiet: bool, metric: &str, epochs: u32) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
@@ -57,7 +57,7 @@ impl Display {
         }
     }
 
-    /// A line among the others, above the bar.
+    /// Prints a line above the bar.
     pub fn say(&self, text: &str) {
         match &self.bar {
             _ if self.quiet => {}
@@ -66,7 +66,7 @@ impl Display {
         }
     }
 
-    /// Takes in an event.
+    /// Updates the display for an event.
     pub fn show(&mut self, event: &Event) {
         match event {
             Event::Started { users, items, interactions, parameters, steps_per_epoch, .. } => {
@@ -119,7 +119,7 @@ impl Display {
         }
     }
 
-    /// Prints the line of an epoch that has no validation to wait for.
+    /// Prints the pending line of the last epoch, if any.
     fn flush(&mut self) {
         if let Some(line) = self.line.take() {
             self.say(&line);
@@ -157,7 +157,7 @@ impl Display {
         bar.set_message(message.join("   "));
     }
 
-    /// Takes the bar away.
+    /// Prints a pending line and removes the bar.
     pub fn end(&mut self) {
         self.flush();
         if let Some(bar) = self.bar.take() {

@@ -1,11 +1,11 @@
-//! What the library calls settings, as flags of this command line.
+//! Shows the library's settings as flags of this command line.
 //!
-//! Messages of the library name a setting by its key, and one that would help as `` `key` `` or `` `key = value` ``;
-//! here their flags join them.
+//! Error messages of the library name a setting by its key, and a setting that would help as `` `key` `` or
+//! `` `key = value` ``; this module adds their flags.
 
 use fastvae::Error;
 
-/// Settings whose flag is not their key.
+/// Settings whose flag differs from their key: key, then flag.
 const RENAMED: [(&str, &str); 5] = [
     ("objective.kind", "loss"),
     ("objective.kind = full-softmax", "loss full"),
@@ -14,7 +14,8 @@ const RENAMED: [(&str, &str); 5] = [
     ("protocol", "split"),
 ];
 
-/// An error as the terminal shows it: a setting by its flag, and the flags of settings that would help.
+/// The text of an error for the terminal: it names a setting by its flag and lists the flags that would
+/// help.
 pub fn told(error: &Error) -> String {
     let (text, own) = match error {
         Error::Setting { field, problem } => (format!("--{}: {problem}", flag(field)), flag(field)),
@@ -24,18 +25,18 @@ pub fn told(error: &Error) -> String {
     if flags.is_empty() { text } else { format!("{text} (--{})", flags.join(", --")) }
 }
 
-/// The flag of a setting, with its value where it has one: `rows = dense` is `rows dense`.
+/// The flag of a setting, with its value if one is given: `rows = dense` gives `rows dense`.
 fn flag(setting: &str) -> String {
     let renamed = RENAMED.iter().find(|(known, _)| *known == setting);
     renamed.map_or_else(|| setting.replace(" = ", " "), |(_, flag)| (*flag).to_owned())
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn mentioned(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// Whether some command has this flag.
+/// Whether a subcommand has this flag.
 fn is_one(flag: &str) -> bool {
     let name = flag.split(' ').next().unwrap_or_default();
     let has = |command: &clap::Command| command.get_arguments().any(|arg| arg.get_long() == Some(name));

@@ -1,27 +1,28 @@
-//! Signals: Ctrl-C asks a run to save and stop, SIGUSR1 asks how far it is.
+//! Signals: Ctrl-C stops a run after saving, SIGUSR1 prints progress.
 
 use fastvae::watch;
 
 use crate::output::note;
 
-/// From now on the first Ctrl-C (or a polite kill) is an answer to [`watch::is_stopping`]; the second ends the process
-/// at once. A hang-up is such a kill too, unless whoever started the program (`nohup`) wanted it ignored.
+/// Installs handlers: the first SIGINT, SIGTERM or SIGHUP sets the flag that [`watch::is_stopping`]
+/// returns; the second ends the process at once. SIGHUP stays ignored if it was ignored at the start
+/// (`nohup`).
 pub fn listen() {
     if let Err(error) = imp::listen() {
         note(&format!("note: Ctrl-C will not save the run: {error}"));
     }
 }
 
-/// What holds for every command: a file beyond the limit of `ulimit -f` is an error like a full disk, and SIGUSR1
-/// prints what is being done.
+/// Signal settings for all commands: exceeding `ulimit -f` is a write error instead of a fatal signal, and
+/// SIGUSR1 prints progress.
 pub fn prepare() {
     imp::prepare();
 }
 
-/// What the first signal does, and the second.
+/// Handles a stop signal: the first sets the stop flag, the second ends the process.
 fn stop() {
     if watch::stop() {
-        // Not `exit`: that would wait for drivers and destructors.
+        // `std::process::exit` would run destructors and wait for drivers.
         imp::end(i32::from(crate::INTERRUPTED));
     }
     note("\nstopping; once more ends at once");
@@ -38,12 +39,12 @@ mod imp {
     use super::{note, stop, watch};
 
     pub fn prepare() {
-        // SAFETY: no handler is involved, only the wish to ignore.
+        // SAFETY: SIG_IGN installs no handler.
         unsafe { libc::signal(SIGXFSZ, SIG_IGN) };
         let answered = on(&[SIGUSR1], || {
             note(&watch::describe().unwrap_or_else(|| "starting".into()));
         });
-        // Progress is a comfort; whatever the command does works without.
+        // Commands work without progress output, so an error here is ignored.
         drop(answered);
     }
 
@@ -52,7 +53,7 @@ mod imp {
         on(if is_ignored(SIGHUP) { &wanted[..2] } else { &wanted }, stop)
     }
 
-    /// Calls `answer` on a thread of its own for each of these signals.
+    /// Calls `answer` for each of these signals, on a separate thread.
     fn on(signals: &[i32], answer: fn()) -> io::Result<()> {
         let mut signals = Signals::new(signals)?;
         thread::Builder::new()
@@ -62,7 +63,8 @@ mod imp {
     }
 
     fn is_ignored(signal: i32) -> bool {
-        // SAFETY: a null action asks for the one in force, which is written to `before`; all zeros is a valid value.
+        // SAFETY: with a null action, `sigaction` only writes the current one to `before`; all zeros is a
+        // valid value.
         unsafe {
             let mut before: libc::sigaction = std::mem::zeroed();
             libc::sigaction(signal, std::ptr::null(), &mut before) == 0 && before.sa_sigaction == SIG_IGN
@@ -70,7 +72,7 @@ mod imp {
     }
 
     pub fn end(code: i32) -> ! {
-        // SAFETY: ends the process without looking back.
+        // SAFETY: `_exit` has no preconditions.
         unsafe { libc::_exit(code) }
     }
 }

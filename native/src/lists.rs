@@ -22,12 +22,12 @@ use crate::{
     output::{Table, plain, print},
 };
 
-/// What lists are made for; the name of their first column.
+/// The key of a list, and the name of its first column.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
     /// Users, by id.
     User,
-    /// Items that others are like, by id.
+    /// Items similar to this item, by id.
     Like,
 }
 
@@ -40,13 +40,13 @@ impl For {
     }
 }
 
-/// One list: for whom (or for which item), and what.
+/// A list of items for one user, or similar to one item.
 pub struct List {
     /// The id of the user or the item.
     pub of: String,
-    /// Above it, for people.
+    /// Heading above the table.
     pub heading: String,
-    /// Best first.
+    /// Items, best first.
     pub items: Vec<Recommendation>,
 }
 
@@ -78,17 +78,17 @@ fn list_rows<'a>(whom: For, list: &'a List, names: &'a Recommender) -> impl Iter
     })
 }
 
-/// Where lists go, and how.
+/// Output options of lists.
 pub struct Target<'a> {
-    /// Their form.
+    /// Format.
     pub format: Format,
-    /// A file; the terminal without it.
+    /// File to write; standard output if `None`.
     pub output: Option<&'a Path>,
-    /// Whether csv may hold no text that a spreadsheet takes for a formula.
+    /// In csv, whether to escape text that a spreadsheet would evaluate as a formula.
     pub no_formulas: bool,
 }
 
-/// Prints lists, or writes them to a file, whole or not at all.
+/// Prints lists, or writes them to a file, which is replaced whole or not at all.
 ///
 /// # Errors
 /// [`Error::Io`] if they cannot be written; [`Error::Setting`] for Parquet without a file.
@@ -130,7 +130,7 @@ fn table(whom: For, lists: &[List], names: &Recommender) -> String {
             table.row(cells);
         }
         let gap = if at > 0 { "\n" } else { "" };
-        // A String takes all that is written to it.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "{gap}{}\n{table}", plain(&list.heading));
     }
     text

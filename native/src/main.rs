@@ -1,4 +1,4 @@
-//! `fastvae`, the command line: arguments to settings, settings to a run, events to the terminal.
+//! `fastvae`, the command line: turns arguments into settings, runs the command, and prints events.
 
 mod args;
 mod commands;
@@ -16,12 +16,12 @@ use clap::FromArgMatches;
 use args::{Cli, Command};
 use fastvae::Error;
 
-/// The exit code after Ctrl-C, as shells have it.
+/// The exit code after Ctrl-C, by the convention of shells (128 + SIGINT).
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    // Mesa's layer for choosing a device complains on machines without a desktop; adapters are chosen here.
-    // SAFETY: no other thread runs yet.
+    // Disables Mesa's device selection layer, which prints errors on machines without a desktop.
+    // SAFETY: no other thread has been started.
     unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     interrupt::prepare();
     let cli = args::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
@@ -55,11 +55,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// How a command came to its end.
+/// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// All of it.
+    /// It finished.
     Done,
-    /// Ctrl-C; what there was to save is saved.
+    /// Ctrl-C stopped it; unfinished work has been saved.
     Interrupted,
 }

@@ -1,4 +1,4 @@
-//! What goes to standard output, and how numbers and tables look there.
+//! Standard output and standard error, and the formatting of numbers and tables.
 
 use std::{
     borrow::Cow,
@@ -8,14 +8,14 @@ use std::{
 use fastvae::{Error, Result};
 use serde::Serialize;
 
-/// Characters of a line on standard error; the rest of a longer one is left out.
+/// Most characters of a line on standard error; the rest of a longer line is left out.
 const LONGEST_LINE: usize = 2000;
 
-/// Prints text. A reader that has gone away (`| head`) is no error. A terminal gets no control characters from it; files
-/// and pipes get the text as it is.
+/// Prints text. A closed pipe (`| head`) is not an error. On a terminal, control characters are escaped;
+/// files and pipes get the text unchanged.
 ///
 /// # Errors
-/// [`Error::Io`] if the output cannot be written: a full disk behind a redirection.
+/// [`Error::Io`] if the output cannot be written, for example on a full disk.
 pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let text = if out.is_terminal() { escaped(text, is_line_break) } else { text.into() };
@@ -37,9 +37,9 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// A line on standard error for people who watch; silence where nobody can read it.
+/// Writes a message to standard error; write errors are ignored.
 pub fn note(text: &str) {
-    // Standard error that is closed leaves nobody to tell.
+    // If standard error is closed, there is no other place to report the error.
     let text = escaped(text, is_line_break);
     let lines = text.split('\n').map(|line| match line.char_indices().nth(LONGEST_LINE) {
         Some((end, _)) => format!("{}… ({} bytes more)", &line[..end], line.len() - end),
@@ -48,8 +48,8 @@ pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{}", lines.collect::<Vec<_>>().join("\n"));
 }
 
-/// Text from data as a terminal may have it: control characters and those that turn the direction of writing are
-/// written as escapes, so that none moves the cursor, colours or hides anything.
+/// Escapes text from data for a terminal: control characters and characters that change the writing
+/// direction are shown as escapes, so that text cannot move the cursor, change colours or hide anything.
 pub fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
@@ -68,7 +68,7 @@ fn escaped(text: &str, allowed: fn(char) -> bool) -> Cow<'_, str> {
     text.chars().map(escape).collect()
 }
 
-/// `2,001,164`.
+/// Formats an integer with separators: `2,001,164`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -81,7 +81,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// `8.4 s`, `12 min 05 s`, `3 h 20 min`.
+/// Formats seconds: `8.4 s`, `12 min 05 s`, `3 h 20 min`.
 pub fn duration(seconds: f64) -> String {
     if seconds < 59.95 {
         return if seconds < 0.0995 {
@@ -99,14 +99,14 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Rows of cells under a header, aligned; numbers to the right.
+/// A table of aligned cells under a header; numbers are right-aligned.
 #[derive(Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table with these column names.
+    /// An empty table with these column names.
     pub fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
         Self { rows: vec![header.into_iter().map(Into::into).collect()] }
     }

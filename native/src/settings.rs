@@ -1,4 +1,4 @@
-//! Flags over configuration file over defaults, into settings that the library has checked.
+//! Combines flags, configuration file and defaults, in this order of precedence, into validated settings.
 
 use std::{io::Read, path::Path};
 
@@ -20,7 +20,7 @@ use crate::args::{
 /// The settings of a new run.
 ///
 /// # Errors
-/// [`Error::Io`] for a configuration file that cannot be read, [`Error::Setting`] for what cannot be used.
+/// [`Error::Io`] if the configuration file cannot be read, [`Error::Setting`] for invalid settings.
 pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> {
     let mut given = config.map(read_file).transpose()?.unwrap_or_else(|| json!({}));
     merge(&mut given, flags.given().clone());
@@ -38,7 +38,7 @@ pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> 
     Ok(config)
 }
 
-/// The settings of a run that goes on: its own, and flags that agree with them.
+/// The settings of a resumed run: those of the run, with the flags that a resume allows.
 ///
 /// # Errors
 /// [`Error::Setting`] for a flag that would change the run.
@@ -50,15 +50,15 @@ pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
     Ok(config)
 }
 
-/// The settings of a proposal alone.
+/// The settings of a proposal on its own.
 ///
 /// # Errors
-/// [`Error::Setting`] for what cannot be used.
+/// [`Error::Setting`] for invalid settings.
 pub fn proposal(flags: &ProposalArgs) -> Result<ProposalConfig> {
     Ok(understood(flags.given().clone())?.proposal)
 }
 
-/// What suits the built-in set: small, so less of everything.
+/// Defaults for the built-in set, which is small: a smaller network, batch and number of negatives.
 fn built_in() -> Value {
     json!({
         "model": { "hidden": 64, "latent": 16 },
@@ -79,7 +79,7 @@ fn understood(given: Value) -> Result<RunConfig> {
         if value.is_number() {
             setting.check(value)?;
         }
-        // By itself, so that a text that cannot be parsed is named by its setting.
+        // Parsed alone, so that an error in a text value names its setting.
         if let Kind::Text = setting.kind {
             let alone = json!({ setting.section: { &key: value } });
             serde_json::from_value::<RunConfig>(alone)
@@ -89,10 +89,10 @@ fn understood(given: Value) -> Result<RunConfig> {
     serde_json::from_value(given).map_err(|error| Error::setting("config", error.to_string()))
 }
 
-/// Lines of a complaint about a configuration file, which quotes it, and characters of each.
+/// Limits for error messages that quote a configuration file: most lines, and most characters of a line.
 const LINES_SHOWN: usize = 8;
 const LINE_SHOWN: usize = 1000;
-/// The longest configuration file in bytes; nothing near it was ever one.
+/// Size limit of a configuration file in bytes; real ones are far smaller.
 const LONGEST_CONFIG: u64 = 1 << 20;
 
 fn read_file(path: &Path) -> Result<Value> {
@@ -118,7 +118,7 @@ fn read_file(path: &Path) -> Result<Value> {
     let mut today = given.clone();
     run::migrate(&mut today).map_err(|error| in_file(path, &text, &given, error))?;
     if today == given {
-        // As settings for the sake of its messages, which name the line.
+        // Parses the text again as settings, because errors of this parse name the line.
         toml::from_str::<RunConfig>(&text).map_err(wrong)?;
     } else {
         understood(today.clone()).map_err(|error| in_file(path, &text, &given, error))?;
@@ -126,8 +126,8 @@ fn read_file(path: &Path) -> Result<Value> {
     Ok(today)
 }
 
-/// A problem of a file with settings of an earlier version, with the line that it comes from where one setting alone
-/// has the same problem.
+/// Turns an error in a file with settings of an earlier version into one that names the line, if a single
+/// setting alone causes the same error.
 fn in_file(path: &Path, text: &str, given: &Value, error: Error) -> Error {
     let problem = |mut alone: Value| run::migrate(&mut alone).and_then(|()| understood(alone)).err();
     let settings = given.as_object().into_iter().flatten().flat_map(|(section, settings)| {
@@ -145,7 +145,7 @@ fn in_file(path: &Path, text: &str, given: &Value, error: Error) -> Error {
     Error::setting("config", format!("{}:{line} {problem}", path.display()))
 }
 
-/// The line of a setting, from 1.
+/// The line number of a setting, from 1.
 fn line_of(text: &str, section: &str, name: &str) -> Option<usize> {
     let table = toml::de::DeTable::parse(text).ok()?;
     let settings = table.get_ref().iter().find(|(key, _)| key.get_ref() == section)?.1;
@@ -153,7 +153,7 @@ fn line_of(text: &str, section: &str, name: &str) -> Option<usize> {
     Some(text[..key.span().start].matches('\n').count() + 1)
 }
 
-/// Lays `over` on `under`; nulls are holes.
+/// Merges `over` into `under`; a null in `over` leaves the value unchanged.
 fn merge(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
@@ -182,10 +182,10 @@ fn check(data: &DataConfig) -> Result<()> {
     Err(Error::setting(filter, "the built-in set is taken as it is; name a set with --data PATH"))
 }
 
-/// A set by its path and the flags that filter it.
+/// The settings of a data set given by its path and filter flags.
 ///
 /// # Errors
-/// [`Error::Setting`] for columns that cannot be understood.
+/// [`Error::Setting`] if the columns cannot be parsed.
 pub fn data_config<G>(path: Option<&Path>, flags: &Flags<G>) -> Result<DataConfig> {
     let mut config = understood(flags.given().clone())?.data;
     if let Some(path) = path {
@@ -195,7 +195,7 @@ pub fn data_config<G>(path: Option<&Path>, flags: &Flags<G>) -> Result<DataConfi
     Ok(config)
 }
 
-/// Reads the set, or makes the built-in one.
+/// Loads the data set, or makes the built-in one if there is no path.
 ///
 /// # Errors
 /// As [`data::load`].
@@ -206,7 +206,7 @@ pub fn load(config: &DataConfig) -> Result<Dataset> {
     }
 }
 
-/// The engine that the flags ask for, and why it is this one.
+/// Selects the engine for the flags; also returns the reason for the choice.
 ///
 /// # Errors
 /// As [`Engine::select`].
@@ -285,7 +285,7 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
     }
 
-    /// A value of each kind that is not the default.
+    /// A valid value of each kind that differs from the default.
     fn sample(setting: &Setting, default: &Value) -> Value {
         match setting.kind {
             Kind::Integer(least, most) => {
@@ -308,7 +308,7 @@ mod tests {
         }
     }
 
-    /// One declaration makes the flag, its help, the key of the file and the field: each leads to the same setting.
+    /// Every setting has one declaration; its flag, file key, field and default must agree.
     #[test]
     fn a_setting_is_the_same_by_flag_file_and_default() {
         let file = std::env::temp_dir().join(format!("fastvae-every-{}.toml", std::process::id()));
@@ -329,7 +329,7 @@ mod tests {
 
             let mut text = toml::Table::new();
             text.insert(key.clone(), toml::Value::try_from(&value).unwrap());
-            // The built-in set takes no filters.
+            // Filters are not allowed with the built-in set.
             let path = if section == "data" { "" } else { "[data]\npath = \"x.csv\"\n" };
             let text = format!("{path}[{section}]\n{}", toml::to_string(&text).unwrap());
             let text =
@@ -358,7 +358,7 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         let sections =
             defaults.as_object().unwrap().values().map(|section| section.as_object().unwrap().len());
-        // The optional ones are not written where they are not given.
+        // Optional settings without a value are not serialised, hence the addition.
         assert_eq!(tried, sections.sum::<usize>() + 4);
     }
 

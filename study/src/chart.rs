@@ -1,7 +1,8 @@
 //! Charts as self-contained SVG text: lines and bars, linear and logarithmic, light and dark.
 //!
-//! The same functions draw the run report, the README's figures and the page. Colours of the frame follow
-//! `prefers-color-scheme`; colours of series are mid-tones that keep a contrast of 3 to 1 on both grounds.
+//! The same functions draw the figures of the run report, the README and the page. Colours of the frame
+//! follow `prefers-color-scheme`; series have mid-tone colours with a contrast of at least 3 to 1 on both
+//! backgrounds.
 
 mod axis;
 
@@ -10,9 +11,10 @@ use std::fmt::{self, Display, Write};
 use axis::Axis;
 pub use axis::Scale;
 
-/// One accent a sampler, the same in every figure: `uniform`, `popularity`, `midx`, `midx-uniform`,
-/// `midx-popularity`, `full`, `kernel`, `dns`, `softmax`; `exact` is the truth that they are drawn against. What follows a space does not count, so that
-/// `midx K=64` has the colour of `midx`; any other name gets the one neutral accent.
+/// One accent colour for each sampler, the same in every figure: `uniform`, `popularity`, `midx`,
+/// `midx-uniform`, `midx-popularity`, `full`, `kernel`, `dns`, `softmax`; `exact` is the reference that
+/// they are compared with. Only the part before the first space counts, so `midx K=64` has the colour of
+/// `midx`. Any other name gets one neutral accent.
 pub fn colour_of(series: &str) -> &'static str {
     match series.split(' ').next().unwrap_or(series) {
         "uniform" => "#7f8894",
@@ -29,52 +31,53 @@ pub fn colour_of(series: &str) -> &'static str {
     }
 }
 
-/// A named run of points.
+/// A named sequence of points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// As the legend shows it.
+    /// Name in the legend.
     pub name: String,
-    /// (x, y), in drawing order; a value the axes cannot show (NaN, or not positive on a log axis) leaves a gap.
+    /// (x, y), in drawing order. A value that the axes cannot show (NaN, or not positive on a log axis)
+    /// leaves a gap.
     pub points: Vec<(f64, f64)>,
     /// Any CSS colour.
     pub colour: String,
-    /// Drawn as a broad band: what the others are held against.
+    /// Whether to draw it as a broad band: the reference that the other series are compared with.
     pub broad: bool,
 }
 
 impl Series {
-    /// A series in [`colour_of`] its name.
+    /// A series with the colour that [`colour_of`] gives for its name.
     pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let name = name.into();
         Self { colour: colour_of(&name).into(), points: points.into_iter().collect(), name, broad: false }
     }
 
-    /// Of the stroke, for style sheets: a page's policy may forbid styles on elements.
+    /// CSS class of the stroke; a content security policy may forbid style attributes.
     fn class(&self) -> &'static str {
         if self.broad { "line broad" } else { "line" }
     }
 }
 
-/// What surrounds the data.
+/// Everything around the data: titles, labels, scales and size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// One line above the chart, and its accessible name.
+    /// Title line above the chart; also its accessible name.
     pub title: String,
-    /// What the chart shows, in a sentence, for those who do not see it.
+    /// Description of the chart in one sentence, for screen readers.
     pub description: String,
-    /// Under the horizontal axis.
+    /// Label of the horizontal axis.
     pub x_label: String,
-    /// Beside the vertical axis; bars have none.
+    /// Label of the vertical axis; bars have none.
     pub y_label: String,
-    /// Of the horizontal axis.
+    /// Scale of the horizontal axis.
     pub x_scale: Scale,
-    /// Of the vertical axis; bars have none.
+    /// Scale of the vertical axis; bars have none.
     pub y_scale: Scale,
     /// Width and height in CSS pixels.
     pub size: (u32, u32),
-    /// A value of the horizontal axis to point at.
+    /// A value to mark on the horizontal axis.
     pub marker: Option<f64>,
-    /// Whether the chart brings its style along; a page that has one of its own leaves it out.
+    /// Whether the SVG contains its own style sheet; a page that has one sets this to false.
     pub styled: bool,
 }
 
@@ -94,7 +97,8 @@ impl Default for Frame {
     }
 }
 
-/// Series as lines, with a legend if there are several. Series of one colour differ in their dashes.
+/// Draws series as lines, with a legend if there are several. Series of the same colour have different
+/// dashes.
 pub fn lines(frame: &Frame, series: &[Series]) -> String {
     let mut svg = Svg::open(frame);
     let x_values: Vec<f64> = series.iter().flat_map(|s| &s.points).map(|point| point.0).collect();
@@ -146,8 +150,9 @@ pub fn lines(frame: &Frame, series: &[Series]) -> String {
     svg.close()
 }
 
-/// Labelled values as horizontal bars with the value at the end, in the order given; each in
-/// [`colour_of`] its label. Linear bars start at 0; on a log axis they start left of the smallest value.
+/// Draws labelled values as horizontal bars with the value at the end, in the order given; each has the
+/// colour that [`colour_of`] gives for its label. Linear bars start at 0; on a log axis they start left of
+/// the smallest value.
 pub fn bars(frame: &Frame, values: &[(String, f64)]) -> String {
     let mut svg = Svg::open(frame);
     let mut covered: Vec<f64> = values.iter().map(|value| value.1).collect();
@@ -211,7 +216,7 @@ font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}\
 .fv-chart .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}\
 .fv-chart .broad{stroke-width:9;stroke-opacity:.4}</style>";
 
-/// The rectangle the data is drawn in.
+/// The rectangle for the data.
 struct Area {
     left: f64,
     right: f64,
@@ -229,7 +234,7 @@ impl Area {
     }
 }
 
-/// SVG text in the making.
+/// An SVG document under construction.
 struct Svg {
     text: String,
     size: (u32, u32),
@@ -248,7 +253,7 @@ impl Svg {
         if frame.styled {
             svg.put(format_args!("{STYLE}"));
         }
-        // At 16 pixels a bold letter of a wide face is about 10.5 wide; a title too long for that gets smaller.
+        // At 16 pixels a bold letter of a wide font is about 10.5 wide; longer titles get a smaller font.
         let fitting = 16.0 * (f64::from(width) - 36.0) / (10.5 * frame.title.chars().count().max(1) as f64);
         let size = fitting.clamp(10.0, 16.0);
         svg.put(format_args!(
@@ -263,7 +268,7 @@ impl Svg {
         let _ = writeln!(self.text, "{line}");
     }
 
-    /// Names and strokes, wrapped to the width; returns the height taken.
+    /// Draws the legend: names and strokes, wrapped to the width. Returns the height it takes.
     fn legend(&mut self, series: &[Series], dashes: &[&str]) -> f64 {
         let (mut x, mut y) = (18.0, TITLE + 2.0);
         for (one, dash) in series.iter().zip(dashes) {
@@ -285,7 +290,7 @@ impl Svg {
         y + 18.0 - TITLE
     }
 
-    /// The horizontal axis with ticks and label; `grid` draws its lines through the area.
+    /// Draws the horizontal axis with ticks and label; `grid` also draws grid lines through the area.
     fn horizontal(&mut self, axis: &Axis, area: &Area, label: &str, grid: bool) {
         for (at, text) in axis.ticks() {
             let x = area.x(at);
@@ -314,7 +319,7 @@ impl Svg {
         ));
     }
 
-    /// One series; few points also get a dot each with its values on hover.
+    /// Draws one series; a series of few points also gets a dot for each, with its values on hover.
     fn line(&mut self, series: &Series, dash: &str, x: &Axis, y: &Axis, area: &Area) {
         let shown = |&&(a, b): &&(f64, f64)| x.shows(a) && y.shows(b);
         let place = |&(a, b): &(f64, f64)| (area.x(x.at(a)), area.y(y.at(b)));
@@ -358,14 +363,14 @@ impl Svg {
     }
 }
 
-/// A value for reading: whole if it is whole, otherwise at least three digits.
+/// Formats a value for reading: whole numbers as such, others with at least three digits.
 fn three_digits(value: f64) -> String {
     let step =
         if value == 0.0 || value.fract() == 0.0 && value.abs() < 1e4 { 1.0 } else { value.abs() / 100.0 };
     axis::number(value, 10f64.powf(step.log10().floor()))
 }
 
-/// Text for element content and attribute values.
+/// Escapes text for element content and attribute values.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl Display for Escaped<'_> {

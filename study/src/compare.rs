@@ -1,5 +1,5 @@
-//! Samplers side by side through training (paper, figure 3): the same start, the same batches and noise, the
-//! same users to rank; only the negatives differ.
+//! Compares samplers through training (paper, figure 3): all use the same initial parameters, batches,
+//! noise and ranked users; only the negatives differ.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -19,12 +19,12 @@ use fastvae::{
     train::Trainer,
 };
 
-/// A sampler after so many epochs.
+/// Evaluation of a sampler after some epochs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// Epochs done.
     pub epoch: u32,
-    /// Seconds of training so far, index included, evaluation not.
+    /// Seconds of training so far, including index builds but not evaluation.
     pub seconds: f64,
     /// Mean of `nll + beta kl` over the last epoch.
     pub loss: f64,
@@ -32,43 +32,43 @@ pub struct Point {
     pub metrics: BTreeMap<String, f64>,
 }
 
-/// The way of one sampler.
+/// One sampler's training curve.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Line {
     /// The sampler's label.
     pub label: String,
-    /// Its evaluations.
+    /// Its evaluations, in order of epochs.
     pub points: Vec<Point>,
-    /// Why it ended early, if it did.
+    /// The error that ended its training early, if any.
     pub stopped: Option<String>,
 }
 
-/// The ways of all of them.
+/// The training curves of all samplers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
     /// The data set.
     pub data: String,
     /// Which users were ranked: `test` or `validation`.
     pub part: String,
-    /// The metric that is drawn: `ndcg@50`.
+    /// The metric of the figures: `ndcg@50`.
     pub metric: String,
-    /// What it ran on.
+    /// Engine and device.
     pub engine: String,
-    /// Users, items.
+    /// Numbers of users and items.
     pub size: (usize, usize),
     /// Negatives a user.
     pub negatives: usize,
-    /// In the order asked for.
+    /// The curves, in the order of the samplers given.
     pub lines: Vec<Line>,
 }
 
-/// Trains one model a sampler, taking turns by epochs, so that a busy machine is equally unfair to all. A run
-/// that diverges ends there, and the others go on.
+/// Trains one model for each sampler. The samplers take turns by epochs, so that other load on the machine
+/// affects all of them equally. A run that diverges ends, and the others continue.
 ///
-/// All models are held at once. `tell` hears of every evaluation.
+/// All models are in memory at once. `tell` is called with every evaluation.
 ///
 /// # Errors
-/// As [`Trainer::new`] for any of them; [`Error::Device`] if the device is lost.
+/// As [`Trainer::new`] for any of the models; [`Error::Device`] if the device is lost.
 pub async fn compare(
     engine: &Engine,
     config: &Config,
@@ -122,7 +122,7 @@ struct Run {
 }
 
 impl Run {
-    /// Trains to the end of the epoch, and of its evaluation where there is one.
+    /// Trains to the end of the epoch, including its evaluation if there is one.
     async fn epoch(&mut self, evaluated: bool) -> Result<()> {
         while let Some(event) = self.trainer.next().await? {
             match event {
@@ -146,7 +146,7 @@ impl Run {
 }
 
 impl Comparison {
-    /// Every evaluation, one a line.
+    /// Every evaluation as csv, one per line.
     pub fn csv(&self) -> String {
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let names: Vec<&String> = points().next().map_or(Vec::new(), |point| point.metrics.keys().collect());
@@ -167,7 +167,7 @@ impl Comparison {
         text
     }
 
-    /// The metric by epoch and by seconds, each with a name for its file.
+    /// Figures of the metric by epoch and by seconds, each with its file name.
     pub fn figures(&self) -> Vec<(String, String)> {
         let metric = self.metric_label();
         [("epoch", "epochs"), ("seconds", "seconds of training")]
@@ -198,7 +198,7 @@ impl Comparison {
             .collect()
     }
 
-    /// The report as HTML text.
+    /// Returns the report as HTML text.
     pub fn html(&self) -> String {
         let title = format!("Samplers through training: {}", self.data);
         let line = format!(

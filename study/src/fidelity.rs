@@ -1,8 +1,9 @@
-//! How close proposals come to the softmax, and what their distance costs: divergences (paper, theorems 5.3
-//! and 5.4), bias and variance of the sampled gradient, and cumulative curves (figure 2).
+//! Measures how close proposals are to the softmax and what the difference costs: divergences (paper,
+//! theorems 5.3 and 5.4), bias and variance of the sampled gradient, and cumulative curves (figure 2).
 //!
-//! Everything goes through [`Proposal`](fastvae::proposal::Proposal), the way training takes, so whatever can be
-//! trained with can be measured: log q of every item is looked up as if all of them were in the history.
+//! Everything goes through [`Proposal`](fastvae::proposal::Proposal), as in training, so every proposal
+//! that can be used in training can be measured: log q of all items is looked up as if all of them were in
+//! the history.
 
 mod curve;
 mod divergence;

@@ -1,10 +1,11 @@
-//! Measurements of FastVAE and how they are shown.
+//! Measurements of FastVAE, and their figures and reports.
 //!
-//! [`fidelity`] measures how close proposals come to the softmax, [`compare`] follows methods side by side through
-//! training, [`scaling`] what proposals cost as the catalogue grows, and [`selftest`] checks the kernels of an engine on
-//! the machine at hand. [`chart`] draws their figures and [`report`] the page of a run.
+//! [`fidelity`] measures how close proposals are to the softmax, [`compare`] trains methods side by side,
+//! [`scaling`] measures the cost of proposals as the catalogue grows, and [`selftest`] checks the kernels
+//! of an engine on the machine it runs on. [`chart`] draws their figures and [`report`] the page of a run.
 //!
-//! It is built on `internals` of the library: it records kernels and asks proposals what training asks them.
+//! The crate uses the library's feature `internals`: it records kernels and calls proposals as training
+//! does.
 
 #![forbid(unsafe_code)]
 

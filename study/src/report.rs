@@ -1,5 +1,5 @@
-//! `RUN/report.html`: one self-contained page of a run's numbers, settings and curves. No script, nothing
-//! fetched; light and dark.
+//! `RUN/report.html`: one self-contained page with a run's numbers, settings and curves. It has no scripts
+//! and loads nothing; it supports light and dark.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ use fastvae::{
     run::{EpochMetrics, RunMetrics},
 };
 
-/// Writes the report of a run, whole or not at all.
+/// Writes the report of a run; the file is replaced whole or not at all.
 ///
 /// # Errors
 /// [`fastvae::Error::Io`] if the folder cannot be written.
@@ -25,7 +25,7 @@ pub fn write(path: &Path, run: &RunMetrics) -> Result<()> {
     file::write(path, html(run).as_bytes())
 }
 
-/// The report as HTML text.
+/// Returns the report as HTML text.
 pub fn html(run: &RunMetrics) -> String {
     let settings = flatten(&run.config);
     let sampler = method(&settings);
@@ -50,7 +50,7 @@ pub fn html(run: &RunMetrics) -> String {
     page
 }
 
-/// A page up to its first section: what kind of report, its title under a rule of that colour, a line about it.
+/// The page up to its first section: kind of report, title under a rule of the given colour, subtitle.
 pub(crate) fn open(kind: &str, title: &str, colour: &str, line: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -89,7 +89,7 @@ pub(crate) fn section(page: &mut String, heading: &str, body: &str) {
     let _ = writeln!(page, "<section>\n<h2>{heading}</h2>\n{body}\n</section>");
 }
 
-/// The numbers a reader looks for first.
+/// The headline numbers.
 fn headline(page: &mut String, run: &RunMetrics) {
     let mut cards = Vec::new();
     if let Some(k) = main_cutoff(&run.test) {
@@ -117,7 +117,7 @@ fn headline(page: &mut String, run: &RunMetrics) {
     page.push_str("</dl>\n");
 }
 
-/// Loss, KL, validation and seconds by epoch, in the sampler's colour.
+/// Curves of loss, KL, validation and seconds by epoch, in the sampler's colour.
 fn curves(page: &mut String, run: &RunMetrics, sampler: &str) {
     let metric = run.epochs.iter().find_map(|epoch| {
         let validation = epoch.validation.as_ref()?;
@@ -150,7 +150,7 @@ fn curves(page: &mut String, run: &RunMetrics, sampler: &str) {
     page.push_str("</div>\n");
 }
 
-/// Metrics as rows, cut-offs as columns.
+/// A table with metrics as rows and cut-offs as columns.
 fn test_table(test: &BTreeMap<String, f64>) -> String {
     let parts = || test.keys().filter_map(|key| key.split_once('@'));
     let cutoffs: BTreeSet<u64> = parts().filter_map(|(_, k)| k.parse().ok()).collect();
@@ -254,13 +254,13 @@ fn notes(run: &RunMetrics) -> String {
     format!("<ul>\n{items}</ul>")
 }
 
-/// The cut-off of the headline: 50 as in the paper, else the largest that NDCG has.
+/// The cut-off of the headline: 50 as in the paper, otherwise the largest cut-off of NDCG.
 fn main_cutoff(metrics: &BTreeMap<String, f64>) -> Option<u64> {
     let cutoffs = || metrics.keys().filter_map(|key| key.strip_prefix("ndcg@")?.parse().ok());
     cutoffs().find(|&k| k == 50).or_else(|| cutoffs().max())
 }
 
-/// The method, by its word on the command line.
+/// The method's name on the command line.
 fn method(settings: &[(String, String)]) -> &str {
     let value = |key: &str| settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
     match (value("objective.kind"), value("proposal.kind")) {
@@ -270,7 +270,7 @@ fn method(settings: &[(String, String)]) -> &str {
     }
 }
 
-/// Nested settings as `section.name` and value.
+/// Flattens nested settings into pairs of `section.name` and value.
 fn flatten(config: &Value) -> Vec<(String, String)> {
     fn walk(prefix: &str, value: &Value, out: &mut Vec<(String, String)>) {
         match value {
@@ -290,7 +290,7 @@ fn flatten(config: &Value) -> Vec<(String, String)> {
     out
 }
 
-/// `2,001,164`.
+/// Formats an integer with separators: `2,001,164`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -303,7 +303,7 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
-/// `8.4 s`, `12 min 05 s`, `3 h 20 min`.
+/// Formats seconds: `8.4 s`, `12 min 05 s`, `3 h 20 min`.
 fn duration(seconds: f64) -> String {
     if seconds < 59.95 {
         return format!("{seconds:.1} s");

@@ -1,5 +1,5 @@
-//! The paper's Table 1, measured: what samplers cost against the number of items, with the exponents of the
-//! growth, as csv and as a page.
+//! Cost of samplers against the number of items (the paper's table 1), with the exponents of the growth, as
+//! csv and as a page.
 
 mod measure;
 
@@ -14,43 +14,43 @@ use crate::{
 
 pub use measure::Bench;
 
-/// What one sampler cost on one engine at one size.
+/// Cost of one sampler on one engine at one size.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cost {
-    /// Engine and device, as a person would name them.
+    /// Engine and device, as shown to the reader.
     pub engine: String,
-    /// The sampler, by the name of its proposal.
+    /// The sampler: name of its proposal.
     pub sampler: String,
     /// Items, M.
     pub items: usize,
-    /// Seconds from nothing to the first draw.
+    /// Seconds from construction to the first draw.
     pub setup_seconds: f64,
-    /// Seconds a refresh; 0 where there is none.
+    /// Seconds a refresh; 0 if none.
     pub refresh_seconds: f64,
-    /// Seconds for a thousand draws, their log q and that of positives included.
+    /// Seconds for a thousand draws, including their log q and that of positives.
     pub draw_seconds: f64,
-    /// Bytes on the engine beside the item vectors: tables, index and the scratch of a batch.
+    /// Bytes on the engine in addition to the item vectors: tables, index and scratch of a batch.
     pub bytes: u64,
 }
 
-/// How the costs of one sampler on one engine grow: exponents of the number of items.
+/// Growth of the costs of one sampler on one engine: exponents of the number of items.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Growth {
     /// Engine and device.
     pub engine: String,
     /// The sampler.
     pub sampler: String,
-    /// Of the set-up.
+    /// Exponent of the set-up.
     pub setup: Option<f64>,
-    /// Of a refresh; `None` where there is none.
+    /// Exponent of a refresh; `None` if there is none.
     pub refresh: Option<f64>,
-    /// Of draws.
+    /// Exponent of draws.
     pub draws: Option<f64>,
-    /// Of memory.
+    /// Exponent of memory.
     pub memory: Option<f64>,
 }
 
-/// A column of the table: its name, what it is in, and its value.
+/// A column of the table: its name, its unit, and its value.
 struct Measure {
     title: &'static str,
     file: &'static str,
@@ -65,7 +65,7 @@ const MEASURES: [Measure; 4] = [
     Measure { title: "Memory", file: "memory", unit: "bytes", of: |cost| cost.bytes as f64 },
 ];
 
-/// All measurements, and how they were made.
+/// All measurements and their settings.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scaling {
     /// Width of item vectors and queries.
@@ -74,17 +74,17 @@ pub struct Scaling {
     pub users: usize,
     /// Draws a user.
     pub negatives: usize,
-    /// Codewords a codebook, where there is an index.
+    /// Codewords a codebook, for samplers with an index.
     pub codewords: usize,
-    /// Codebooks, where there is an index.
+    /// Codebooks, for samplers with an index.
     pub codebooks: usize,
-    /// One for each engine, sampler and size.
+    /// One entry for each engine, sampler and size.
     pub costs: Vec<Cost>,
-    /// What could not be measured, with the reason.
+    /// Measurements that failed, with the reason.
     pub refused: Vec<String>,
 }
 
-/// `b` of the least-squares line `ln y = a + b ln x`; `None` of fewer than two sizes.
+/// Slope `b` of the least-squares line `ln y = a + b ln x`; `None` with fewer than two sizes.
 pub fn exponent(points: &[(f64, f64)]) -> Option<f64> {
     let logs: Vec<(f64, f64)> =
         points.iter().filter(|(x, y)| *x > 0.0 && *y > 0.0).map(|(x, y)| (x.ln(), y.ln())).collect();
@@ -114,12 +114,12 @@ impl Scaling {
         self.costs.iter().filter(of_line).map(|cost| (cost.items as f64, measure(cost))).collect()
     }
 
-    /// Exponents of set-up, refresh, draws and memory in the number of items.
+    /// Exponents of set-up, refresh, draws and memory against the number of items.
     pub fn exponents(&self, line: (&str, &str)) -> [Option<f64>; 4] {
         MEASURES.map(|measure| exponent(&self.points(line, measure.of)))
     }
 
-    /// The exponents of every line.
+    /// Exponents of every engine and sampler.
     pub fn growth(&self) -> Vec<Growth> {
         let growth = |line: (&str, &str)| {
             let [setup, refresh, draws, memory] = self.exponents(line);
@@ -128,7 +128,7 @@ impl Scaling {
         self.lines().into_iter().map(growth).collect()
     }
 
-    /// One row an engine and sampler: the exponents; empty where there is none.
+    /// Exponents as csv, one row for each engine and sampler; a missing exponent is empty.
     pub fn growth_csv(&self) -> String {
         let mut csv = String::from("engine,sampler,setup,refresh,draws,memory\n");
         for line in self.growth() {
@@ -141,7 +141,7 @@ impl Scaling {
         csv
     }
 
-    /// One row a measurement.
+    /// Measurements as csv, one per row.
     pub fn csv(&self) -> String {
         let mut csv =
             String::from("engine,sampler,items,setup_seconds,refresh_seconds,seconds_per_1000_draws,bytes\n");
@@ -161,7 +161,7 @@ impl Scaling {
         csv
     }
 
-    /// A figure for each measure and engine, with a name for its file.
+    /// A figure for each measure and engine, with its file name.
     pub fn figures(&self) -> Vec<(String, String)> {
         let mut engines: Vec<&str> = self.lines().iter().map(|line| line.0).collect();
         engines.dedup();
@@ -194,7 +194,7 @@ impl Scaling {
         figures
     }
 
-    /// The report as HTML text.
+    /// Returns the report as HTML text.
     pub fn html(&self) -> String {
         let line = format!(
             "{} users draw {} each · vectors of {} · K = {}, {} codebooks",

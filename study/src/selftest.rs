@@ -1,8 +1,8 @@
-//! The kernels of an engine against their definitions, on the machine of whoever runs them.
+//! Checks the kernels of an engine against their definitions on the user's machine.
 //!
-//! A shader is compiled by the driver or the browser it meets, which no test of ours has seen. These checks
-//! take seconds: the page runs them in its worker, the tests run them natively. Truth is a formula in f64
-//! where that is short, otherwise the CPU twin, which the tests hold against f64.
+//! Shaders are compiled by the user's driver or browser, which our tests cannot cover. These checks take
+//! seconds: the page runs them in its worker, the tests run them natively. The reference is a formula in
+//! f64 if that is short, otherwise the CPU twin, which the tests check against f64.
 
 mod dense;
 mod model;
@@ -18,7 +18,7 @@ use fastvae::{
     rng::{Rng, Stream, unit},
 };
 
-/// A kernel, or several that belong together, run once on an engine.
+/// One kernel, or several that belong together, run once on an engine.
 type Check = for<'a> fn(&'a Engine) -> BoxFuture<'a, Result<Vec<Output>>>;
 
 const CHECKS: [(&str, Check); 17] = [
@@ -41,7 +41,7 @@ const CHECKS: [(&str, Check); 17] = [
     ("ten training steps", |engine| Box::pin(training::ten_steps(engine))),
 ];
 
-/// Runs every check on `engine`: its name, and where it fails what was found instead of what.
+/// Runs every check on `engine`. Returns the name of each check and, if it failed, the mismatches.
 pub async fn run(engine: &Engine) -> Vec<(&'static str, Result<(), String>)> {
     let twin = Engine::cpu();
     let mut results = Vec::with_capacity(CHECKS.len());
@@ -51,13 +51,14 @@ pub async fn run(engine: &Engine) -> Vec<(&'static str, Result<(), String>)> {
     results
 }
 
-/// A fingerprint of every integer that the checks draw, rank or list: uniform, popular and MIDX negatives, clusters,
-/// lists of items. Philox is the same everywhere, so this is the same number on every engine and every machine.
+/// A hash of every integer that the checks draw, rank or list: uniform, popularity and MIDX negatives,
+/// clusters, item lists. Philox gives the same integers everywhere, so the hash is the same on every engine
+/// and machine.
 ///
 /// # Errors
 /// If the engine fails.
 pub async fn draws(engine: &Engine) -> Result<u32> {
-    // FNV-1a over the words.
+    // FNV-1a hash of the integers.
     let mut hash = 0x811c_9dc5_u32;
     for (_, check) in CHECKS {
         for output in check(engine).await? {
@@ -82,18 +83,18 @@ async fn compare(check: Check, engine: &Engine, twin: &Engine) -> Result<(), Str
     Ok(())
 }
 
-/// What a check found.
+/// One output of a check.
 struct Output {
     name: String,
     got: Vec<f64>,
-    /// The CPU twin's without it.
+    /// Expected values; without them, those of the CPU twin are expected.
     want: Option<Vec<f64>>,
-    /// Allowed: `tolerance (1 + |want|)`; 0 for integers.
+    /// Tolerance: an error of `tolerance (1 + |want|)` is allowed; 0 for integers.
     tolerance: f64,
 }
 
 impl Output {
-    /// To be compared with the twin.
+    /// An output to compare with the CPU twin.
     async fn twin<T: Element + Into<f64>>(
         engine: &Engine,
         name: impl Into<String>,
@@ -103,7 +104,7 @@ impl Output {
         Ok(Self { name: name.into(), got: read(engine, buffer).await?, want: None, tolerance })
     }
 
-    /// To be compared with known values.
+    /// An output to compare with known values.
     async fn known<T: Element + Into<f64>>(
         engine: &Engine,
         name: impl Into<String>,
@@ -115,13 +116,13 @@ impl Output {
     }
 }
 
-/// The first mismatches, in words.
+/// Describes the first mismatches.
 fn close(name: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<(), String> {
     if got.len() != want.len() {
         return Err(format!("{name}: {} values instead of {}", got.len(), want.len()));
     }
     let differs = |&(_, (got, want)): &(usize, (&f64, &f64))| {
-        // Asked this way round, so that NaN differs.
+        // Negated, so that NaN counts as a mismatch.
         let near = (got - want).abs() <= tolerance * (1.0 + want.abs()) && want.is_finite();
         !(got == want || near)
     };
@@ -141,12 +142,12 @@ async fn read<T: Element + Into<f64>>(engine: &Engine, buffer: &Buffer<T>) -> Re
     Ok(engine.read(buffer).await?.into_iter().map(Into::into).collect())
 }
 
-/// A result in the making: what a kernel fails to write shows.
+/// A result buffer filled with NaN, so that an element that the kernel does not write shows.
 fn unwritten(engine: &Engine, len: usize) -> Result<Buffer<f32>> {
     engine.upload("result", &vec![f32::NAN; len])
 }
 
-/// The same for integers.
+/// The same for integers, filled with a sentinel.
 fn unset(engine: &Engine, len: usize) -> Result<Buffer<u32>> {
     engine.upload("integer result", &vec![u32::MAX; len])
 }
@@ -167,11 +168,11 @@ fn upload_numbers(engine: &Engine, stream: u32, len: usize) -> Result<Buffer<f32
     engine.upload("operand", &numbers(stream, len))
 }
 
-/// A batch of histories of various lengths, one after the other.
+/// A batch of histories of various lengths, concatenated.
 struct Histories {
-    /// B + 1.
+    /// Offsets, B + 1.
     offsets: Vec<u32>,
-    /// Ascending for each user, E.
+    /// Items, ascending for each user, E.
     items: Vec<u32>,
     /// User of each entry, E.
     rows: Vec<u32>,

@@ -1,20 +1,20 @@
-//! The command line as its users start it.
+//! Runs the command line program.
 
 use std::path::PathBuf;
 
 pub use assert_cmd::Command;
 
-/// `fastvae` with an empty folder of its own to run in; the folder goes when the guard is dropped.
+/// `fastvae` with `folder` as its working directory; the folder is removed when the guard is dropped.
 pub fn fastvae(folder: &tempfile::TempDir) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder.path());
     command
 }
 
-/// The program itself, for tests that need the running process. Cargo builds it before it runs the integration tests
-/// of its package, native/tests.
+/// Path of the program, for tests that start it themselves. Cargo builds it before the integration tests of
+/// its package, which are in native/tests.
 pub fn program() -> PathBuf {
-    // target/PROFILE/deps/this-test, or target/PROFILE/soak.
+    // The test is at target/PROFILE/deps/NAME or, for soak, at target/PROFILE/soak.
     let this = std::env::current_exe().expect("a program has a path");
     let folder = this.parent().expect("it lies under target/PROFILE");
     let profile = if folder.ends_with("deps") { folder.parent().expect("PROFILE") } else { folder };
@@ -23,13 +23,13 @@ pub fn program() -> PathBuf {
     program
 }
 
-/// What a command that must succeed prints.
+/// Runs a command that must succeed; returns its standard output.
 #[track_caller]
 pub fn stdout(command: &mut Command) -> String {
     String::from_utf8(command.assert().success().get_output().stdout.clone()).expect("UTF-8")
 }
 
-/// What a command that must fail with this code complains about.
+/// Runs a command that must fail with this exit code; returns its standard error.
 #[track_caller]
 pub fn complaint(command: &mut Command, code: i32) -> String {
     let assert = command.assert().code(code);

@@ -1,10 +1,11 @@
-//! Closeness of numbers that should agree.
+//! Compares numbers within tolerances.
 
 use std::fmt::Write;
 
-/// Panics unless `|got - want| <= atol + rtol * |want|` everywhere, with the first ten mismatches.
+/// Panics unless `|got - want| <= atol + rtol * |want|` everywhere; the message lists the first ten
+/// mismatches.
 ///
-/// NaN is close to nothing; equal infinities are close. Elements are `f32` or `f64`, compared in `f64`.
+/// NaN never matches; equal infinities match. Elements are `f32` or `f64` and are compared in `f64`.
 #[track_caller]
 pub fn assert_close<G, W>(name: &str, got: &[G], want: &[W], atol: f64, rtol: f64)
 where
@@ -17,7 +18,7 @@ where
     for (index, (&got, &want)) in got.iter().zip(want).enumerate() {
         let (got, want): (f64, f64) = (got.into(), want.into());
         let error = (got - want).abs();
-        // Asked this way round, so that a NaN on either side is a mismatch.
+        // Tests for closeness and not for distance, so that a NaN on either side is a mismatch.
         if got == want || error <= atol + rtol * want.abs() && want.is_finite() {
             continue;
         }
@@ -33,7 +34,7 @@ where
     );
 }
 
-/// Panics unless both are the same, with the first ten places where they are not.
+/// Panics unless both slices are equal; the message lists the first ten differences.
 #[track_caller]
 pub fn assert_equal<T: PartialEq + std::fmt::Debug>(name: &str, got: &[T], want: &[T]) {
     assert_eq!(got.len(), want.len(), "{name}: number of values (left: got, right: want)");

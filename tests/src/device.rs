@@ -1,4 +1,4 @@
-//! Short ways to run one kernel on an engine. All panic where a test cannot go on.
+//! Short functions that run one kernel on an engine. They panic on errors.
 
 use fastvae::{
     engine::{Buffer, Element, Engine, Kernel, Recording},
@@ -13,25 +13,25 @@ pub fn run(engine: &Engine, kernel: impl Kernel + 'static) {
     engine.run(&recording).unwrap_or_else(|error| panic!("{}: {error}", engine.describe()));
 }
 
-/// What a buffer holds.
+/// Reads a buffer.
 #[track_caller]
 pub fn read<T: Element>(engine: &Engine, buffer: &Buffer<T>) -> Vec<T> {
     pollster::block_on(engine.read(buffer)).unwrap_or_else(|error| panic!("{}: {error}", engine.describe()))
 }
 
-/// A buffer that holds `data`.
+/// Uploads `data` into a buffer.
 #[track_caller]
 pub fn upload<T: Element>(engine: &Engine, data: &[T]) -> Buffer<T> {
     engine.upload("operand", data).unwrap_or_else(|error| panic!("{}: {error}", engine.describe()))
 }
 
-/// `len` NaN: what a kernel fails to write shows.
+/// A buffer of `len` NaN, so that an element that a kernel does not write shows.
 #[track_caller]
 pub fn unwritten(engine: &Engine, len: usize) -> Buffer<f32> {
     upload(engine, &vec![f32::NAN; len])
 }
 
-/// `len` integers that no kernel would write.
+/// A buffer of `len` integers with a value that no kernel writes.
 #[track_caller]
 pub fn unset(engine: &Engine, len: usize) -> Buffer<u32> {
     upload(engine, &vec![u32::MAX; len])
@@ -53,12 +53,12 @@ pub fn integers(stream: u32, len: usize, end: u32) -> Vec<u32> {
     (0..len).map(|i| fastvae::rng::below(rng.block(Stream::Shuffle, stream, i as u32, 0)[0], end)).collect()
 }
 
-/// The same numbers in `f64`.
+/// Converts to `f64`.
 pub fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()
 }
 
-/// The nearest numbers in `f32`.
+/// Rounds to `f32`.
 pub fn narrow(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&value| value as f32).collect()
 }

@@ -5,11 +5,11 @@ use std::sync::OnceLock;
 use fastvae::engine::{Engine, GpuEngine};
 use pollster::block_on;
 
-/// The CPU engine and a GPU engine. `FASTVAE_TEST_ADAPTER` names the adapter (default: the best there is,
-/// software included).
+/// The CPU engine and a GPU engine. `FASTVAE_TEST_ADAPTER` names the adapter (default: the best one found,
+/// including software adapters).
 ///
 /// # Panics
-/// Without an adapter, unless `FASTVAE_ALLOW_NO_GPU=1`: a test that skips half of itself should be asked to.
+/// Without an adapter, unless `FASTVAE_ALLOW_NO_GPU=1`: skipping the GPU half of a test must be requested.
 pub fn engines() -> Vec<&'static Engine> {
     static ENGINES: OnceLock<Vec<Engine>> = OnceLock::new();
     ENGINES.get_or_init(|| std::iter::once(Engine::cpu()).chain(gpu()).collect()).iter().collect()

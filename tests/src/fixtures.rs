@@ -1,4 +1,4 @@
-//! The truth files of `tests/fixtures`, typed. `generate.py` beside them says how each value came about.
+//! Typed readers of the reference files in `tests/fixtures`. `generate.py` in that folder computes them.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Reads `tests/fixtures/<name>.json`.
 ///
 /// # Panics
-/// If the file is not there or does not hold a `T`: a test cannot go on without its truth.
+/// If the file does not exist or does not hold a `T`.
 #[track_caller]
 pub fn fixture<T: DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name).with_extension("json");
@@ -16,7 +16,7 @@ pub fn fixture<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every `mult_vae_*.json`.
+/// Reads every `mult_vae_*.json`.
 pub const MULT_VAE: [&str; 7] = [
     "mult_vae_full",
     "mult_vae_full_bias",
@@ -27,7 +27,7 @@ pub const MULT_VAE: [&str; 7] = [
     "mult_vae_shared_exact",
 ];
 
-/// Every `proposals_*.json`.
+/// Reads every `proposals_*.json`.
 pub const PROPOSALS: [&str; 3] = ["proposals_2x4", "proposals_2x16", "proposals_4x3"];
 
 /// A row-major array of any rank; a scalar has the shape `[]`. `null` in a file is log 0, minus infinity.
@@ -40,12 +40,12 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// The values as an engine takes them.
+    /// The values as `f32`, for upload to an engine.
     pub fn f32(&self) -> Vec<f32> {
         self.data.iter().map(|&value| value as f32).collect()
     }
 
-    /// The part at `index` of the outermost axis: a matrix's row, a stack's matrix.
+    /// The part at `index` of the outermost axis: a row of a matrix, or a matrix of a stack.
     pub fn at(&self, index: usize) -> &[f64] {
         let size = self.shape[1..].iter().product();
         &self.data[index * size..][..size]
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Tensor {
     }
 }
 
-/// Lists as compressed rows: offsets (one more than lists) and their concatenation.
+/// Lists as compressed rows: offsets (number of lists + 1) and the concatenated lists.
 pub fn csr(lists: &[Vec<u32>]) -> (Vec<u32>, Vec<u32>) {
     let ends = lists.iter().scan(0, |end, list| {
         *end += list.len() as u32;
@@ -91,8 +91,8 @@ pub fn csr(lists: &[Vec<u32>]) -> (Vec<u32>, Vec<u32>) {
     (std::iter::once(0).chain(ends).collect(), lists.concat())
 }
 
-/// One Mult-VAE batch: parameters, frozen noise and draws, loss, gradients. B users, M items, H hidden,
-/// D latent, L latent samples, S negatives a user sees.
+/// One Mult-VAE batch: parameters, fixed noise and draws, loss, gradients. B users, M items, H hidden, D
+/// latent, L latent samples, S negatives that each user sees.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MultVae {
@@ -104,32 +104,32 @@ pub struct MultVae {
     pub keep_mask: Vec<Vec<u32>>,
     /// Standard normal noise, L x B x D.
     pub eps: Tensor,
-    /// L x B x S item ids; repeats count.
+    /// Item ids of the negatives, L x B x S; an item may be repeated.
     pub negatives: Option<Vec<Vec<Vec<u32>>>>,
-    /// L x B x M; the proposal of each user.
+    /// log q of each user's own proposal, L x B x M.
     pub log_q: Option<Tensor>,
-    /// L x B x M; that of the user's group, which enters the loss where negatives are shared.
+    /// log q of the group's mixture, L x B x M; the loss uses it if negatives are shared.
     pub mixture_log_q: Option<Tensor>,
-    /// The network.
+    /// The network's parameters.
     pub params: MultVaeParameters,
-    /// B x D.
+    /// Mean of the latent code, B x D.
     pub mu: Tensor,
-    /// B x D.
+    /// Log-variance of the latent code, B x D.
     pub logvar: Tensor,
-    /// L x B x M.
+    /// Logits, L x B x M.
     pub logits: Tensor,
-    /// By user, mean over the latent samples.
+    /// Negative log-likelihood of each user, mean over the latent samples, B.
     pub nll: Tensor,
-    /// By user.
+    /// KL divergence of each user, B.
     pub kl: Tensor,
     /// Mean over users of `nll + beta * kl`.
     pub loss: f64,
-    /// d loss / d parameter.
+    /// Gradients: d loss / d parameter.
     pub grads: MultVaeParameters,
 }
 
 impl MultVae {
-    /// The log proposal probabilities that enter the loss, L x B x M.
+    /// The log q that enter the loss, L x B x M.
     pub fn corrected_log_q(&self) -> Option<&Tensor> {
         self.mixture_log_q.as_ref().or(self.log_q.as_ref())
     }
@@ -139,54 +139,54 @@ impl MultVae {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MultVaeConfig {
-    /// M.
+    /// Items, M.
     pub items: usize,
-    /// H.
+    /// Hidden width, H.
     pub hidden: usize,
-    /// D.
+    /// Latent width, D.
     pub latent: usize,
-    /// B.
+    /// Users, B.
     pub users: usize,
-    /// Of the encoder: `tanh`, `relu` or `none`.
+    /// Activation of the encoder: `tanh`, `relu` or `none`.
     pub activation: String,
-    /// Of the queries.
+    /// Activation of the queries.
     pub decoder_activation: String,
-    /// Sampled softmax rather than full.
+    /// Whether the loss is a sampled softmax and not the full one.
     pub sampled: bool,
-    /// Whether logits have `c`.
+    /// Whether logits have the item bias `c`.
     pub item_bias: bool,
-    /// Drawn by each user; a user sees `share` times as many.
+    /// Negatives that each user draws; a user sees `share` times as many.
     pub negatives: usize,
     /// Weight of the KL term.
     pub beta: f64,
-    /// L.
+    /// Latent samples, L.
     pub latent_samples: usize,
-    /// Share of the input dropped; what is kept is scaled by `1 / (1 - dropout)`.
+    /// Share of the input that is dropped; the rest is scaled by `1 / (1 - dropout)`.
     pub dropout: f64,
-    /// Positives enter the partition function exactly.
+    /// Whether positives enter the partition function exactly.
     pub exact_positives: bool,
-    /// Users that share their negatives.
+    /// Users in a group that shares its negatives.
     pub share: usize,
 }
 
-/// The network's parameters, or their gradients, under the names of the formulas in `generate.py`.
+/// The network's parameters or their gradients, named as in the formulas of `generate.py`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MultVaeParameters {
     /// Encoder item rows, M x H.
     #[serde(rename = "E")]
     pub e: Tensor,
-    /// H.
+    /// Encoder bias, H.
     pub b0: Tensor,
-    /// H x 2D: mean, then log-variance.
+    /// Weights of the latent code, H x 2D: mean, then log-variance.
     #[serde(rename = "W1")]
     pub w1: Tensor,
-    /// 2D.
+    /// Bias of the latent code, 2D.
     pub b1: Tensor,
-    /// D x H.
+    /// Decoder weights, D x H.
     #[serde(rename = "W2")]
     pub w2: Tensor,
-    /// H.
+    /// Decoder bias, H.
     pub b2: Tensor,
     /// Decoder item rows, M x H.
     #[serde(rename = "Q")]
@@ -195,38 +195,38 @@ pub struct MultVaeParameters {
     pub c: Option<Tensor>,
 }
 
-/// Proposal distributions by enumeration. B queries, M items, H wide; `codebooks` of K codewords.
+/// Exact proposal distributions by enumeration. B queries, M items, H wide; `codebooks` of K codewords.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposals {
-    /// M.
+    /// Items, M.
     pub items: usize,
-    /// H.
+    /// Width of item rows and queries, H.
     pub hidden: usize,
-    /// K.
+    /// Codewords of each codebook, K.
     pub codewords: usize,
-    /// Equal parts that a row is cut into.
+    /// Codebooks: the number of equal parts into which a row is cut.
     pub codebooks: usize,
     /// Item rows, M x H.
     #[serde(rename = "Q")]
     pub q: Tensor,
-    /// B x H.
+    /// Queries, B x H.
     pub queries: Tensor,
     /// Occurrences of each item in training.
     pub counts: Vec<u32>,
-    /// codebooks x K x H / codebooks.
+    /// Codewords, codebooks x K x H / codebooks.
     pub centroids: Tensor,
     /// Codeword of each item in each codebook, M x codebooks.
     pub codes: Vec<Vec<u32>>,
-    /// Largest norm of an item row less its codewords.
+    /// Largest norm of an item's residual: its row minus its codewords.
     pub residual_norm_max: f64,
-    /// B x M each.
+    /// log q of each proposal, B x M unless its field says otherwise.
     pub log_q: ProposalLogQ,
-    /// KL(proposal | softmax) by query.
+    /// KL(proposal | softmax) of each query.
     pub kl_from_softmax: ProposalKl,
-    /// Bound of the paper's theorem 5.3 on the KL of `midx_uniform`, by query.
+    /// Bound of the paper's theorem 5.3 on the KL of `midx_uniform`, for each query.
     pub theorem_5_3_bound: Tensor,
-    /// Stage probabilities, where there are two codebooks.
+    /// Probabilities of the two stages, if there are two codebooks.
     pub stages: Option<ProposalStages>,
 }
 
@@ -241,45 +241,45 @@ impl Proposals {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProposalLogQ {
-    /// Of the logits themselves, B x M.
+    /// The softmax of the logits.
     pub softmax: Tensor,
-    /// Exact MIDX: equals `softmax`.
+    /// Exact MIDX, which equals `softmax`.
     pub midx: Tensor,
-    /// Codewords only, uniform within a cell.
+    /// Scores from codewords only, uniform within a cell.
     pub midx_uniform: Tensor,
-    /// Codewords only, log(1 + count) within a cell.
+    /// Scores from codewords only, proportional to log(1 + count) within a cell.
     pub midx_popularity: Tensor,
     /// Quadratic kernel, 100 <z, q>^2 + 1.
     pub kernel: Tensor,
-    /// One value.
+    /// The same value for all items.
     pub uniform: f64,
-    /// Proportional to log(1 + count), M.
+    /// log q of probabilities proportional to log(1 + count), M.
     pub popularity: Tensor,
 }
 
-/// KL divergences from the softmax, by query.
+/// KL divergence of each proposal from the softmax, for each query.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProposalKl {
-    /// Of `midx_uniform`.
+    /// KL of `midx_uniform`.
     pub midx_uniform: Tensor,
-    /// Of `midx_popularity`.
+    /// KL of `midx_popularity`.
     pub midx_popularity: Tensor,
-    /// Of `uniform`.
+    /// KL of `uniform`.
     pub uniform: Tensor,
-    /// Of `kernel`.
+    /// KL of `kernel`.
     pub kernel: Tensor,
 }
 
-/// The two stages of each variant (theorems 4.1, 5.1, 5.2).
+/// The two stages of each MIDX variant (theorems 4.1, 5.1, 5.2).
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProposalStages {
-    /// Theorem 4.1.
+    /// Exact MIDX, theorem 4.1.
     pub midx: ProposalStage,
-    /// Theorem 5.1.
+    /// MIDX_Uni, theorem 5.1.
     pub midx_uniform: ProposalStage,
-    /// Theorem 5.2.
+    /// MIDX_Pop, theorem 5.2.
     pub midx_popularity: ProposalStage,
 }
 
@@ -289,6 +289,6 @@ pub struct ProposalStages {
 pub struct ProposalStage {
     /// P(k1), B x K.
     pub p_k1: Tensor,
-    /// P(k2 given k1), B x K x K; all 0 where a whole row of cells is empty.
+    /// P(k2 given k1), B x K x K; all 0 if every cell of k1 is empty.
     pub p_k2_given_k1: Tensor,
 }

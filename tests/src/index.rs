@@ -1,4 +1,4 @@
-//! A small catalogue with an inverted multi-index, and the same in f64 by enumeration.
+//! A small catalogue with an inverted multi-index, and the exact log q in f64 by enumeration.
 
 #![allow(clippy::unwrap_used, reason = "for tests, which say what they expect by unwrapping it")]
 
@@ -16,13 +16,13 @@ use crate::{
     proposal::normalised,
 };
 
-/// Elements of an item vector.
+/// Width of an item vector.
 pub const WIDTH: usize = 12;
-/// Items of a world.
+/// Number of items of a world.
 pub const ITEMS: usize = 300;
-/// Users of a world.
+/// Number of users of a world.
 pub const USERS: usize = 3;
-/// All of them.
+/// All quantisations.
 pub const QUANTISATIONS: [Quantisation; 3] =
     [Quantisation::Product, Quantisation::QueryAware, Quantisation::Residual];
 
@@ -34,23 +34,23 @@ pub struct World<'a> {
     bias: Vec<f32>,
     queries: Vec<f32>,
     width: usize,
-    /// What draws.
+    /// The proposal under test.
     pub proposal: Box<dyn Proposal>,
     catalogue: Catalogue,
 }
 
-/// What a proposal did: its draws, user by user, log q of these, and log q of every item for every user.
+/// Output of a proposal: draws of each user, their log q, and log q of every item for every user.
 pub struct Drawn {
-    /// Users x candidates.
+    /// Drawn items, users x candidates.
     pub negatives: Vec<u32>,
-    /// Of the draws.
+    /// log q of the draws, users x candidates.
     pub negative_log_q: Vec<f32>,
-    /// Users x items.
+    /// log q of every item, users x items.
     pub log_q: Vec<f32>,
 }
 
 impl<'a> World<'a> {
-    /// A world of these vectors, biases and queries.
+    /// A world with these vectors, biases and queries.
     pub fn new(
         engine: &'a Engine,
         config: &ProposalConfig,
@@ -68,13 +68,13 @@ impl<'a> World<'a> {
         Self { engine, table, bias, queries, width, proposal, catalogue }
     }
 
-    /// A world of normal numbers.
+    /// A world of standard normal vectors and biases.
     pub fn normal(engine: &'a Engine, config: &ProposalConfig) -> Self {
         let (table, bias) = (numbers(2, ITEMS * WIDTH), numbers(4, ITEMS));
         Self::new(engine, config, table, bias, directed(1, USERS, WIDTH))
     }
 
-    /// A world where most items are close together and some far out.
+    /// A world in which most items are close together and some are far away.
     pub fn uneven(engine: &'a Engine, config: &ProposalConfig) -> Self {
         let mut table = numbers(2, ITEMS * WIDTH);
         for (item, row) in table.chunks_exact_mut(WIDTH).enumerate() {
@@ -88,19 +88,19 @@ impl<'a> World<'a> {
         self.queries.len() / self.width
     }
 
-    /// Builds the index, or goes on with it.
+    /// Builds the index, or refreshes it.
     pub fn refresh(&mut self, step: u32) -> IndexReport {
         block_on(self.proposal.refresh(self.engine, &self.catalogue, Rng::new(3), step)).unwrap().unwrap()
     }
 
-    /// Shows queries to the index.
+    /// Passes queries to the index, as training does after a step.
     pub fn observe(&self, queries: &[f32]) {
         let mut recording = Recording::new();
         self.proposal.observe(&mut recording, &upload(self.engine, queries), queries.len() / self.width);
         self.engine.run(&recording).unwrap();
     }
 
-    /// Built, shown queries, and built again for them.
+    /// The world after a build, observed queries, and a refresh that uses them.
     pub fn settled(mut self) -> Self {
         self.refresh(0);
         self.observe(&directed(1, 64, self.width));
@@ -108,17 +108,17 @@ impl<'a> World<'a> {
         self
     }
 
-    /// What determines the draws of the index.
+    /// The state that determines the draws of the index.
     pub fn installed(&self) -> &IndexState {
         self.proposal.index().unwrap().installed()
     }
 
-    /// Goes on from an index and the moments of queries that it had seen.
+    /// Restores an index, and the moments of the queries that it had observed.
     pub fn restore(&mut self, index: &IndexState, moments: &[f32]) -> fastvae::Result<()> {
         self.proposal.restore(self.engine, &index.with_moments(moments), &self.catalogue)
     }
 
-    /// Candidates of every user's group, and log q of every item.
+    /// Draws candidates for every user's group, and looks up log q of every item.
     pub fn sample(&self, candidates: usize, share: usize, step: u32) -> Drawn {
         let (engine, items, users) = (self.engine, self.bias.len(), self.users());
         let groups = Groups { batch: users, samples: 1, share, candidates };
@@ -146,13 +146,13 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What the softmax sees.
+    /// Logit of an item for a user, in f64.
     pub fn logit(&self, user: usize, item: usize) -> f64 {
         let (query, row) = (&self.queries[user * self.width..], &self.table[item * self.width..]);
         dot(&query[..self.width], &row[..self.width]) + f64::from(self.bias[item])
     }
 
-    /// log q of every item for a user: by enumeration of what the index keeps, or the softmax.
+    /// Expected log q of every item for a user: by enumeration of the index, or the softmax for exact MIDX.
     pub fn truth(&self, kind: ProposalKind, user: usize) -> Vec<f64> {
         let items = self.bias.len();
         if kind == ProposalKind::Midx {
@@ -163,7 +163,8 @@ impl<'a> World<'a> {
     }
 }
 
-/// log q of every item for a query, by enumeration: the softmax of an item's codewords times the query, and its weight.
+/// log q of every item for a query, by enumeration: the log-softmax of the item's codewords times the
+/// query, plus its log weight.
 pub fn by_index(index: &IndexState, items: usize, query: &[f32]) -> Vec<f64> {
     let (books, width) = (index.codes.len() / items, query.len());
     let k = index.codewords.len() / (books * width);
@@ -181,7 +182,8 @@ pub fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
-/// Queries of which a few directions hold most, as a decoder from a narrow code makes them.
+/// Queries with most of their variance in a few directions, like those of a decoder with a narrow latent
+/// code.
 pub fn directed(stream: u32, rows: usize, width: usize) -> Vec<f32> {
     let (codes, map) = (numbers(stream, rows * 4), numbers(77, 4 * width));
     let value = |at: usize| {
@@ -191,7 +193,7 @@ pub fn directed(stream: u32, rows: usize, width: usize) -> Vec<f32> {
     (0..rows * width).map(value).collect()
 }
 
-/// What a failure names.
+/// Describes a configuration and an engine, for failure messages.
 pub fn name(engine: &Engine, config: &ProposalConfig) -> String {
     format!(
         "{:?}, {:?}, {} books of {}, {}",

@@ -1,4 +1,4 @@
-//! Shared helpers of the tests: fixtures, tolerances, statistics, the engines under test, a browser.
+//! Shared test helpers: fixtures, tolerances, statistics, engines under test, a browser.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Damaged inputs: every form of file that the library reads, changed at random, with a corpus that grows by what
-//! behaves in a new way. Whatever comes of it is an error in words or a sound result, never a panic.
+//! Fuzzing: changes every form of file that the library reads at random. Inputs with a new kind of outcome
+//! join the corpus. Each input must give an error with a message or a valid result, and never a panic.
 
 mod samples;
 
@@ -27,24 +27,24 @@ pub use samples::samples;
 /// How an input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// As a data set; the name tells the form where the bytes do not.
+    /// As a data set; the file name gives the form if the bytes do not.
     Data(&'static str),
-    /// As the checkpoint of a model, which then recommends, and of a run, which then goes on.
+    /// As a checkpoint: a model then makes recommendations, and a run continues training.
     Checkpoint,
     /// As a configuration file.
     Config,
 }
 
-/// An input that is read without damage.
+/// A valid input.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// How it is read.
+    /// How to read it.
     pub reader: Reader,
-    /// Its bytes.
+    /// The bytes of the file.
     pub bytes: Vec<u8>,
 }
 
-/// Pieces that parsers look for.
+/// Tokens that parsers look for.
 const WORDS: &[&[u8]] = &[
     b"\"",
     b"\"\"",
@@ -80,7 +80,7 @@ const WORDS: &[&[u8]] = &[
     b"\xc3\xa9",
     b"#",
 ];
-/// Numbers at which sizes and offsets go wrong.
+/// Boundary values of sizes and offsets.
 const NUMBERS: &[u64] = &[
     0,
     1,
@@ -96,12 +96,12 @@ const NUMBERS: &[u64] = &[
     u64::MAX >> 1,
     u64::MAX,
 ];
-/// Inputs kept for each sample beside itself.
+/// Most mutated inputs that the corpus holds for each sample.
 const MOST_KEPT: usize = 200;
-/// Inputs do not grow beyond this.
+/// Longest input in bytes.
 const LONGEST: usize = 1 << 16;
 
-/// A small generator (splitmix64), so that a seed names a campaign for ever.
+/// A small generator (splitmix64) with a fixed algorithm, so that a seed always gives the same campaign.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
@@ -115,27 +115,27 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Below `n`, or 0 for 0.
+    /// A number below `n`; 0 if `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
         if n == 0 { 0 } else { (self.bits() % n as u64) as usize }
     }
 
-    /// One of them.
+    /// One element, chosen at random.
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 }
 
-/// A campaign over some samples.
+/// A fuzzing campaign over some samples.
 pub struct Campaign {
     random: Random,
-    /// Each sample with what its mutations have added.
+    /// For each sample, the inputs to mutate: the sample, and its mutations with new outcomes.
     corpus: Vec<(Reader, Vec<Vec<u8>>)>,
     seen: HashSet<u64>,
 }
 
 impl Campaign {
-    /// Over these samples; the seed names everything that follows.
+    /// A campaign over these samples; all mutations follow from the seed.
     pub fn new(seed: u64, samples: &[Sample]) -> Self {
         let corpus = samples.iter().map(|sample| (sample.reader, vec![sample.bytes.clone()])).collect();
         Self { random: Random(seed), corpus, seen: HashSet::new() }
@@ -144,7 +144,7 @@ impl Campaign {
     /// Makes the next input and reads it. Returns whether it was accepted.
     ///
     /// # Panics
-    /// If what is read is not sound, or the library panics.
+    /// If a result is not valid, or the library panics.
     pub fn step(&mut self) -> bool {
         let place = self.random.below(self.corpus.len());
         let reader = self.corpus[place].0;
@@ -163,13 +163,13 @@ impl Campaign {
         outcome.is_ok()
     }
 
-    /// Inputs in the corpus.
+    /// Number of inputs in the corpus.
     pub fn kept(&self) -> usize {
         self.corpus.iter().map(|(_, inputs)| inputs.len()).sum()
     }
 }
 
-/// A message without what differs from input to input.
+/// The letters of an error message, without numbers and punctuation, to recognise the same kind of error.
 fn shape(error: &Error) -> String {
     let text = error.to_string();
     text.chars().filter(|c| c.is_ascii_alphabetic() || *c == ' ').take(120).collect()
@@ -206,7 +206,7 @@ fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     }
 }
 
-/// Reads an input to the end of what a user would do with it; what kind of result came of it.
+/// Reads an input and uses it as a user would; returns the kind of result.
 fn read(reader: Reader, bytes: &[u8]) -> Result<String, Error> {
     match reader {
         Reader::Data(name) => load_bytes(name, bytes, &LoadOptions::default()).map(|set| sound(&set)),
@@ -235,7 +235,7 @@ fn sound(set: &Dataset) -> String {
 fn use_checkpoint(checkpoint: Checkpoint) -> Result<String, Error> {
     let config = checkpoint.context.config.training();
     config.validate(checkpoint.context.items.len())?;
-    // What asks for much more than the sample is left to the check of sizes.
+    // Settings that need much more time or memory than the sample are not run.
     let small = config.model.hidden <= 64 && config.model.latent <= 64 && config.training.batch <= 4096;
     let steps = config.training.epochs <= 1000
         && config.proposal.negatives <= 1000

@@ -1,4 +1,4 @@
-//! What a proposal does for a few users, by the way that training takes.
+//! Runs a proposal for a few users through the same calls as training.
 
 use fastvae::{
     config::ProposalConfig,
@@ -10,16 +10,16 @@ use fastvae::{
 
 use crate::device::{read, unset, unwritten, upload};
 
-/// Users, items, and the random numbers in force.
+/// Queries, item vectors, and the seed of the draws.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// One row a user.
+    /// Queries, one row per user.
     pub queries: Vec<f32>,
-    /// One row an item.
+    /// Item vectors, one row per item.
     pub table: Vec<f32>,
-    /// One an item.
+    /// Bias of each item.
     pub bias: Option<Vec<f32>>,
-    /// Width of both kinds of rows.
+    /// Width of queries and item vectors.
     pub width: usize,
     /// Training interactions of each item.
     pub counts: Vec<u32>,
@@ -29,15 +29,15 @@ pub struct Case {
     pub step: u32,
 }
 
-/// What came out.
+/// Output of a proposal.
 pub struct Sampled {
     /// Candidates, groups x C.
     pub negatives: Vec<u32>,
     /// Their log q, groups x C.
     pub negative_log_q: Vec<f32>,
-    /// log q of every item, users x M.
+    /// log q of every item for every user, users x M.
     pub log_q: Vec<f32>,
-    /// The index that was drawn from, if the proposal has one.
+    /// The index that the proposal drew from, if it has one.
     pub index: Option<IndexState>,
 }
 
@@ -61,7 +61,7 @@ impl Case {
         self.table.chunks_exact(self.width).enumerate().map(|(item, row)| inner(row) + bias(item)).collect()
     }
 
-    /// Builds the proposal on the engine, shows it the items, draws `config.negatives` candidates a group and
+    /// Builds the proposal on the engine from these items, draws `config.negatives` candidates a group, and
     /// looks up log q of every item for every user.
     #[track_caller]
     pub fn sample(&self, engine: &Engine, config: &ProposalConfig) -> Sampled {
@@ -104,7 +104,7 @@ impl Case {
     }
 }
 
-/// ln of weights divided by their sum, the weights given as logarithms.
+/// Log-softmax: normalises weights given as logarithms.
 pub fn normalised(logs: &[f64]) -> Vec<f64> {
     let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let log_z = top + logs.iter().map(|o| (o - top).exp()).sum::<f64>().ln();

@@ -1,4 +1,4 @@
-//! Draws from static distributions: alias tables in f64, and the kernel that uses them.
+//! Draws from fixed distributions: alias tables computed in f64, and the kernel that draws from them.
 
 use fastvae::{
     engine::Engine,
@@ -30,7 +30,7 @@ pub fn alias_table(weights: &[f64]) -> (Vec<u32>, Vec<u32>) {
     (thresholds, aliases)
 }
 
-/// The candidates of all groups, uniform without a table.
+/// Draws the candidates of all groups from the alias table; without a table, uniformly.
 pub fn draw_static(
     engine: &Engine,
     groups: Groups,

@@ -1,16 +1,16 @@
-//! Whether draws follow a distribution.
+//! Tests whether draws follow a distribution.
 
 use statrs::function::gamma::checked_gamma_ur;
 
-/// Bins are pooled until this many draws are expected in each.
+/// Bins are pooled until the expected number of draws in each is at least this.
 const LEAST_EXPECTED: f64 = 10.0;
 
-/// The probability of counts at least as far from `draws x probabilities` (Pearson's chi-square).
+/// p-value of Pearson's chi-square test of `counts` against `probabilities`.
 ///
 /// Bins are pooled in order of probability. A draw from a bin of probability 0 gives 0.
 ///
 /// # Panics
-/// If the probabilities do not sum to 1 or do not leave two bins: there would be nothing to test.
+/// If the probabilities do not sum to 1, or fewer than two bins remain after pooling.
 #[track_caller]
 pub fn chi_square(counts: &[u64], probabilities: &[f64]) -> f64 {
     assert_eq!(counts.len(), probabilities.len());
@@ -29,7 +29,7 @@ pub fn chi_square(counts: &[u64], probabilities: &[f64]) -> f64 {
             bins.push(std::mem::replace(&mut open, (0.0, 0.0)));
         }
     }
-    // What is left over is too little for a bin of its own.
+    // The last pooled bin is too small, so it is added to the one before.
     if let Some(last) = bins.last_mut() {
         *last = (last.0 + open.0, last.1 + open.1);
     }
@@ -38,15 +38,15 @@ pub fn chi_square(counts: &[u64], probabilities: &[f64]) -> f64 {
     checked_gamma_ur((bins.len() - 1) as f64 / 2.0, statistic / 2.0).unwrap_or(1.0)
 }
 
-/// Panics where draws as unlike `probabilities` would come once in a million runs of a right sampler.
-/// Seeds are fixed, so a test that passes once passes always.
+/// Panics if the p-value is below one in a million. Seeds are fixed, so a test that passes once always
+/// passes.
 #[track_caller]
 pub fn assert_drawn_from(name: &str, counts: &[u64], probabilities: &[f64]) {
     let p = chi_square(counts, probabilities);
     assert!(p > 1e-6, "{name}: chi-square gives p = {p:e}");
 }
 
-/// How often each value below `bins` occurs.
+/// Counts of each value below `bins`.
 #[track_caller]
 pub fn histogram(values: impl IntoIterator<Item = u32>, bins: usize) -> Vec<u64> {
     let mut counts = vec![0; bins];
@@ -58,7 +58,7 @@ pub fn histogram(values: impl IntoIterator<Item = u32>, bins: usize) -> Vec<u64>
 mod tests {
     use super::chi_square;
 
-    /// R: `pchisq(12.5, 3, lower.tail = FALSE)`.
+    /// Expected value from R: `pchisq(12.5, 3, lower.tail = FALSE)`.
     #[test]
     fn agrees_with_tables() {
         let p = chi_square(&[125, 75, 100, 100], &[0.25; 4]);

@@ -1,4 +1,4 @@
-//! Flags of settings, made from the library's declarations: a setting that is declared there has a flag here.
+//! Flags of settings, generated from the library's declarations: every declared setting has a flag.
 
 use std::{ffi::OsString, fmt, marker::PhantomData, path::PathBuf};
 
@@ -10,35 +10,35 @@ use fastvae::{
 };
 use serde_json::{Map, Value};
 
-/// The settings that were given by flags, as a configuration file holds them: by section and key.
+/// Settings given by flags, in the structure of a configuration file: section, then key.
 #[derive(Clone)]
 pub struct Flags<G> {
     given: Value,
     group: PhantomData<G>,
 }
 
-/// Which settings a command takes.
+/// The group of settings that a command has flags for.
 pub trait Group {
     /// The settings.
     fn settings() -> Vec<&'static Setting>;
 
-    /// Whether `--loss` sets the objective and the proposal together.
+    /// Whether `--loss` sets both the objective and the proposal.
     const METHOD: bool = false;
 }
 
-/// Everything about a run.
+/// All settings of a run.
 #[derive(Clone)]
 pub struct All;
 /// The data set and its filters.
 #[derive(Clone)]
 pub struct Data;
-/// The filters of a set that is named otherwise.
+/// The filters of a data set whose path comes from another argument.
 #[derive(Clone)]
 pub struct Filter;
-/// How a set is divided.
+/// How a data set is split.
 #[derive(Clone)]
 pub struct Split;
-/// Where negatives come from, without which proposal it is.
+/// The settings of a proposal, except which proposal it is.
 #[derive(Clone)]
 pub struct Proposal;
 
@@ -46,9 +46,9 @@ pub struct Proposal;
 pub type SettingArgs = Flags<All>;
 /// Flags for a data set and its filters.
 pub type DataArgs = Flags<Data>;
-/// Flags for the filters of a set that is named otherwise.
+/// Flags for the filters of a data set whose path comes from another argument.
 pub type FilterArgs = Flags<Filter>;
-/// Flags for how a set is divided.
+/// Flags for how a data set is split.
 pub type SplitArgs = Flags<Split>;
 /// Flags for a proposal's settings.
 pub type ProposalArgs = Flags<Proposal>;
@@ -98,17 +98,17 @@ impl<G> fmt::Debug for Flags<G> {
 }
 
 impl<G> Flags<G> {
-    /// What was given, by section and key.
+    /// The given settings, by section and key.
     pub fn given(&self) -> &Value {
         &self.given
     }
 
-    /// Whether nothing was given.
+    /// Whether no flag was given.
     pub fn is_empty(&self) -> bool {
         self.given.as_object().is_none_or(Map::is_empty)
     }
 
-    /// The same with a method for the objective and the proposal.
+    /// These settings, with the objective and the proposal of `method`.
     #[must_use]
     pub fn with_method(mut self, method: Method) -> Self {
         self.put("objective", "kind", method.objective().name().into());
@@ -118,13 +118,13 @@ impl<G> Flags<G> {
         self
     }
 
-    /// Sets one, as if its flag were given.
+    /// Sets one setting, as its flag would.
     pub fn put(&mut self, section: &str, key: &str, value: Value) {
         self.given[section][key] = value;
     }
 }
 
-/// What the help calls the settings of a section.
+/// Heading in the help for the settings of a section.
 fn heading(section: &str) -> &'static str {
     match section {
         "data" => "Data",
@@ -187,7 +187,7 @@ fn value(setting: &Setting, name: &str, matches: &ArgMatches) -> Option<Value> {
     }
 }
 
-/// A path as configuration files hold it.
+/// A path in the form of a configuration file.
 fn path_value(path: OsString) -> Value {
     fastvae::run::path::serialize(&Some(path.into()), serde_json::value::Serializer).unwrap_or_default()
 }

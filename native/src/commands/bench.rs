@@ -1,4 +1,4 @@
-//! `fastvae bench`: measures this machine.
+//! `fastvae bench`: measures the speed of this machine.
 
 mod epoch;
 mod samplers;
@@ -27,10 +27,10 @@ use crate::{
     settings,
 };
 
-/// Measures one of them.
+/// Runs one of the benchmarks.
 ///
 /// # Errors
-/// Whatever data, engine and training meet.
+/// Errors of data, engine and training.
 pub fn run(args: &BenchArgs) -> Result<Outcome> {
     match args {
         BenchArgs::Step(args) => step::run(args),
@@ -42,7 +42,7 @@ pub fn run(args: &BenchArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The settings and data of a run that is only measured.
+/// Settings and data of a benchmark, validated as for a run.
 fn prepare(flags: &SettingArgs) -> Result<(RunConfig, Dataset, Split)> {
     let config = settings::new_run(None, flags)?;
     let dataset = settings::load(&config.data)?;
@@ -51,7 +51,7 @@ fn prepare(flags: &SettingArgs) -> Result<(RunConfig, Dataset, Split)> {
     Ok((config, dataset, split))
 }
 
-/// `ml-10m: 47,292 users, 5,942 items, 2,001,164 interactions`.
+/// Describes a data set: `ml-10m: 47,292 users, 5,942 items, 2,001,164 interactions`.
 fn name(dataset: &Dataset) -> String {
     let counts = dataset.statistics().counts;
     format!(
@@ -63,7 +63,7 @@ fn name(dataset: &Dataset) -> String {
     )
 }
 
-/// Repeated measurements of one thing, in seconds.
+/// Repeated measurements of one quantity, in seconds, ascending.
 struct Times(Vec<f64>);
 
 impl Times {
@@ -119,7 +119,7 @@ fn eval(args: &EvalArgs) -> Result<()> {
     let (config, dataset, split) = prepare(&args.settings)?;
     let (engine, why) = settings::engine(&args.engine)?;
     let what = engine.describe();
-    // Ranking takes as long with new parameters as with trained ones.
+    // An untrained model is enough: the time of ranking does not depend on the parameters.
     let trainer = block_on(Trainer::new(engine, &config.training(), &split.train, None))?;
     let (model, histories) = (trainer.model(), &split.test.fold_in);
     let options = RankOptions::default();
@@ -145,7 +145,7 @@ fn eval(args: &EvalArgs) -> Result<()> {
     ))
 }
 
-/// Does the next pieces of work until `steps` steps are done; seconds they took, and those of index builds.
+/// Trains for `steps` steps; returns the seconds in total, and those of index builds.
 fn advance(trainer: &mut Trainer, steps: u32) -> Result<(f64, f64)> {
     use fastvae::event::Event;
     let start = Instant::now();
@@ -162,7 +162,7 @@ fn advance(trainer: &mut Trainer, steps: u32) -> Result<(f64, f64)> {
     Ok((start.elapsed().as_secs_f64(), index))
 }
 
-/// Waits until the engine has done all it was given.
+/// Waits until the engine has finished all submitted work.
 fn wait(engine: &Engine) -> Result<()> {
     let flag = engine.zeros::<u32>("end", 1)?;
     block_on(engine.read(&flag)).map(drop)

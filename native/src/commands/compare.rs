@@ -1,4 +1,4 @@
-//! `fastvae compare`: samplers side by side through training.
+//! `fastvae compare`: trains samplers side by side.
 
 use fastvae::{Error, Result, data};
 use fastvae_study::{
@@ -15,10 +15,10 @@ use crate::{
     settings,
 };
 
-/// Trains all of them.
+/// Runs `fastvae compare`.
 ///
 /// # Errors
-/// Whatever data, engine and training meet; [`Error::Setting`] for samplers that cannot be.
+/// Errors of data, engine and training; [`Error::Setting`] for invalid samplers.
 pub fn run(args: &CompareArgs) -> Result<Outcome> {
     let config = settings::new_run(None, &args.settings)?;
     let samplers = Sampler::parse_all(&args.samplers, &config.training())?;

@@ -19,10 +19,10 @@ use crate::{
     settings,
 };
 
-/// Runs one of them.
+/// Runs a subcommand of `fastvae data`.
 ///
 /// # Errors
-/// Whatever reading, writing or fetching meets.
+/// Errors of reading, writing or downloading.
 pub fn run(command: &DataCommand) -> Result<Outcome> {
     match command {
         DataCommand::Info(args) => info(args),
@@ -55,7 +55,7 @@ fn describe(dataset: &Dataset, seconds: f64) -> String {
     let counts = statistics.counts;
     let mut text = format!("{}\n", plain(&dataset.name));
     let mut line = |name: &str, value: String| {
-        // A String takes all that is written to it.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(text, "  {name:<22}{}", plain(&value));
     };
     if !report.form.is_empty() {

@@ -1,4 +1,4 @@
-//! `fastvae engines`: what this machine can train on.
+//! `fastvae engines`: lists the engines of this machine.
 
 use fastvae::{
     Result,
@@ -12,7 +12,7 @@ use crate::{
     output::{Table, print, print_json},
 };
 
-/// Lists the engines and says which one `auto` takes.
+/// Lists the engines and prints which one `auto` selects.
 ///
 /// # Errors
 /// If standard output cannot be written.
@@ -72,7 +72,7 @@ pub fn run(args: &EnginesArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// `128 MiB`, `2.0 GiB`.
+/// Formats bytes: `128 MiB`, `2.0 GiB`.
 fn binary(bytes: u64) -> String {
     match bytes >> 20 {
         small @ ..1024 => format!("{small} MiB"),

@@ -1,4 +1,4 @@
-//! `fastvae evaluate`: measures the model of a run.
+//! `fastvae evaluate`: evaluates the model of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,10 @@ use crate::{
     settings,
 };
 
-/// Evaluates.
+/// Runs `fastvae evaluate`.
 ///
 /// # Errors
-/// Whatever checkpoint, data and engine meet; [`Error::Data`] if the data does not fit the model.
+/// Errors of checkpoint, data and engine; [`Error::Data`] if the data does not match the model.
 pub fn run(args: &EvaluateArgs) -> Result<Outcome> {
     let (engine, _) = settings::engine(&args.engine)?;
     let recommender = Recommender::load(&args.run, engine)?;
@@ -56,7 +56,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The data of the run, or the set that is named instead.
+/// Loads the data of the run, or the set given instead.
 fn dataset(args: &EvaluateArgs, context: &Context) -> Result<Dataset> {
     if args.data.is_some() {
         return settings::load(&settings::data_config(args.data.as_deref(), &args.filter)?);
@@ -82,7 +82,7 @@ fn dataset(args: &EvaluateArgs, context: &Context) -> Result<Dataset> {
     Ok(dataset)
 }
 
-/// The set with the item numbers of the model; items that it does not know are dropped and counted.
+/// Renumbers the set's items as in the model; items that the model does not have are dropped and counted.
 fn fitted(set: EvaluationSet, dataset: &Dataset, context: &Context) -> Result<EvaluationSet> {
     if dataset.items == *context.items {
         return Ok(set);
@@ -122,7 +122,7 @@ fn fitted(set: EvaluationSet, dataset: &Dataset, context: &Context) -> Result<Ev
     Ok(EvaluationSet { users, fold_in, held_out, skipped })
 }
 
-/// Metrics as rows, cut-offs as columns.
+/// A table with metrics as rows and cut-offs as columns.
 pub fn metrics_table(means: &BTreeMap<String, f64>) -> Table {
     let cutoffs: BTreeSet<usize> =
         means.keys().filter_map(|key| key.split_once('@')?.1.parse().ok()).collect();

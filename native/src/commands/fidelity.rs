@@ -1,4 +1,4 @@
-//! `fastvae fidelity`: how close samplers come to the softmax, on a new model and a trained one.
+//! `fastvae fidelity`: measures how close samplers are to the softmax, for a new model and a trained one.
 
 use std::path::Path;
 
@@ -23,10 +23,10 @@ use crate::{
     settings,
 };
 
-/// Measures.
+/// Runs `fastvae fidelity`.
 ///
 /// # Errors
-/// Whatever checkpoint, data, engine and training meet; [`Error::Setting`] for samplers that cannot be.
+/// Errors of checkpoint, data, engine and training; [`Error::Setting`] for invalid samplers.
 pub fn run(args: &FidelityArgs) -> Result<Outcome> {
     let (config, trained) = match &args.run {
         Some(path) => {
@@ -35,7 +35,7 @@ pub fn run(args: &FidelityArgs) -> Result<Outcome> {
         }
         None => (settings::new_run(None, &args.settings)?, None),
     };
-    // A proposal is looked at on its own unless a sampler asks for sharing.
+    // A proposal is measured without shared negatives unless a sampler sets a group size.
     let mut base = config.training();
     let proposal = &mut base.proposal;
     (proposal.codewords, proposal.group_size, proposal.mix) = (args.sampler_codewords, 1, None);
@@ -86,7 +86,7 @@ pub fn run(args: &FidelityArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The settings and the state of a run that is there.
+/// Reads the settings and the state of an existing run.
 fn open(path: &Path, args: &FidelityArgs) -> Result<(RunConfig, (Checkpoint, std::path::PathBuf))> {
     let file = if path.is_dir() { path.join("last.safetensors") } else { path.to_owned() };
     let checkpoint = checkpoint::read(&file)?;
@@ -132,7 +132,7 @@ fn chosen(user: Option<&str>, dataset: &Dataset, split: &Split) -> Result<usize>
         .map_err(|_| Error::setting("user", format!("`{id}` has no training items under this split")))
 }
 
-/// The trained model's row of each sampler.
+/// A table of the results for the trained model, one row per sampler.
 fn summary(study: &Study) -> String {
     let mut table =
         Table::new(["sampler", "KL(q|p)", "bound", "KL(p|q)", "TV", "ESS", "gradient bias", "deviation"]);

@@ -1,4 +1,4 @@
-//! `fastvae recommend`: the best items for users of the run, or for a history.
+//! `fastvae recommend`: the best items for users of the run, or for a given history.
 
 use std::path::Path;
 
@@ -15,10 +15,10 @@ use crate::{
     settings,
 };
 
-/// Recommends.
+/// Runs `fastvae recommend`.
 ///
 /// # Errors
-/// [`Error::Setting`] for unknown users or items; whatever checkpoint and engine meet.
+/// [`Error::Setting`] for unknown users or items; errors of checkpoint and engine.
 pub fn run(args: &RecommendArgs) -> Result<Outcome> {
     let (engine, _) = settings::engine(&args.engine)?;
     let recommender = Recommender::load(&args.run, engine)?;
@@ -45,7 +45,7 @@ pub fn run(args: &RecommendArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Names and histories of those to recommend for.
+/// Names and histories of the users to recommend for.
 fn whom(args: &RecommendArgs, recommender: &Recommender) -> Result<(Vec<String>, Vec<Vec<u32>>)> {
     let context = recommender.context();
     if args.all_users {
@@ -63,7 +63,7 @@ fn whom(args: &RecommendArgs, recommender: &Recommender) -> Result<(Vec<String>,
     Ok((names, histories))
 }
 
-/// A history from its flags. Each is an item as a whole (a title may have a comma), or a list of items.
+/// Parses `--history`. Each value is one item (whose title may contain a comma) or a comma-separated list.
 fn history(flags: &[String], recommender: &Recommender) -> Result<Vec<u32>> {
     let mut parts: Vec<&str> = Vec::new();
     for flag in flags {
@@ -76,7 +76,7 @@ fn history(flags: &[String], recommender: &Recommender) -> Result<Vec<u32>> {
     recommender.history(&parts)
 }
 
-/// The items in a file, one id or title a line.
+/// Reads a file of items, one id or title per line.
 fn items(recommender: &Recommender, flag: &str, path: &Path) -> Result<Vec<u32>> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
     let mut items = Vec::new();

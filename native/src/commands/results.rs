@@ -1,4 +1,4 @@
-//! The folder that measurements are written to.
+//! The output folder of measurements.
 
 use std::{
     fs,
@@ -7,14 +7,14 @@ use std::{
 
 use fastvae::{Error, Result, file};
 
-/// A folder for results, there and writable.
+/// A folder for results that exists and is writable.
 pub struct Results(PathBuf);
 
 impl Results {
-    /// `out`, or `KIND-DATA` where it is not given.
+    /// Creates the folder `out`, by default `KIND-DATA`.
     ///
     /// # Errors
-    /// [`Error::Setting`] if it is a file; [`Error::Io`] if it cannot be made.
+    /// [`Error::Setting`] if `out` is a file; [`Error::Io`] if the folder cannot be created.
     pub fn create(out: Option<&Path>, kind: &str, data: &str) -> Result<Self> {
         let folder = out.map_or_else(
             || {
@@ -30,7 +30,7 @@ impl Results {
         Ok(Self(folder))
     }
 
-    /// Writes one of the results, whole or not at all.
+    /// Writes one result file; it is replaced whole or not at all.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
@@ -38,7 +38,7 @@ impl Results {
         file::write(&self.0.join(name), text.as_bytes())
     }
 
-    /// Where to look.
+    /// A line with the path of the report, for the terminal.
     pub fn told(&self) -> String {
         format!("report: {}\n", self.0.join("report.html").display())
     }

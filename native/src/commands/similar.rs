@@ -1,4 +1,4 @@
-//! `fastvae similar`: the items most like one.
+//! `fastvae similar`: the items most similar to one item.
 
 use fastvae::{Result, engine::Engine, recommend::Recommender};
 use pollster::block_on;
@@ -9,12 +9,12 @@ use crate::{
     lists::{self, For, List, Target},
 };
 
-/// Lists them.
+/// Runs `fastvae similar`.
 ///
 /// # Errors
-/// [`fastvae::Error::Setting`] for an unknown item; whatever the checkpoint meets.
+/// [`fastvae::Error::Setting`] for an unknown item; errors of the checkpoint.
 pub fn run(args: &SimilarArgs) -> Result<Outcome> {
-    // Cosines are taken on the host; no engine is worth waiting for.
+    // Cosines are computed on the host, which takes less time than opening a GPU.
     let recommender = Recommender::load(&args.run, Engine::cpu())?;
     let item = recommender.item(&args.item)?;
     let (of, heading) = (recommender.item_id(item).to_owned(), recommender.title(item).to_owned());

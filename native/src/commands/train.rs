@@ -1,4 +1,4 @@
-//! `fastvae train`: from flags to a run, and what is shown of it.
+//! `fastvae train`: makes a run from flags, trains it, and shows its progress.
 
 use std::path::Path;
 
@@ -22,10 +22,10 @@ use crate::{
     settings,
 };
 
-/// Trains.
+/// Runs `fastvae train`.
 ///
 /// # Errors
-/// Whatever data, engine, training and saving meet; the checkpoints that were there stay.
+/// Errors of data, engine, training and saving; existing checkpoints are not removed on an error.
 pub fn run(args: &TrainArgs) -> Result<Outcome> {
     interrupt::listen();
     let mut run = match &args.run.resume {
@@ -79,7 +79,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<Run<Folder>> {
     Ok(run)
 }
 
-/// Reads and divides the data.
+/// Loads and splits the data.
 fn prepare(args: &TrainArgs, config: RunConfig) -> Result<(Context, Split)> {
     let start = std::time::Instant::now();
     let dataset = settings::load(&config.data)?;
@@ -110,7 +110,7 @@ fn saves(args: &TrainArgs) -> Saves {
     Saves { every: args.run.save_every, best: true }
 }
 
-/// Trains and shows it, until the run is over or Ctrl-C asks to stop.
+/// Trains and shows events until the run is finished or Ctrl-C stops it.
 fn train(args: &TrainArgs, run: &mut Run<Folder>) -> Result<Outcome> {
     let training = &run.context().config.training;
     let mut display = Display::new(args.run.quiet, &training.metric, training.epochs);
@@ -118,7 +118,7 @@ fn train(args: &TrainArgs, run: &mut Run<Folder>) -> Result<Outcome> {
         match block_on(run.next()) {
             Ok(Some(event)) => display.show(&event),
             Ok(None) => break Ok(Outcome::Done),
-            // In the middle of an index or a validation, which a resume makes again.
+            // Interrupted during an index build or a validation, which a resume repeats.
             Err(Error::Interrupted) => break Ok(Outcome::Interrupted),
             Err(error) => break Err(error),
         }
@@ -133,7 +133,7 @@ fn train(args: &TrainArgs, run: &mut Run<Folder>) -> Result<Outcome> {
     result
 }
 
-/// After an error: which files can still be used.
+/// After an error, names the files that can still be used.
 fn name_saves(folder: &Folder) {
     for (path, what) in [(folder.model(), "the best model"), (folder.last(), "the last save")] {
         if path.exists() {

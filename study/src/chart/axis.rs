@@ -1,23 +1,23 @@
-//! From values to positions: ranges, ticks and their labels.
+//! Maps values to positions: ranges, ticks and labels.
 
 /// How an axis maps values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scale {
-    /// Equal differences are equally far apart.
+    /// Linear: equal differences have equal distances.
     #[default]
     Linear,
-    /// Equal ratios are equally far apart; values that are not positive are left out.
+    /// Logarithmic: equal ratios have equal distances; values that are not positive are left out.
     Log,
 }
 
 impl Scale {
-    /// Whether the axis has a place for the value.
+    /// Whether the axis can show the value.
     pub(super) fn shows(self, value: f64) -> bool {
         value.is_finite() && (self == Self::Linear || value > 0.0)
     }
 }
 
-/// What an axis covers, and where it is marked.
+/// Range of an axis, and its ticks.
 pub(super) struct Axis {
     scale: Scale,
     low: f64,
@@ -26,8 +26,9 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// An axis over the values that `scale` shows, with about `count` ticks; `None` if it shows none.
-    /// `snug` ends at the data, otherwise at the next tick (on a log axis: a little beyond the data).
+    /// An axis over the values that `scale` can show, with about `count` ticks; `None` if it can show none.
+    /// With `snug` it ends at the data, otherwise at the next tick (on a log axis: slightly beyond the
+    /// data).
     pub(super) fn over(scale: Scale, values: &[f64], count: usize, snug: bool) -> Option<Self> {
         let shown = || values.iter().copied().filter(|&value| scale.shows(value));
         let (mut low, mut high) = (shown().reduce(f64::min)?, shown().reduce(f64::max)?);
@@ -55,24 +56,24 @@ impl Axis {
             step = step.max(1.0); // counts have no halves
         }
         if !snug {
-            // A sum of shares may be a little more than one.
+            // A sum of shares may exceed one slightly by rounding.
             (low, high) = ((low / step + 1e-6).floor() * step, (high / step - 1e-6).ceil() * step);
         }
         Some(Self { scale, low, high, ticks: linear_ticks(low, high, step) })
     }
 
-    /// Where the value lies, 0 at the low end and 1 at the high end.
+    /// Position of the value: 0 at the low end, 1 at the high end.
     pub(super) fn at(&self, value: f64) -> f64 {
         let map = |value: f64| if self.scale == Scale::Log { value.ln() } else { value };
         (map(value) - map(self.low)) / (map(self.high) - map(self.low))
     }
 
-    /// The low end.
+    /// The smallest value of the axis.
     pub(super) fn low(&self) -> f64 {
         self.low
     }
 
-    /// Whether the axis has a place for the value.
+    /// Whether the axis can show the value.
     pub(super) fn shows(&self, value: f64) -> bool {
         self.scale.shows(value)
     }
@@ -81,7 +82,7 @@ impl Axis {
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let step = self.ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
         let label = |value: f64| {
-            // Linear labels share their decimals; on a log axis each needs its own.
+            // Linear labels have the same number of decimals; on a log axis each label needs its own.
             let step = if self.scale == Scale::Log { value } else { step };
             number(value, if step.is_finite() { step } else { value.abs() / 100.0 })
         };
@@ -104,7 +105,8 @@ fn linear_ticks(low: f64, high: f64, step: f64) -> Vec<f64> {
     (first..=last).map(|index| index as f64 * step).collect()
 }
 
-/// Powers of ten (every other one if many), in between 2 and 5, or all digits; whatever gives three first.
+/// Ticks of a log axis: powers of ten (every other one if many), or with 2 and 5 between them, or all
+/// digits; the first choice that gives three ticks.
 fn log_ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let stride = 1 + (high / low).log10() as usize / (count + 2);
@@ -122,7 +124,7 @@ fn log_ticks(low: f64, high: f64, count: usize) -> Vec<f64> {
     linear_ticks(low, high, nice_step((high - low) / count as f64))
 }
 
-/// A label as exact as `step` asks for: `0.25`, `30`, `12.5k`, `3M`, `1e-6`; a true minus sign.
+/// A label as precise as `step` requires: `0.25`, `30`, `12.5k`, `3M`, `1e-6`; with a true minus sign.
 pub(super) fn number(value: f64, step: f64) -> String {
     let size = value.abs();
     if size > 0.0 && size < 1e-4 {

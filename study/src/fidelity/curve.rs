@@ -1,32 +1,32 @@
-//! Cumulative probabilities over items in order of popularity, from draws (paper, figure 2).
+//! Cumulative probability over items in order of popularity, estimated from draws (paper, figure 2).
 
 use serde::Serialize;
 
 use super::{Ready, Subject};
 use fastvae::{Result, engine::Recording, proposal::Draw};
 
-/// How much of the probability lies on the most popular items.
+/// Cumulative share of the probability on the most popular items.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Curve {
-    /// The sampler's label, or `softmax` for the softmax itself, which is not drawn.
+    /// The sampler's label, or `softmax` for the exact curve of the softmax, which needs no draws.
     pub label: String,
     /// Share of the draws on the first n items, for n at [`Curve::places`].
     pub cumulative: Vec<f64>,
-    /// The largest distance to the softmax's curve over all n (Kolmogorov's).
+    /// The largest distance to the softmax's curve over all n (Kolmogorov-Smirnov statistic).
     pub distance: f64,
 }
 
 impl Curve {
-    /// Points of a curve.
+    /// Number of points of a curve.
     const POINTS: usize = 240;
 
-    /// The numbers of items that curves are given at, ascending, the last being all.
+    /// The numbers of items at which curves are evaluated, ascending; the last is the whole catalogue.
     pub fn places(items: usize) -> Vec<usize> {
         let points = Self::POINTS.min(items);
         (1..=points).map(|point| point * items / points).collect()
     }
 
-    /// The curve of one user's softmax.
+    /// The exact curve of one user's softmax.
     pub fn exact(subject: &Subject<'_>, user: usize, order: &[u32]) -> Self {
         let p: Vec<f64> = subject.log_p(user).map(f64::exp).collect();
         Self::new("softmax", &p, order, None)
@@ -53,13 +53,13 @@ impl Curve {
     }
 }
 
-/// Draws of one step: software adapters end a shader's loops after 65,535 rounds.
+/// Most draws in one step: software adapters stop a shader's loops after 65,535 iterations.
 const AT_ONCE: usize = 1000;
 
-/// Draws for one user. `order` lists the items, the most popular first.
+/// The curve of draws for one user. `order` lists the items, the most popular first.
 ///
 /// # Errors
-/// If the engine cannot hold the draws, or is lost.
+/// If the engine has not enough memory for the draws, or the device is lost.
 pub async fn curve(
     subject: &Subject<'_>,
     ready: &Ready,

@@ -1,26 +1,26 @@
-//! Exact divergences between a proposal and the softmax, and the bounds that the paper gives for them.
+//! Exact divergences between a proposal and the softmax, and the paper's bounds on them.
 
 use serde::Serialize;
 
 use super::{Ready, Subject, subject::map};
 use fastvae::{Result, config::ProposalKind};
 
-/// How far a proposal q is from the softmax p of one user. Sums over all items, in f64; nothing is sampled.
+/// Divergences of a proposal q from the softmax p of one user: exact sums over all items, in f64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Divergence {
-    /// `sum q ln(q / p)`, the paper's.
+    /// `sum q ln(q / p)`, the divergence that the paper bounds.
     pub kl_qp: f64,
-    /// `sum p ln(p / q)`.
+    /// `sum p ln(p / q)`, the reverse divergence.
     pub kl_pq: f64,
-    /// `1/2 sum |p - q|`.
+    /// `1/2 sum |p - q|`, the total variation.
     pub total_variation: f64,
-    /// `1 / sum p^2 / q`: what a draw is worth, against one from p, in a self-normalised mean.
+    /// `1 / sum p^2 / q`: effective sample size per draw in a self-normalised mean; 1 for draws from p.
     pub effective_sample_size: f64,
-    /// What the paper's theorem bounds `kl_qp` by: 5.3 for MIDX_Uni, 5.4 for MIDX_Pop; NaN elsewhere.
+    /// The paper's bound on `kl_qp`: theorem 5.3 for MIDX_Uni, 5.4 for MIDX_Pop; NaN for other proposals.
     pub bound: f64,
 }
 
-/// The mean over users.
+/// Mean of the divergences over users.
 pub fn mean(all: &[Divergence]) -> Divergence {
     let of = |field: fn(&Divergence) -> f64| all.iter().map(field).sum::<f64>() / all.len().max(1) as f64;
     Divergence {
@@ -32,10 +32,10 @@ pub fn mean(all: &[Divergence]) -> Divergence {
     }
 }
 
-/// Of each user.
+/// Divergences of each user.
 ///
 /// # Errors
-/// If the engine is lost.
+/// If the device is lost.
 pub async fn divergences(subject: &Subject<'_>, ready: &Ready) -> Result<Vec<Divergence>> {
     let bound = Bound::of(subject, ready).await?;
     let (items, mut all) = (subject.items(), Vec::with_capacity(subject.users()));
@@ -74,21 +74,22 @@ fn compare(log_p: impl Iterator<Item = f64>, log_q: &[f32]) -> Divergence {
     }
 }
 
-/// Theorems 5.3 and 5.4. With the logit `o_i = z . q_i + b_i` and a proposal `q(i) ~ exp(z . a_i + w_i)`, ln(p / q)
-/// of an item is `z . r_i + d_i` and a constant, `r_i = q_i - a_i` and `d_i = b_i - w_i`, so that
-/// `KL(q | p) <= 2 C |z| + max d - min d` with C the largest `|r_i|`. For MIDX_Uni all d are equal, for MIDX_Pop
-/// they are `- ln pop(i)`; for an index that has gone stale they also hold what has become of the biases.
+/// Theorems 5.3 and 5.4. With the logit `o_i = z . q_i + b_i` and a proposal `q(i) ~ exp(z . a_i + w_i)`,
+/// ln(p / q) of an item is `z . r_i + d_i` plus a constant, where `r_i = q_i - a_i` and `d_i = b_i - w_i`.
+/// Hence `KL(q | p) <= 2 C |z| + max d - min d`, where C is the largest `|r_i|`. For MIDX_Uni all d are
+/// equal, for MIDX_Pop they are `- ln pop(i)`; for an index that is out of date they also contain the
+/// change of the biases since it was built.
 struct Bound {
-    /// C.
+    /// C, the largest norm of a residual.
     residual: f64,
-    /// max d - min d.
+    /// max d - min d, where d is the bias minus the item's log weight in the proposal.
     spread: f64,
 }
 
 impl Bound {
-    /// Found by asking the proposal for its log q under unit queries, whatever its codebooks look like: the
-    /// answers give each r_i and d_i up to a shift that all items share and that cancels from p / q. Residuals
-    /// are centred, which those of k-means are anyway.
+    /// Computes the terms from the proposal's log q under unit queries, so it needs no access to codebooks.
+    /// The log q give each r_i and d_i up to a shift that is common to all items and cancels from p / q.
+    /// Residuals are centred, as those of k-means are already.
     async fn of(subject: &Subject<'_>, ready: &Ready) -> Result<Option<Self>> {
         let config = &ready.sampler.proposal;
         let applies = matches!(config.kind, ProposalKind::MidxUniform | ProposalKind::MidxPopularity);

@@ -1,4 +1,4 @@
-//! Bias and variance of the sampled softmax's gradient (paper, section 3.2), by the kernel that trains.
+//! Bias and variance of the sampled softmax's gradient (paper, section 3.2), computed by the training kernel.
 
 use serde::Serialize;
 
@@ -10,36 +10,36 @@ use fastvae::{
     proposal::{Draw, Samples},
 };
 
-/// How far the sampled gradient of the users' losses is from the full one, relative to the norm of that:
-/// root mean squares over users, each loss divided by the length of the history.
+/// Error of the sampled gradient of the users' losses relative to the norm of the full gradient, as root mean
+/// squares over users; each user's loss is divided by the length of the history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct GradientError {
-    /// `|E g' - g| / |g|` by the query; the noise of the replicates is taken off.
+    /// `|E g' - g| / |g|` for the gradient by the query; the sampling noise of the replicates is subtracted.
     pub query_bias: f64,
-    /// `sqrt(E |g' - E g'|^2) / |g|` by the query.
+    /// `sqrt(E |g' - E g'|^2) / |g|` for the gradient by the query.
     pub query_deviation: f64,
-    /// The bias by the logits.
+    /// The bias of the gradient by the logits.
     pub logit_bias: f64,
-    /// The deviation by the logits.
+    /// The standard deviation of the gradient by the logits.
     pub logit_deviation: f64,
-    /// What a standard error over users adds to `query_bias`.
+    /// Increase of `query_bias` when one standard error over users is added.
     pub query_bias_error: f64,
-    /// The same for `logit_bias`.
+    /// The same increase for `logit_bias`.
     pub logit_bias_error: f64,
 }
 
-/// What the replicates of one user add up to.
+/// Sums over the replicates of one user.
 #[derive(Clone, Default)]
 struct Tally {
     query: Vec<f64>,
     query_squares: f64,
     logits: Vec<f64>,
     logit_squares: f64,
-    /// A dense row for one replicate, zero between them.
+    /// A dense row for one replicate; all zeros between replicates.
     scratch: Vec<f64>,
 }
 
-/// Squared norms: of the full gradient, of the bias, of the deviation.
+/// Squared norms of the full gradient, of the bias, and of the deviation.
 #[derive(Clone, Copy, Default)]
 struct Squares {
     full: f64,
@@ -47,11 +47,11 @@ struct Squares {
     variance: f64,
 }
 
-/// Draws `negatives` candidates `replicates` times for the first `users` users and compares the mean gradient
-/// with the full one.
+/// Draws `negatives` candidates `replicates` times for each of the first `users` users and compares the mean
+/// sampled gradient with the full gradient.
 ///
 /// # Errors
-/// If the engine cannot hold it, or is lost.
+/// If the engine has not enough memory, or the device is lost.
 pub async fn gradient(
     subject: &Subject<'_>,
     ready: &Ready,
@@ -126,7 +126,7 @@ pub async fn gradient(
                 let group = groups.of_row(row);
                 let drawn = drawn[group * negatives..][..negatives].iter();
                 let drawn = drawn.zip(&negative[row * negatives..][..negatives]);
-                // The kernel's loss is a mean over rows; that of one user per item of the history is meant.
+                // The kernel's loss is a mean over rows; rescaled to one user's loss per item of the history.
                 let scale = count as f64 / histories.row(row).len().max(1) as f64;
                 tally[0].add(history.chain(drawn), &query[row * width..][..width], scale);
             });
@@ -150,7 +150,7 @@ pub async fn gradient(
     })
 }
 
-/// Root mean squares over users, by the norm of the full gradient.
+/// Root mean squares over users, divided by the norm of the full gradient.
 struct Relative {
     bias: f64,
     deviation: f64,
@@ -161,7 +161,7 @@ fn relative(users: &[Squares]) -> Relative {
     let sum = |of: fn(&Squares) -> f64| users.iter().map(of).sum::<f64>();
     let (full, bias, count) = (sum(|one| one.full), sum(|one| one.bias), users.len() as f64);
     let spread: f64 = users.iter().map(|one| (one.bias - bias / count).powi(2)).sum();
-    // Of the sum over users. Noise can take more off a bias than there is.
+    // Standard error of the sum over users. Subtracting noise can make a bias negative, hence `max`.
     let (error, bias) = ((spread * count / (count - 1.0)).sqrt(), bias.max(0.0));
     Relative {
         bias: (bias / full).sqrt(),
@@ -171,7 +171,7 @@ fn relative(users: &[Squares]) -> Relative {
 }
 
 impl Tally {
-    /// One replicate: coefficients of items, which may repeat, and the gradient by the query.
+    /// Adds one replicate: coefficients of items, which may repeat, and the gradient by the query.
     fn add<'a>(
         &mut self,
         coefficients: impl Iterator<Item = (&'a u32, &'a f32)> + Clone,
@@ -182,7 +182,7 @@ impl Tally {
             self.scratch[item as usize] += scale * f64::from(coefficient);
         }
         for (&item, _) in coefficients {
-            // The first visit takes all there is.
+            // The first visit of an item takes its whole sum; repeated visits add 0.
             let value = std::mem::take(&mut self.scratch[item as usize]);
             self.logits[item as usize] += value;
             self.logit_squares += value * value;
@@ -194,7 +194,7 @@ impl Tally {
         }
     }
 
-    /// Query and logits, against the full gradient: `p - 1/n` for items of the history, `p` for others.
+    /// Compares query and logit gradients with the full one: `p - 1/n` for items of the history, else `p`.
     fn finish(
         &self,
         subject: &Subject<'_>,
@@ -221,8 +221,8 @@ impl Tally {
     }
 }
 
-/// From the sum over replicates of a gradient and of its squared norm. The squared distance of the mean of R
-/// replicates holds 1/R of the variance, which is taken off.
+/// Computes the squares from the sum of the gradients and of their squared norms over replicates. The squared
+/// distance of the mean of R replicates includes 1/R of the variance, which is subtracted.
 fn squares(sum: &[f64], squared_norms: f64, full: &[f64], replicates: u32) -> Squares {
     let r = f64::from(replicates);
     let mean = |sum: &f64| sum / r;
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn bias_and_variance_of_known_numbers() {
-        // Replicates (1, 0) and (3, 2) of a full gradient (1, 1): mean (2, 1).
+        // Replicates (1, 0) and (3, 2), full gradient (1, 1): the mean is (2, 1).
         let got = squares(&[4.0, 2.0], 1.0 + 13.0, &[1.0, 1.0], 2);
         assert_eq!((got.full, got.variance), (2.0, 4.0));
         assert_eq!(got.bias, 1.0 - 4.0 / 2.0);
@@ -248,10 +248,10 @@ mod tests {
     fn errors_over_users_by_hand() {
         let user = |bias| Squares { full: 8.0, bias, variance: 2.0 };
         let got = relative(&[user(1.0), user(3.0)]);
-        // Biases add up to 4, with a standard error of sqrt(2) times their deviation of sqrt(2).
+        // Biases sum to 4; the standard error is sqrt(2) times their standard deviation of sqrt(2).
         assert_eq!((got.bias, got.deviation), (0.5, 0.5));
         assert!((got.error - ((6f64 / 16.0).sqrt() - 0.5)).abs() < 1e-12);
-        // Alike and below zero: nothing but noise.
+        // Equal and negative biases: only noise.
         let got = relative(&[user(-1.0), user(-1.0)]);
         assert_eq!((got.bias, got.error), (0.0, 0.0));
     }

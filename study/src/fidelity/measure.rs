@@ -1,4 +1,4 @@
-//! All measurements for one set: a new model and a trained one, every sampler, and what each setting changes.
+//! Measures one data set: a new model and a trained one, every sampler, and sweeps over settings.
 
 use fastvae::{
     Error, Result,
@@ -18,36 +18,36 @@ use super::{
     subject::Ready,
 };
 
-/// What to look at.
+/// What to measure.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The samplers to compare; their settings hold for divergences and curves.
     pub samplers: Vec<Sampler>,
-    /// Users that divergences are averaged over.
+    /// Users over whom divergences are averaged.
     pub users: usize,
-    /// Users that gradients are averaged over, the first of them.
+    /// Users over whom gradients are averaged: the first so many of them.
     pub gradient_users: usize,
-    /// Draws of a whole set of negatives a user.
+    /// Replicates: sampled gradients of each user.
     pub replicates: u32,
     /// Draws of a cumulative curve; 0: no curves.
     pub draws: usize,
-    /// The training row whose curves are drawn.
+    /// The training row of the user whose curves are drawn.
     pub chosen: usize,
-    /// Values of K to try, for samplers that have an index.
+    /// Values of K for the sweep, for samplers with an index.
     pub codewords: Vec<usize>,
-    /// Numbers of codebooks to try, for samplers that have an index.
+    /// Numbers of codebooks for the sweep, for samplers with an index.
     pub codebooks: Vec<usize>,
-    /// Numbers of negatives to try.
+    /// Numbers of negatives for the sweep.
     pub negatives: Vec<usize>,
-    /// Epochs of training on, after which an index that was built before them is measured.
+    /// Epochs of further training after which an index that was built before them is measured.
     pub staleness: Vec<u32>,
 }
 
-/// Measures a new model, then the one of `trained` (or trains one as `config` says), then lets indexes go stale.
-/// `tell` hears what is going on.
+/// Measures a new model, then the one in `trained` (or trains one as in `config`), then out-of-date indexes.
+/// Calls `tell` with progress messages.
 ///
 /// # Errors
-/// [`Error::Setting`] if settings cannot work together or with the catalogue; otherwise as training does.
+/// [`Error::Setting`] if settings do not fit each other or the catalogue; otherwise the errors of training.
 pub async fn study(
     engine: &Engine,
     train: &Csr,
@@ -122,7 +122,7 @@ fn check(config: &Config, options: &Options, train: &Csr) -> Result<()> {
     Ok(())
 }
 
-/// Every value that a setting is going to take. Numbers of codewords or negatives above that of items are skipped.
+/// Checks every value of the sweeps. More codewords or negatives than items are skipped, as in the sweeps.
 fn check_sweeps(config: &Config, options: &Options, items: usize) -> Result<()> {
     let refuse = |flag: &'static str, value: usize, config: &Config| {
         config.validate(items).map_err(|error| match error {
@@ -131,7 +131,7 @@ fn check_sweeps(config: &Config, options: &Options, items: usize) -> Result<()> 
         })
     };
     let mut with = config.clone();
-    // Users draw on their own here.
+    // In the sweep over negatives, users do not share them.
     with.proposal.group_size = 1;
     for &negatives in options.negatives.iter().filter(|&&negatives| negatives <= items) {
         with.proposal.negatives = negatives;
@@ -153,7 +153,7 @@ fn check_sweeps(config: &Config, options: &Options, items: usize) -> Result<()> 
     Ok(())
 }
 
-/// The chosen row first, then rows spread evenly.
+/// The chosen row first, then rows spread evenly over the data.
 fn rows(users: usize, options: &Options) -> Vec<u32> {
     let count = options.users.min(users);
     let mut rows: Vec<u32> = (0..count).map(|at| (at * users / count) as u32).collect();
@@ -164,7 +164,7 @@ fn rows(users: usize, options: &Options) -> Vec<u32> {
     rows
 }
 
-/// What all measurements share.
+/// Context shared by all measurements.
 struct Bench<'a> {
     engine: &'a Engine,
     counts: Vec<u32>,
@@ -180,7 +180,7 @@ impl<'a> Bench<'a> {
         Subject::new(self.engine, &trainer.model(), histories).await
     }
 
-    /// Builds a proposal, and tells how long it took.
+    /// Builds a proposal and returns it with the seconds that took.
     async fn ready(&self, subject: &Subject<'_>, sampler: &Sampler) -> Result<(Ready, f64)> {
         let start = Instant::now();
         let ready = subject.prepare(sampler, &self.counts, self.seed).await?;
@@ -197,7 +197,7 @@ impl<'a> Bench<'a> {
         gradient(subject, ready, users, negatives, self.options.replicates, partition).await
     }
 
-    /// Every sampler as it is, and its curve.
+    /// Measures every sampler with its own settings, and draws its curve.
     async fn compare(&mut self, trainer: &Trainer, model: Model, tell: &mut dyn FnMut(&str)) -> Result<()> {
         let subject = self.subject(trainer).await?;
         let mut order: Vec<u32> = (0..self.counts.len() as u32).collect();
@@ -228,7 +228,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// K, m and S, on the trained model.
+    /// Sweeps over K, m and S on the trained model.
     async fn sweep_settings(&mut self, trainer: &Trainer, tell: &mut dyn FnMut(&str)) -> Result<()> {
         let subject = self.subject(trainer).await?;
         for sampler in &self.options.samplers {
@@ -273,7 +273,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Proposals that keep something of the items are built, and the model goes on without them.
+    /// Builds the proposals that need a refresh, then trains without refreshing them and measures them.
     async fn sweep_staleness(&mut self, trainer: &mut Trainer, tell: &mut dyn FnMut(&str)) -> Result<()> {
         let mut ages = self.options.staleness.clone();
         ages.sort_unstable();
@@ -307,7 +307,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Trains until so many epochs are done.
+    /// Trains until `epochs` epochs are done.
     async fn advance(&self, trainer: &mut Trainer, epochs: u32, tell: &mut dyn FnMut(&str)) -> Result<()> {
         let mut told = trainer.progress().epoch;
         while trainer.progress().epoch < epochs {

@@ -8,7 +8,7 @@ use crate::{
     report::{self, grouped, section},
 };
 
-/// The report as HTML text.
+/// Returns the report as HTML text.
 pub fn html(study: &Study) -> String {
     let title = format!("How close samplers come to the softmax: {}", study.data);
     let line = format!(
@@ -37,7 +37,7 @@ pub fn html(study: &Study) -> String {
     page
 }
 
-/// Every figure with a name for its file.
+/// Returns every figure with its file name.
 pub fn figures(study: &Study) -> Vec<(String, String)> {
     let mut figures = Vec::new();
     for (model, curves) in &study.curves {
@@ -66,10 +66,10 @@ pub fn figures(study: &Study) -> Vec<(String, String)> {
     figures
 }
 
-/// What a sweep shows.
+/// The quantity that a sweep plots.
 type Pick = fn(&Row) -> Option<f64>;
 
-/// Sweeps by name, axis and scale.
+/// Sweeps: name, axis label and scale.
 const SWEEPS: [(&str, &str, Scale, Pick); 4] = [
     ("codewords", "codewords of a codebook, K", Scale::Log, kl),
     ("codebooks", "codebooks, m", Scale::Linear, kl),
@@ -82,12 +82,12 @@ fn kl(row: &Row) -> Option<f64> {
 }
 
 fn bias(row: &Row) -> Option<f64> {
-    // What is lost in the noise has no place on a log axis.
-    // One user has no standard error: the larger of NaN and 0 is 0.
+    // A bias below its standard error is left out, because a log axis would show noise. With one user there
+    // is no standard error (NaN); `max` then gives 0.
     row.gradient.filter(|g| g.query_bias > g.query_bias_error.max(0.0)).map(|gradient| gradient.query_bias)
 }
 
-/// The rows of a sweep as a line a sampler; an index that was just built begins that of staleness.
+/// The rows of a sweep, one line per sampler; lines of staleness start with a newly built index at age 0.
 fn swept(study: &Study, name: &str, pick: Pick) -> Vec<Series> {
     let mut series: Vec<Series> = Vec::new();
     for row in &study.rows {
@@ -103,12 +103,12 @@ fn swept(study: &Study, name: &str, pick: Pick) -> Vec<Series> {
         });
         series[at].points.push((value as f64, y));
     }
-    // Exact samplers lie at rounding errors, which would stretch a log axis to nothing.
+    // Exact samplers differ from the softmax only by rounding and would stretch the log axis.
     series.retain(|one| one.points.iter().any(|point| point.1 > 1e-4));
     series
 }
 
-/// Figure 2 of the paper.
+/// Cumulative curves (figure 2 of the paper).
 fn cumulative(study: &Study, model: Model, curves: &[Curve]) -> String {
     let places = Curve::places(study.items);
     let of = |curve: &Curve, name: &str| {
@@ -200,7 +200,7 @@ fn table(study: &Study, model: Model) -> String {
     table + "</tbody></table>"
 }
 
-/// Three digits after the point, two where numbers are large.
+/// Formats with three decimals, or two if numbers are large.
 fn short(number: f64) -> String {
     if number.is_nan() {
         "–".into()

@@ -7,23 +7,23 @@ use fastvae::{
     config::{Config, Method, ObjectiveConfig, ProposalConfig},
 };
 
-/// A method to be looked at, with all of its settings.
+/// A method to measure, with all of its settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sampler {
-    /// What figures call it: the method, then what differs from the settings it came from.
+    /// Label in figures: the method, then the settings that differ from the base settings.
     pub label: String,
-    /// What is minimised.
+    /// The objective.
     pub objective: ObjectiveConfig,
-    /// Where negatives come from.
+    /// The proposal that negatives are drawn from.
     pub proposal: ProposalConfig,
 }
 
 impl Sampler {
-    /// Reads `METHOD[:SETTING=VALUE..]` over the settings of `base`; settings are those of `[proposal]` in a
-    /// configuration file, and `partition`.
+    /// Parses `METHOD[:SETTING=VALUE..]`. The settings override those of `base`; allowed are those of the
+    /// section `[proposal]` of a configuration file, and `partition`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for `samplers`: no such method or setting, or a value that it cannot have.
+    /// [`Error::Setting`] for `samplers`: an unknown method or setting, or an invalid value.
     pub fn parse(text: &str, base: &Config) -> Result<Self> {
         let wrong = |problem: String| Error::setting("samplers", format!("`{text}`: {problem}"));
         let mut parts = text.split(':').map(str::trim);
@@ -42,7 +42,7 @@ impl Sampler {
             let Some((key, value)) = part.split_once('=') else {
                 return Err(wrong(format!("`{part}` is not a setting; write it as codewords=64")));
             };
-            // Numbers and words alike: what is not JSON is a word.
+            // A value that is not valid JSON, such as `product`, is taken as a string.
             let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
             label.push_str(&format!(" {part}"));
             match key {
@@ -58,10 +58,10 @@ impl Sampler {
         })
     }
 
-    /// All of them, each with a label of its own.
+    /// Parses all of them; each gets a unique label.
     ///
     /// # Errors
-    /// As [`Sampler::parse`]; for two that are the same, and for none.
+    /// As [`Sampler::parse`]; also if two samplers are the same or the list is empty.
     pub fn parse_all<T: AsRef<str>>(texts: &[T], base: &Config) -> Result<Vec<Self>> {
         let all: Vec<Self> =
             texts.iter().map(|text| Self::parse(text.as_ref(), base)).collect::<Result<_>>()?;
@@ -76,12 +76,12 @@ impl Sampler {
         Ok(all)
     }
 
-    /// The settings of a run with it.
+    /// The settings of a run that uses this sampler.
     pub fn settings(&self, config: &Config) -> Config {
         Config { objective: self.objective.clone(), proposal: self.proposal.clone(), ..config.clone() }
     }
 
-    /// The same with another value of one setting of its proposal, if there is such a setting.
+    /// This sampler with another value of one proposal setting, or `None` if that setting does not apply.
     pub fn with(&self, key: &str, value: impl Into<Value>) -> Option<Self> {
         let mut settings = serde_json::to_value(&self.proposal).ok()?;
         *settings.get_mut(key)? = value.into();

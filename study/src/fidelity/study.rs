@@ -1,4 +1,4 @@
-//! What a study found, and its tables.
+//! Results of a fidelity study, and their tables.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Curve, Divergence, GradientError};
 
-/// Which parameters.
+/// The parameters that were measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
@@ -18,7 +18,7 @@ pub enum Model {
 }
 
 impl Model {
-    /// As tables name it.
+    /// Name in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Random => "random",
@@ -31,20 +31,20 @@ impl Model {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sweep {
-    /// None: the sampler as it was asked for.
+    /// No sweep: the sampler with its own settings.
     None,
-    /// K.
+    /// Codewords of a codebook, K.
     Codewords(usize),
-    /// m.
+    /// Codebooks, m.
     Codebooks(usize),
-    /// S.
+    /// Negatives, S.
     Negatives(usize),
     /// Epochs since the index was built.
     Staleness(u32),
 }
 
 impl Sweep {
-    /// Name and value, as tables have them.
+    /// Name and value, as in tables.
     pub fn parts(self) -> (&'static str, Option<u64>) {
         match self {
             Self::None => ("", None),
@@ -59,60 +59,60 @@ impl Sweep {
 /// One measurement.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// Which parameters.
+    /// The parameters that were measured.
     pub model: Model,
     /// The sampler's label.
     pub sampler: String,
-    /// What was varied.
+    /// The setting that was varied.
     pub sweep: Sweep,
-    /// The mean over users.
+    /// Divergences, mean over users.
     pub divergence: Option<Divergence>,
-    /// Over users and replicates.
+    /// Gradient errors, over users and replicates.
     pub gradient: Option<GradientError>,
-    /// What it took to build the proposal: k-means, trees, tables.
+    /// Seconds to build the proposal: k-means, trees, tables.
     pub build_seconds: f64,
 }
 
-/// What was found.
+/// Results of a study.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Study {
-    /// The data set.
+    /// Name of the data set.
     pub data: String,
-    /// Users that divergences are averaged over.
+    /// Number of users over whom divergences are averaged.
     pub users: usize,
-    /// Users that gradients are averaged over.
+    /// Number of users over whom gradients are averaged.
     pub gradient_users: usize,
-    /// Replicates of a gradient.
+    /// Sampled gradients of each user.
     pub replicates: u32,
     /// Draws of a curve.
     pub draws: usize,
-    /// Items.
+    /// Number of items.
     pub items: usize,
-    /// Epochs that the trained model has seen.
+    /// Epochs of the trained model.
     pub epochs: u32,
-    /// Method that it was trained with.
+    /// Method that the model was trained with.
     pub trained_with: String,
-    /// What it ran on.
+    /// Engine and device.
     pub engine: String,
-    /// Measurements.
+    /// All measurements.
     pub rows: Vec<Row>,
-    /// The softmax and each sampler, for one user, under each model.
+    /// Curves of the softmax and each sampler, for one user, under each model.
     pub curves: Vec<(Model, Vec<Curve>)>,
     /// Training rows of the users; the first is the one whose curves are drawn.
     pub training_rows: Vec<u32>,
-    /// What `rows` has means of: each user's divergence, by model and sampler.
+    /// Divergence of each user, by model and sampler; `rows` has their means.
     #[serde(skip)]
     pub by_user: Vec<(Model, String, Vec<Divergence>)>,
 }
 
 impl Study {
-    /// The row of a sampler as it was asked for.
+    /// The row of a sampler with its own settings.
     pub fn row(&self, model: Model, sampler: &str) -> Option<&Row> {
         let wanted = |row: &&Row| row.model == model && row.sampler == sampler && row.sweep == Sweep::None;
         self.rows.iter().find(wanted)
     }
 
-    /// Every measurement, one a line; what was not measured is empty.
+    /// Every measurement as csv, one per line; a value that was not measured is empty.
     pub fn csv(&self) -> String {
         let mut text = String::from(
             "model,sampler,sweep,value,kl_q_p,kl_p_q,total_variation,effective_sample_size,bound,query_bias,\
@@ -146,16 +146,17 @@ impl Study {
         text
     }
 
-    /// The divergence that a sampler has for the user whose curves are drawn.
+    /// The divergence of a sampler for the user whose curves are drawn.
     pub fn of_first_user(&self, model: Model, sampler: &str) -> Option<&Divergence> {
         let wanted = |(of, label, _): &&(Model, String, Vec<Divergence>)| *of == model && label == sampler;
         self.by_user.iter().find(wanted)?.2.first()
     }
 
-    /// Divergences of every user: model, sampler, user, then as in [`Study::csv`]. `ids` are those of training rows.
+    /// Divergences of every user as csv: model, sampler, user, then the columns of [`Study::csv`]. `ids`
+    /// are those of training rows.
     ///
     /// # Errors
-    /// [`Error::Data`] if it cannot be written as csv.
+    /// [`Error::Data`] if the csv writer fails.
     pub fn users_csv(&self, ids: impl Fn(u32) -> String) -> Result<String> {
         let failed = |error: csv::Error| Error::Data(format!("users cannot be written as csv: {error}"));
         let mut writer = csv::Writer::from_writer(Vec::new());
@@ -173,13 +174,14 @@ impl Study {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The curves: model, sampler, number of the most popular items, share of the probability on them.
+    /// The curves as csv: model, sampler, number of the most popular items, share of the probability on
+    /// them.
     pub fn curves_csv(&self) -> String {
         let mut text = String::from("model,sampler,items,cumulative\n");
         let places = Curve::places(self.items);
         for (model, curves) in &self.curves {
             for curve in curves {
-                // The first curve is the truth, whether or not a sampler of the same name was drawn from.
+                // The first curve is exact, even if a sampler of the same name was also drawn from.
                 let label = if std::ptr::eq(curve, &curves[0]) { "exact" } else { &curve.label };
                 for (place, share) in places.iter().zip(&curve.cumulative) {
                     let _ = writeln!(text, "{},{label},{place},{share:.6}", model.name());
@@ -190,7 +192,7 @@ impl Study {
     }
 }
 
-/// What rounding has left a little below zero is zero.
+/// Rounding can leave a value slightly below zero; it is set to zero.
 fn positive(number: f64) -> f64 {
     if number > -1e-5 { number.max(0.0) } else { number }
 }

@@ -1,4 +1,4 @@
-//! Users of a model: their queries, and the softmax that proposals are measured against.
+//! The users over whom proposals are measured: their queries, and the exact softmax.
 
 use fastvae::{
     Error, Result,
@@ -13,30 +13,30 @@ use fastvae::{
 
 use super::Sampler;
 
-/// Logits and lookups made at once.
+/// Most logits or lookups computed at once.
 const AT_ONCE: usize = 1 << 22;
 
-/// Some users of a model.
+/// A sample of a model's users.
 pub struct Subject<'a> {
-    /// Where the model is.
+    /// Engine that holds the model.
     pub engine: &'a Engine,
-    /// Item vectors, shared with the model.
+    /// Item vectors and biases; the buffers are shared with the model.
     pub catalogue: Catalogue,
-    /// What is known of each user, N rows.
+    /// Histories of the users, N rows.
     pub histories: Csr,
-    /// The mean code of each user, decoded: N x width.
+    /// Queries: the decoded mean of each user's latent code, N x width.
     pub queries: Vec<f32>,
-    /// N x M.
+    /// Logits, N x M.
     pub logits: Vec<f32>,
     /// `ln sum exp o` of each user, N.
     pub log_z: Vec<f64>,
 }
 
 impl<'a> Subject<'a> {
-    /// Runs the users' histories through the model, without dropout or noise, and all items past them.
+    /// Computes queries of these users, without dropout or noise, and the logits of all items.
     ///
     /// # Errors
-    /// If the engine cannot hold a piece of it, or is lost.
+    /// If the engine has not enough memory for a piece, or the device is lost.
     pub async fn new(engine: &'a Engine, model: &dyn Scorer, histories: Csr) -> Result<Self> {
         let catalogue = model.item_vectors().ok_or_else(no_vectors)?;
         let (users, items, width) = (histories.rows(), catalogue.items, catalogue.width);
@@ -63,7 +63,7 @@ impl<'a> Subject<'a> {
             let batch = Batch {
                 offsets: offsets.clone(),
                 items: seen.clone(),
-                // Training alone reads which row an entry belongs to.
+                // Only training reads the row of each entry.
                 rows: seen.clone(),
                 users: count,
                 entries: end,
@@ -79,12 +79,12 @@ impl<'a> Subject<'a> {
         Ok(Self { engine, catalogue, histories, queries, logits, log_z })
     }
 
-    /// Users, N.
+    /// Number of users, N.
     pub fn users(&self) -> usize {
         self.log_z.len()
     }
 
-    /// Items, M.
+    /// Number of items, M.
     pub fn items(&self) -> usize {
         self.catalogue.items
     }
@@ -94,23 +94,23 @@ impl<'a> Subject<'a> {
         &self.queries[user * self.catalogue.width..][..self.catalogue.width]
     }
 
-    /// ln of the softmax of a user.
+    /// Log softmax of a user, all items.
     pub fn log_p(&self, user: usize) -> impl Iterator<Item = f64> + '_ {
         let log_z = self.log_z[user];
         self.logits[user * self.items()..][..self.items()].iter().map(move |&o| f64::from(o) - log_z)
     }
 
-    /// Builds a proposal for these items as they are now, and for these users where it is made for the queries of a
-    /// run. `counts` are the training interactions of each item.
+    /// Builds a proposal for the current item vectors; query-aware ones also observe these users' queries.
+    /// `counts` are the training interactions of each item.
     ///
     /// # Errors
-    /// If the settings cannot work, or the engine cannot hold it.
+    /// If the settings are invalid, or the engine has not enough memory.
     pub async fn prepare(&self, sampler: &Sampler, counts: &[u32], seed: u64) -> Result<Ready> {
         self.prepare_from(&self.catalogue, sampler, counts, seed).await
     }
 
-    /// The same, with what a refresh makes of the items made of `before`, earlier vectors of the same items: the
-    /// proposal of a run whose last refresh saw them.
+    /// The same, but the index is built from `before`, earlier vectors of the same items: the state of a run
+    /// after its last refresh.
     ///
     /// # Errors
     /// As [`Subject::prepare`].
@@ -135,11 +135,11 @@ impl<'a> Subject<'a> {
         Ok(Ready { sampler: sampler.clone(), proposal, rng: Rng::new(seed), most_queries })
     }
 
-    /// log q of every item for queries, `queries x M` values, a piece at a time to `see`, which gets the number
-    /// of the first query of the piece and the values.
+    /// Computes log q of every item for queries, `queries x M` values, one piece at a time. `see` gets the
+    /// number of the first query of the piece and the values.
     ///
     /// # Errors
-    /// If the engine is lost.
+    /// If the device is lost.
     pub async fn log_q_of_all(
         &self,
         ready: &Ready,
@@ -176,20 +176,20 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A proposal that is built and can be asked.
+/// A proposal that has been built and can draw.
 pub struct Ready {
-    /// Its settings.
+    /// The sampler's settings.
     pub sampler: Sampler,
-    /// Itself.
+    /// The proposal.
     pub proposal: Box<dyn Proposal>,
-    /// Its random numbers.
+    /// Generator of its draws.
     pub rng: Rng,
-    /// The most queries of a step.
+    /// Most queries in one step.
     pub most_queries: usize,
 }
 
 impl Ready {
-    /// Users side by side, with the sampler's sharing.
+    /// Groups of `users` users under the sampler's group size.
     pub fn groups(&self, users: usize, candidates: usize) -> Groups {
         Groups { batch: users, samples: 1, share: self.sampler.proposal.group_size, candidates }
     }
@@ -199,7 +199,7 @@ fn no_vectors() -> Error {
     Error::Data("this model has no item vectors, so no proposal can be measured on it".into())
 }
 
-/// Users whose logits make a piece.
+/// Number of users whose logits fit in one piece.
 fn piece(items: usize, users: usize) -> usize {
     (AT_ONCE / items.max(1)).clamp(1, 256).min(users.max(1))
 }
@@ -209,7 +209,7 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
     top + logits.iter().map(|&o| (f64::from(o) - top).exp()).sum::<f64>().ln()
 }
 
-/// `body` of every index, on threads, in order.
+/// Calls `body` for every index on threads and returns the results in order.
 pub(super) fn map<T: Clone + Default + Send>(
     count: usize,
     body: impl Fn(usize) -> T + Sync + Send,

@@ -1,4 +1,4 @@
-//! The measurement of one sampler at one size.
+//! Measures the cost of one sampler at one size.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use web_time::Instant;
 
 use super::Cost;
 
-/// Standard deviation of the logits of random vectors: about that of a trained model's.
+/// Standard deviation of the logits of random vectors, about that of a trained model.
 const LOGITS: f32 = 1.5;
 
-/// A catalogue of random vectors and queries of a few users.
+/// A catalogue of random vectors, and the queries of a few users.
 pub struct Bench<'a> {
     engine: &'a Engine,
     catalogue: Catalogue,
@@ -27,10 +27,10 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// `items` vectors of `width`, and queries of `users` that draw together.
+    /// Makes `items` vectors of `width` elements, and queries of `users` users that form one batch.
     ///
     /// # Errors
-    /// If the engine cannot hold them.
+    /// If the engine has not enough memory for them.
     pub async fn new(engine: &'a Engine, items: usize, width: usize, users: usize) -> Result<Self> {
         let table = engine.zeros("item vectors", items * width)?;
         let queries = engine.zeros("queries", users * width)?;
@@ -47,11 +47,11 @@ impl<'a> Bench<'a> {
         Ok(Self { engine, catalogue, queries, counts, users })
     }
 
-    /// What a proposal costs; draws are the best of `repeats` batches.
+    /// Measures the cost of a proposal; the time of draws is the best of `repeats` batches.
     ///
     /// # Errors
-    /// [`fastvae::Error::Setting`] where a run with item vectors of this width would refuse the settings; otherwise if
-    /// the engine cannot hold its tables or is lost.
+    /// [`fastvae::Error::Setting`] if a run with item vectors of this width would refuse the settings;
+    /// otherwise if the engine has not enough memory for the tables, or the device is lost.
     pub async fn measure(&self, config: &ProposalConfig, repeats: u32) -> Result<Cost> {
         let (engine, items) = (self.engine, self.catalogue.items);
         let mut run = Config { proposal: config.clone(), ..Config::default() };
@@ -68,7 +68,7 @@ impl<'a> Bench<'a> {
         self.refresh(proposal.as_mut(), 1).await?;
         let refresh_seconds = if proposal.needs_refresh() { start.elapsed().as_secs_f64() } else { 0.0 };
         let mut best = Duration::MAX;
-        // The first batch warms up.
+        // The first batch is a warm-up.
         for step in 0..=repeats.max(1) {
             let spent = batch.draw(self, proposal.as_ref(), step).await?;
             if step > 0 {
@@ -92,7 +92,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The buffers of a batch: every user draws, and has one item.
+/// The buffers of a batch: every user draws negatives and has one positive.
 struct Batch {
     groups: Groups,
     positives: ItemsOf,
@@ -129,7 +129,7 @@ impl Batch {
     }
 }
 
-/// Until the engine has done all that it was given.
+/// Waits until the engine has finished all submitted work.
 async fn wait(engine: &Engine) -> Result<()> {
     let flag = engine.zeros::<u32>("end", 1)?;
     engine.read(&flag).await.map(drop)

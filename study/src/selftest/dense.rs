@@ -1,4 +1,4 @@
-//! Products, sums, the full softmax, ranking.
+//! Checks of matrix products, column sums, the full softmax and ranking.
 
 use super::{Histories, Output, numbers, run_one, unset, unwritten};
 use fastvae::{
@@ -129,7 +129,7 @@ pub async fn topk(engine: &Engine) -> Result<Vec<Output>> {
     for (items, k) in [(7, 10), (345, 50), (1031, 1)] {
         let rows = 5;
         let histories = Histories::new(rows, items);
-        // Coarse values: ties are common.
+        // Coarse values, so that ties are common.
         let mut scores: Vec<f32> = numbers(4, rows * items).iter().map(|x| (x * 40.0).round()).collect();
         let buffer = engine.upload("scores", &scores)?;
         let (ids, values) = (unset(engine, rows * k)?, unwritten(engine, rows * k)?);

@@ -1,4 +1,4 @@
-//! What the encoder and the latent code need.
+//! Checks of the kernels of the encoder and the latent code.
 
 use super::{Histories, Output, run_one, unset, unwritten, upload_numbers};
 use fastvae::{
@@ -13,7 +13,7 @@ use fastvae::{
 
 const RNG_SEED: u64 = 0x1234_5678_9abc_def0;
 
-/// WGSL promises the cosine within 2^-11, so drivers may differ by that times the largest radius.
+/// WGSL guarantees the cosine only within 2^-11, so drivers may differ by that times the largest radius.
 const NOISE_TOLERANCE: f64 = 2e-3;
 
 pub async fn normal(engine: &Engine) -> Result<Vec<Output>> {

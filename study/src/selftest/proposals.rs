@@ -1,4 +1,4 @@
-//! Every proposal by name: what it draws, and its log q of draws and positives.
+//! Checks every proposal by name: the items it draws, and log q of draws and positives.
 
 use super::{Histories, Output, numbers, unset, unwritten, upload_numbers};
 use fastvae::{
@@ -51,7 +51,8 @@ async fn one(engine: &Engine, name: &str, config: &ProposalConfig, groups: Group
         width: WIDTH,
     };
     proposal.attach(&catalogue);
-    // As a checkpoint would have them, so that a borderline item of k-means changes no draw. Most cells are empty.
+    // Fixed codes, so that no item on the border of two clusters can change the draws. Most cells are
+    // empty.
     let index = IndexState {
         codewords: numbers(2, config.codebooks * config.codewords * WIDTH),
         codes: (0..ITEMS * config.codebooks).map(|at| (at * at % 31 % config.codewords) as u32).collect(),

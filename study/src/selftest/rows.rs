@@ -1,4 +1,4 @@
-//! Item lists, and the updates of the rows they name.
+//! Checks of item lists, and of the updates of the rows in them.
 
 use super::{Histories, Output, numbers, upload_numbers};
 use fastvae::{
@@ -12,7 +12,7 @@ use fastvae::{
 const ITEMS: usize = 345;
 const GROUPS: Groups = Groups { batch: 67, samples: 2, share: 4, candidates: 37 };
 
-/// Lists in which every unwritten place would show.
+/// Lists filled with sentinel values, so that a place that the kernel fails to write shows.
 fn empty_lists(engine: &Engine, entries: usize) -> Result<ItemLists> {
     let lists = ItemLists::new(engine, entries, ITEMS)?;
     lists.fill(engine, u32::MAX)?;
@@ -33,7 +33,7 @@ fn transposed(engine: &Engine, histories: &Histories) -> Result<Transpose> {
     })
 }
 
-/// The order of lists is free, so they are compared item by item.
+/// Engines may write the lists in any order, so they are compared item by item.
 pub async fn transpose(engine: &Engine) -> Result<Vec<Output>> {
     let histories = Histories::new(GROUPS.batch, ITEMS);
     let kernel = transposed(engine, &histories)?;

@@ -1,4 +1,4 @@
-//! Proposals, the index behind them, and the loss that uses them.
+//! Checks of proposals, the index behind them, and the sampled loss.
 
 use super::{Histories, Output, numbers, run_one, unset, unwritten, upload_numbers};
 use fastvae::{
@@ -55,7 +55,7 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     let points =
         Points { values: upload_numbers(engine, 0, count * stride)?, count, stride, column: 7, dimensions };
     let mut first = numbers(1, k * dimensions);
-    // Far from every point: its cluster is empty.
+    // One codeword far from every point, so that its cluster is empty.
     first[3 * dimensions..4 * dimensions].fill(50.0);
     let codewords = engine.upload("codewords", &first)?;
     let codes = unset(engine, count)?;
@@ -104,7 +104,7 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     ])
 }
 
-/// An index with empty cells over `items` items.
+/// An index over `items` items with some empty cells.
 fn index(engine: &Engine, items: usize, codewords: usize) -> Result<MidxIndex> {
     let width = 10;
     let config = ProposalConfig { codewords, ..ProposalConfig::default() };
@@ -113,7 +113,7 @@ fn index(engine: &Engine, items: usize, codewords: usize) -> Result<MidxIndex> {
         engine,
         IndexState {
             codewords: numbers(0, 2 * codewords * width),
-            // Cells from 40 on stay empty.
+            // Cells from 40 on are empty.
             codes: (0..items as u32)
                 .map(|item| item * item % 40)
                 .flat_map(|cell| [cell / codewords as u32, cell % codewords as u32])

@@ -1,4 +1,4 @@
-//! Everything together.
+//! Checks of whole training steps, with all kernels together.
 
 use super::Output;
 use fastvae::{
@@ -10,7 +10,7 @@ use fastvae::{
     train::Trainer,
 };
 
-/// Losses of ten steps of four kinds of runs, on a small set and with odd sizes.
+/// Losses of ten steps for four configurations, on a small set with sizes that are not powers of two.
 pub async fn ten_steps(engine: &Engine) -> Result<Vec<Output>> {
     let set = synthetic(&SyntheticOptions { users: 181, items: 130, shortest: 5, longest: 40, seed: 1 })?;
     let split = split(&set, &SplitOptions::default())?;
@@ -26,7 +26,8 @@ pub async fn ten_steps(engine: &Engine) -> Result<Vec<Output>> {
         method.apply(&mut config);
         (config.proposal.group_size, config.objective.partition) = (group_size, partition);
         (config.proposal.negatives, config.proposal.codewords) = (17, 5);
-        // Four steps of 37 users and one of fewer, twice: both kinds of batches, and a refreshed index.
+        // Four full batches of 37 users and a smaller one, for two epochs: the second has a refreshed
+        // index.
         (config.training.batch, config.training.epochs) = (37, 2);
         let mut trainer = Trainer::new(engine.clone(), &config, &split.train, None).await?;
         let (mut reconstruction, mut divergence) = (Vec::new(), Vec::new());

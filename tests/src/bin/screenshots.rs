@@ -1,14 +1,14 @@
-//! Pictures of every part of the lesson, light and dark, wide and narrow, from the built page:
+//! Takes screenshots of every lesson of the built page, light and dark, wide and narrow:
 //!
 //! `trunk build --release && cargo run -p tests --bin screenshots -- docs/screenshots`
 //!
-//! Each part is brought into a state with something to see: a few steps, or a short run.
+//! Each lesson first makes a few steps or a short run, so that the picture shows results.
 
 use std::{path::PathBuf, time::Duration};
 
 use tests::browser::{Browser, Page, Site, dist};
 
-/// A part, its address keys, how many steps it goes, and whether it plays to its end.
+/// Lesson, its query parameters, number of steps, and whether it plays to its end.
 const PARTS: [(&str, &str, u32, bool); 8] = [
     ("softmax", "", 0, false),
     ("importance", "", 12, false),
@@ -20,7 +20,7 @@ const PARTS: [(&str, &str, u32, bool); 8] = [
     ("teacher", "", 0, false),
 ];
 
-/// What a reader would press, where it is there: some thousand draws, three films to like.
+/// Controls to press if they exist: a thousand draws three times, and three liked films.
 const PRESSED: [&str; 6] = [
     "[data-act=thousand]",
     "[data-act=thousand]",
@@ -71,7 +71,7 @@ fn main() {
     }
 }
 
-/// Base64, as the browser sends pictures.
+/// Decodes base64, the encoding of pictures from the browser.
 fn decode(text: &str) -> Vec<u8> {
     let value = |byte: u8| match byte {
         b'A'..=b'Z' => byte - b'A',

@@ -1,4 +1,4 @@
-//! What people do to a page: mouse, fingers and keys, as the browser's own input.
+//! User input: mouse, touch and keys, as native input of the browser.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 
 use super::{Page, View};
 
-/// By what a control is used.
+/// The input device that operates a control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
-    /// The pointer of a mouse.
+    /// Mouse.
     Mouse,
-    /// A finger.
+    /// Touch.
     Touch,
-    /// The keyboard.
+    /// Keyboard.
     Keys,
 }
 
-/// How long a control may take to lie still under the pointer.
+/// Time limit for a control to stop moving under the pointer.
 const STILL: Duration = Duration::from_secs(10);
 
 impl View<'_> {
-    /// The element that a CSS selector finds in the container.
+    /// Returns the element of the container that a CSS selector finds.
     ///
     /// # Panics
     /// When there is none.
@@ -33,19 +33,19 @@ impl View<'_> {
         element
     }
 
-    /// Presses an element by mouse.
+    /// Clicks an element with the mouse.
     ///
     /// # Panics
-    /// When there is none, or something else lies over it.
+    /// When there is none, or another element covers it.
     #[track_caller]
     pub fn click(&self, selector: &str) {
         self.press_by(By::Mouse, selector);
     }
 
-    /// Presses an element; by keys that is Enter, and Space for check boxes.
+    /// Activates an element; by keys this is Enter, and Space for check boxes.
     ///
     /// # Panics
-    /// When there is none, or something else lies over it.
+    /// When there is none, or another element covers it.
     #[track_caller]
     pub fn press_by(&self, by: By, selector: &str) {
         match by {
@@ -61,10 +61,11 @@ impl View<'_> {
         }
     }
 
-    /// Presses on a place in an element, moves to others, and lets go; places are fractions of its width and height.
+    /// Presses at a place in an element, moves to others, and releases; places are fractions of its width
+    /// and height.
     ///
     /// # Panics
-    /// When there is no such element, or something else lies over it.
+    /// When there is no such element, or another one covers it.
     #[track_caller]
     pub fn drag(&self, by: By, selector: &str, way: &[(f64, f64)]) {
         let places: Vec<(f64, f64)> = way.iter().map(|&at| self.place(selector, at)).collect();
@@ -74,7 +75,7 @@ impl View<'_> {
     /// Moves a slider to a fraction of its length.
     ///
     /// # Panics
-    /// When there is no such slider, or something else lies over it.
+    /// When there is no such slider, or another element covers it.
     #[track_caller]
     pub fn slide(&self, by: By, selector: &str, to: f64) {
         let script = format!(
@@ -83,15 +84,15 @@ impl View<'_> {
             json!(selector)
         );
         let from = self.run(&script).as_f64().unwrap_or(0.0);
-        // A thumb ends half its width before the end of the slider.
+        // The centre of the thumb stops half its width before the end of the slider.
         let along = |share: f64| (0.05 + 0.9 * share, 0.5);
         self.drag(by, selector, &[along(from), along((from + to) / 2.0), along(to)]);
     }
 
-    /// Gives an element the focus, where Tab would lead to it.
+    /// Focuses an element that Tab can reach.
     ///
     /// # Panics
-    /// When there is none, or it cannot have the focus.
+    /// When there is none, or it cannot be focused.
     #[track_caller]
     pub fn focus(&self, selector: &str) {
         let script = format!(
@@ -103,7 +104,7 @@ impl View<'_> {
         assert_eq!(self.run(&script), true, "{selector} cannot have the focus\n{}", self.told());
     }
 
-    /// Chooses an option of a select by the arrow keys.
+    /// Selects an option by the arrow keys.
     ///
     /// # Panics
     /// When there is no such select or option.
@@ -125,7 +126,7 @@ impl View<'_> {
         assert_eq!(holds, value, "{selector}\n{}", self.told());
     }
 
-    /// Types over what a field holds, and leaves it by Tab.
+    /// Replaces the text of a field, and leaves it by Tab.
     ///
     /// # Panics
     /// When there is no such field.
@@ -139,7 +140,7 @@ impl View<'_> {
         self.page.keys(&["Tab"]);
     }
 
-    /// Chooses files of this machine in a file chooser.
+    /// Selects local files in a file chooser.
     ///
     /// # Panics
     /// When there is no such chooser.
@@ -149,7 +150,7 @@ impl View<'_> {
         self.page.driver.choose_files(&chooser, files).unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
-    /// Where in the window a place of an element lies, once it lies still and nothing covers it.
+    /// Window coordinates of a place in an element, once it has stopped moving and nothing covers it.
     #[track_caller]
     fn place(&self, selector: &str, (x, y): (f64, f64)) -> (f64, f64) {
         let script = format!(
@@ -187,7 +188,7 @@ impl View<'_> {
     fn strokes(&self, by: By, places: &[(f64, f64)]) {
         let kind = if by == By::Touch { "touch" } else { "mouse" };
         let mut actions = vec![move_to(places[0], 0), json!({ "type": "pointerDown", "button": 0 })];
-        // Fingers take a moment; what is drawn meanwhile must not take the control away.
+        // A press takes a moment; the page must not replace the control when it renders meanwhile.
         actions.push(json!({ "type": "pause", "duration": 60 }));
         actions.extend(places[1..].iter().map(|&place| move_to(place, 60)));
         actions.push(json!({ "type": "pointerUp", "button": 0 }));
@@ -203,7 +204,7 @@ fn move_to((x, y): (f64, f64), duration: u32) -> Value {
 }
 
 impl Page {
-    /// Drops files of this machine on a place of the window, as from a file manager. Chromium only.
+    /// Drops local files at a place of the window, as from a file manager. Chromium only.
     ///
     /// # Panics
     /// When the browser refuses it.

@@ -1,9 +1,9 @@
-//! A headless browser on the built page: `dist/` is served on loopback; Chromium is driven through ChromeDriver, Firefox
-//! through geckodriver. What people do is done by keys, mouse and fingers (the module `hands`), never by events made in
-//! scripts.
+//! Tests the built page in a headless browser: `dist/` is served on loopback; Chromium is driven through
+//! ChromeDriver, Firefox through geckodriver. User input uses real key, mouse and touch actions (the module
+//! `hands`), never events that scripts create.
 //!
-//! [`Page::open`] does all of it and ends every process when the value is dropped. The page says what it is doing
-//! in `data-*` attributes of its container (listed in the documentation of the package `web`): the `<body>` of the
+//! [`Page::open`] starts server and browser, and dropping the page ends every process. The page reports its
+//! state in `data-*` attributes of its container (documented in the package `web`): the `<body>` of the
 //! full page, a `<div>` in the shadow root of a widget ([`Page::widget`]).
 
 mod hands;

@@ -1,4 +1,4 @@
-//! The page in a browser, and waiting for what it reports.
+//! A page in a browser, and functions that wait for its attributes.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::webdriver::Kind;
 use super::{LogEntry, Server, Site, View, WebDriver};
 
-/// Which browser, and which WebGPU it has.
+/// The browser, and its WebGPU support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Browser {
     /// Chromium with SwiftShader, a software adapter.
     SoftwareGpu,
-    /// Chromium without: `navigator.gpu` gives no adapter.
+    /// Chromium without WebGPU: `navigator.gpu` gives no adapter.
     NoGpu,
     /// Firefox without WebGPU.
     Firefox,
@@ -24,7 +24,7 @@ impl Browser {
     fn arguments(self) -> Vec<&'static str> {
         let mut arguments = vec![
             "--headless",
-            // Chromium refuses its sandbox as root and in containers; only our own page is opened.
+            // Chromium refuses its sandbox as root and in containers; the tests open only our own page.
             "--no-sandbox",
             "--no-first-run",
             "--disable-dev-shm-usage",
@@ -45,27 +45,27 @@ impl Browser {
     }
 }
 
-/// One page in one browser of its own.
+/// A page in its own browser process.
 pub struct Page {
     pub(super) driver: WebDriver,
     browser: Browser,
-    /// The server that the page came from; more may be beside it.
+    /// The server of the page; a test may start more servers.
     pub server: Server,
     profile: Profile,
-    // One browser at a time: timing out because another test holds the processor tells nothing. Released last.
+    // One browser at a time, so that a time-out does not depend on other tests. Dropped last.
     _turn: MutexGuard<'static, ()>,
 }
 
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Longest run of one script in the page.
+/// Time limit of one script.
 const SCRIPT: Duration = Duration::from_secs(120);
 
 impl Page {
     /// Serves `dist/` below `prefix`, starts a browser and opens the page with `query` (`engine=cpu&seed=1`).
     ///
     /// # Panics
-    /// With what is missing and how to get it.
+    /// If something is missing; the message says how to get it.
     pub fn open(browser: Browser, prefix: &str, query: &str) -> Self {
         Self::visit(browser, Site::new(&dist(), prefix), &format!("?{query}"))
     }
@@ -73,24 +73,24 @@ impl Page {
     /// Serves a site, starts a browser and opens an address of the site.
     ///
     /// # Panics
-    /// With what is missing and how to get it.
+    /// If something is missing; the message says how to get it.
     pub fn visit(browser: Browser, site: Site, path: &str) -> Self {
         let page = Self::blank(browser, site);
         page.go(path);
         page
     }
 
-    /// Serves a site and starts a browser, which shows nothing yet.
+    /// Serves a site and starts a browser without opening a page.
     ///
     /// # Panics
-    /// With what is missing and how to get it.
+    /// If something is missing; the message says how to get it.
     pub fn blank(browser: Browser, site: Site) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let server = site.serve().unwrap_or_else(|error| panic!("no server: {error}"));
         let profile = Profile::create();
         let arguments = browser.arguments();
         let kind = if browser == Browser::Firefox {
-            // Errors that scripts do not catch are printed, where the driver finds them.
+            // Uncaught script errors are written to the output, which the driver reads.
             let settings = json!({ "dom.webgpu.enabled": false, "browser.dom.window.dump.enabled": true });
             Kind::Firefox { settings }
         } else {
@@ -123,7 +123,7 @@ impl Page {
         )
     }
 
-    /// All that the shadow root of an element holds.
+    /// The whole shadow root of an element.
     pub fn shadow(&self, selector: &str) -> View<'_> {
         View::new(self, format!("document.querySelector('{selector}')?.shadowRoot"))
     }
@@ -140,16 +140,16 @@ impl Page {
         }
     }
 
-    /// The body's attribute `data-{name}`, or None where the page has not set it.
+    /// The body's attribute `data-{name}`, or None if it is not set.
     #[track_caller]
     pub fn data(&self, name: &str) -> Option<String> {
         self.all().data(name)
     }
 
-    /// [`View::wait`] of the full page.
+    /// Calls [`View::wait`] for the full page.
     ///
     /// # Panics
-    /// When `limit` passes first, or when the page reports an error (unless that is waited for).
+    /// After `limit`, or when the page reports an error (unless `name` is `error`).
     #[track_caller]
     pub fn wait(&self, name: &str, limit: Duration, done: impl Fn(&str) -> bool) -> String {
         self.all().wait(name, limit, done)
@@ -158,7 +158,7 @@ impl Page {
     /// Presses keys, one after another: characters, or names as in `KeyboardEvent.key`.
     ///
     /// # Panics
-    /// When the browser does not take them, or a name is not known.
+    /// When the browser refuses them, or a name is unknown.
     #[track_caller]
     pub fn keys(&self, keys: &[&str]) {
         for key in keys {
@@ -166,7 +166,7 @@ impl Page {
         }
     }
 
-    /// Looks into a frame of the page from now on, or at the page again.
+    /// Directs the following scripts to a frame of the page, or back to the page.
     ///
     /// # Panics
     /// When there is no such frame.
@@ -175,7 +175,7 @@ impl Page {
         self.driver.frame(index).unwrap_or_else(|error| panic!("frame {index:?}: {error}"));
     }
 
-    /// Megabytes that the browser holds in all its processes, pages they share counted once.
+    /// Memory of all processes of the browser in megabytes; shared memory pages are counted once.
     ///
     /// # Panics
     /// When the processes cannot be read.
@@ -184,7 +184,7 @@ impl Page {
         memory(&self.profile.0).unwrap_or_else(|error| panic!("memory of the browser: {error}"))
     }
 
-    /// A command of the DevTools protocol.
+    /// Runs a command of the DevTools protocol.
     ///
     /// # Panics
     /// When the browser refuses it.
@@ -193,7 +193,7 @@ impl Page {
         self.driver.devtools(command, parameters).unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    /// Gives the window a width and a height in CSS pixels, as a telephone has them.
+    /// Sets the width and height of the window in CSS pixels, also to the size of a phone.
     #[track_caller]
     pub fn resize(&self, width: u32, height: u32) {
         if self.browser == Browser::Firefox {
@@ -203,7 +203,7 @@ impl Page {
         self.devtools("Emulation.setDeviceMetricsOverride", metrics);
     }
 
-    /// Sets what the reader prefers: `("prefers-color-scheme", "dark")`.
+    /// Emulates media features: `("prefers-color-scheme", "dark")`.
     #[track_caller]
     pub fn prefers(&self, features: &[(&str, &str)]) {
         let features: Vec<Value> =
@@ -211,16 +211,16 @@ impl Page {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
-    /// The page as a PNG: all of it, or what the window shows.
+    /// A PNG of the page: all of it, or the visible part.
     ///
     /// # Panics
-    /// When the browser gives none.
+    /// When the browser returns no picture.
     #[track_caller]
     pub fn screenshot(&self, all: bool) -> String {
         if self.browser == Browser::Firefox {
             return self.driver.screenshot().unwrap_or_else(|error| panic!("{error}"));
         }
-        // A scroll bar takes room from the page on the screen, but none in the picture.
+        // A visible scroll bar would make the layout narrower than the picture.
         self.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
         let shot = self.devtools(
             "Page.captureScreenshot",
@@ -229,7 +229,7 @@ impl Page {
         shot["data"].as_str().unwrap_or_else(|| panic!("no picture: {shot}")).to_owned()
     }
 
-    /// Errors on the console since the last look.
+    /// Errors on the console since the last call.
     ///
     /// # Panics
     /// When the browser does not answer.
@@ -238,7 +238,7 @@ impl Page {
         entries.into_iter().filter(|entry| entry.level == "SEVERE").collect()
     }
 
-    /// What a script gives and what the console shows, for the message of a failing test.
+    /// The result of a script, and the console, for failure messages.
     pub(super) fn told(&self, script: &str) -> String {
         let mut told = match self.driver.run(script, &[]) {
             Ok(state) => format!("page: {}\n", state.as_str().unwrap_or("nothing")),
@@ -251,13 +251,13 @@ impl Page {
     }
 }
 
-/// The proportional set size of every process whose command line names the profile.
+/// Sum of the proportional set sizes of all processes whose command line contains the profile.
 fn memory(profile: &Path) -> std::io::Result<u64> {
     let profile = profile.to_string_lossy();
     let mut kilobytes = 0;
     for process in std::fs::read_dir("/proc")? {
         let process = process?.path();
-        // A process may end while it is looked at.
+        // A process may end while it is being read.
         let Ok(command) = std::fs::read(process.join("cmdline")) else { continue };
         if !String::from_utf8_lossy(&command).contains(&*profile) {
             continue;
@@ -274,10 +274,10 @@ fn memory(profile: &Path) -> std::io::Result<u64> {
     }
 }
 
-/// The folder that `trunk build --release` wrote.
+/// The folder written by `trunk build --release`.
 ///
 /// # Panics
-/// When it is not there.
+/// If it does not exist.
 pub fn dist() -> PathBuf {
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
     let index = dist.join("index.html");
@@ -285,7 +285,7 @@ pub fn dist() -> PathBuf {
     dist
 }
 
-/// A browser profile of its own, removed afterwards.
+/// A temporary browser profile, removed when dropped.
 struct Profile(PathBuf);
 
 impl Profile {
@@ -302,7 +302,7 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // The browser may still be writing its last files; a leftover in the temporary folder does no harm.
+        // The browser may still be writing files. A folder left in the temporary folder is harmless.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,5 +1,5 @@
-//! A static file server on loopback. Each request has a connection and a thread of its own, so one can be held back
-//! without any other waiting.
+//! A static file server on loopback. Each request has its own connection and thread, so holding one
+//! response does not delay others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Write};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// What a server serves: a folder below a path prefix, with what a test changes about it.
+/// The content of a server: a folder below a path prefix, and the changes that a test makes to it.
 pub struct Site {
     folder: PathBuf,
     prefix: String,
@@ -41,34 +41,34 @@ impl Site {
         }
     }
 
-    /// A header for every answer.
+    /// Adds a header to every response.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// A file of the test's own, instead of one in the folder; the path has no leading `/`.
+    /// Serves `content` instead of a file of the folder; the path has no leading `/`.
     pub fn page(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.pages.insert(path.into(), content.into());
         self
     }
 
-    /// Puts a script in front of one that is served.
+    /// Puts `script` in front of a served script.
     pub fn prologue(mut self, path: &str, script: &str) -> Self {
         self.prologues.insert(path.into(), script.into());
         self
     }
 
-    /// Does not answer requests for a path before [`Server::release`].
+    /// Delays responses for a path until [`Server::release`].
     pub fn hold(self, path: &str) -> Self {
         lock(&self.held).insert(path.into());
         self
     }
 
-    /// Starts to serve.
+    /// Starts the server.
     ///
     /// # Errors
-    /// When no socket can be opened.
+    /// If no socket can be opened.
     pub fn serve(self) -> io::Result<Server> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -81,8 +81,8 @@ impl Site {
                         break;
                     }
                     let site = Arc::clone(&site);
-                    // Detached: one that is held back ends with its release, which dropping the server brings. A
-                    // browser that went away is not the server's business.
+                    // The thread is detached. A held response ends when it is released, which also happens
+                    // when the server is dropped. Errors of a closed connection are ignored.
                     std::thread::spawn(move || drop(site.answer(&stream)));
                 }
             })
@@ -94,7 +94,7 @@ impl Site {
     fn answer(&self, mut stream: &TcpStream) -> io::Result<()> {
         let mut lines = BufReader::new(stream).lines();
         let request = lines.next().transpose()?.unwrap_or_default();
-        // The headers say nothing that matters here; a browser wants them read.
+        // The headers must be read, but have no effect.
         while lines.next().transpose()?.is_some_and(|header| !header.is_empty()) {}
         let Some(url) = request.split(' ').nth(1) else { return Ok(()) };
         let (status, kind, bytes) = self.respond(url);
@@ -111,7 +111,7 @@ impl Site {
         stream.shutdown(Shutdown::Write)
     }
 
-    /// Status, kind and content of the answer to a request.
+    /// Status, content type and body of the response.
     fn respond(&self, url: &str) -> (&'static str, &'static str, Vec<u8>) {
         const TEXT: &str = "text/plain; charset=utf-8";
         if self.stopped.load(Ordering::Relaxed) {
@@ -137,7 +137,7 @@ impl Site {
         ("200 OK", content_type(path), bytes)
     }
 
-    /// The path inside the folder that `url` names, if it stays there.
+    /// The path inside the folder for `url`, or `None` if it leads outside.
     fn path<'u>(&self, url: &'u str) -> Option<&'u str> {
         let path = url.split(['?', '#']).next()?.strip_prefix(&*self.prefix)?;
         let path = if path.is_empty() { "index.html" } else { path };
@@ -145,7 +145,7 @@ impl Site {
     }
 }
 
-/// A site that is served until this is dropped.
+/// A running server; it stops when dropped.
 pub struct Server {
     site: Arc<Site>,
     address: SocketAddr,
@@ -163,18 +163,18 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Answers what was held back, and holds nothing more.
+    /// Sends all held responses, and holds no more.
     pub fn release(&self) {
         lock(&self.site.held).clear();
         self.site.released.notify_all();
     }
 
-    /// Paths that browsers asked for, in order.
+    /// Requested paths, in order.
     pub fn asked(&self) -> Vec<String> {
         lock(&self.site.asked).clone()
     }
 
-    /// From now on every answer is that there is none.
+    /// From now on every response is an error.
     pub fn stop(&self) {
         self.release();
         self.site.stopped.store(true, Ordering::Relaxed);
@@ -188,7 +188,7 @@ impl Drop for Server {
         // Wakes the thread that waits for connections.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
-            // The thread only ends; a panic in it has already failed the page.
+            // The thread only ends here; a panic in it has already failed the test.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! One container of the page in a browser: the full page, or one of its widgets.
+//! A container of the page: the full page, or one of its widgets.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Page;
 
-/// A container, by the JavaScript expression that finds it; `root` in scripts.
+/// A container, found by a JavaScript expression; scripts get it as `root`.
 #[derive(Clone)]
 pub struct View<'p> {
     pub(super) page: &'p Page,
@@ -18,7 +18,8 @@ impl<'p> View<'p> {
         Self { page, root: root.into() }
     }
 
-    /// Runs the body of an asynchronous JavaScript function with `root` as the container, null where there is none.
+    /// Runs the body of an asynchronous JavaScript function with `root` as the container, or null if there
+    /// is none.
     ///
     /// # Panics
     /// When the script throws or takes over two minutes.
@@ -27,23 +28,23 @@ impl<'p> View<'p> {
         self.page.run(&format!("const root = {} ?? null; return (async () => {{ {script} }})()", self.root))
     }
 
-    /// The container's attribute `data-{name}`, or None where it has none.
+    /// The container's attribute `data-{name}`, or None if it is not set.
     #[track_caller]
     pub fn data(&self, name: &str) -> Option<String> {
         self.run(&format!("return root?.getAttribute('data-{name}') ?? null")).as_str().map(str::to_owned)
     }
 
-    /// The same as a number; 0 where there is none.
+    /// The attribute `data-{name}` as a number; 0 if it is not set.
     #[track_caller]
     pub fn number(&self, name: &str) -> f64 {
         self.data(name).and_then(|value| value.parse().ok()).unwrap_or(0.0)
     }
 
-    /// Waits until `data-{name}` satisfies `done`, and gives it.
+    /// Waits until `data-{name}` satisfies `done`, and returns its value.
     ///
     /// # Panics
-    /// When `limit` passes first, or when an error is reported (unless that is waited for); with the container's
-    /// attributes and the console.
+    /// After `limit`, or when the page reports an error (unless `name` is `error`). The message has the
+    /// container's attributes and the console.
     #[track_caller]
     pub fn wait(&self, name: &str, limit: Duration, done: impl Fn(&str) -> bool) -> String {
         let started = Instant::now();
@@ -59,10 +60,10 @@ impl<'p> View<'p> {
         }
     }
 
-    /// Waits until a script gives something true.
+    /// Waits until a script returns a value other than null and false.
     ///
     /// # Panics
-    /// When `limit` passes first.
+    /// After `limit`.
     #[track_caller]
     pub fn until(&self, limit: Duration, what: &str, script: &str) -> Value {
         let started = Instant::now();
@@ -76,7 +77,7 @@ impl<'p> View<'p> {
         }
     }
 
-    /// The container's attributes and the console, for the message of a failing test.
+    /// The container's attributes and the console, for failure messages.
     pub fn told(&self) -> String {
         let script = format!("return JSON.stringify(({})?.dataset ?? null)", self.root);
         self.page.told(&script)

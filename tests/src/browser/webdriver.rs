@@ -1,6 +1,6 @@
-//! The few commands of the W3C WebDriver protocol that the tests need, over blocking HTTP.
+//! The commands of the W3C WebDriver protocol that the tests need, over blocking HTTP.
 //!
-//! Clients that cover all of WebDriver bring an asynchronous runtime; these tests wait for one page at a time.
+//! Complete WebDriver clients need an asynchronous runtime, which these tests do not need.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A line of the browser's console.
+/// A line of the browser console.
 #[derive(Clone, Debug, Deserialize)]
 pub struct LogEntry {
     /// `SEVERE`, `WARNING`, `INFO` or `DEBUG`.
     pub level: String,
-    /// The text, with the script it came from.
+    /// The text, including the source script.
     pub message: String,
 }
 
-/// Which browser to drive, and how it starts.
+/// The browser to drive, and its options.
 pub enum Kind<'a> {
     /// Chromium through ChromeDriver, with command line arguments and a profile folder.
     Chromium { arguments: &'a [&'a str], profile: &'a Path },
-    /// Firefox through geckodriver, with settings as `about:config` has them.
+    /// Firefox through geckodriver, with preferences as in `about:config`.
     Firefox { settings: Value },
 }
 
@@ -34,18 +34,18 @@ pub struct WebDriver {
     agent: ureq::Agent,
     driver: Child,
     session: String,
-    /// Errors that Firefox writes to its output; ChromeDriver is asked for them.
+    /// Errors that Firefox writes to its output; ChromeDriver returns them on request.
     printed: Option<Arc<Mutex<Vec<LogEntry>>>>,
 }
 
-/// Longest wait for a driver to start listening.
+/// Time limit for a driver to start listening.
 const START: Duration = Duration::from_secs(30);
 
 impl WebDriver {
     /// Starts a driver and its browser. `script_timeout` bounds each asynchronous script.
     ///
     /// # Errors
-    /// A sentence with what could not be started and what to install or to set.
+    /// A message with the program that could not be started and what to install or set.
     pub fn start(kind: &Kind<'_>, script_timeout: Duration) -> Result<Self, String> {
         let (mut command, capabilities) = match kind {
             Kind::Chromium { arguments, profile } => {
@@ -90,7 +90,7 @@ impl WebDriver {
             }
         };
         let config = ureq::Agent::config_builder()
-            // A failed command is a JSON answer with a status of 4xx or 5xx.
+            // A failed command returns a JSON body with a status of 4xx or 5xx.
             .http_status_as_error(false)
             .timeout_global(Some(script_timeout + Duration::from_secs(60)))
             .build();
@@ -112,23 +112,23 @@ impl WebDriver {
     /// Opens an address and waits for the page's `load` event.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's error.
     pub fn open(&self, url: &str) -> Result<(), String> {
         self.post("/url", &json!({ "url": url })).map(drop)
     }
 
-    /// Runs the body of a JavaScript function and gives what it returns; a promise is awaited.
+    /// Runs the body of a JavaScript function and returns its result; a promise is awaited.
     ///
     /// # Errors
-    /// The exception, or that the script's time ran out.
+    /// The exception, or the time-out of the script.
     pub fn run(&self, script: &str, arguments: &[Value]) -> Result<Value, String> {
         self.post("/execute/sync", &json!({ "script": script, "args": arguments }))
     }
 
-    /// What the console has shown since the last call.
+    /// Console lines since the last call.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's error.
     pub fn console(&self) -> Result<Vec<LogEntry>, String> {
         if let Some(printed) = &self.printed {
             return Ok(std::mem::take(&mut printed.lock().unwrap_or_else(PoisonError::into_inner)));
@@ -137,19 +137,19 @@ impl WebDriver {
         serde_json::from_value(entries).map_err(|error| format!("the console's log: {error}"))
     }
 
-    /// Performs actions of keys and pointers: the sources of a WebDriver action sequence.
+    /// Performs key and pointer actions: the sources of a WebDriver action sequence.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's error.
     pub fn perform(&self, sources: &Value) -> Result<(), String> {
         self.post("/actions", &json!({ "actions": sources })).map(drop)
     }
 
-    /// Presses a key and lets it go: a character, or a name as in `KeyboardEvent.key`; `Shift+` or `Control+` may
-    /// stand before.
+    /// Presses and releases a key: a character, or a name as in `KeyboardEvent.key`, optionally after
+    /// `Shift+` or `Control+`.
     ///
     /// # Errors
-    /// What the driver answered, or that the name is not known.
+    /// The driver's error, or an unknown key name.
     pub fn press(&self, key: &str) -> Result<(), String> {
         let (held, name) = match key.split_once('+') {
             Some(("Shift", name)) => (Some(SHIFT), name),
@@ -166,28 +166,28 @@ impl WebDriver {
         self.perform(&json!([{ "type": "key", "id": "keyboard", "actions": actions }]))
     }
 
-    /// Gives a file chooser a file of this machine.
+    /// Selects a local file in a file chooser.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's error.
     pub fn choose_files(&self, element: &Value, files: &[&Path]) -> Result<(), String> {
         let id = element["element-6066-11e4-a52e-4f735466cecf"].as_str().ok_or("not an element")?;
         let text: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         self.post(&format!("/element/{id}/value"), &json!({ "text": text.join("\n") })).map(drop)
     }
 
-    /// Gives the window a size.
+    /// Sets the size of the window.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's error.
     pub fn resize(&self, width: u32, height: u32) -> Result<(), String> {
         self.post("/window/rect", &json!({ "width": width, "height": height })).map(drop)
     }
 
-    /// What the window shows, as a PNG in base64.
+    /// The visible part of the page, as a PNG in base64.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's error.
     pub fn screenshot(&self) -> Result<String, String> {
         let answer = self.agent.get(format!("{}/screenshot", self.session)).call();
         let mut answer = answer.map_err(|error| format!("the driver, /screenshot: {error}"))?;
@@ -195,18 +195,18 @@ impl WebDriver {
         json["value"].as_str().map(str::to_owned).ok_or_else(|| format!("no picture: {json}"))
     }
 
-    /// Looks into a frame of the page from now on, or at the page again.
+    /// Directs the following commands to a frame of the page, or back to the page.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's error.
     pub fn frame(&self, index: Option<u32>) -> Result<(), String> {
         self.post("/frame", &json!({ "id": index })).map(drop)
     }
 
-    /// A command of the DevTools protocol, and its answer.
+    /// Runs a command of the DevTools protocol and returns its result.
     ///
     /// # Errors
-    /// What the driver answered.
+    /// The driver's error.
     pub fn devtools(&self, command: &str, parameters: Value) -> Result<Value, String> {
         self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
     }
@@ -230,7 +230,7 @@ impl WebDriver {
 const SHIFT: &str = "\u{e008}";
 const CONTROL: &str = "\u{e009}";
 
-/// The character by which WebDriver names a key.
+/// The character that stands for a key in WebDriver.
 fn key_value(name: &str) -> Result<String, String> {
     let named = [
         ("Tab", '\u{e004}'),
@@ -257,26 +257,26 @@ fn key_value(name: &str) -> Result<String, String> {
 
 impl Drop for WebDriver {
     fn drop(&mut self) {
-        // Ending the session ends the browser; killing the driver alone would leave it running.
+        // Ending the session also ends the browser; killing only the driver would leave it running.
         let _ = self.agent.delete(&self.session).call();
         end(&mut self.driver);
     }
 }
 
 fn end(child: &mut Child) {
-    // It may have ended by itself.
+    // The process may already have ended.
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// The port that the driver chose, from the line it prints once it listens. What Firefox prints as errors afterwards
-/// goes to `printed`.
+/// Reads the driver's port from the line that it prints when it listens. Later error lines of Firefox go to
+/// `printed`.
 fn listening_port(driver: &mut Child, printed: &Arc<Mutex<Vec<LogEntry>>>) -> Result<u16, String> {
     let stdout = driver.stdout.take().ok_or("the driver has no output")?;
     let (sender, receiver) = std::sync::mpsc::channel();
     let printed = printed.clone();
     std::thread::spawn(move || {
-        // Read to the end, so that the driver never waits for a full pipe.
+        // Reads to the end, so that the driver never blocks on a full pipe.
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             let port = line
                 .split_once("started successfully on port ")
@@ -302,7 +302,7 @@ fn listening_port(driver: &mut Child, printed: &Arc<Mutex<Vec<LogEntry>>>) -> Re
     Err(format!("the driver does not answer on port {port}"))
 }
 
-/// The program that `variable` names, or the first of `names` on the PATH.
+/// The program in the environment variable `variable`, or the first of `names` on the PATH.
 fn program(variable: &str, names: &[&str]) -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os(variable) {
         return Ok(path.into());

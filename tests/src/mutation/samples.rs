@@ -16,10 +16,10 @@ use pollster::block_on;
 
 use super::{Reader, Sample};
 
-/// Samples of every form that the library reads.
+/// Valid inputs of every form that the library reads.
 ///
 /// # Panics
-/// If the library cannot make or read one of them.
+/// If the library cannot write or read one of them.
 pub fn samples() -> Vec<Sample> {
     let rows: Vec<(usize, usize)> = (0..60).map(|row| (row % 9, row * 7 % 13)).collect();
     let lines = |line: &dyn Fn(usize, usize) -> String| {
@@ -80,7 +80,7 @@ pub fn samples() -> Vec<Sample> {
     samples
 }
 
-/// A run under way with an index, the same under way with a snapshot, and a model.
+/// Checkpoints in the middle of a run and of its model, for a proposal with an index and one without.
 fn checkpoints() -> Vec<Vec<u8>> {
     let options = SyntheticOptions { users: 30, items: 100, shortest: 3, longest: 12, seed: 3 };
     let set = data::synthetic(&options).expect("a small set");

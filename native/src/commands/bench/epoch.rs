@@ -1,4 +1,5 @@
-//! `fastvae bench epoch`: losses side by side, taking turns so that a busy machine is equally unfair to all.
+//! `fastvae bench epoch`: times losses in turns, so that other load on the machine affects all of them
+//! equally.
 
 use fastvae::{Result, config::Method, run::peak_memory_bytes, train::Trainer};
 use pollster::block_on;
@@ -11,7 +12,7 @@ use crate::{
     settings,
 };
 
-/// One of the losses under test.
+/// One of the losses to compare.
 struct Contender {
     loss: String,
     trainer: Trainer,
@@ -19,10 +20,10 @@ struct Contender {
     index: Times,
 }
 
-/// Measures epochs.
+/// Runs `fastvae bench epoch`.
 ///
 /// # Errors
-/// Whatever data, engine and training meet.
+/// Errors of data, engine and training.
 pub fn run(args: &EpochArgs) -> Result<()> {
     let (_, dataset, split) = prepare(&args.settings)?;
     let mut contenders = Vec::new();
@@ -48,7 +49,8 @@ pub fn run(args: &EpochArgs) -> Result<()> {
             let an_epoch = one.trainer.steps_per_epoch();
             let steps = args.steps.unwrap_or(an_epoch).clamp(1, an_epoch);
             let (seconds, index) = advance(&mut one.trainer, steps)?;
-            // The first turn warms up; where steps are cut, its index stands for that of every epoch.
+            // The first turn is a warm-up. If epochs are cut short, its index build is used for every
+            // epoch.
             if turn > 0 {
                 let whole = (seconds - index) * f64::from(an_epoch) / f64::from(steps);
                 let index = if steps < an_epoch { one.index.best() } else { index };

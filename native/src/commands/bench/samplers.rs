@@ -1,4 +1,4 @@
-//! `fastvae bench samplers`: the paper's Table 1, measured.
+//! `fastvae bench samplers`: cost of samplers by catalogue size (the paper's table 1).
 
 use fastvae::{
     Error, Result,
@@ -15,10 +15,10 @@ use crate::{
     settings,
 };
 
-/// Measures samplers.
+/// Runs `fastvae bench samplers`.
 ///
 /// # Errors
-/// Whatever the settings and the engine meet.
+/// Errors of settings and engine.
 pub fn run(args: &SamplersArgs) -> Result<()> {
     if args.width == 0 || args.users == 0 || args.items.contains(&0) {
         return Err(Error::setting("items", "items, users and width are at least 1"));
@@ -88,7 +88,7 @@ pub fn run(args: &SamplersArgs) -> Result<()> {
     ))
 }
 
-/// What JSON readers get: costs, and the exponents fitted to them.
+/// JSON output: costs, and the exponents fitted to them.
 #[derive(Serialize)]
 struct WithGrowth {
     #[serde(flatten)]

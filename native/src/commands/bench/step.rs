@@ -1,4 +1,4 @@
-//! `fastvae bench step`: where the time of a step goes.
+//! `fastvae bench step`: time of a training step by kernel.
 
 use fastvae::{Result, train::Trainer};
 use pollster::block_on;
@@ -10,13 +10,13 @@ use crate::{
     output::{Table, print, print_json},
 };
 
-/// Steps before the measured ones, at most.
+/// Most warm-up steps.
 const WARM_UP: u32 = 20;
 
-/// Measures steps.
+/// Runs `fastvae bench step`.
 ///
 /// # Errors
-/// Whatever data and training meet.
+/// Errors of data and training.
 pub fn run(args: &StepArgs) -> Result<()> {
     let (mut config, dataset, split) = prepare(&args.settings)?;
     let steps = args.steps.max(1);
