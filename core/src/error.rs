@@ -76,17 +76,17 @@ pub enum Error {
 }
 
 impl Error {
-    /// An [`Error::Setting`].
+    /// A setting error, from the setting's key and the problem.
     pub fn setting(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Setting { field: field.into(), problem: problem.into() }
     }
 
-    /// An [`Error::Format`].
+    /// A format error, from the file and line and the problem.
     pub fn format(place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Format { place: place.into(), problem: problem.into() }
     }
 
-    /// An [`Error::Io`].
+    /// An input or output error, from the action, the file and the system's error.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
     }

@@ -13,7 +13,7 @@ use crate::{
 /// The best items of each user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// Users x k, best first; `u32::MAX` where fewer than k items were left.
+    /// Users x k, best first; `u32::MAX` in the places of a user with fewer than k ranked items.
     pub ids: Vec<u32>,
     /// The scores of these items, in the same order.
     pub scores: Vec<f32>,

@@ -133,7 +133,7 @@ impl Recommender {
         &self.context.items[item as usize]
     }
 
-    /// An item's title, or its id where the set has no titles.
+    /// An item's title, or its id if the set has no titles.
     pub fn title(&self, item: u32) -> &str {
         self.context.titles.as_ref().map_or_else(|| self.item_id(item), |titles| &titles[item as usize])
     }
@@ -194,7 +194,7 @@ impl Recommender {
         Ok(self.context.histories.row(*row as usize))
     }
 
-    /// The `n` best items for each history, best first; fewer where the filter leaves fewer.
+    /// The `n` best items for each history, best first; fewer if the filter excludes too many.
     ///
     /// # Errors
     /// [`Error::Setting`] for `count` where `n` is 0, an item that is not in the catalogue, or a filter that leaves nothing;

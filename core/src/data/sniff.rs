@@ -19,13 +19,13 @@ const LINES: usize = 100;
 /// The format of a file of interactions.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// One interaction a line.
+    /// One interaction per line.
     Table(Table),
-    /// `user item item ...` a line.
+    /// `user item item ...` per line.
     Adjacency,
     /// `MovieID:`, then `CustomerID,Rating,Date` lines.
     Netflix,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json(JsonLines),
     /// Columns of a Parquet file.
     Parquet,

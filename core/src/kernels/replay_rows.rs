@@ -38,10 +38,11 @@ impl Table {
 pub const FLOATS_PER_STEP: usize = 3;
 
 /// The moments of a row with no gradient decay as b1^j and b2^j, so after k steps `w_k = D w_0 - m_0 sum_j
-/// s_j r^j D_j / (sqrt v_0 + e_j b2^(-j/2))` with `r = b1 / sqrt b2` and D_j the decay of the steps after j.
-/// The sum is cut off where r^j is negligible. It would be a single quotient if e_j were constant; e_j varies
-/// by 8% over the tail and matters only if `sqrt v_0` is as small as epsilon, so its mean, weighted by the
-/// terms, replaces it. Coupled decay has no such form and is iterated.
+/// s_j r^j D_j / (sqrt v_0 + e_j b2^(-j/2))`, where s_j and e_j are the first two coefficients of step j, `r
+/// = b1 / sqrt b2`, D is the decay of all k steps and D_j that of the steps after j. The sum is cut off where
+/// r^j is negligible. It would be a single quotient if the term with e_j were constant; it varies by 8% over
+/// the tail and matters only if `sqrt v_0` is as small as epsilon, so its mean, weighted by the terms,
+/// replaces it. Coupled decay has no such form and is iterated.
 pub struct ReplayRows {
     /// Rows to bring up to date; if not given, all rows of the table.
     pub lists: Option<ItemLists>,

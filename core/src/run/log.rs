@@ -1,4 +1,4 @@
-//! `RUN/log.jsonl`: the events of a run, one JSON object a line.
+//! `RUN/log.jsonl`: the events of a run, one JSON object per line.
 
 use std::{
     fs::{File, OpenOptions},
