@@ -1,4 +1,4 @@
-// gradient *= activation'(.), the derivative taken from the activation's output.
+// gradient *= activation'(.), with the derivative computed from the activation's output.
 //
 // Work per thread: one element. Grid: linear, len threads.
 

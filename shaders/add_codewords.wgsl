@@ -1,4 +1,4 @@
-// x_i += scale * codeword of i, in place: what is left to the other codebooks of a residual quantiser.
+// x_i += scale * codeword of i, in place: computes residuals for the other codebooks of a residual quantiser.
 //
 // Work per thread: one element. Grid: linear, M * d threads.
 

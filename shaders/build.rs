@@ -1,7 +1,7 @@
 //! Expands imports, validates every shader and writes typed Rust for its bindings.
 //!
-//! WGSL is the one place where bindings, uniform layouts and workgroup sizes are written down; what the
-//! crates above need of them is read back from naga's module here.
+//! Bindings, uniform layouts and workgroup sizes are declared in WGSL only; the Rust code that the other
+//! crates need is generated here from naga's module.
 
 use std::{
     collections::BTreeSet,
@@ -53,7 +53,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The file with each `#import "path"` line replaced by that file, once.
+/// The text of a file in which each `#import "path"` line is replaced by that file, at its first occurrence.
 fn expand(path: &Path, imported: &mut BTreeSet<PathBuf>) -> Result<String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let folder = path.parent().ok_or("shader outside of a folder")?;
@@ -210,7 +210,7 @@ fn scalar_name(kind: ScalarKind) -> Option<&'static str> {
     }
 }
 
-/// What a storage buffer holds, `None` for anything but a runtime-sized array of numbers.
+/// The element type of a storage buffer; `None` for anything but a runtime-sized array of numbers.
 fn element(module: &Module, ty: naga::Handle<naga::Type>) -> Option<Element> {
     let TypeInner::Array { base, .. } = module.types[ty].inner else { return None };
     match module.types[base].inner {

@@ -1,6 +1,6 @@
 // output[c] = sum over rows of values[r, c].
 //
-// Work per thread: one column, with four sums under way at a time.
+// Work per thread: one column, in four independent sums.
 // Grid: linear, columns threads.
 
 #import "shared/grid.wgsl"

@@ -1,5 +1,5 @@
-// Dynamic negative sampling (Zhang et al., 2013): the candidate is the one of B uniform draws with the largest
-// logit, the smaller item among equals. Slot c of a group is drawn by its member c % size.
+// Dynamic negative sampling (Zhang et al., 2013): the candidate is the one of B uniform draws with the
+// largest logit; among equal logits, the smaller item. Slot c of a group is drawn by its member c % size.
 //
 // Work per thread: one candidate. Grid: linear, groups * candidates threads.
 
@@ -17,7 +17,7 @@ struct Params {
     items: u32,
     /// B.
     draws: u32,
-    /// Of a row; 0: logits are there for all items.
+    /// Width of a row; 0: the logits of all items are given.
     width: u32,
     has_bias: u32,
     key_low: u32,

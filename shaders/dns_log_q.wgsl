@@ -1,6 +1,6 @@
-// log q of items under dynamic negative sampling: with a items ranking at or below an item, the largest of B
-// uniform draws is that item with probability (a^B - (a - 1)^B) / M^B. Under a group, the mixture
-// ln sum over rows g of (drawn_g / C) exp(log q_g).
+// log q of items under dynamic negative sampling: if a items rank at or below an item, the largest of B
+// uniform draws is that item with probability (a^B - (a - 1)^B) / M^B. For a group, log q is that of the
+// mixture, ln sum over rows g of (drawn_g / C) exp(log q_g).
 //
 // Work per thread: one item, whose rank is counted over all M. Grid: linear, total threads.
 
@@ -15,9 +15,9 @@ struct Params {
     candidates: u32,
     /// M.
     catalogue: u32,
-    /// E where items are the batch's entries, for each sample; 0 where they are candidates.
+    /// E if the items are the batch's entries, for each sample; 0 if they are candidates.
     entries: u32,
-    /// Outputs: groups * candidates, or samples * entries.
+    /// Number of outputs: groups * candidates, or samples * entries.
     total: u32,
     /// B.
     draws: u32,
@@ -38,7 +38,7 @@ fn log_q(row: u32, item: u32) -> f32 {
         above += select(0u, 1u, other > logit || (other == logit && i < item));
     }
     let a = f32(params.catalogue - above);
-    // The geometric sum of ((a - 1) / a)^j: nothing cancels.
+    // The geometric sum of ((a - 1) / a)^j, which avoids the cancellation of a^B - (a - 1)^B.
     let ratio = (a - 1.0) / a;
     var sum = 0.0;
     for (var i = 0u; i < params.draws; i++) {
@@ -48,7 +48,7 @@ fn log_q(row: u32, item: u32) -> f32 {
     return f32(params.draws - 1u) * log(a / m) - log(m) + log(sum);
 }
 
-/// ln of an item's probability under a group.
+/// ln of an item's probability under its group's mixture.
 fn log_q_of(item: u32, which: u32) -> f32 {
     return mixture(which, item);
 }

@@ -14,7 +14,7 @@ struct Params {
     /// groups * candidates.
     total: u32,
     items: u32,
-    /// 0: uniform.
+    /// 0: uniform, without alias table.
     has_table: u32,
     key_low: u32,
     key_high: u32,

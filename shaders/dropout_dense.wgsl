@@ -12,7 +12,7 @@ struct Params {
     width: u32,
     /// 1 / (1 - p).
     scale: f32,
-    /// A word below it drops.
+    /// Random words below it drop an element.
     threshold: u32,
     activation: u32,
     key_low: u32,

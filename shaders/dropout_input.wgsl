@@ -1,6 +1,7 @@
 // weights[e] = keep / ((1 - p) sqrt(n_b)): the inputs x_u of the encoder, L2-normalised, with dropout.
 //
-// Work per workgroup: one batch row; four entries a thread at a time share a block of random words.
+// Work per workgroup: one batch row; each thread handles four entries at a time, which share a block of
+// random words.
 // Grid: linear, batch workgroups.
 
 #import "shared/grid.wgsl"
@@ -10,7 +11,7 @@ struct Params {
     batch: u32,
     /// 1 - p.
     kept: f32,
-    /// A word below it drops.
+    /// Random words below it drop an entry.
     threshold: u32,
     key_low: u32,
     key_high: u32,

@@ -1,6 +1,6 @@
 // items[batch_offsets[b] ..] = history of users[b], and rows[e] = b for each copied entry.
 //
-// Work per workgroup: one batch row, an entry a thread at a time.
+// Work per workgroup: one batch row, with one entry per thread at a time.
 // Grid: linear, batch workgroups.
 
 #import "shared/grid.wgsl"

@@ -1,4 +1,4 @@
-// output[j] = x_i with i = rows[j]: some points, side by side.
+// output[j] = x_i with i = rows[j]: gathers some points.
 //
 // Work per thread: one element. Grid: linear, len * d threads.
 

@@ -1,5 +1,5 @@
-// codes[i] = argmin over k of f_k |x_i - c_k|^2, the smaller index winning ties. Where all f are 1 that is the argmax of
-// c_k . (x_i - c_k / 2).
+// codes[i] = argmin over k of f_k |x_i - c_k|^2; the smaller index wins ties. If all f are 1, this is the
+// argmax of c_k . (x_i - c_k / 2).
 //
 // Work per thread: four points by four codewords at a time, so that each element read serves four products.
 // Grid: linear, ceil(count / 4) threads.
@@ -18,7 +18,7 @@ struct Params {
     dimensions: u32,
     /// K.
     codewords: u32,
-    /// Whether there is an f; otherwise it is 1.
+    /// Whether f is bound; otherwise it is 1.
     crowded: u32,
 }
 
@@ -38,7 +38,7 @@ fn main(
     if first >= params.count {
         return;
     }
-    // Past the last point or codeword it is scored again, which changes nothing.
+    // Beyond the end, the last point or codeword is scored again, which does not change the result.
     let points = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.count - 1u));
     let starts = points * params.stride + params.column;
     var norms = vec4<f32>();

@@ -1,6 +1,6 @@
 // Weighted sums and weights of the points of each code, over one part of the points.
 //
-// Work per thread: one column of a part; its points one after the other, so the order of sums is fixed.
+// Work per thread: one column of a part; points are summed in order, so the order of sums is fixed.
 // Grid: linear, parts * ceil(d / 64) workgroups.
 
 #import "shared/grid.wgsl"
@@ -17,9 +17,9 @@ struct Params {
     /// K.
     codewords: u32,
     parts: u32,
-    /// Points of a part.
+    /// Points per part.
     part: u32,
-    /// Whether points have weights; otherwise each weighs 1.
+    /// Whether weights are bound; otherwise each point has weight 1.
     weighted: u32,
 }
 

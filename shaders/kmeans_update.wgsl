@@ -1,5 +1,6 @@
-// c_k = weighted mean of the points with code k, from the parts' sums; a codeword without weight becomes a random
-// point. Where there is a balance, f_k of kmeans_assign grows with the weight of the points of codeword k.
+// c_k = weighted mean of the points with code k, from the sums of the parts; a codeword without weight is
+// replaced by a random point. For balanced k-means, f_k of kmeans_assign grows with the weight of the points
+// of codeword k.
 //
 // Work per thread: one element of one codeword. Grid: linear, K * d threads.
 
@@ -22,9 +23,9 @@ struct Params {
     key_high: u32,
     step: u32,
     stream: u32,
-    /// Whether f is kept.
+    /// Whether f is updated (balanced k-means).
     balanced: u32,
-    /// The weight of all points, divided by K.
+    /// The total weight of the points, divided by K.
     share: f32,
     least_crowding: f32,
     most_crowding: f32,
@@ -35,7 +36,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> sums: array<f32>; // parts x K x d
 @group(0) @binding(3) var<storage, read> masses: array<f32>; // parts x K
 @group(0) @binding(4) var<storage, read_write> centres: array<f32>; // K x d
-@group(0) @binding(5) var<storage, read_write> crowding: array<f32>; // f, K, where it is kept
+@group(0) @binding(5) var<storage, read_write> crowding: array<f32>; // f, K, if balanced
 
 @compute @workgroup_size(64)
 fn main(

@@ -1,4 +1,4 @@
-// output[i] = table[items[i]], the whole repeated: log q of fixed proposals.
+// output[i] = table[items[i]], with the whole result repeated: log q of fixed proposals.
 //
 // Work per thread: one output. Grid: linear, repeats * len threads.
 

@@ -1,4 +1,5 @@
-// Takes a user's own items, and those that nobody may get, out of the ranking: their score is lowest.
+// Excludes a user's own items, and items that are not allowed for anyone, by setting their scores to the
+// lowest value.
 //
 // Work per workgroup: one user. Grid: linear, rows workgroups.
 

@@ -1,8 +1,8 @@
 // C[m x n] = activation(beta C + alpha A[m x k] B[k x n] + bias[n]).
 //
 // Operands are strided views: element (r, c) lies at offset + r * row + c * column.
-// Work per thread: 4 x 4 elements of C, kept in registers. No workgroup memory: neighbouring threads share
-// their rows and columns through the cache, which also suits adapters that emulate workgroups on a CPU.
+// Work per thread: 4 x 4 elements of C, in registers. No workgroup memory: neighbouring threads share their
+// rows and columns through the cache, which also suits adapters that emulate workgroups on a CPU.
 // Grid: linear, ceil(m / 4) * ceil(n / 4) threads, n fastest.
 
 #import "shared/grid.wgsl"
@@ -45,7 +45,7 @@ fn store(row: u32, column: u32, sums: vec4<f32>) {
         }
         let index = params.c_offset + row * params.c_row + (column + i) * params.c_column;
         var value = params.alpha * sums[i];
-        // C may hold NaN where nothing is to be added to it.
+        // C is not read if nothing is added to it, because it may hold NaN.
         if params.beta != 0.0 {
             value += params.beta * c[index];
         }
@@ -69,7 +69,7 @@ fn main(
     if row >= params.m {
         return;
     }
-    // Past the edge the last row or column is read again: the loop needs no bounds checks.
+    // Beyond the edge, the last row or column is read again, so that the loop needs no bounds checks.
     let rows = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.m - 1u));
     let last = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.n - 1u));
     var at_a = rows * params.a_row + params.a_offset;

@@ -1,7 +1,8 @@
-// Draws from the inverted multi-index: k1 by its running sums, k2 within its row, then an item of the cell by
-// the cell's alias table (paper, theorem 5.1). Slot c of a group is drawn by its member c % size.
+// Draws from the inverted multi-index: k1 by its running sums, k2 given k1, then an item of the cell by the
+// cell's alias table (paper, theorem 5.1). Slot c of a group is drawn by its member c % size.
 //
-// Work per workgroup: one query row, one of its slots a thread at a time. Grid: linear, rows workgroups.
+// Work per workgroup: one query row, with one of its slots per thread at a time. Grid: linear, rows
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
@@ -35,7 +36,7 @@ struct Params {
 
 var<workgroup> second: array<f32, 256>; // r2
 
-/// As search, for k2 given k1; the probabilities sum to one but for rounding.
+/// As search, for k2 given k1; the probabilities sum to one up to rounding.
 fn search_row(row: u32, k1: u32, u: f32) -> u32 {
     let k = params.codewords;
     let shift = log_psi[row * k + k1];

@@ -1,7 +1,8 @@
 // The weight of each cell under the softmax itself (paper, theorem 4.1): sums[r, cell] = sum over the cell's
 // items of exp(o_i - top_r), top_r = the row's largest logit, and log_z[r] = ln sum exp o.
 //
-// Work per workgroup: one query row, its cells a thread at a time. Grid: linear, rows workgroups.
+// Work per workgroup: one query row, with one of its cells per thread at a time. Grid: linear, rows
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/numbers.wgsl"
@@ -11,7 +12,7 @@ struct Params {
     rows: u32,
     /// M.
     items: u32,
-    /// All cells, the empty ones included.
+    /// Number of cells, including the empty ones.
     cells: u32,
 }
 

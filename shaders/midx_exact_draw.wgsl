@@ -1,8 +1,9 @@
-// Draws from the softmax itself by way of the index (paper, theorem 4.1): a block by the sums of its cells (k1),
-// a cell by the sums within the block (k2), an item of the cell by its own weight. Slot c of a group is drawn by its member
-// c % size.
+// Draws from the softmax itself through the index (paper, theorem 4.1): a block by the sums of its cells
+// (k1), a cell by the sums within the block (k2), an item of the cell by its own weight. Slot c of a group is
+// drawn by its member c % size.
 //
-// Work per workgroup: one query row, one of its slots a thread at a time. Grid: linear, rows workgroups.
+// Work per workgroup: one query row, with one of its slots per thread at a time. Grid: linear, rows
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
@@ -16,7 +17,7 @@ struct Params {
     rows: u32,
     /// At most 256.
     blocks: u32,
-    /// Cells of a block.
+    /// Cells per block.
     columns: u32,
     /// M.
     items: u32,
@@ -64,7 +65,7 @@ fn main(
     let seed = vec2<u32>(params.key_low, params.key_high);
     for (var slot = row - rows.x + local * rows.y; slot < params.candidates; slot += 64u * rows.y) {
         let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
-        // Each search ends at the last that has any weight where rounding leaves none beyond u.
+        // If no sum exceeds u because of rounding, a search ends at the last element with a positive weight.
         var sum = 0.0;
         var block = 0u;
         for (var i = 0u; i < blocks; i++) {

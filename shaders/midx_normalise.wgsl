@@ -1,7 +1,8 @@
 // ln psi(k1) = ln sum over k2 of omega(k1, k2) exp r2, and ln Z = ln sum over k1 of exp(r1 + ln psi)
 // (paper, theorem 5.1).
 //
-// Work per workgroup: one query row, a first codeword a thread at a time. Grid: linear, rows workgroups.
+// Work per workgroup: one query row, with one first codeword per thread at a time. Grid: linear, rows
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/numbers.wgsl"

@@ -1,7 +1,8 @@
 // Draws from an index of more than two codebooks: a block of cells by its running sums, a cell within the block,
 // then an item of the cell by the cell's alias table. Slot c of a group is drawn by its member c % size.
 //
-// Work per workgroup: one query row, one of its slots a thread at a time. Grid: linear, rows workgroups.
+// Work per workgroup: one query row, with one of its slots per thread at a time. Grid: linear, rows
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
@@ -21,7 +22,7 @@ struct Params {
     codewords: u32,
     /// At most 256.
     blocks: u32,
-    /// Cells of a block.
+    /// Cells per block.
     columns: u32,
     items: u32,
     key_low: u32,
@@ -39,7 +40,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read> aliases: array<u32>; // M, counted from the cell's start
 @group(0) @binding(8) var<storage, read_write> negatives: array<u32>; // groups x candidates
 
-/// As search, for a cell of the block; the probabilities sum to one but for rounding.
+/// As search, for a cell of the block; the probabilities sum to one up to rounding.
 fn search_block(row: u32, block: u32, u: f32) -> u32 {
     let shift = log_psi[row * params.blocks + block];
     var sum = 0.0;

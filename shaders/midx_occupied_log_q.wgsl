@@ -16,9 +16,9 @@ struct Params {
     codebooks: u32,
     /// K.
     codewords: u32,
-    /// E where items are the batch's entries, for each sample; 0 where they are candidates.
+    /// E if the items are the batch's entries, for each sample; 0 if they are candidates.
     entries: u32,
-    /// Outputs: groups * candidates, or samples * entries.
+    /// Number of outputs: groups * candidates, or samples * entries.
     total: u32,
 }
 
@@ -41,7 +41,7 @@ fn log_q(row: u32, cell: u32) -> f32 {
     return sum - log_z[row];
 }
 
-/// ln of an item's probability under a group.
+/// ln of an item's probability under its group's mixture.
 fn log_q_of(item: u32, which: u32) -> f32 {
     return item_log_weights[item] + mixture(which, cell_of[item]);
 }

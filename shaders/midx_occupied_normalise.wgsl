@@ -1,7 +1,8 @@
 // ln psi(block) = ln sum over the block's cells of exp s, s = ln omega + sum over codebooks of q . codeword, and
 // ln Z = ln sum over blocks of psi (paper, theorem 5.1, for more than two codebooks).
 //
-// Work per workgroup: one query row, a block of cells a thread at a time. Grid: linear, rows workgroups.
+// Work per workgroup: one query row, with one block of cells per thread at a time. Grid: linear, rows
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/numbers.wgsl"
@@ -15,7 +16,7 @@ struct Params {
     codewords: u32,
     /// At most 256.
     blocks: u32,
-    /// Cells of a block.
+    /// Cells per block.
     columns: u32,
 }
 

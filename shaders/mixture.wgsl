@@ -1,4 +1,4 @@
-// Two proposals mixed: each slot takes the candidate of the second with the given probability.
+// A mixture of two proposals: each slot takes its candidate from the second one with the given probability.
 //
 // Work per thread: one candidate. Grid: linear, groups * candidates threads.
 
@@ -12,7 +12,7 @@ struct Params {
     candidates: u32,
     /// groups * candidates.
     total: u32,
-    /// Of the second proposal.
+    /// Probability of the second proposal.
     probability: f32,
     key_low: u32,
     key_high: u32,

@@ -1,4 +1,4 @@
-// log q of two proposals mixed: output = ln((1 - share) exp(output) + share exp(second)).
+// log q of a mixture of two proposals: output = ln((1 - share) exp(output) + share exp(second)).
 //
 // Work per thread: one value. Grid: linear, total threads.
 
@@ -27,7 +27,7 @@ fn main(
     if i >= params.total {
         return;
     }
-    // The first may give an item no probability at all; the second then decides alone.
+    // If the first proposal gives the item probability zero, only the second one counts.
     let a = max(output[i], LOWEST) + params.keep;
     let b = max(second[i], LOWEST) + params.share;
     let top = max(a, b);

@@ -1,4 +1,4 @@
-// output[r, c] = scale x, x standard normal and a function of (seed, stream, step, r, c) alone.
+// output[r, c] = scale x, where x is standard normal and a function of (seed, stream, step, r, c) alone.
 //
 // Work per thread: four neighbouring elements of a row, from one block of random words.
 // Grid: linear, rows * ceil(width / 4) threads.

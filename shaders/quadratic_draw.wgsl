@@ -1,6 +1,6 @@
-// Draws by the quadratic kernel (Blanc and Rendle, 2018): down a tree by the weights of two children,
-// alpha z' A z + n each, then an item of the leaf by alpha o^2 + 1. Slot c of a group is drawn by its member
-// c % size.
+// Draws by the quadratic kernel (Blanc and Rendle, 2018): descends a tree by the weights of the two children,
+// alpha z' A z + n each, then draws an item of the leaf by alpha o^2 + 1. Slot c of a group is drawn by its
+// member c % size.
 //
 // Work per workgroup: one candidate. Grid: linear, groups * candidates workgroups.
 
@@ -18,10 +18,10 @@ struct Params {
     total: u32,
     /// M.
     items: u32,
-    /// W: of an item row, with its bias.
+    /// W, the width of an item row including its bias.
     width: u32,
     has_bias: u32,
-    /// Items of a leaf.
+    /// Items per leaf.
     leaf: u32,
     /// P, a power of two.
     leaves: u32,
@@ -41,7 +41,7 @@ struct Params {
 
 var<workgroup> pieces: array<f32, 64>; // kernel sums of a leaf's pieces
 
-/// Items under a node of a level.
+/// Number of items below a node of a level.
 fn items_under(node: u32, level: u32) -> u32 {
     let below = params.depth - level;
     let first = (node << below) - params.leaves;
@@ -57,7 +57,7 @@ fn kernel(item: u32, row: u32) -> f32 {
     return params.alpha * logit * logit + 1.0;
 }
 
-/// The random number of a slot at a level; four levels share a block.
+/// The random word of a slot at a level; four levels share a block.
 fn random(level: u32, row: u32, slot: u32) -> f32 {
     let seed = vec2<u32>(params.key_low, params.key_high);
     let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot + params.candidates * (level / 4u));
@@ -83,7 +83,7 @@ fn main(
         let right = node_weight(2u * node + 1u, items_under(2u * node + 1u, level + 1u), row, local);
         node = 2u * node + select(1u, 0u, random(level, row, slot) * (left + right) < left);
     }
-    // Each invocation weighs a piece of the leaf; the first of them then finds the piece and the item in it.
+    // Each invocation sums a piece of the leaf; the first one then finds the piece and the item in it.
     let first = min((node - params.leaves) * params.leaf, params.items - 1u);
     let end = min(first + params.leaf, params.items);
     let piece = (params.leaf + 63u) / 64u;
@@ -101,7 +101,7 @@ fn main(
         total += pieces[i];
     }
     let u = random(params.depth, row, slot) * total;
-    // The search ends at the last piece that has any weight where rounding leaves none beyond u.
+    // If no sum exceeds u because of rounding, the search ends at the last piece with a positive weight.
     var before = 0.0;
     var which = 0u;
     for (var i = 0u; i < 64u; i++) {

@@ -12,11 +12,11 @@ struct Params {
     batch: u32,
     share: u32,
     candidates: u32,
-    /// E where items are the batch's entries, for each sample; 0 where they are candidates.
+    /// E if the items are the batch's entries, for each sample; 0 if they are candidates.
     entries: u32,
-    /// Outputs: groups * candidates, or samples * entries.
+    /// Number of outputs: groups * candidates, or samples * entries.
     total: u32,
-    /// W: of an item row, with its bias.
+    /// W, the width of an item row including its bias.
     width: u32,
     has_bias: u32,
     alpha: f32,
@@ -42,7 +42,7 @@ fn log_q(row: u32, item: u32) -> f32 {
     return log(params.alpha * logit * logit + 1.0) - log_z[row];
 }
 
-/// ln of an item's probability under a group.
+/// ln of an item's probability under its group's mixture.
 fn log_q_of(item: u32, which: u32) -> f32 {
     return mixture(which, item);
 }

@@ -10,7 +10,7 @@ struct Params {
     rows: u32,
     /// M.
     items: u32,
-    /// W: of an item row, with its bias.
+    /// W, the width of an item row including its bias.
     width: u32,
     has_bias: u32,
     alpha: f32,

@@ -1,7 +1,8 @@
 // z[s B + b] = mu[b] + noise[s B + b] exp(logvar[b] / 2), kl[b] = -1/2 sum(1 + logvar - mu^2 - exp logvar)
 // (paper, section 6).
 //
-// Work per workgroup: one user, a latent dimension a thread at a time. Grid: linear, batch workgroups.
+// Work per workgroup: one user, with one latent dimension per thread at a time. Grid: linear, batch
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/reduce.wgsl"

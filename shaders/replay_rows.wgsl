@@ -1,5 +1,6 @@
-// Applies the skipped steps of Adam to the elements of rows, from what replay_tail found for each row:
-// w <- decay w - sum m / (sqrt v + epsilon), m <- b1^k m, v <- b2^k v. With coupled decay, step by step.
+// Applies the skipped steps of Adam to the elements of rows, using the coefficients of each row from
+// replay_tail: w <- decay w - sum m / (sqrt v + epsilon), m <- b1^k m, v <- b2^k v. With coupled decay, the
+// steps are applied one by one.
 //
 // Work per thread: four neighbouring elements of a row.
 // Grid: linear, as many rows as there may be * ceil(width / 4) threads.
@@ -10,12 +11,12 @@ struct Params {
     /// Rows of the table, or the most lists there can be.
     rows: u32,
     width: u32,
-    /// 1: the rows of the lists; 0: all.
+    /// 1: only the rows of the lists; 0: all rows.
     has_lists: u32,
     step: u32,
     beta1: f32,
     beta2: f32,
-    /// ln b1, ln b2: powers of numbers near 1 lose digits otherwise.
+    /// ln b1, ln b2: for powers of numbers near 1, which lose digits otherwise.
     log_beta1: f32,
     log_beta2: f32,
     l2: f32,

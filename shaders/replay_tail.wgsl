@@ -1,6 +1,6 @@
-// What the skipped steps of a row amount to, the same for all its elements: the sum of step sizes times
-// r^j and the decay still to come, the mean epsilon, and the decay. Marks the row as up to date.
-// The twin, core/src/kernels/replay_rows.rs, derives it.
+// Coefficients of the skipped steps of a row, equal for all its elements: the sum over steps of step size
+// times r^j times the decay of later steps, the mean epsilon, and the total decay. Marks the row as up to
+// date. The twin, core/src/kernels/replay_rows.rs, has the derivation.
 //
 // Work per thread: one row. Grid: linear, as many threads as there may be rows.
 
@@ -9,9 +9,9 @@
 struct Params {
     /// Rows of the table, or the most lists there can be.
     rows: u32,
-    /// 1: the rows of the lists; 0: all.
+    /// 1: only the rows of the lists; 0: all rows.
     has_lists: u32,
-    /// The step up to which rows are brought.
+    /// The last step (inclusive) to apply.
     step: u32,
     /// b1 / sqrt b2.
     ratio: f32,
@@ -54,7 +54,7 @@ fn main(
     var epsilon = 0.0;
     var power = 1.0;
     var growth = 1.0;
-    // Coupled decay has no closed form; its steps are taken one by one later.
+    // Coupled decay has no closed form; replay_rows applies its steps one by one.
     if params.l2 == 0.0 {
         for (var step = last + 1u; step <= params.step; step++) {
             power *= params.ratio;

@@ -1,10 +1,11 @@
-// The sampled softmax (paper, section 6): loss, and logits turned into their gradients in place.
+// The sampled softmax (paper, section 6): computes the loss, and replaces logits by their gradients in place.
 //
 // paper: nll = sum over positives i of ln(1 + exp(s - o'_i)), s = ln sum over negatives j of exp o'_j, with
 //   o' = o - log q.
 // exact positives: nll = n ln Z - sum_i o_i, Z = sum_i exp o_i + 1/C sum over j outside of I of exp o'_j.
 //
-// Work per workgroup: one query row, an item a thread at a time; a thread meets the same items in each loop.
+// Work per workgroup: one query row, with one item per thread at a time; a thread handles the same items in
+// each loop.
 // Grid: linear, rows workgroups.
 
 #import "shared/grid.wgsl"
@@ -83,7 +84,7 @@ fn main(
     }
     let log_sum = top + log(workgroup_sum(terms, local));
 
-    // The positives: their gradients, and what they add to the loss and to the negatives' gradients.
+    // The positives: their gradients, and their contributions to the loss and to the negatives' gradients.
     var loss = 0.0;
     var weight = 0.0;
     var shift = log_sum;
@@ -101,7 +102,7 @@ fn main(
         }
         positive_terms = workgroup_sum(positive_terms, local);
         logit_sum = workgroup_sum(logit_sum, local);
-        // Users without a history have no loss; the logarithm of their empty sum is never looked at.
+        // Users without a history have no loss; the logarithm of their empty sum is never used.
         if count > 0u {
             let n = f32(count);
             let log_count = log(f32(params.candidates));
@@ -122,7 +123,8 @@ fn main(
     } else {
         var rest = 0.0;
         for (var e = local; e < count; e += 64u) {
-            // 1 - p of the positive among itself and the negatives, and -ln p, without overflow.
+            // 1 - p, where p is the positive's probability among itself and the negatives, and -ln p, without
+            // overflow.
             let gap = log_sum - (positive[first + e] - positive_log_q[first + e]);
             let decay = exp_below(-abs(gap));
             let complement = select(decay, 1.0, gap > 0.0) / (1.0 + decay);

@@ -1,7 +1,7 @@
-// o = q_r . row_i (+ bias_i) of each query row with its user's entries and its group's candidates.
+// o = q_r . row_i (+ bias_i) for each query row, with its user's entries and its group's candidates.
 //
-// Work per thread: the inner products of one query with four items at a time, so that each element of the
-// query is read once for four. The items of neighbouring threads are neighbours.
+// Work per thread: inner products of one query with four items at a time, so that each element of the query
+// is read once for four items. Neighbouring threads handle neighbouring items.
 // Grid: linear, rows * parts workgroups.
 
 #import "shared/grid.wgsl"
@@ -16,7 +16,7 @@ struct Params {
     width: u32,
     /// E.
     entries: u32,
-    /// Workgroups that divide a row's items among them.
+    /// Number of workgroups that divide a row's items among them.
     parts: u32,
     has_bias: u32,
 }
@@ -31,7 +31,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> positive: array<f32>; // L x E
 @group(0) @binding(8) var<storage, read_write> negative: array<f32>; // R x candidates
 
-/// The i-th of a row's items: candidates first, then entries; past the end the last one again.
+/// The i-th of a row's items: candidates first, then entries; beyond the end, the last one again.
 fn item_at(i: u32, seen: u32, start: u32, count: u32) -> u32 {
     if i < params.candidates {
         return negatives[seen + i];
@@ -71,7 +71,7 @@ fn main(
     let total = count + params.candidates;
     let stride = 64u * params.parts;
     for (var i = workgroup % params.parts * 64u + local; i < total; i += 4u * stride) {
-        // With a stride between the four, the work of a short row is spread over all threads.
+        // The four items are a stride apart, so that the work of a short row is spread over all threads.
         let four = min(vec4<u32>(i) + vec4<u32>(0u, 1u, 2u, 3u) * stride, vec4<u32>(total - 1u));
         let items = vec4<u32>(
             item_at(four.x, seen, start, count),

@@ -38,7 +38,7 @@ fn main(
     if row >= params.rows {
         return;
     }
-    // Past the edge the last column is summed again and not stored.
+    // Beyond the edge, the last column is summed again and not stored.
     let column = thread % quads * 4u;
     let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.width - 1u));
     let user = row % params.batch;

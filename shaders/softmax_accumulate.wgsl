@@ -1,4 +1,5 @@
-// maximum, sum <- those of all logits seen so far: sum = sum of exp(o - maximum).
+// Updates maximum and sum for the logits of one more block: sum = sum of exp(o - maximum) over all logits so
+// far.
 //
 // Work per workgroup: one query row. Grid: linear, rows workgroups.
 
@@ -10,7 +11,7 @@ struct Params {
     rows: u32,
     /// Items of this block.
     block: u32,
-    /// 1 for the first block, before which nothing was seen.
+    /// 1 for the first block, which overwrites maximum and sum.
     is_first: u32,
 }
 

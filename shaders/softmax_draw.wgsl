@@ -1,7 +1,8 @@
 // Draws from the softmax itself (paper, eq. 2): a block of items by its sum, an item of the block by its own
 // weight. Slot c of a group is drawn by its member c % size.
 //
-// Work per workgroup: one query row, one of its slots a thread at a time. Grid: linear, rows workgroups.
+// Work per workgroup: one query row, with one of its slots per thread at a time. Grid: linear, rows
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
@@ -15,7 +16,7 @@ struct Params {
     rows: u32,
     /// M.
     items: u32,
-    /// Items of a block.
+    /// Items per block.
     block: u32,
     key_low: u32,
     key_high: u32,
@@ -47,7 +48,7 @@ fn main(
     let seed = vec2<u32>(params.key_low, params.key_high);
     for (var slot = row - rows.x + local * rows.y; slot < params.candidates; slot += 64u * rows.y) {
         let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
-        // Each search ends at the last that has any weight where rounding leaves none beyond u.
+        // If no sum exceeds u because of rounding, a search ends at the last element with a positive weight.
         var sum = 0.0;
         var block = 0u;
         for (var b = 0u; b < 256u; b++) {

@@ -1,7 +1,8 @@
 // The sum of each block of items under the softmax (paper, eq. 2): sums[r, b] = sum over block b of
 // exp(o_i - top_r), top_r = the row's largest logit, and log_z[r] = ln sum exp o.
 //
-// Work per workgroup: one query row, its 256 blocks a thread at a time. Grid: linear, rows workgroups.
+// Work per workgroup: one query row, with one of its 256 blocks per thread at a time. Grid: linear, rows
+// workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/numbers.wgsl"
@@ -11,7 +12,7 @@ struct Params {
     rows: u32,
     /// M.
     items: u32,
-    /// Items of a block.
+    /// Items per block.
     block: u32,
 }
 

@@ -13,7 +13,7 @@ struct Params {
     rows: u32,
     /// Items of this block.
     block: u32,
-    /// The first of them.
+    /// The first item of this block.
     block_start: u32,
     /// 1 / R.
     scale: f32,
@@ -27,7 +27,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> batch_items: array<u32>; // E, ascending for each batch row
 @group(0) @binding(6) var<storage, read_write> nll: array<f32>; // R; later blocks add to it
 
-/// The first entry of start..end whose item is not below.
+/// The first entry in start..end whose item is at least `item`.
 fn lower_bound(start: u32, end: u32, item: u32) -> u32 {
     var low = start;
     var high = end;
@@ -65,7 +65,7 @@ fn main(
         loss += log_partition - logits[begin + batch_items[e] - params.block_start];
     }
     loss = workgroup_sum(loss, local);
-    // The sum's barriers keep workgroup memory apart, this one the logits.
+    // The sum's barriers order accesses to workgroup memory; this one orders accesses to the logits.
     storageBarrier();
     workgroupBarrier();
     let weight = params.scale * f32(end - start);

@@ -1,5 +1,5 @@
-// log q of items where q is the softmax itself, under their group's mixture: ln sum over rows g of
-// (drawn_g / C) exp(log q_g), log q_g = o_g - ln sum exp o_g (paper, eq. 2).
+// log q of items under the softmax itself, for their group's mixture: ln sum over rows g of (drawn_g / C)
+// exp(log q_g), log q_g = o_g - ln sum exp o_g (paper, eq. 2).
 //
 // Work per thread: one item. Grid: linear, total threads.
 
@@ -14,9 +14,9 @@ struct Params {
     candidates: u32,
     /// M.
     catalogue: u32,
-    /// E where items are the batch's entries, for each sample; 0 where they are candidates.
+    /// E if the items are the batch's entries, for each sample; 0 if they are candidates.
     entries: u32,
-    /// Outputs: groups * candidates, or samples * entries.
+    /// Number of outputs: groups * candidates, or samples * entries.
     total: u32,
 }
 
@@ -31,7 +31,7 @@ fn log_q(row: u32, item: u32) -> f32 {
     return logits[row * params.catalogue + item] - log_z[row];
 }
 
-/// ln of an item's probability under a group.
+/// ln of an item's probability under its group's mixture.
 fn log_q_of(item: u32, which: u32) -> f32 {
     return mixture(which, item);
 }

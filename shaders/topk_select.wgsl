@@ -1,5 +1,5 @@
-// The k best items of each user, unordered: a radix select, eight bits a round, over (score, id descending).
-// It ends as soon as what is left of a digit is wanted whole.
+// The k best items of each user, unordered: a radix select, eight bits per round, over (score, id
+// descending). It ends as soon as all remaining items with the chosen digit are among the k best.
 //
 // Work per workgroup: one user. Grid: linear, rows workgroups.
 
@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> picked: array<u32>; // rows x (1 + k): how many, then ids
 
 var<workgroup> histogram: array<atomic<u32>, 256>;
-// Digit, how many of it are wanted, whether these are all there are.
+// The chosen digit, how many of the items with it are still needed, and whether these are all such items.
 var<workgroup> choice: vec3<u32>;
 var<workgroup> place: atomic<u32>;
 

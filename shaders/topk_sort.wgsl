@@ -1,4 +1,4 @@
-// Orders what topk_select picked: best first, equal scores by id. Places left over hold u32::MAX and negative
+// Sorts the result of topk_select: best first, equal scores by id. Empty places hold u32::MAX and negative
 // infinity.
 //
 // Work per thread: one place; an item's rank is the number of better ones. Grid: linear, rows * k threads.
@@ -49,6 +49,6 @@ fn main(
         rank += u32(other_key > key || (other_key == key && other < id));
     }
     ids[row * params.k + rank] = id;
-    // Adding zero turns -0 into 0, as equal scores should look equal.
+    // Adding zero turns -0 into 0, so that equal scores have equal bits.
     values[row * params.k + rank] = score + 0.0;
 }

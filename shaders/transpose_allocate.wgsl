@@ -1,18 +1,18 @@
-// Gives each touched item room for its list, and the item the number of the list.
+// Allocates a list for each touched item, and stores the number of the list for the item.
 //
 // Work per thread: one list. Grid: linear, as many threads as there may be lists.
 
 #import "shared/grid.wgsl"
 
 struct Params {
-    /// Most lists there can be.
+    /// The most lists that there can be.
     lists: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> count: array<u32>; // 1
 @group(0) @binding(2) var<storage, read> touched: array<u32>; // lists
-@group(0) @binding(3) var<storage, read_write> list_of: array<u32>; // M; in: times met, out: 1 + list
+@group(0) @binding(3) var<storage, read_write> list_of: array<u32>; // M; in: number of occurrences, out: 1 + list
 @group(0) @binding(4) var<storage, read_write> allocated: array<atomic<u32>>; // 1
 @group(0) @binding(5) var<storage, read_write> starts: array<u32>; // lists
 @group(0) @binding(6) var<storage, read_write> lengths: array<u32>; // lists

@@ -1,4 +1,4 @@
-// Counts how often each item is met; whoever meets it first adds it to the touched ones.
+// Counts the occurrences of each item; the first occurrence adds the item to the touched ones.
 //
 // Work per thread: one entry of the batch, for all samples, or one candidate.
 // Grid: linear, entries + candidates threads.

@@ -1,5 +1,5 @@
-// Merges the sorted runs of each list: an entry's rank is the sum of its ranks in all runs. A sort of runs
-// and a merge cost n / 64 (64 + 6 n / 64) instead of n^2 where an item is met thousands of times.
+// Merges the sorted runs of each list: an entry's rank is the sum of its ranks in all runs. For an item with
+// n entries, sorting runs and merging them costs n / 64 (64 + 6 n / 64) instead of n^2.
 //
 // Work per thread: one entry. Grid: linear, total threads.
 

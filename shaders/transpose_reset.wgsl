@@ -1,4 +1,4 @@
-// Empties the lists of the step before.
+// Empties the lists of the previous step.
 //
 // Work: one thread. Grid: 1 workgroup.
 

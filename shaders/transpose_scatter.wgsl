@@ -1,4 +1,4 @@
-// Puts every entry into its item's list, in any order.
+// Writes every entry to its item's list, in any order.
 //
 // Work per thread: one entry. Grid: linear, total threads.
 

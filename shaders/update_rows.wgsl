@@ -1,4 +1,5 @@
-// The gradient of a row, sum over its entries of coefficient x query, and one step of Adam at once.
+// Computes the gradient of a row, the sum over its entries of coefficient x query, and applies one step of
+// Adam.
 //
 // Work per thread: four neighbouring elements of a row; neighbouring threads read neighbouring columns.
 // Grid: linear, as many rows as there may be * ceil(width / 4) threads.
@@ -51,7 +52,7 @@ fn main(
     if list.w == 0u {
         return;
     }
-    // Past the edge the last column is summed again and not stored.
+    // Beyond the edge, the last column is summed again and not stored.
     let column = thread % quads * 4u;
     let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.width - 1u));
     var gradient = vec4<f32>();

@@ -1,4 +1,4 @@
-// Notes the step for each row that moved, and empties the lists for their last user.
+// Stores the step for each updated row, and empties the lists if this is their last use.
 //
 // Work per thread: one row. Grid: linear, as many threads as there may be rows.
 
@@ -7,7 +7,7 @@
 struct Params {
     /// Rows of the table, or the most lists there can be.
     rows: u32,
-    /// 1: every row of the table moved; 0: the touched ones.
+    /// 1: every row of the table was updated; 0: the touched ones.
     all: u32,
     step: u32,
     clear: u32,

@@ -1,4 +1,4 @@
-// Lays the lists out as the update reads them: one (row, start, length) for each row that is to move.
+// Writes the lists in the layout of the update: one (row, start, length) for each row to update.
 //
 // Work per thread: one row. Grid: linear, as many threads as there may be rows.
 
@@ -7,7 +7,7 @@
 struct Params {
     /// Rows of the table, or the most lists there can be.
     rows: u32,
-    /// 1: every row of the table moves; 0: the touched ones.
+    /// 1: every row of the table is updated; 0: the touched ones.
     all: u32,
 }
 

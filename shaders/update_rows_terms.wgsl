@@ -1,6 +1,6 @@
-// What each entry of the lists contributes: (query row, bits of its coefficient). Of a candidate that several
-// rows share, it is (first row, index of its coefficient) with the top bit of the row set; the other rows
-// follow, and so do their coefficients at distances of `candidates`.
+// The contribution of each entry of the lists: (query row, bits of its coefficient). For a candidate that
+// several rows share, it is (first row, index of its coefficient) with the top bit of the row set; the other
+// rows follow, and so do their coefficients at distances of `candidates`.
 //
 // Work per thread: one entry. Grid: linear, total threads.
 

@@ -1,4 +1,4 @@
-//! Every setting of a training run, as the configuration file and the command line name them.
+//! All settings of a training run, by their names in the configuration file and on the command line.
 
 pub(crate) mod setting;
 
@@ -39,32 +39,32 @@ pub use self::{
 pub use crate::kernels::{Activation, Partition};
 use crate::{Error, Result};
 
-/// The whole run. `RUN/config.toml` holds exactly this.
+/// All settings of a training run: the training sections of `RUN/config.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// The network.
     pub model: ModelConfig,
-    /// What is minimised.
+    /// The loss.
     pub objective: ObjectiveConfig,
-    /// Where negatives come from.
+    /// The source of negatives.
     pub proposal: ProposalConfig,
-    /// How parameters move.
+    /// How parameters are updated.
     pub optimizer: OptimizerConfig,
-    /// The loop.
+    /// The training loop.
     pub training: TrainingConfig,
 }
 
 impl Config {
-    /// The objective and its proposal in one word.
+    /// The objective and its proposal as one word.
     pub fn method(&self) -> Method {
         Method::of(&self.objective, &self.proposal)
     }
 
-    /// Whether the settings can work together, and with a catalogue of `items`.
+    /// Checks that the settings are compatible with each other and with a catalogue of `items` items.
     ///
     /// # Errors
-    /// [`Error::Setting`] names the field, what is wrong, and what would be right.
+    /// [`Error::Setting`] with the field, the problem, and valid values.
     pub fn validate(&self, items: usize) -> Result<()> {
         let (model, proposal) = (&self.model, &self.proposal);
         model.check_bounds()?;
@@ -136,13 +136,14 @@ impl Config {
 }
 
 impl ModelConfig {
-    /// Whether every table of a network over `items` items, with `rows` rows a batch, has a size that this machine can
-    /// name; whether it has the memory is seen when it is asked for.
+    /// Checks that the size of every table of a network over `items` items, with `rows` rows per batch, fits
+    /// the index types. Whether there is enough memory is only known when it is allocated.
     ///
     /// # Errors
     /// [`Error::Setting`] with the product that is too large.
     pub fn check_sizes(&self, items: usize, rows: usize) -> Result<()> {
-        // The code has a mean and a variance. A place in a table is a 32-bit number on the engines' side.
+        // The encoder outputs a mean and a variance, so twice the latent width. Kernels index tables by
+        // 32-bit numbers.
         let width = self.hidden.max(self.latent.saturating_mul(2));
         for (field, what, factors) in [
             ("hidden", "items x width", [items, self.hidden]),

@@ -4,28 +4,28 @@
 
 use std::{io, path::PathBuf};
 
-/// Everything that can go wrong, by what the caller can do about it.
+/// All errors, grouped by what the caller can do about them.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A setting that cannot work, or does not fit another one. Exit code 2.
+    /// A setting has an invalid value or conflicts with another one. Exit code 2.
     #[error("{field}: {problem}")]
     Setting {
-        /// Its key in the configuration file, with the section where another has the same key.
+        /// Its key in the configuration file, with the section if the key occurs in several.
         field: String,
-        /// What is wrong with it and what would be right.
+        /// What is wrong with it and which values are valid.
         problem: String,
     },
-    /// The operating system refused to read or write.
+    /// The operating system failed to read or write.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io {
-        /// What was attempted: `read`, `write`, `create`.
+        /// The operation: `read`, `write`, `create`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's own words.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file that is not what its name or header promises.
+    /// A file does not have the format that its name or header promises.
     #[error("{place}: {problem}")]
     Format {
         /// File and line: `ratings.csv:17`.
@@ -33,16 +33,16 @@ pub enum Error {
         /// What was found, what was expected, what to do.
         problem: String,
     },
-    /// Data that was read well but cannot be used: nothing left after filters, no test users.
+    /// The data was read but cannot be used: for example, filters left nothing, or there are no test users.
     #[error("{0}")]
     Data(String),
-    /// No adapter, a lost device, work larger than the device allows, or memory of another engine.
+    /// No adapter, a lost device, work that exceeds the device's limits, or a buffer of another engine.
     #[error("{0}")]
     Device(String),
-    /// A checkpoint that is damaged, foreign, or of another data set.
+    /// A checkpoint is damaged, was written by another program, or belongs to another data set.
     #[error("{path}: {problem}", path = .path.display())]
     Checkpoint {
-        /// The checkpoint.
+        /// The file of the checkpoint.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
@@ -57,18 +57,18 @@ pub enum Error {
         epoch: u32,
         /// Step, counted from 1 over the whole run.
         step: u64,
-        /// The offending value.
+        /// The value of the loss.
         loss: f32,
-        /// The rate in force at that step.
+        /// The learning rate at that step.
         learning_rate: f32,
     },
-    /// Somebody asked for an end: [`crate::watch::stop`].
+    /// The operation was cancelled by [`crate::watch::stop`].
     #[error("stopped before it was done")]
     Interrupted,
-    /// A kernel was given buffers whose shapes do not fit: a bug of the caller inside the library.
+    /// A kernel was given buffers whose shapes do not fit: a bug in the calling code inside the library.
     #[error("kernel {kernel}: {problem}")]
     Shape {
-        /// The kernel.
+        /// The name of the kernel.
         kernel: &'static str,
         /// The two shapes that disagree.
         problem: String,
@@ -76,22 +76,23 @@ pub enum Error {
 }
 
 impl Error {
-    /// A setting that cannot work.
+    /// A setting error, from the setting's key and the problem.
     pub fn setting(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Setting { field: field.into(), problem: problem.into() }
     }
 
-    /// A file that is not what it should be.
+    /// A format error, from the file and line and the problem.
     pub fn format(place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Format { place: place.into(), problem: problem.into() }
     }
 
-    /// The operating system refused.
+    /// An input or output error, from the action, the file and the system's error.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
     }
 
-    /// Whether the caller's arguments are at fault (exit code 2) rather than the world (exit code 1).
+    /// Whether the caller's arguments are wrong (exit code 2), rather than something outside of them (exit
+    /// code 1).
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Setting { .. })
     }

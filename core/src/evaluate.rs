@@ -1,4 +1,4 @@
-//! Measures a model on users whose items were partly held out.
+//! Evaluates a model on users some of whose items were held out.
 
 use crate::{
     Error, Result,
@@ -9,7 +9,8 @@ use crate::{
     rank::{RankOptions, rank},
 };
 
-/// Fails unless the set is over a catalogue of `items` and has a history and held-out items of each of its users.
+/// Fails unless the set covers a catalogue of `items` items and has a history and held-out items for each of
+/// its users.
 pub(crate) fn fits(set: &EvaluationSet, items: usize) -> Result<()> {
     same_catalogue("histories to evaluate on", &set.fold_in, items)?;
     same_catalogue("held-out items", &set.held_out, items)?;
@@ -33,10 +34,11 @@ pub(crate) fn same_catalogue(what: &str, rows: &Csr, items: usize) -> Result<()>
     )))
 }
 
-/// Ranks all items for every user of the set, the folded-in ones masked, and compares with the held-out.
+/// Ranks all items except the folded-in ones for every user of the set, and compares the ranking with the
+/// held-out items.
 ///
 /// # Errors
-/// As [`rank`]; [`crate::Error::Setting`] for cut-offs that are none.
+/// As [`rank`]; [`crate::Error::Setting`] for cut-offs that are missing or out of range.
 pub async fn evaluate(
     engine: &Engine,
     model: &dyn Scorer,

@@ -1,49 +1,50 @@
-//! What happens in a run: the one stream that the terminal, the log file and the page draw from.
+//! Events of a run: one stream that feeds the terminal, the log file and the page.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-/// Something a run has just done.
+/// Something that a run has just done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// Everything is in place; the first step comes next.
+    /// The run is set up; the first step comes next.
     Started {
-        /// Which engine trains.
+        /// The engine that trains.
         engine: String,
-        /// Training users.
+        /// Number of training users.
         users: usize,
-        /// Items.
+        /// Number of items.
         items: usize,
-        /// Training interactions.
+        /// Number of training interactions.
         interactions: usize,
-        /// Trained numbers.
+        /// Number of trained parameters.
         parameters: usize,
-        /// Steps of an epoch.
+        /// Steps per epoch.
         steps_per_epoch: u32,
-        /// Steps already done, where the run was resumed.
+        /// Steps already done if the run was resumed, else 0.
         steps_done: u64,
     },
-    /// The index was built anew.
+    /// The index was rebuilt.
     Indexed {
-        /// The epoch it serves, counted from 1.
+        /// The epoch that uses it, counted from 1.
         epoch: u32,
-        /// What it took.
+        /// Time taken, in seconds.
         seconds: f64,
         /// Cells that hold at least one item.
         occupied_cells: usize,
-        /// Items of the fullest cell.
+        /// Number of items in the fullest cell.
         largest_cell: usize,
-        /// Mean squared norm of item vector less codewords.
+        /// Mean over items of the squared norm of the residual (item vector minus codewords).
         distortion: f64,
-        /// The largest norm of item vector less codewords, C of the paper's theorems 5.3 and 5.4.
+        /// The largest norm of a residual: C of the paper's theorems 5.3 and 5.4.
         largest_residual: f64,
-        /// Root mean square of what the index gets wrong of a logit, where it knows the queries.
+        /// Root mean square error of a logit computed from codewords, for indexes that are built from the
+        /// queries.
         logit_error: Option<f64>,
     },
-    /// A batch was trained on. Losses stay on the device; [`Event::Losses`] brings them.
+    /// A batch was trained on. Its losses stay on the device until [`Event::Losses`] reports them.
     Step {
         /// Epoch, counted from 1.
         epoch: u32,
@@ -54,25 +55,25 @@ pub enum Event {
     },
     /// Losses of recent steps, read from the device.
     Losses {
-        /// Step of the run, counted from 1, that the first values belong to.
+        /// Step of the run, counted from 1, of the first value.
         first_step: u64,
-        /// The parts of the model's loss by name (`nll`, `kl`), each a mean over users, one a step.
+        /// Parts of the model's loss by name (`nll`, `kl`): one value per step, each a mean over users.
         #[serde(flatten)]
         parts: BTreeMap<String, Vec<f32>>,
     },
-    /// All users were seen once more.
+    /// An epoch ended: each training user was seen once.
     Epoch {
         /// Epoch, counted from 1.
         epoch: u32,
-        /// What it took, index included, evaluation not.
+        /// Time taken, in seconds, with the index and without validation.
         seconds: f64,
-        /// Mean over steps of what is minimised.
+        /// The minimised loss, averaged over the epoch's steps.
         loss: f64,
-        /// Means over steps of other parts of the loss by name: `kl`.
+        /// Other parts of the loss by name (`kl`), averaged over the epoch's steps.
         #[serde(flatten, deserialize_with = "numbers")]
         parts: BTreeMap<String, f64>,
     },
-    /// The validation part was ranked.
+    /// The model was evaluated on the validation users.
     Evaluated {
         /// Epoch, counted from 1.
         epoch: u32,
@@ -80,21 +81,21 @@ pub enum Event {
         metrics: BTreeMap<String, f64>,
         /// Whether this is the best epoch so far.
         best: bool,
-        /// What it took.
+        /// Time taken, in seconds.
         seconds: f64,
     },
     /// The run is over.
     Done {
-        /// Epochs trained.
+        /// Number of epochs trained.
         epochs: u32,
-        /// The best epoch, where there was a validation part.
+        /// The best epoch, if there are validation users.
         best_epoch: Option<u32>,
-        /// Whether patience ran out.
+        /// Whether the run ended early because patience ran out.
         stopped_early: bool,
     },
 }
 
-/// The fields of an object that are numbers; others belong to a later version and are ignored.
+/// Reads the numeric fields of an object. Other fields come from a later version and are ignored.
 pub(crate) fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, f64>, D::Error> {
     let fields = BTreeMap::<String, Value>::deserialize(from)?;
     Ok(fields.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect())

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Atomic file writes: a file is replaced whole or not at all.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -11,25 +11,26 @@ use std::{
 
 use crate::{Error, Result};
 
-/// Between the name of a file and the process that is writing it.
+/// Separates the name of a file from the id of the process that writes it.
 const TEMPORARY: &str = ".tmp.";
 
-/// Replaces `path` by `bytes`: writes a neighbour, flushes it to the disk, then renames it. A full disk or a
-/// kill leaves the old file as it was.
+/// Replaces the content of `path` by `bytes`: writes a temporary file beside it, flushes it to the disk, then
+/// renames it. If the disk is full or the process is killed, the old file stays as it was.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written; no neighbour is left behind.
+/// [`Error::Io`] if the folder cannot be written; the temporary file is removed.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_with(path, |out| out.write_all(bytes))
 }
 
-/// The same for content that is made while it is written; `content` gets a buffered writer.
+/// As [`write()`], for content that is produced while it is written; `content` gets a buffered writer.
 ///
-/// The neighbour is new and of this call alone (`NAME.tmp.PROCESS.NUMBER`), so two processes that write one file never
-/// write into each other's. What is no file, a pipe or a device, is written as it is.
+/// The temporary file is new and belongs to this call alone (`NAME.tmp.PROCESS.NUMBER`), so two processes
+/// that write the same file do not mix their output. A path that is not a regular file (a pipe, a device) is
+/// written directly.
 ///
 /// # Errors
-/// As [`write()`], and what `content` fails with; an [`Error`] inside its [`io::Error`] comes out as it is.
+/// As [`write()`], and any error of `content`; an [`Error`] inside its [`io::Error`] is returned unchanged.
 pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
@@ -51,10 +52,10 @@ fn fill(file: File, content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<
     let mut out = BufWriter::with_capacity(1 << 18, file);
     content(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-    // The file closes here: Windows renames closed files alone.
+    // The file closes here: Windows renames closed files only.
 }
 
-/// A file beside `path` that nobody else has.
+/// Creates a new temporary file beside `path`.
 fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     loop {
@@ -63,21 +64,22 @@ fn create_neighbour(path: &Path) -> io::Result<(PathBuf, File)> {
         let neighbour = path.with_file_name(name);
         match OpenOptions::new().write(true).create_new(true).open(&neighbour) {
             Ok(file) => return Ok((neighbour, file)),
-            // Of an earlier process with this number, which was killed.
+            // Left by an earlier process with the same id, which was killed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Whether a file is what [`write_with`] makes while it writes `name`; after a kill it stays.
+/// Whether a file is a temporary file that [`write_with`] makes for `name`; it remains if the process is
+/// killed.
 pub fn is_temporary_of(file: &OsStr, name: &str) -> bool {
     let file = file.to_string_lossy();
     let process = file.strip_prefix(name).and_then(|rest| rest.strip_prefix(TEMPORARY));
     process.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
 }
 
-/// Renames a file that is whole and on the disk, so that it has its new name after a loss of power too.
+/// Renames a complete file that is on the disk, such that the new name also survives a loss of power.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be renamed.
@@ -86,7 +88,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     sync_folder(to)
 }
 
-/// Writes the folder of `path` to the disk: the names in it are part of the files.
+/// Flushes the folder of `path` to the disk: a file's name is stored in its folder.
 ///
 /// # Errors
 /// [`Error::Io`] if the disk fails.
@@ -95,7 +97,7 @@ pub fn sync_folder(path: &Path) -> Result<()> {
     {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         match File::open(folder).and_then(|folder| folder.sync_all()) {
-            // Some file systems cannot, and some folders may be written but not read.
+            // Some file systems do not support this, and some folders may be written but not read.
             Err(error)
                 if !matches!(
                     error.kind(),
@@ -123,7 +125,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("fastvae-file-{}", process::id()));
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("a.txt");
-        // One that a killed process left must not be written into.
+        // A temporary file that a killed process left must not be reused.
         let stale = folder.join(format!("a.txt.tmp.{}.0", process::id()));
         fs::write(&stale, "stale").unwrap();
         write(&path, b"whole").unwrap();

@@ -20,8 +20,9 @@ pub mod watch;
 
 pub use error::{Error, Result};
 
-// Recordings, kernels and proposals: this workspace's own packages (tests, measurements, the page) reach them by the
-// feature `internals`; for everybody else they are closed, because the CPU engine trusts them.
+// Recordings, kernels and proposals are public only with the feature `internals`, for this workspace's own
+// packages (tests, measurements, the page). They are hidden otherwise, because the CPU engine relies on their
+// invariants.
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod kernels;

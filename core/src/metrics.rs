@@ -1,7 +1,7 @@
 //! Ranking metrics over held-out items, averaged over users at several cut-offs.
 //!
-//! A user brings a ranked list (item ids, best first, training items already taken out) and a set of
-//! held-out items. With `hits` the held-out items among the first `k` and `test` all held-out items:
+//! The input for a user is a ranked list (item ids, best first, training items already removed) and a set of
+//! held-out items. Let `hits` be the held-out items among the first `k`, and `test` all held-out items:
 //!
 //! | key | value of one user |
 //! |---|---|
@@ -13,14 +13,15 @@
 //! | `mrr@k` | `1 / rank` of the first hit, 0 without one |
 //! | `hit_rate@k` | 1 with at least one hit, else 0 |
 //!
-//! and one of the catalogue: `coverage@k`, the share of all items that is in at least one user's first `k`.
-//! Ranks count from 1. Users without held-out items have no defined value: they are left out and counted.
+//! and one of the catalogue: `coverage@k`, the share of all items that occur in at least one user's first
+//! `k`. Ranks count from 1. Users without held-out items have no defined value: they are left out and
+//! counted.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::{Error, Result};
 
-/// What is averaged over users, in the order of the sums.
+/// Names of the per-user metrics, in the order of the sums.
 const NAMES: [&str; 7] = ["ndcg", "recall", "recall_min_k", "precision", "map", "mrr", "hit_rate"];
 
 /// The cut-off in a metric's name: 50 in `ndcg@50`.
@@ -45,10 +46,10 @@ pub fn cutoff(metric: &str) -> Result<usize> {
     }
 }
 
-/// The one metric of the catalogue rather than of a user.
+/// The only metric of the catalogue rather than of a user.
 const COVERAGE: &str = "coverage";
 
-/// Never recommended.
+/// Position of an item that is in no list.
 const NOWHERE: u32 = u32::MAX;
 
 /// Running means over users. Sums are f64 and follow the order of the calls: the same order gives the same bits.
@@ -64,11 +65,11 @@ const NOWHERE: u32 = u32::MAX;
 #[derive(Debug, Clone)]
 pub struct Metrics {
     cutoffs: Vec<usize>,
-    /// One row a cut-off.
+    /// One row per cut-off.
     sums: Vec<[f64; NAMES.len()]>,
-    /// `1 / log2(rank + 1)` by rank - 1, to the largest cut-off.
+    /// `1 / log2(rank + 1)` at index rank - 1, up to the largest cut-off.
     discount: Vec<f64>,
-    /// By item: the best position (from 0) in anyone's list, or [`NOWHERE`].
+    /// For each item: its best position (from 0) in any user's list, or [`NOWHERE`].
     best_position: Vec<u32>,
     users: u64,
     skipped: u64,
@@ -92,7 +93,8 @@ impl Metrics {
         if last >= NOWHERE as usize {
             return Err(Error::setting("at", format!("the cut-off {last} is longer than any list can be")));
         }
-        // No rank beyond the catalogue can be a hit, so a huge cut-off needs no huge table.
+        // There are no ranks beyond the catalogue, so the table need not be longer than that for a huge
+        // cut-off.
         let discount = (0..last.min(items)).map(|position| ((position + 2) as f64).log2().recip()).collect();
         Ok(Self {
             sums: vec![[0.0; NAMES.len()]; cutoffs.len()],
@@ -104,11 +106,11 @@ impl Metrics {
         })
     }
 
-    /// Adds one user: `ranked` are distinct item ids, best first (what follows the largest cut-off is not
-    /// read); `held_out` is the user's test set, fastest when ascending without repeats.
+    /// Adds one user: `ranked` are distinct item ids, best first (ids beyond the largest cut-off are not
+    /// read); `held_out` is the user's test set, processed fastest if it ascends without repeats.
     ///
     /// # Errors
-    /// [`Error::Data`] if an item is not in the catalogue; nothing is added then.
+    /// [`Error::Data`] if an item is not in the catalogue; nothing is added in that case.
     pub fn add(&mut self, ranked: &[u32], held_out: &[u32]) -> Result<()> {
         let items = self.best_position.len();
         if let Some(item) = ranked.iter().chain(held_out).find(|&&item| item as usize >= items) {
@@ -142,7 +144,7 @@ impl Metrics {
     /// parts and merge these in the same order to get the same bits.
     ///
     /// # Errors
-    /// [`Error::Data`] if the two were made for other cut-offs or another catalogue.
+    /// [`Error::Data`] if the two have different cut-offs or catalogues.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         if self.cutoffs != other.cutoffs || self.best_position.len() != other.best_position.len() {
             return Err(Error::Data("metrics of different cut-offs or catalogues do not add up".into()));
@@ -158,12 +160,12 @@ impl Metrics {
         Ok(())
     }
 
-    /// Users in the means.
+    /// Number of users in the means.
     pub fn users(&self) -> u64 {
         self.users
     }
 
-    /// Users left out because nothing of theirs was held out.
+    /// Number of users left out because they have no held-out items.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -211,7 +213,7 @@ fn one_user(hits: &[usize], test: usize, k: usize, discount: &[f64]) -> [f64; NA
     ]
 }
 
-/// The same set, ascending and without repeats.
+/// The same set, sorted and without repeats.
 fn ascending(items: &[u32]) -> Cow<'_, [u32]> {
     if items.is_sorted_by(|a, b| a < b) {
         return Cow::Borrowed(items);

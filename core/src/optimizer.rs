@@ -1,4 +1,4 @@
-//! Adam's numbers for every step of a run, known before the run starts, and which rows of the tables move.
+//! Adam's coefficients for every step of a run, computed in advance, and the row updates of the item tables.
 
 use crate::{
     config::{OptimizerConfig, RowUpdates, Schedule},
@@ -6,7 +6,7 @@ use crate::{
     kernels::{AdamStep, FLOATS_PER_STEP, ItemLists, RankOne, Reach, ReplayRows, Table, UpdateRows},
 };
 
-/// The rates of a run of known length. Steps count from 1.
+/// The learning rates of a run of known length. Steps count from 1.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     config: OptimizerConfig,
@@ -14,11 +14,11 @@ pub struct Optimizer {
     steps: u64,
 }
 
-/// What the falling schedules end at, as a share of the full rate.
+/// The final rate of the decaying schedules, as a share of the full rate.
 const FLOOR: f64 = 0.01;
 
 impl Optimizer {
-    /// For `epochs` epochs of `steps_per_epoch` steps.
+    /// A schedule for `epochs` epochs of `steps_per_epoch` steps.
     pub fn new(config: &OptimizerConfig, epochs: u32, steps_per_epoch: u32) -> Self {
         let steps_per_epoch = u64::from(steps_per_epoch);
         Self { config: config.clone(), steps_per_epoch, steps: steps_per_epoch * u64::from(epochs) }
@@ -36,7 +36,7 @@ impl Optimizer {
         f64::from(self.config.learning_rate) * share
     }
 
-    /// The numbers of a step.
+    /// Adam's coefficients of a step.
     pub fn step(&self, step: u64) -> AdamStep {
         let (rate, config) = (self.rate(step), &self.config);
         let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
@@ -51,8 +51,8 @@ impl Optimizer {
         }
     }
 
-    /// What [`crate::kernels::ReplayRows`] reads: steps 0 (all zero) to the last. Step 0 alone where nothing is
-    /// replayed.
+    /// The table that [`crate::kernels::ReplayRows`] reads, for steps 0 (all zero) to the last. If rows are
+    /// not replayed, it holds step 0 only.
     pub fn schedule(&self) -> Vec<f32> {
         let config = &self.config;
         let mut table = vec![0.0; FLOATS_PER_STEP];
@@ -76,21 +76,22 @@ impl Optimizer {
     }
 }
 
-/// How a step moves parameters, and rows of the item tables in particular.
+/// How a step updates parameters, in particular the rows of the item tables.
 #[derive(Clone, Copy)]
 pub struct Update<'a> {
-    /// The settings.
+    /// The optimiser's settings.
     pub optimizer: &'a OptimizerConfig,
     /// [`Optimizer::schedule`] on the engine.
     pub schedule: &'a Buffer<f32>,
-    /// Adam's numbers.
+    /// Adam's coefficients.
     pub adam: AdamStep,
     /// Step of the run, counted from 1.
     pub step: u32,
 }
 
 impl Update<'_> {
-    /// Before rows are read: the steps they skipped. Without `lists`, all rows of the table.
+    /// Applies the steps that rows skipped, before the rows are read. Without `lists`, to all rows of the
+    /// table.
     pub fn replay(&self, recording: &mut Recording, lists: Option<&ItemLists>, table: &Table) {
         if self.optimizer.rows == RowUpdates::Replay {
             recording.push(ReplayRows {
@@ -105,7 +106,7 @@ impl Update<'_> {
         }
     }
 
-    /// The gradient of the rows in `lists`, applied; `clear` empties the lists.
+    /// Computes the gradient of the rows in `lists` and applies it; `clear` empties the lists.
     pub fn rows(
         &self,
         recording: &mut Recording,

@@ -1,4 +1,4 @@
-//! Ranking every item for many users, exactly, in pieces that fit in memory.
+//! Exact ranking of all items for many users, in pieces that fit in memory.
 
 use crate::{
     Error, Result,
@@ -13,28 +13,28 @@ use crate::{
 /// The best items of each user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// Users x k, best first; `u32::MAX` where fewer than k items were left.
+    /// Users x k, best first; `u32::MAX` in the places of a user with fewer than k ranked items.
     pub ids: Vec<u32>,
     /// The scores of these items, in the same order.
     pub scores: Vec<f32>,
-    /// Places a user.
+    /// Ranks per user, k.
     pub k: usize,
 }
 
 impl Ranking {
-    /// The items of one user, without empty places.
+    /// The ranked items of one user, without the empty places at the end.
     pub fn row(&self, user: usize) -> &[u32] {
         let row = &self.ids[user * self.k..][..self.k];
         &row[..row.iter().position(|&id| id == u32::MAX).unwrap_or(self.k)]
     }
 }
 
-/// What may be ranked.
+/// Which items may be ranked.
 #[derive(Clone, Debug)]
 pub struct RankOptions {
     /// Leave out the items of a user's own history.
     pub mask_seen: bool,
-    /// One flag an item; all items without it.
+    /// One flag per item, `false` to exclude it; `None` allows all items.
     pub allowed: Option<Vec<bool>>,
 }
 
@@ -46,9 +46,9 @@ impl Default for RankOptions {
 
 /// Scores held at once: 64 MiB.
 const SCORES: usize = 1 << 24;
-/// Users at once, however small the catalogue.
+/// The most users scored at once, however small the catalogue.
 const USERS: usize = 1024;
-/// Pieces whose best items come back from the engine together.
+/// Pieces whose results are read from the engine in one transfer.
 const PIECES: usize = 8;
 
 /// The `k` best items for each history.
@@ -108,7 +108,7 @@ pub async fn rank(
         let batch = Batch {
             offsets: offsets.clone(),
             items: seen.clone(),
-            // Training alone reads which row an entry belongs to.
+            // The batch row of each entry is read in training only.
             rows: seen.clone(),
             users: count,
             entries: end,

@@ -1,4 +1,4 @@
-//! Recommendations from a trained model: the best items for a history, and the items most like one.
+//! Recommendations from a trained model: the best items for a history, and the items most similar to an item.
 
 mod resolve;
 
@@ -15,7 +15,7 @@ use crate::{
     run::checkpoint::{self, Checkpoint, Context},
 };
 
-/// A model with the names of its users and items.
+/// A trained model together with the names of its users and items.
 ///
 /// ```
 /// use fastvae::{
@@ -54,34 +54,34 @@ pub struct Recommender {
     engine: Engine,
     model: AnyModel,
     context: Context,
-    /// Item vectors on the host, M x width, once similar items were asked for.
+    /// Item vectors on the host, M x width; read at the first request for similar items.
     vectors: OnceLock<Vec<f32>>,
     users: FxHashMap<String, u32>,
     items: FxHashMap<String, u32>,
 }
 
-/// One item of a list.
+/// One item of a recommendation list.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Recommendation {
     /// The item; its id is [`Recommender::item_id`].
     pub item: u32,
-    /// Its logit, or for similar items the cosine.
+    /// Its logit; for similar items, the cosine similarity.
     pub score: f32,
 }
 
-/// Which items may be recommended. The default leaves out the items of the history and no others.
+/// Which items may be recommended. The default excludes the items of the history and nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Recommend items of the history as well.
     pub include_seen: bool,
-    /// None but these.
+    /// If given, recommend only these items.
     pub allow: Option<Vec<u32>>,
-    /// None of these, even if allowed.
+    /// Never recommend these items, even if they are allowed.
     pub deny: Vec<u32>,
 }
 
 impl Recommender {
-    /// The model of a checkpoint file; a folder stands for the `model.safetensors` in it.
+    /// Loads the model of a checkpoint file; for a folder, of the `model.safetensors` in it.
     ///
     /// # Errors
     /// As [`checkpoint::read`] and [`Recommender::new`].
@@ -94,7 +94,7 @@ impl Recommender {
         Self::new(checkpoint::read(&file)?, engine).map_err(named)
     }
 
-    /// The model of a checkpoint in memory.
+    /// Loads the model of a checkpoint in memory.
     ///
     /// # Errors
     /// [`Error::Data`] if a tensor is missing or has the wrong shape; [`Error::Device`] if the engine cannot
@@ -113,17 +113,17 @@ impl Recommender {
         })
     }
 
-    /// What the model was made from: ids, titles, settings.
+    /// What the model was trained on: ids, titles, settings.
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// The model, to be measured on other sets.
+    /// The model, for example to evaluate it on another set.
     pub fn model(&self) -> &AnyModel {
         &self.model
     }
 
-    /// What it runs on.
+    /// The engine that the model is on.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -133,17 +133,18 @@ impl Recommender {
         &self.context.items[item as usize]
     }
 
-    /// An item's title, or its id where the set has no titles.
+    /// An item's title, or its id if the set has no titles.
     pub fn title(&self, item: u32) -> &str {
         self.context.titles.as_ref().map_or_else(|| self.item_id(item), |titles| &titles[item as usize])
     }
 
-    /// Whether items have titles.
+    /// Whether the items have titles.
     pub fn has_titles(&self) -> bool {
         self.context.titles.is_some()
     }
 
-    /// The item with this id or title (any case, or a beginning that only one title has).
+    /// Finds an item by its id or title (in any case; the beginning of a title is enough if no other title
+    /// has it).
     ///
     /// # Errors
     /// [`Error::Setting`] for field `item`, with the candidates if there are several.
@@ -152,10 +153,10 @@ impl Recommender {
             .map_err(|problem| Error::setting("item", problem))
     }
 
-    /// The items with these ids or titles, ascending and without repeats.
+    /// Finds items by their ids or titles; the result ascends and has no repeats.
     ///
     /// # Errors
-    /// [`Error::Setting`] for field `history`, as [`Recommender::item`]; also for no items at all.
+    /// [`Error::Setting`] for field `history`, as [`Recommender::item`]; also for an empty list.
     pub fn history<S: AsRef<str>>(&self, names: &[S]) -> Result<Vec<u32>> {
         let mut items = names
             .iter()
@@ -172,10 +173,10 @@ impl Recommender {
         Ok(items)
     }
 
-    /// All that the data set of the run holds of a user.
+    /// The full history of a user in the data set of the run.
     ///
     /// # Errors
-    /// [`Error::Setting`] for field `user` if there is no such user.
+    /// [`Error::Setting`] for field `user` if the user does not exist.
     pub fn history_of(&self, user: &str) -> Result<&[u32]> {
         let row = self.users.get(user).ok_or_else(|| {
             let some: Vec<&str> = self.context.users.iter().take(3).map(String::as_str).collect();
@@ -193,7 +194,7 @@ impl Recommender {
         Ok(self.context.histories.row(*row as usize))
     }
 
-    /// The `n` best items for each history, best first; fewer where the filter leaves fewer.
+    /// The `n` best items for each history, best first; fewer if the filter excludes too many.
     ///
     /// # Errors
     /// [`Error::Setting`] for `count` where `n` is 0, an item that is not in the catalogue, or a filter that leaves nothing;
@@ -240,7 +241,7 @@ impl Recommender {
         Ok(Some(flags))
     }
 
-    /// The `n` items whose vectors point most nearly the same way as that of `item`, which is not among them;
+    /// The `n` items whose vectors have the largest cosine similarity to that of `item`, which is left out;
     /// the score is the cosine.
     ///
     /// # Errors
@@ -255,7 +256,7 @@ impl Recommender {
             return Err(Error::setting("item", format!("{item} is not below the {count} items")));
         }
         let (vectors, width) = self.vectors().await?;
-        // Squares of large weights are beyond single precision.
+        // In f64: squares of large weights overflow f32.
         let dot =
             |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
         let query = &vectors[item as usize * width..][..width];
@@ -265,7 +266,7 @@ impl Recommender {
             .filter(|&(other, _)| other != item)
             .map(|(other, row)| {
                 let lengths = length * dot(row, row).sqrt();
-                // A vector of zeros has no direction.
+                // A vector of zeros has no direction; its cosine is taken as 0.
                 let score = if lengths > 0.0 { dot(query, row) / lengths } else { 0.0 };
                 Recommendation { item: other, score: score as f32 }
             })
@@ -280,7 +281,7 @@ impl Recommender {
         Ok(all)
     }
 
-    /// Item vectors, M x width, and their width.
+    /// The item vectors, M x width, and their width.
     async fn vectors(&self) -> Result<(&[f32], usize)> {
         let on_engine = self.model.item_vectors().ok_or_else(|| {
             Error::Data(format!(

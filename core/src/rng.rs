@@ -1,32 +1,32 @@
 //! Counter-based random integers: Philox4x32-10 (Salmon et al., 2011).
 //!
-//! A draw is a function of (seed, stream, step, row, draw) alone, so it is the same on every engine, for
-//! any number of threads, and after a resume. [`Words`] makes a sequence of them for the crates `rand` and
-//! `rand_distr`.
+//! A draw is a function of (seed, stream, step, row, draw) alone, so it is the same on every engine, for any
+//! number of threads, and after a resume. [`Words`] provides such draws as a sequence for the crates `rand`
+//! and `rand_distr`.
 
 use std::convert::Infallible;
 
 use rand_core::{TryRng, utils};
 
-/// What a random number is for; two streams never share a number.
+/// The purpose of a random number; two streams never share a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Stream {
     /// Initial parameters; `step` counts the tensors.
     Init = 0,
-    /// Which inputs dropout keeps.
+    /// Which inputs dropout drops.
     Dropout = 1,
     /// The reparameterisation noise.
     Noise = 2,
-    /// Negative items; one block a draw.
+    /// Negative items; one block per draw.
     Negatives = 3,
     /// The order of users in an epoch; `step` is the epoch.
     Shuffle = 4,
-    /// First codewords, and replacements of empty ones.
+    /// Initial codewords, and replacements of empty ones.
     Codewords = 5,
     /// Splits and the built-in set; `step` is the purpose.
     Data = 6,
-    /// Which of two mixed proposals a candidate comes from.
+    /// Which of two mixed proposals a candidate is drawn from.
     Mixture = 7,
 }
 
@@ -54,18 +54,19 @@ impl Rng {
     }
 }
 
-/// The words of one (seed, stream, step, row) in order, a generator as the crate `rand` knows them: the four words of
-/// [`Rng::block`] for draw 0, then those of draw 1, and so on. 64 bits are two words, the lower half first.
+/// The words of one (seed, stream, step, row) in order, as a generator for the crate `rand`: the four words
+/// of [`Rng::block`] for draw 0, then those of draw 1, and so on. 64 bits are two words, the lower half
+/// first.
 #[derive(Clone, Debug)]
 pub struct Words {
     rng: Rng,
     stream: Stream,
     step: u32,
     row: u32,
-    /// The draw after the block at hand.
+    /// The draw after the current block.
     draw: u32,
     block: [u32; 4],
-    /// Words of the block that have been given out.
+    /// Words of the block that were already returned.
     taken: usize,
 }
 
@@ -80,7 +81,7 @@ impl Words {
     fn word(&mut self) -> u32 {
         if self.taken == self.block.len() {
             self.block = self.rng.block(self.stream, self.step, self.row, self.draw);
-            // After 2^34 words they begin anew.
+            // After 2^34 words the sequence repeats.
             (self.draw, self.taken) = (self.draw.wrapping_add(1), 0);
         }
         self.taken += 1;
@@ -104,12 +105,12 @@ impl TryRng for Words {
     }
 }
 
-/// Draws that [`Rng::blocks`] makes together.
+/// Number of draws that [`Rng::blocks`] computes together.
 pub const BLOCKS: usize = 8;
 
 impl Rng {
-    /// [`Rng::block`] for several draws: word w of draw i is `[w][i]`. The rounds of all draws go side by
-    /// side through vector registers.
+    /// [`Rng::block`] for several draws: word w of draw i is `[w][i]`. The rounds of all draws run side by
+    /// side in vector registers.
     #[inline(always)]
     pub fn blocks(&self, stream: Stream, step: u32, row: u32, draws: [u32; BLOCKS]) -> [[u32; BLOCKS]; 4] {
         let mut counter = [draws, [row; BLOCKS], [step; BLOCKS], [stream as u32; BLOCKS]];
@@ -150,8 +151,8 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
-/// An integer below `n`, from the high half of a 32 x 32 product: every item can be hit, which a 24-bit
-/// float times n does not give.
+/// An integer below `n`, from the high half of a 32 x 32 product: every value can occur, unlike with a 24-bit
+/// float times n.
 #[inline]
 pub fn below(word: u32, n: u32) -> u32 {
     ((u64::from(word) * u64::from(n)) >> 32) as u32

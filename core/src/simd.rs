@@ -1,8 +1,8 @@
 //! Inner loops over slices, written so that the compiler turns them into vector code.
 //!
-//! Wrap the outermost loop of a kernel in [`dispatch`]: a plain build then uses AVX2 where the machine has
-//! it. Products and sums stay separate instructions, so a loop here gives the same bits with SSE2, AVX2
-//! and WebAssembly SIMD.
+//! Wrap the outermost loop of a kernel in [`dispatch`]: a plain build then uses AVX2 if the machine has it.
+//! Products and sums remain separate instructions, so a loop here gives the same bits with SSE2, AVX2 and
+//! WebAssembly SIMD.
 
 /// Runs `body` compiled for the best instruction set of this machine. Only inlined code is compiled anew, so
 /// mark the closure and all that it calls `#[inline(always)]`; otherwise the loops stay SSE2.
@@ -57,9 +57,9 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum
 }
 
-/// [`dot`] with four vectors at once, to the same bits: each element of `a` is loaded once for all, and four
-/// chains of additions hide each other's latency. Spelled out, because an array of accumulators would not
-/// stay in registers.
+/// [`dot`] with four vectors at once, to the same bits: each element of `a` is loaded once for all four, and
+/// the four independent sums hide the latency of additions. Written out, because an array of accumulators
+/// would not stay in registers.
 #[inline(always)]
 pub fn dot4(a: &[f32], [b0, b1, b2, b3]: [&[f32]; 4]) -> [f32; 4] {
     let n = a.len();
@@ -107,11 +107,11 @@ pub fn axpy(alpha: f32, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// Columns that [`add_rows`] keeps in registers.
+/// Columns that [`add_rows`] holds in registers.
 const COLUMNS: usize = 64;
 
-/// `y += sum of alpha x` over terms (alpha, x), in order. A block of columns at a time stays in registers, so
-/// each term costs one load an element.
+/// `y += sum of alpha x` over terms (alpha, x), in order. Blocks of columns stay in registers, so each term
+/// costs one load per element.
 #[inline(always)]
 pub fn add_rows(terms: &[(f32, &[f32])], y: &mut [f32]) {
     let (blocks, tail) = y.as_chunks_mut::<COLUMNS>();
@@ -157,7 +157,7 @@ pub fn sum(x: &[f32]) -> f32 {
     fold(&lanes) + tail.iter().sum::<f32>()
 }
 
-/// Largest element; negative infinity of nothing.
+/// Largest element; negative infinity for an empty slice.
 #[inline(always)]
 pub fn max(x: &[f32]) -> f32 {
     let (body, tail) = x.as_chunks::<LANES>();
@@ -170,8 +170,8 @@ pub fn max(x: &[f32]) -> f32 {
     lanes.iter().chain(tail).fold(f32::NEG_INFINITY, |m, &x| if x > m { x } else { m })
 }
 
-/// e^x within 2 units in the last place for -87 <= x <= 88; smaller arguments give 0, larger ones the
-/// largest power. NaN stays NaN.
+/// e^x within 2 units in the last place for -87 <= x <= 88; smaller arguments give 0, larger ones the result
+/// for 88. NaN stays NaN.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     // 2^n e^r with n the nearest integer to x / ln 2; adding 1.5 x 2^23 rounds and leaves n in the low bits.
@@ -205,7 +205,7 @@ pub fn sum_exp(x: &[f32], shift: f32) -> f32 {
     fold(&lanes) + rest
 }
 
-/// `ln(sum exp x)` after subtracting the maximum; negative infinity of nothing or of all negative infinity.
+/// `ln(sum exp x)` after subtracting the maximum; negative infinity if x is empty or all negative infinity.
 #[inline(always)]
 pub fn log_sum_exp(x: &[f32]) -> f32 {
     let top = max(x);
@@ -221,7 +221,7 @@ pub fn tanh(x: f32) -> f32 {
     let size = x.abs();
     let decay = exp(-2.0 * size);
     let large = (1.0 - decay) / (1.0 + decay);
-    // Near zero the difference above cancels; the series does not.
+    // Near zero the difference above loses digits by cancellation; the series does not.
     let s = x * x;
     let series = 1.0 + s * (-0.333_333_34 + s * (0.133_333_34 + s * (-0.053_968_254 + s * 0.021_869_488)));
     if size < 0.25 { x * series } else { large.copysign(x) }
@@ -234,7 +234,7 @@ pub fn log_add_exp(a: f32, b: f32) -> f32 {
     if low == f32::NEG_INFINITY { top } else { top + exp(low - top).ln_1p() }
 }
 
-/// Asks the cache for the start of a row that will be read soon.
+/// Prefetches the start of a row that will be read soon.
 #[inline(always)]
 pub fn prefetch(row: &[f32]) {
     #[cfg(target_arch = "x86_64")]

@@ -1,4 +1,4 @@
-//! A run, frozen: what a checkpoint holds.
+//! The saved state of a run: what a checkpoint holds.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -9,7 +9,7 @@ use crate::{
     engine::{Buffer, Element, Engine},
 };
 
-/// Numbers with a shape, on the host.
+/// An array of numbers with a shape, on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// Sizes, outermost first.
@@ -36,20 +36,20 @@ impl TensorData {
         }
     }
 
-    /// Whether there is none.
+    /// Whether it has no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// The tensors of one part of a run, on the host or still on the engine.
+/// The tensors of one part of a run; values lie on the host or on the engine.
 #[derive(Default)]
 pub struct StatePart {
     pub(crate) tensors: BTreeMap<String, FrozenTensor<'static>>,
 }
 
 impl StatePart {
-    /// Adds a vector that the host has.
+    /// Adds a vector that lies on the host.
     pub fn insert(&mut self, name: impl Into<String>, data: TensorData) {
         let shape = vec![data.len()];
         let values = match data {
@@ -59,7 +59,7 @@ impl StatePart {
         self.tensors.insert(name.into(), FrozenTensor { shape, values });
     }
 
-    /// A state of what the host has, and nothing else.
+    /// A state of the tensors on the host, without any from the engine.
     pub(crate) fn on_host(self) -> State {
         let tensors = self.tensors.into_iter().filter_map(|(name, FrozenTensor { shape, values })| {
             let data = match values {
@@ -72,26 +72,27 @@ impl StatePart {
         State { tensors: tensors.collect(), ..State::default() }
     }
 
-    /// Adds a vector that the engine has.
+    /// Adds a vector that lies on the engine.
     pub fn insert_buffer<T: Element>(&mut self, name: impl Into<String>, buffer: &Buffer<T>) {
         self.tensors.insert(name.into(), FrozenTensor::on_engine(vec![buffer.len()], buffer));
     }
 }
 
-/// How far a run has come. With the seed, the configuration and the tensors it fixes everything that
-/// follows: random numbers are functions of the step.
+/// The progress of a run. Together with the seed, the configuration and the tensors it determines all later
+/// steps, because random numbers are functions of the step.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Steps done in the whole run.
+    /// Steps done since the start of the run.
     pub step: u64,
-    /// Epochs done.
+    /// Whole epochs done.
     pub epoch: u32,
-    /// Steps done of the epoch under way.
+    /// Steps done in the current epoch.
     pub step_in_epoch: u32,
-    /// Whether the epoch under way has its index; it is built once an epoch, before the first step.
+    /// Whether the index of the current epoch has been built; that happens once per epoch, before its first
+    /// step.
     #[serde(default)]
     pub index_ready: bool,
-    /// Time spent on the epoch under way, in seconds.
+    /// Seconds spent on the current epoch.
     pub epoch_seconds: f64,
     /// Sum over the epoch's steps of `nll + beta kl`.
     pub loss_sum: f64,
@@ -99,27 +100,28 @@ pub struct Progress {
     pub kl_sum: f64,
     /// The best epoch and its validation metric.
     pub best: Option<(u32, f64)>,
-    /// Evaluations since the best one.
+    /// Evaluations since the best epoch.
     pub evaluations_since_best: u32,
     /// Whether the run is over.
     pub finished: bool,
 }
 
-/// A run, frozen.
+/// The saved state of a run.
 ///
 /// Tensors: `encoder`, `encoder_bias`, `to_latent`, `to_latent_bias`, `to_hidden`, `to_hidden_bias` (dense
-/// decoder), `items`, `item_bias` (where trained); each with `.first` and `.second` for Adam's moments
-/// and, for the item tables, `.last_step`; the index in use as `index.*`, or the item rows that the proposal in use was made from as
-/// `proposal.rows`.
+/// decoder), `items`, `item_bias` (if trained). Each has `.first` and `.second` for Adam's moments and, for
+/// the item tables, `.last_step`. The proposal adds its index as `index.*`, or the item rows that it was
+/// built from as `proposal.rows`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
-    /// By name.
+    /// Tensors by name.
     pub tensors: BTreeMap<String, Tensor>,
-    /// How far.
+    /// Progress of the run.
     pub progress: Progress,
 }
 
-/// A run, frozen where it stands: a [`State`] whose numbers still lie where they are used, to be copied piece by piece.
+/// A [`State`] whose numbers still lie in the buffers that are in use, so that they can be copied piece by
+/// piece.
 pub struct Frozen<'a> {
     pub(crate) engine: Option<&'a Engine>,
     pub(crate) tensors: BTreeMap<String, FrozenTensor<'a>>,
@@ -132,20 +134,20 @@ pub struct FrozenTensor<'a> {
     pub(crate) values: Values<'a>,
 }
 
-/// Where the values of a tensor are.
+/// Where the values of a tensor lie.
 pub enum Values<'a> {
-    /// On the host.
+    /// Floats on the host.
     Floats(Cow<'a, [f32]>),
-    /// On the host.
+    /// Integers on the host.
     Integers(Cow<'a, [u32]>),
-    /// Bits of floats on an engine.
+    /// Floats on an engine, as a buffer of their bits.
     FloatsOnEngine(Buffer<u32>),
     /// Integers on an engine.
     IntegersOnEngine(Buffer<u32>),
 }
 
 impl FrozenTensor<'_> {
-    /// All of a buffer of floats or integers.
+    /// A whole buffer of floats or integers.
     pub fn on_engine<T: Element>(shape: Vec<usize>, buffer: &Buffer<T>) -> Self {
         let floats = std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>();
         let on_engine = if floats { Values::FloatsOnEngine } else { Values::IntegersOnEngine };
@@ -154,14 +156,14 @@ impl FrozenTensor<'_> {
 }
 
 impl<'a> Frozen<'a> {
-    /// The parameters alone, without what only a run that goes on needs.
+    /// Drops everything but the parameters; a resume needs the rest, ranking does not.
     #[must_use]
     pub fn into_model(mut self) -> Self {
         self.tensors.retain(|name, _| is_parameter(name));
         self
     }
 
-    /// A copy on the host; what is on the engine comes in one transfer.
+    /// A copy on the host; all values on the engine are read in one transfer.
     ///
     /// # Errors
     /// If the device is lost.
@@ -196,16 +198,16 @@ fn is_parameter(name: &str) -> bool {
 }
 
 impl State {
-    /// The parameters alone, without what only a resume needs.
+    /// Drops everything but the parameters; a resume needs the rest, ranking does not.
     pub fn into_model(mut self) -> Self {
         self.tensors.retain(|name, _| is_parameter(name));
         self
     }
 
-    /// The floats of a tensor; `None` where there is no such tensor.
+    /// The floats of a tensor; `None` if there is no such tensor.
     ///
     /// # Errors
-    /// [`Error::Data`] where it holds integers.
+    /// [`Error::Data`] if it holds integers.
     pub fn floats(&self, name: &str) -> Result<Option<&[f32]>> {
         match self.tensors.get(name).map(|tensor| &tensor.data) {
             None => Ok(None),
@@ -214,10 +216,10 @@ impl State {
         }
     }
 
-    /// The integers of a tensor; `None` where there is no such tensor.
+    /// The integers of a tensor; `None` if there is no such tensor.
     ///
     /// # Errors
-    /// [`Error::Data`] where it holds floats.
+    /// [`Error::Data`] if it holds floats.
     pub fn integers(&self, name: &str) -> Result<Option<&[u32]>> {
         match self.tensors.get(name).map(|tensor| &tensor.data) {
             None => Ok(None),
@@ -226,7 +228,7 @@ impl State {
         }
     }
 
-    /// The same, to be written like a run that stands.
+    /// The same state in the form that is written piece by piece.
     pub fn frozen(&self) -> Frozen<'_> {
         let tensors = self.tensors.iter().map(|(name, tensor)| {
             let values = match &tensor.data {

@@ -31,11 +31,11 @@ use crate::{
     watch,
 };
 
-/// Losses are brought back from the device after so many steps, and at the end of an epoch.
+/// Steps between reads of the losses from the device; they are also read at the end of an epoch.
 const LOSSES_EVERY: u32 = 50;
 
-/// Trains one model. [`Trainer::next`] does a piece of work and tells what it was; the caller owns the loop,
-/// so it can draw, save, or stop between any two steps.
+/// Trains one model. Each call of [`Trainer::next`] does a piece of work and returns an event that describes
+/// it. The caller owns the loop, so it can draw, save or stop between any two steps.
 ///
 /// ```
 /// use fastvae::{config::Config, data, engine::Engine, event::Event, train::Trainer};
@@ -60,7 +60,7 @@ pub struct Trainer {
     engine: Engine,
     config: Config,
     train: Csr,
-    /// Rows of `train` that hold anything, in the order of this epoch.
+    /// Non-empty rows of `train`, in the order of this epoch.
     order: Vec<u32>,
     validation: Option<EvaluationSet>,
     rng: Rng,
@@ -76,7 +76,7 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// A run from its first step. Users without training items are passed over.
+    /// Starts a run from its first step. Users without training items are skipped.
     ///
     /// # Errors
     /// [`Error::Setting`] if the settings do not work together or with this catalogue, [`Error::Data`]
@@ -91,7 +91,7 @@ impl Trainer {
         Self::assemble(engine, config, train, validation, start, Progress::default())
     }
 
-    /// A run from where `state` was taken: the same steps follow as if it had never stopped.
+    /// Continues a run from `state`: the steps that follow are the same as if it had never stopped.
     ///
     /// # Errors
     /// As [`Trainer::new`], and [`Error::Data`] if the state does not fit the settings or the catalogue.
@@ -200,7 +200,7 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Frees what only further steps of a finished run would need: moments and proposals. Nothing happens to a run that
+    /// Frees what only further steps would need: Adam's moments and the proposal. Has no effect on a run that
     /// is not finished.
     ///
     /// # Errors
@@ -213,28 +213,29 @@ impl Trainer {
         Ok(())
     }
 
-    /// Where the run stands.
+    /// The progress of the run.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// What it runs on.
+    /// The engine that the run uses.
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Steps of an epoch.
+    /// Steps per epoch.
     pub fn steps_per_epoch(&self) -> u32 {
         self.plan.steps_per_epoch()
     }
 
-    /// Whether [`Trainer::next`] has events to return before it does more work. A state taken now includes what
-    /// they report, and a run resumed from it does not report them again.
+    /// Whether events are pending that [`Trainer::next`] returns before it does more work. A state saved now
+    /// already includes the work that they report, so a run resumed from it does not report it again.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// Does the next piece of work, about a step, and tells what it was; `None` when the run is over.
+    /// Does the next piece of work, about one step, and returns the event that describes it; `None` when the
+    /// run is over.
     ///
     /// # Errors
     /// [`Error::Diverged`] when a loss is no longer finite; [`Error::Device`] if the device is lost.
@@ -246,7 +247,8 @@ impl Trainer {
             if self.progress.finished {
                 return Ok(None);
             }
-            // An epoch ends in a call of its own: whoever stops between two calls has heard all that was done.
+            // An epoch ends in a separate call, so that no event is lost if the caller stops between two
+            // calls.
             if self.progress.step_in_epoch == self.steps_per_epoch() {
                 self.finish_epoch().await?;
                 continue;
@@ -261,14 +263,15 @@ impl Trainer {
         }
     }
 
-    /// The model as it stands; it shares its buffers with the run, so later steps show.
+    /// The current model. It shares its buffers with the run, so it changes with later steps.
     ///
-    /// Rows are up to date after an epoch; in the middle of one, some have not seen the steps they skipped.
+    /// All rows are up to date after an epoch. Within an epoch, rows that recent batches did not touch may
+    /// lag behind.
     pub fn model(&self) -> AnyModel {
         self.model.model()
     }
 
-    /// The item vectors as they stand; shared with the run like [`Trainer::model`].
+    /// The current item vectors, shared with the run like [`Trainer::model`].
     pub fn catalogue(&self) -> proposal::Catalogue {
         self.model.catalogue()
     }
@@ -304,7 +307,7 @@ impl Trainer {
         }
         let catalogue = self.model.catalogue();
         let step = self.progress.step as u32;
-        // Interrupted, it leaves the index to be built again.
+        // If interrupted here, the index stays marked as not built, and the next call builds it again.
         let report = proposal.refresh(&self.engine, &catalogue, self.rng, step).await?;
         self.progress.index_ready = true;
         if let Some(report) = report {
@@ -371,7 +374,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Brings the losses of the steps since the last call.
+    /// Reads the losses of the steps since the last call from the device.
     async fn read_losses(&mut self) -> Result<()> {
         let (from, to) = (self.losses_read, self.progress.step_in_epoch);
         if from == to {
@@ -407,7 +410,8 @@ impl Trainer {
         let seconds = start.elapsed().as_secs_f64();
         let epoch = self.progress.epoch + 1;
         let last = epoch == self.config.training.epochs;
-        // Measured before anything is noted, so that an interruption leaves the epoch to be ended again.
+        // The validation metrics are computed before any state changes, so that after an interruption the
+        // epoch can be ended again.
         let due = epoch.is_multiple_of(self.config.training.evaluate_every) || last;
         let measured = if due { self.measure().await? } else { None };
         let steps = f64::from(self.steps_per_epoch());
@@ -437,7 +441,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Ranks for the validation users, where there are any.
+    /// Ranks the validation users, if there are any.
     async fn measure(&self) -> Result<Option<Measured>> {
         let Some(validation) = &self.validation else { return Ok(None) };
         let start = Instant::now();
@@ -446,7 +450,7 @@ impl Trainer {
         Ok(Some(Measured { means, seconds: start.elapsed().as_secs_f64() }))
     }
 
-    /// Notes what the validation of an epoch has shown.
+    /// Records the validation metrics of an epoch.
     fn note(&mut self, epoch: u32, Measured { means, seconds }: Measured) {
         let value = means.get(&self.config.training.metric).copied().unwrap_or(f64::NAN);
         let best = self.progress.evaluated(epoch, value);
@@ -454,11 +458,11 @@ impl Trainer {
     }
 }
 
-/// Means over the validation users, and how long they took.
+/// Metrics averaged over the validation users, and the seconds spent on them.
 struct Measured {
     means: BTreeMap<String, f64>,
     seconds: f64,
 }
 
-/// The schedule of a replay takes twelve bytes a step.
+/// The replay schedule stores twelve bytes per step.
 const MAX_REPLAYED_STEPS: u64 = 1 << 26;

@@ -1,8 +1,9 @@
-//! What the library is doing, and whether it should stop: for programs that hear Ctrl-C or are asked how far they are.
+//! Progress and cancellation of long operations, for programs that handle Ctrl-C or show a progress line.
 //!
-//! Both are one for the whole process. Long pieces of work (reading, splitting, building an index, ranking) call
-//! [`check`] several times a second and end with [`Error::Interrupted`] after [`stop`]; they leave nothing half-done
-//! behind. Training steps do not: whoever drives a [`Trainer`](crate::train::Trainer) stops between two of them.
+//! Both are global to the process. Long operations (reading, splitting, building an index, ranking) call
+//! [`check`] several times a second and return [`Error::Interrupted`] after [`stop`], without partial
+//! results. Training steps do not: the caller of a [`Trainer`](crate::train::Trainer) stops between two
+//! steps.
 
 use std::sync::{
     Mutex, MutexGuard,
@@ -15,7 +16,7 @@ static STOPPING: AtomicBool = AtomicBool::new(false);
 static STAGE: Mutex<Option<(&'static str, &'static str, u64)>> = Mutex::new(None);
 static DONE: AtomicU64 = AtomicU64::new(0);
 
-/// Asks all work of this process to end; true if it was asked before.
+/// Asks all long operations of this process to stop; returns whether it had been called before.
 pub fn stop() -> bool {
     STOPPING.swap(true, Ordering::SeqCst)
 }
@@ -25,7 +26,7 @@ pub fn is_stopping() -> bool {
     STOPPING.load(Ordering::Relaxed)
 }
 
-/// Whether to go on.
+/// Succeeds unless [`stop`] was called.
 ///
 /// # Errors
 /// [`Error::Interrupted`] after [`stop`].
@@ -33,23 +34,23 @@ pub fn check() -> Result<()> {
     if is_stopping() { Err(Error::Interrupted) } else { Ok(()) }
 }
 
-/// Says what is being done and how much of it there is: `begin("measuring", "users", 50_000)`.
+/// Starts a new operation and sets its total: `begin("measuring", "users", 50_000)`.
 pub fn begin(what: &'static str, units: &'static str, total: u64) {
     at(what, units, 0, total);
 }
 
-/// Says how far it is.
+/// Sets how much of the operation is done.
 pub fn at(what: &'static str, units: &'static str, done: u64, total: u64) {
     *stage() = Some((what, units, total));
     DONE.store(done, Ordering::Relaxed);
 }
 
-/// Adds to what is done of it.
+/// Adds to how much of the operation is done.
 pub fn advance(count: u64) {
     DONE.fetch_add(count, Ordering::Relaxed);
 }
 
-/// `measuring: 12000 of 50000 users`; nothing before the first [`begin`].
+/// `measuring: 12000 of 50000 users`; `None` before the first [`begin`].
 pub fn describe() -> Option<String> {
     let (what, units, total) = (*stage())?;
     let done = DONE.load(Ordering::Relaxed);

@@ -4,14 +4,14 @@ const ACTIVATION_RELU = 2u;
 
 fn activate(activation: u32, x: f32) -> f32 {
     switch activation {
-        // Beyond 10 the result is 1 in f32; implementations that use exp would overflow instead.
+        // Beyond 10 the result is 1 in f32; implementations based on exp would overflow instead.
         case ACTIVATION_TANH: { return tanh(clamp(x, -10.0, 10.0)); }
         case ACTIVATION_RELU: { return max(x, 0.0); }
         default: { return x; }
     }
 }
 
-/// The derivative, from the activation's output.
+/// The derivative, computed from the activation's output.
 fn activation_derivative(activation: u32, y: f32) -> f32 {
     switch activation {
         case ACTIVATION_TANH: { return 1.0 - y * y; }

@@ -1,9 +1,10 @@
-// log q of items under their group's mixture, one item a thread. The shader has `log_q(row, place)`, what one query row
-// gives an item or its cell, and `log_q_of(item, which)`, what a group gives an item; it binds `items`, `rows` and `output`,
-// and `params` has batch, share, candidates, entries and total.
+// log q of items under their group's mixture, one item per thread. The importing shader defines `log_q(row,
+// place)`, log q of an item or its cell for one query row, and `log_q_of(item, which)`, log q of an item for
+// a group; it binds `items`, `rows` and `output`, and `params` has batch, share, candidates, entries and
+// total.
 
-/// The item of an output, and its group: outputs are the groups' candidates or, where there are entries, the entries
-/// of the batch for each sample.
+/// The item and the group of an output. Outputs are the groups' candidates or, if there are entries, the
+/// entries of the batch for each sample.
 fn item_and_group(at: u32) -> vec2<u32> {
     if params.entries == 0u {
         return vec2<u32>(items[at], at / params.candidates);
@@ -12,13 +13,14 @@ fn item_and_group(at: u32) -> vec2<u32> {
     return vec2<u32>(items[entry], group_of_row(at / params.entries * params.batch + rows[entry]));
 }
 
-/// ln sum over rows g of a group of (drawn_g / C) exp(log_q(g, place)). The running sum follows its maximum, so that each
-/// row is asked once.
+/// ln sum over rows g of a group of (drawn_g / C) exp(log_q(g, place)). The running sum is rescaled when its
+/// maximum grows, so that log_q is evaluated once per row.
 fn mixture(which: u32, place: u32) -> f32 {
     let members = rows_of_group(which);
     var top = LOWEST;
     var sum = 0.0;
-    // Of more rows than candidates the last draw nothing, and must not set the scale either.
+    // If there are more rows than candidates, the last rows draw none; they must not determine the maximum
+    // either.
     for (var i = 0u; i < min(members.y, params.candidates); i++) {
         let value = log_q(members.x + i, place);
         let larger = max(top, value);

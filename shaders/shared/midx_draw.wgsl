@@ -1,11 +1,11 @@
-// The parts of a draw from the index that do not depend on the number of codebooks: a block of cells by running sums,
-// and a member of a cell by its alias table. The shader imports numbers, philox and
-// reduce, and binds `members`, `thresholds` and `aliases`; `params` has items.
+// The parts of a draw from the index that do not depend on the number of codebooks: a block of cells by
+// running sums, and a member of a cell by its alias table. The importing shader also imports numbers, philox
+// and reduce, and binds `members`, `thresholds` and `aliases`; `params` has items.
 
 var<workgroup> first: array<f32, 256>; // logarithms of the blocks' weights, then their running sums up to a factor
 
-/// Turns the logarithms in `first` into running sums. `own_top` is the largest that this invocation has met. Every
-/// invocation calls it, in uniform control flow.
+/// Replaces the logarithms in `first` by running sums. `own_top` is the largest logarithm that this
+/// invocation has read. Must be called by all invocations, in uniform control flow.
 fn accumulate(count: u32, own_top: f32, local: u32) {
     let top = workgroup_max(own_top, local);
     for (var i = local; i < count; i += 64u) {
@@ -22,7 +22,8 @@ fn accumulate(count: u32, own_top: f32, local: u32) {
     workgroupBarrier();
 }
 
-/// The first block whose running sum exceeds u; where rounding leaves none, the last that has any weight.
+/// The first block whose running sum exceeds u; if there is none because of rounding, the last with a
+/// positive weight.
 fn search(count: u32, u: f32) -> u32 {
     let limit = first[count - 1u];
     var low = 0u;
@@ -38,8 +39,8 @@ fn search(count: u32, u: f32) -> u32 {
     return min(low, count - 1u);
 }
 
-/// A member of the cell that has `size` of them from `start` on. A diverged model may point at an empty cell; the loss
-/// reports it.
+/// A member of the cell with `size` members from `start` on. A diverged model may select an empty cell; the
+/// loss check reports the divergence.
 fn member(start: u32, size: u32, words: vec4<u32>) -> u32 {
     let column = min(start + below(words.z, size), params.items - 1u);
     var taken = column;

@@ -1,5 +1,5 @@
-// Implementations may assume that no value is infinite or NaN, so sums start from the lowest number, and
-// what lies near it counts as nothing.
+// WGSL implementations may assume that no value is infinite or NaN, so maxima start from the lowest finite
+// number, and values near it count as negative infinity.
 
 const LOWEST = -3.4028234e38;
 
@@ -8,14 +8,15 @@ fn is_nothing(x: f32) -> bool {
     return x < -1.0e38;
 }
 
-/// exp(x) for a difference to a maximum; 0 where nothing is left of it.
+/// exp(x) for a difference to a maximum; 0 if it underflows.
 fn exp_below(x: f32) -> f32 {
     return select(0.0, exp(max(x, -100.0)), x > -87.0);
 }
 
 var<private> infinity_bits: u32 = 0xff800000u;
 
-/// For results that promise it. Constant expressions may not be infinite; a variable may.
+/// Negative infinity, for results that are defined to contain it. Constant expressions may not be infinite; a
+/// variable may.
 fn negative_infinity() -> f32 {
     return bitcast<f32>(infinity_bits);
 }

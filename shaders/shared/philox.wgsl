@@ -33,7 +33,7 @@ fn philox(seed: vec2<u32>, stream: u32, step: u32, row: u32, draw: u32) -> vec4<
     return counter;
 }
 
-/// An integer below n that can take every value.
+/// An integer below n, such that every value can occur.
 fn below(word: u32, n: u32) -> u32 {
     return mul_high(word, n);
 }

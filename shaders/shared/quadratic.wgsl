@@ -1,7 +1,7 @@
-// The quadratic form of a node by the 64 invocations of a workgroup. `params` has width, has_bias, alpha;
-// the shader binds queries and nodes. The twin of core/src/kernels/quadratic.rs.
+// Evaluates the quadratic form of a node with the 64 invocations of a workgroup. `params` has width,
+// has_bias, alpha; the importing shader binds queries and nodes. The twin of core/src/kernels/quadratic.rs.
 
-/// Element i of a query as rows meet it: followed by 1 where rows end with a bias.
+/// Element i of a query, with 1 appended if rows end with a bias.
 fn query_at(row: u32, i: u32) -> f32 {
     let width = params.width - params.has_bias;
     if i < width {
@@ -10,7 +10,7 @@ fn query_at(row: u32, i: u32) -> f32 {
     return 1.0;
 }
 
-/// alpha z' A z + n of a node with n items; every invocation calls it and gets it.
+/// alpha z' A z + n of a node with n items; must be called by all invocations, and returns the result to all.
 fn node_weight(node: u32, n: u32, row: u32, local: u32) -> f32 {
     let w = params.width;
     let start = node * (w * (w + 1u) / 2u);
@@ -28,6 +28,6 @@ fn node_weight(node: u32, n: u32, row: u32, local: u32) -> f32 {
     if n == 0u {
         return 0.0;
     }
-    // Rounding must not make it less than n.
+    // At least n, in spite of rounding.
     return params.alpha * max(sum, 0.0) + f32(n);
 }

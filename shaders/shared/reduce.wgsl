@@ -1,9 +1,10 @@
-// Reductions over a workgroup of 64 in a fixed order. Every invocation calls them, in uniform control flow.
+// Reductions over a workgroup of 64 in a fixed order. Must be called by all invocations, in uniform control
+// flow.
 
 var<workgroup> reduce_values: array<f32, 64>;
 var<workgroup> reduce_partial: array<f32, 8>;
 
-/// The sum of all invocations' values, to all of them.
+/// The sum of all invocations' values, returned to all of them.
 fn workgroup_sum(value: f32, local: u32) -> f32 {
     reduce_values[local] = value;
     workgroupBarrier();
@@ -22,7 +23,7 @@ fn workgroup_sum(value: f32, local: u32) -> f32 {
     return sum;
 }
 
-/// The largest of all invocations' values, to all of them.
+/// The largest of all invocations' values, returned to all of them.
 fn workgroup_max(value: f32, local: u32) -> f32 {
     reduce_values[local] = value;
     workgroupBarrier();

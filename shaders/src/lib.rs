@@ -1,19 +1,19 @@
 //! The WGSL compute shaders, validated and reflected by the build script.
 //!
-//! Each `<name>.wgsl` becomes a module `<name>` with its uniform struct `Params` and its storage
-//! buffers `Bindings`. The two are tied by [`Parameters`], so a dispatch cannot bind the buffers of one
-//! shader to another, an `f32` buffer to a `u32` array, or forget one.
+//! Each `<name>.wgsl` becomes a module `<name>` with its uniform struct `Params` and its storage buffers
+//! `Bindings`. [`Parameters`] connects the two, so a dispatch cannot bind the buffers of one shader to
+//! another, bind an `f32` buffer to a `u32` array, or leave one out.
 
 /// One compute shader.
 #[derive(Debug)]
 pub struct Shader {
-    /// Stem of its file.
+    /// Stem of its file name.
     pub name: &'static str,
     /// WGSL with imports expanded; the entry point is `main`.
     pub source: &'static str,
-    /// Invocations of a workgroup, by axis.
+    /// Workgroup size along each axis.
     pub workgroup_size: [u32; 3],
-    /// Bytes of the uniform at binding 0.
+    /// Size in bytes of the uniform at binding 0.
     pub params_size: u32,
     /// The storage buffers from binding 1 on.
     pub bindings: &'static [Binding],
@@ -24,23 +24,23 @@ pub struct Shader {
 pub struct Binding {
     /// The variable's name.
     pub name: &'static str,
-    /// Whether the shader only reads it.
+    /// Whether the shader only reads the buffer.
     pub read_only: bool,
 }
 
-/// How the caller refers to buffers of each element type.
+/// The caller's buffer types, for each element type.
 pub trait Memory {
     /// A buffer of `f32`.
     type F32: Into<Self::Any>;
     /// A buffer of `u32`, `i32` or atomics of them.
     type U32: Into<Self::Any>;
-    /// Either.
+    /// A buffer of any element type.
     type Any;
 }
 
-/// The uniform struct of a shader, which stands for the shader itself.
+/// The uniform struct of a shader, which identifies the shader.
 pub trait Parameters: bytemuck::Pod {
-    /// The storage buffers that go with it.
+    /// The storage buffers of the shader.
     type Bindings<M: Memory>;
     /// The shader.
     const SHADER: &'static Shader;

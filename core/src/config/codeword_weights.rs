@@ -1,13 +1,14 @@
-//! What items weigh in k-means.
+//! Weights of items in k-means.
 
 use super::setting::words;
 
 words! {
-    /// What an item weighs when codewords are made. Where a model puts its probability, errors cost most.
+    /// Weight of an item in k-means. Quantisation errors matter most for items to which the model gives a
+    /// high probability.
     pub enum CodewordWeights default Count {
-        /// As much as any other, as in the paper.
+        /// 1 for every item, as in the paper.
         Even = "even",
-        /// The root of its training count.
+        /// The square root of its training count.
         Root = "root",
         /// Its training count.
         Count = "count",

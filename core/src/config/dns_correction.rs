@@ -7,7 +7,8 @@ words! {
     pub enum DnsCorrection default Exact {
         /// The order statistic of each item's rank, which takes the logits of all items.
         Exact = "exact",
-        /// Nothing, as published: the draws count as if they were uniform. Cheap, and no estimate of the softmax.
+        /// None, as published: draws count as if they were uniform. Cheap, but the result does not estimate
+        /// the softmax.
         None = "none",
     }
 }

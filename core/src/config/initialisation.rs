@@ -1,13 +1,13 @@
-//! Where k-means starts.
+//! Initial codewords of k-means.
 
 use super::setting::words;
 
 words! {
-    /// Where k-means starts from.
+    /// Initial codewords of k-means.
     pub enum Initialisation default PlusPlus {
         /// Random items.
         Random = "random",
-        /// Items far from one another (k-means++).
+        /// Items far apart from each other (k-means++).
         PlusPlus = "plus-plus",
     }
 }

@@ -1,12 +1,13 @@
-//! One word for an objective and its proposal, as people compare them: `full`, `uniform`, `midx-popularity`.
+//! One word for an objective and its proposal, for comparisons: `full`, `uniform`, `midx-popularity`.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Config, Objective, ObjectiveConfig, ProposalConfig, ProposalKind};
 
-/// An objective and, for the sampled softmax, where its negatives come from.
+/// An objective and, for the sampled softmax, its proposal.
 ///
-/// Configuration files name the two apart; this is the word that a command line, a figure or a link has for both.
+/// Configuration files set the two separately; a command line, a figure or a link uses this single word for
+/// both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Method {
@@ -17,7 +18,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// Its word for the full softmax; a sampled one has that of its proposal.
+    /// The name of the full softmax; the sampled softmax has the name of its proposal.
     const FULL: &'static str = "full";
 
     /// Every method: the full softmax, then every proposal.
@@ -25,7 +26,7 @@ impl Method {
         std::iter::once(Self::Full).chain(ProposalKind::NAMED.map(|(_, kind)| Self::Sampled(kind)))
     }
 
-    /// Their names.
+    /// The names of all methods.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::all().map(Self::name)
     }
@@ -59,7 +60,7 @@ impl Method {
         }
     }
 
-    /// The method of these settings.
+    /// The method that these settings select.
     pub fn of(objective: &ObjectiveConfig, proposal: &ProposalConfig) -> Self {
         match objective.kind {
             Objective::FullSoftmax => Self::Full,
@@ -67,7 +68,7 @@ impl Method {
         }
     }
 
-    /// Puts it into settings.
+    /// Sets objective and proposal to this method.
     pub fn apply(self, config: &mut Config) {
         config.objective.kind = self.objective();
         if let Some(kind) = self.proposal() {

@@ -12,35 +12,35 @@ settings! {
         hidden: usize = 200, "H", Kind::Integer(1, u64::MAX);
         /// Width of the latent code.
         latent: usize = 32, "D", Kind::Integer(1, u64::MAX);
-        /// Decoder: a dense layer of the hidden width, or the latent code directly.
+        /// Decoder: a dense layer to the hidden width, or the latent code directly.
         decoder: Decoder = Decoder::default(), "DECODER", Kind::Word(Decoder::WORDS);
         /// Activation after the encoder's hidden layer.
         activation: Activation = Activation::Tanh, "FUNCTION", Kind::Word(Activation::WORDS);
-        /// Activation after the dense decoder's layer.
+        /// Activation of the dense decoder's layer.
         decoder_activation: Activation = Activation::None, "FUNCTION", Kind::Word(Activation::WORDS);
-        /// Whether each item has a bias in its logit.
+        /// Whether each item has a bias that is added to its logit.
         item_bias: bool = true, "BOOL", Kind::Switch;
         /// Dropout probability.
         dropout: f32 = 0.5, "P", Kind::Real(0.0, 0.95);
         /// What dropout acts on: items of the history, or hidden units before the activation.
         dropout_on: DropoutOn = DropoutOn::default(), "WHERE", Kind::Word(DropoutOn::WORDS);
-        /// Latent samples for each user and step.
+        /// Latent samples per user and step.
         latent_samples: usize = 1, "L", Kind::Integer(1, u64::MAX);
     }
 }
 
 words! {
-    /// How a latent code is scored against the items.
+    /// How a latent code is compared with the items.
     pub enum Decoder default Dense {
         /// A layer from the code to the hidden width, item rows of the hidden width (the authors' code).
         Dense = "dense",
-        /// Item rows of the latent width, multiplied with the code itself (as the paper writes it).
+        /// Item rows of the latent width, multiplied directly with the code (as in the paper).
         Direct = "direct",
     }
 }
 
 words! {
-    /// Where dropout acts.
+    /// What dropout acts on.
     pub enum DropoutOn default Input {
         /// On the history (Mult-VAE).
         Input = "input",

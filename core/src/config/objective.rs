@@ -1,4 +1,4 @@
-//! What is minimised.
+//! The loss.
 
 use super::{
     Kind, Partition,
@@ -6,12 +6,12 @@ use super::{
 };
 
 settings! {
-    /// What is minimised.
+    /// The loss of a run.
     pub struct ObjectiveConfig in "objective" {
-        /// The loss of a user.
+        /// Loss of a user.
         kind: Objective = Objective::default(), "OBJECTIVE", Kind::Word(Objective::WORDS), flag "";
-        /// Denominator of the sampled softmax: one for each positive as in the paper, or one in which positives count
-        /// exactly.
+        /// Denominator of the sampled softmax: one for each positive as in the paper, or a single one to
+        /// which positives contribute exactly.
         partition: Partition = Partition::default(), "DENOMINATOR", Kind::Word(Partition::WORDS);
     }
 }

@@ -20,10 +20,11 @@ settings! {
         epsilon: f32 = 1e-8, "E", Kind::Real(1e-30, 1.0);
         /// Decoupled weight decay (AdamW).
         weight_decay: f32 = 0.0, "DECAY", Kind::Real(0.0, 10.0);
-        /// Coupled L2 penalty, added to gradients; the authors' settings have 0.01.
+        /// Coupled L2 penalty, added to gradients; the authors use 0.01.
         l2: f32 = 0.0, "DECAY", Kind::Real(0.0, 10.0);
-        /// Which item rows a step updates: `dense`: all of them. `replay`: those it touched, and the steps that they
-        /// missed are applied when they are next read. `lazy`: those it touched, and missed steps are dropped.
+        /// Which item rows a step updates. `dense`: all of them. `replay`: the touched ones; the steps that
+        /// other rows miss are applied when those rows are next read. `lazy`: the touched ones; missed steps
+        /// are dropped.
         rows: RowUpdates = RowUpdates::default(), "ROWS", Kind::Word(RowUpdates::WORDS);
     }
 }
@@ -33,9 +34,9 @@ words! {
     pub enum RowUpdates default Replay {
         /// All of them, like PyTorch's Adam.
         Dense = "dense",
-        /// The touched ones; the steps that a row missed are applied when it is next needed. The result is that of
-        /// `dense` up to rounding, at a cost that does not grow with the catalogue, except for proposals that look at all
-        /// items in every step (exact MIDX, softmax, dns).
+        /// The touched ones; the steps that a row missed are applied when it is next read. The result equals
+        /// that of `dense` up to rounding, at a cost that does not grow with the catalogue, except for
+        /// proposals that read all items in every step (exact MIDX, softmax, dns).
         Replay = "replay",
         /// The touched ones; missed steps are dropped (PyTorch's SparseAdam).
         Lazy = "lazy",
@@ -45,13 +46,13 @@ words! {
 words! {
     /// How the learning rate changes over the run.
     pub enum Schedule default Cosine {
-        /// It stays.
+        /// Constant.
         Constant = "constant",
         /// Half a cosine from the full rate to a hundredth of it at the last step.
         Cosine = "cosine",
-        /// Falls in a straight line to a hundredth at the last step.
+        /// Linear, from the full rate to a hundredth of it at the last step.
         Linear = "linear",
-        /// Times 0.95 every five epochs (the authors' code).
+        /// Multiplied by 0.95 every five epochs (the authors' code).
         Step = "step",
     }
 }

@@ -1,9 +1,9 @@
-//! What popularity means.
+//! Weights of items in popularity proposals.
 
 use super::setting::words;
 
 words! {
-    /// What an item's count means for popularity proposals.
+    /// Weight of an item with c training interactions in popularity proposals.
     pub enum PopularityWeight default Log {
         /// c.
         Count = "count",

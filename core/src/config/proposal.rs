@@ -1,4 +1,4 @@
-//! The proposal, and the index behind it.
+//! The proposal and its index.
 
 use super::{
     CodewordWeights, DnsCorrection, Initialisation, Kind, Kmeans, Mix, PopularityWeight, ProposalKind,
@@ -6,33 +6,34 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Iterations of k-means beyond which nothing changes any more.
+/// The most iterations of k-means; more would not change the result.
 const MOST_ITERATIONS: u64 = 10_000;
 
 settings! {
-    /// Where negatives come from.
+    /// The source of negatives.
     pub struct ProposalConfig in "proposal" {
         /// The distribution.
         kind: ProposalKind = ProposalKind::default(), "PROPOSAL", Kind::Word(ProposalKind::WORDS), flag "";
-        /// Negatives that each user sees.
+        /// Negatives per user.
         negatives: usize = 200, "C", Kind::Integer(1, u64::MAX);
-        /// Users that share their negatives; each draws C / G of them. 1 is the paper.
+        /// G, the number of users that share their negatives; each draws C / G of them. The paper uses 1.
         group_size: usize = 1, "G", Kind::Integer(1, u64::MAX), formerly "share";
-        /// Codewords of each codebook of the index.
+        /// Codewords in each codebook of the index.
         codewords: usize = 16, "K", Kind::Integer(2, 256);
-        /// Codebooks of the index. With two, a step sums over K x K cells for each user; with more, over the occupied
-        /// ones.
+        /// Codebooks of the index. With two, a step sums over K x K cells for each user; with more, over the
+        /// occupied cells.
         codebooks: usize = 2, "M", Kind::Integer(2, 8);
-        /// What codewords are made of: parts of the item vectors as in the paper, the same in the geometry of the
-        /// queries, or in that geometry what the other codebooks leave over.
+        /// What codewords approximate: parts of the item vectors as in the paper, parts of the item vectors
+        /// in the geometry of the queries, or in that geometry the residuals of the other codebooks.
         quantisation: Quantisation = Quantisation::default(), "QUANTISATION", Kind::Word(Quantisation::WORDS);
-        /// Weight of an item with c interactions when codewords are made: 1, the root of c, c.
+        /// Weight of an item with c interactions in k-means: 1, the square root of c, c.
         codeword_weights: CodewordWeights = CodewordWeights::default(), "WEIGHT", Kind::Word(CodewordWeights::WORDS);
-        /// Where k-means starts from: random items, or items far from one another.
+        /// Initial codewords of k-means: random items, or items far apart from each other.
         initialisation: Initialisation = Initialisation::default(), "START", Kind::Word(Initialisation::WORDS);
-        /// Which codeword k-means assigns: the nearest, or one that does not have much more than its share yet.
+        /// Which codeword k-means assigns to an item: the nearest, or the nearest with a penalty on codewords
+        /// above their share.
         kmeans: Kmeans = Kmeans::default(), "KMEANS", Kind::Word(Kmeans::WORDS);
-        /// Popularity of an item with c interactions: c, ln(1 + c), c^0.75.
+        /// Weight of an item with c interactions in popularity proposals: c, ln(1 + c), c^0.75.
         popularity: PopularityWeight = PopularityWeight::default(), "WEIGHT", Kind::Word(PopularityWeight::WORDS);
         /// Epochs between refreshes of the index.
         refresh_every: u32 = 1, "EPOCHS", Kind::Integer(1, u32::MAX as u64);
@@ -40,24 +41,24 @@ settings! {
         refresh_steps: u32 = 0, "STEPS", Kind::Integer(0, u32::MAX as u64);
         /// Iterations of k-means for the first index.
         first_iterations: u32 = 25, "N", Kind::Integer(0, MOST_ITERATIONS);
-        /// Iterations of k-means at each later refresh, which starts from the codewords in use.
+        /// Iterations of k-means at each later refresh, which starts from the current codewords.
         refresh_iterations: u32 = 3, "N", Kind::Integer(0, MOST_ITERATIONS);
-        /// A second proposal and the probability that a negative comes from it, such as uniform=0.1; log q is that of
-        /// the mixture.
+        /// A second proposal and the probability that a negative comes from it, such as uniform=0.1; log q is
+        /// that of the mixture.
         #[serde(skip_serializing_if = "Option::is_none")]
         mix: Option<Mix> = None, "PROPOSAL=PROBABILITY", Kind::Text;
-        /// Uniform draws of which `dns` takes the hardest.
+        /// Number of uniform draws of which `dns` uses the one with the largest logit.
         dns_draws: usize = 5, "B", Kind::Integer(1, 64);
-        /// How `dns` corrects log q: by the item's rank, which needs the logits of all items; or not at all, as
-        /// published.
+        /// How `dns` corrects log q: by the item's rank, which needs the logits of all items; or not at all,
+        /// as published.
         dns_correction: DnsCorrection = DnsCorrection::default(), "CORRECTION", Kind::Word(DnsCorrection::WORDS);
-        /// Alpha of `kernel`, which draws an item with logit o by alpha o^2 + 1.
+        /// Alpha of `kernel`, which draws an item with logit o in proportion to alpha o^2 + 1.
         kernel_alpha: f32 = 100.0, "ALPHA", Kind::Real(1e-6, 1e6);
     }
 }
 
 impl ProposalConfig {
-    /// The proposal and the one it is mixed with.
+    /// The proposal and the one that it is mixed with.
     pub fn parts(&self) -> impl Iterator<Item = ProposalKind> {
         std::iter::once(self.kind).chain(self.mix.map(|mix| mix.with))
     }
@@ -75,7 +76,7 @@ impl ProposalConfig {
                 mix.with.name()
             ));
         }
-        // Written so that NaN fails.
+        // The comparison is written such that NaN fails.
         if mix.probability > 0.0 && mix.probability < 1.0 {
             return Ok(());
         }

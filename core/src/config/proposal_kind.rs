@@ -1,4 +1,4 @@
-//! Where negatives come from.
+//! Kinds of proposals.
 
 use super::setting::words;
 
@@ -7,15 +7,15 @@ words! {
     pub enum ProposalKind default MidxPopularity {
         /// Uniform over the items.
         Uniform = "uniform",
-        /// By popularity.
+        /// In proportion to popularity.
         Popularity = "popularity",
-        /// Each negative the hardest of a few uniform draws (Zhang et al., 2013).
+        /// Each negative is the one with the largest logit of a few uniform draws (Zhang et al., 2013).
         Dns = "dns",
-        /// By a quadratic kernel of the logit (Blanc and Rendle, 2018).
+        /// In proportion to a quadratic kernel of the logit (Blanc and Rendle, 2018).
         Quadratic = "kernel",
         /// The softmax itself: exact, at the cost of the full softmax.
         Softmax = "softmax",
-        /// The softmax itself by way of the index (theorem 4.1): exact, at the cost of the full softmax.
+        /// The softmax itself, drawn through the index (theorem 4.1): exact, at the cost of the full softmax.
         Midx = "midx",
         /// Through the index, uniform inside a cell (theorem 5.1).
         MidxUniform = "midx-uniform",
@@ -25,7 +25,7 @@ words! {
 }
 
 impl ProposalKind {
-    /// Whether it draws from an inverted multi-index.
+    /// Whether it uses an inverted multi-index.
     pub fn indexed(self) -> bool {
         matches!(self, Self::Midx | Self::MidxUniform | Self::MidxPopularity)
     }

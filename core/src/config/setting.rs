@@ -1,8 +1,8 @@
-//! One declaration a setting.
+//! Declarations of settings.
 //!
-//! [`settings!`] declares the struct of a section and [`words!`] an enum of words. From the same lines come the field
-//! and its type, the default, the bounds, the key of the configuration file, the flag of the command line with its help,
-//! and what a page needs for a control. A new setting is a new line in the struct that it belongs to.
+//! [`settings!`] declares the struct of a section and [`words!`] an enum of words. Each declaration also
+//! defines the default, the bounds, the key in the configuration file, the flag of the command line with its
+//! help, and what a page needs for a control. A new setting is one new entry in the struct of its section.
 
 use serde_json::Value;
 
@@ -19,26 +19,26 @@ pub enum Kind {
     Switch,
     /// One of these words.
     Word(&'static [&'static str]),
-    /// Text with a form of its own, which its type parses.
+    /// Text in a format that the setting's type parses.
     Text,
     /// A file or a folder.
     Path,
 }
 
-/// One setting of a run.
+/// The description of one setting.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     /// The section of the configuration file.
     pub section: &'static str,
-    /// The field of the section's struct; [`Setting::key`] is how files write it.
+    /// The field of the section's struct; [`Setting::key`] is its name in files.
     pub field: &'static str,
-    /// The flag of the command line where it is not the key; empty where another flag sets it.
+    /// The flag of the command line if it differs from the key; empty if another flag sets it.
     pub flag: Option<&'static str>,
-    /// Flags that earlier versions had for it.
+    /// Names of the flag in earlier versions.
     pub aliases: &'static [&'static str],
-    /// What a help text calls its value: `H`, `RATE`.
+    /// The name of its value in a help text: `H`, `RATE`.
     pub value_name: &'static str,
-    /// What it does: lines, with an empty one between paragraphs.
+    /// The help text: lines, with an empty one between paragraphs.
     pub help: &'static str,
     /// The values that it accepts.
     pub kind: Kind,
@@ -50,7 +50,7 @@ impl Setting {
         self.field.replace('_', "-")
     }
 
-    /// Its flag on the command line, without dashes in front; `None` where another flag sets it.
+    /// Its flag on the command line, without leading dashes; `None` if another flag sets it.
     pub fn flag(&self) -> Option<String> {
         match self.flag {
             None => Some(self.key()),
@@ -65,10 +65,10 @@ impl Setting {
         self.help.split("\n\n").map(joined).filter(|paragraph| !paragraph.is_empty()).collect()
     }
 
-    /// Checks a value, as JSON holds it, against the bounds. Words and texts are checked where they are parsed.
+    /// Checks a JSON value against the bounds. Words and texts are checked when they are parsed.
     ///
     /// # Errors
-    /// [`Error::Setting`] names the setting, the value and the bounds.
+    /// [`Error::Setting`] with the setting, the value and the bounds.
     pub fn check(&self, value: &Value) -> Result<()> {
         let wrong = |problem: String| Err(Error::setting(self.flag().unwrap_or_else(|| self.key()), problem));
         match self.kind {
@@ -77,7 +77,7 @@ impl Setting {
                 Some(0) if least == 1 => wrong("is 0; give at least 1".into()),
                 _ => wrong(format!("{value} is outside of {least}..={most}")),
             },
-            // JSON has no NaN and no infinity; both become null.
+            // JSON cannot represent NaN or infinity; both become null.
             Kind::Real(least, most) => match value.as_f64().map(as_written) {
                 Some(number) if (least..=most).contains(&number) => Ok(()),
                 Some(number) => wrong(format!("{number} is outside of {}", range(least, most))),
@@ -88,14 +88,14 @@ impl Setting {
     }
 }
 
-/// Bounds as people read them.
+/// The bounds in words.
 fn range(least: f64, most: f64) -> String {
-    // The smallest positive number of either width stands for an open end.
+    // The smallest positive number of f32 or f64 as lower bound means that zero is excluded.
     let open = least == f64::MIN_POSITIVE || least == f64::from(f32::MIN_POSITIVE);
     if open { format!("0 (excluded) to {most}") } else { format!("{least}..={most}") }
 }
 
-/// A number that passed through 32 bits, as people write it: 0.1, not 0.10000000149.
+/// Formats a number that was stored as f32 with the fewest digits: 0.1, not 0.10000000149.
 fn as_written(number: f64) -> f64 {
     let short = number as f32;
     if f64::from(short) == number { short.to_string().parse().unwrap_or(number) } else { number }
@@ -115,7 +115,7 @@ pub trait Section: serde::Serialize {
             serde_json::to_value(self).map_err(|error| Error::setting("config", error.to_string()))?;
         for setting in Self::SETTINGS {
             match values.get(setting.key()) {
-                // An optional setting that is not given.
+                // An optional setting without a value.
                 None => {}
                 Some(value) => setting.check(value)?,
             }
@@ -124,8 +124,8 @@ pub trait Section: serde::Serialize {
     }
 }
 
-/// Declares a section: `field: type = default, "VALUE NAME", kind` with the help text as its documentation; then, where
-/// they are needed, `flag "name"` and `formerly "name" | "name"`.
+/// Declares a section: `field: type = default, "VALUE NAME", kind` with the help text as its documentation;
+/// then optionally `flag "name"` and `formerly "name" | "name"`.
 macro_rules! settings {
     ($(#[$meta:meta])* pub struct $name:ident in $section:literal {
         $(
@@ -166,7 +166,7 @@ macro_rules! settings {
     };
 }
 
-/// `None` for nothing, `Some` for a literal.
+/// `None` without an argument, `Some` for a literal.
 macro_rules! optional {
     () => {
         None
@@ -176,7 +176,7 @@ macro_rules! optional {
     };
 }
 
-/// Declares an enum of words: `Variant = "word"`; the default is named after the enum.
+/// Declares an enum of words: `Variant = "word"`; the default is given after the name of the enum.
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $name:ident default $default:ident {
         $($(#[$doc:meta])* $variant:ident = $word:literal,)+

@@ -7,19 +7,19 @@ settings! {
     pub struct TrainingConfig in "training" {
         /// Passes over the users.
         epochs: u32 = 60, "N", Kind::Integer(1, u32::MAX as u64);
-        /// Users in a step.
+        /// Users per step.
         batch: usize = 256, "B", Kind::Integer(1, u64::MAX);
         /// Weight of the KL divergence after annealing.
         beta: f32 = 0.2, "BETA", Kind::Real(0.0, 100.0);
         /// Steps over which that weight grows from 0.
         anneal_steps: u32 = 5000, "STEPS", Kind::Integer(0, u32::MAX as u64);
-        /// Seed of everything random: the same seed gives the same bits.
+        /// Seed of all random choices: the same seed gives the same bits.
         seed: u64 = 0, "N", Kind::Integer(0, u64::MAX);
-        /// Stop after this many evaluations without an improvement on validation; 0: never.
+        /// Stop after this many evaluations without an improvement on the validation users; 0: never.
         patience: u32 = 0, "N", Kind::Integer(0, u32::MAX as u64);
         /// Epochs between evaluations.
         evaluate_every: u32 = 1, "EPOCHS", Kind::Integer(1, u32::MAX as u64);
-        /// The validation metric that decides which epoch is best.
+        /// Validation metric that determines the best epoch.
         metric: String = "ndcg@50".into(), "NAME@K", Kind::Text;
     }
 }

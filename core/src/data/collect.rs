@@ -1,4 +1,4 @@
-//! From parsed rows to a [`Dataset`]: ids to numbers, repeats collapsed, filters, parts of a given split.
+//! Turns parsed rows into a [`Dataset`]: numbers the ids, drops repeats, applies filters and a given split.
 
 use super::{
     Counts, Csr, Dataset, EvaluationSet, GivenSplit, LoadOptions, LoadReport, filter,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Which part of a given split a file is. Sets without a split are all `Train`.
+/// The part of a given split that a file holds. Sets without a split are all `Train`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Train,
@@ -19,13 +19,13 @@ pub(super) enum Part {
 
 const PARTS: usize = Part::TestHeldOut as usize + 1;
 
-/// What one thread has read so far.
+/// The rows that one thread has read so far.
 pub(super) struct Shard {
     users: Interner,
     items: Interner,
     pairs: [Vec<(u32, u32)>; PARTS],
     part: Part,
-    /// The item that the following lines are about, where a form says it once for many.
+    /// The item of the following lines, for formats that name it once for several lines.
     pub(super) item: Vec<u8>,
     min_rating: Option<f32>,
     rows: u64,
@@ -34,14 +34,14 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// One interaction with its rating, if the form has one.
+    /// Adds an interaction, with its rating if the format has one.
     #[inline]
     pub(super) fn add(&mut self, user: &[u8], item: &[u8], rating: Option<&[u8]>) -> Result<(), String> {
         let rating = rating.map(parse_rating).transpose()?;
         self.add_rated(user, item, rating)
     }
 
-    /// The same for forms that carry ratings as numbers.
+    /// As above, for formats whose ratings are already numbers.
     #[inline]
     pub(super) fn add_rated(&mut self, user: &[u8], item: &[u8], rating: Option<f32>) -> Result<(), String> {
         if user.is_empty() || item.is_empty() {
@@ -60,7 +60,7 @@ impl Shard {
     }
 }
 
-/// A finite rating. The common forms, `4` and `3.5`, are read by hand.
+/// Parses a finite rating. The common forms, `4` and `3.5`, have a fast path.
 #[inline]
 fn parse_rating(text: &[u8]) -> Result<f32, String> {
     match *text {
@@ -80,7 +80,7 @@ fn parse_rating(text: &[u8]) -> Result<f32, String> {
     }
 }
 
-/// Collects the rows of all files of a set.
+/// Collects the rows of all files of a data set.
 pub(super) struct Collector {
     pub(super) shards: Vec<Shard>,
     options: LoadOptions,
@@ -107,7 +107,7 @@ impl Collector {
         }
     }
 
-    /// What follows comes from this file and belongs to this part.
+    /// Starts a new file, whose rows belong to this part.
     pub(super) fn begin(&mut self, file: &str, part: Part) {
         self.report.files.push(file.to_owned());
         for shard in &mut self.shards {
@@ -116,19 +116,19 @@ impl Collector {
         }
     }
 
-    /// The form the rows came in, for the report.
+    /// Records the format of the rows, for the report.
     pub(super) fn form(&mut self, form: &str) {
         if self.report.form.is_empty() {
             form.clone_into(&mut self.report.form);
         }
     }
 
-    /// Rows read so far.
+    /// Number of rows read so far.
     pub(super) fn rows(&self) -> u64 {
         self.shards.iter().map(|shard| shard.rows).sum()
     }
 
-    /// The set, after the filters.
+    /// The data set, after the filters.
     pub(super) fn finish(self, name: &str) -> Result<Dataset> {
         let mut report = LoadReport { rows: self.rows(), ..self.report };
         let (mut users, mut items) = (Vec::new(), Vec::new());
@@ -169,7 +169,7 @@ impl Collector {
     }
 }
 
-/// From the codes of one shard to the numbers of the set.
+/// Maps the codes of one shard to the numbers of the data set.
 struct Renumber<'a> {
     pairs: &'a mut [(u32, u32)],
     users: &'a [u32],
@@ -184,7 +184,7 @@ impl Renumber<'_> {
     }
 }
 
-/// The k-core over all parts together, then every part cut to what it keeps.
+/// Applies the k-core to all parts together, then reduces every part to the remaining users and items.
 fn build(
     name: &str,
     mut users: Vec<String>,
@@ -250,10 +250,10 @@ fn union(parts: &[Option<Csr>], rows: usize, columns: u32) -> Result<Csr> {
     Csr::from_sorted(rows, columns)
 }
 
-/// Users of a held-out part are those with something to find: held-out items that are not folded in as well.
+/// The users of a held-out part: those with held-out items that are not folded in as well.
 ///
-/// A part without items of its own to fold in takes the training items; the test then also the validation
-/// items, which are known by the time of the test.
+/// If a part has no fold-in items of its own, the training items are folded in; for the test also the
+/// validation items, which are known by then.
 fn given_split(parts: Vec<Option<Csr>>, all: &Csr) -> Result<GivenSplit> {
     let columns = all.columns() as u32;
     let empty = || Csr::from_sorted(vec![[0u32; 0]; all.rows()], columns);

@@ -1,4 +1,4 @@
-//! Writes a set in the forms that other programs read. Files appear whole or not at all.
+//! Writes data sets in formats that other programs read. Files are written atomically.
 
 use std::{
     borrow::Cow,
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Csr, Dataset, EvaluationSet, Split};
 use crate::{Error, Result, file};
 
-/// A form to write.
+/// An output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WriteForm {
@@ -23,7 +23,7 @@ pub enum WriteForm {
     CsvGz,
     /// RecBole's atomic file, with an `.item` file for titles and genres.
     Inter,
-    /// A folder with `train.txt`, `test.txt` and the lists of ids; it needs a split.
+    /// A folder with `train.txt`, `test.txt` and lists of ids; requires a split.
     Lightgcn,
     /// Parquet with columns `user` and `item`.
     #[cfg(feature = "parquet")]
@@ -31,7 +31,7 @@ pub enum WriteForm {
 }
 
 impl WriteForm {
-    /// Every form, as the command line names them.
+    /// All formats, by their names on the command line.
     pub const ALL: &[(&str, Self)] = &[
         ("csv", Self::Csv),
         ("csv.gz", Self::CsvGz),
@@ -41,7 +41,7 @@ impl WriteForm {
         ("parquet", Self::Parquet),
     ];
 
-    /// The form that the ending of a path asks for.
+    /// The format for the extension of a path.
     pub fn of_path(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let fits = |form: &&(&str, Self)| name.ends_with(&format!(".{}", form.0));
@@ -70,26 +70,26 @@ impl FromStr for WriteForm {
     }
 }
 
-/// How to write a set. The default writes texts as they are.
+/// Options for writing a data set. The default writes texts unchanged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WriteOptions<'a> {
-    /// The parts of [`WriteForm::Lightgcn`]; without it the set's own are written. Other forms hold no parts.
+    /// The parts of [`WriteForm::Lightgcn`]; if not given, those of the data set. Other formats ignore them.
     pub split: Option<&'a Split>,
-    /// Whether texts in csv are changed by [`without_formula`].
+    /// Whether texts in csv are escaped by [`without_formula`].
     pub no_formulas: bool,
 }
 
-/// A text that no spreadsheet takes for a formula: with `'` before it if it begins with `=`, `+`, `-`, `@`, a TAB or a
-/// carriage return.
+/// Escapes a text that a spreadsheet would read as a formula: puts `'` before it if it begins with `=`, `+`,
+/// `-`, `@`, a TAB or a carriage return.
 pub fn without_formula(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
-/// Writes the interactions, and titles and genres where there are any: beside a table as `NAME.items.csv`
-/// (which [`load`](super::load) finds again), for RecBole as `NAME.item`. Returns the files written.
+/// Writes the interactions, and titles and genres if there are any: beside a table as `NAME.items.csv` (which
+/// [`load`](super::load) finds again), for RecBole as `NAME.item`. Returns the files written.
 ///
 /// # Errors
-/// [`Error::Io`] if a file cannot be written; [`Error::Data`] for an id the form cannot hold;
+/// [`Error::Io`] if a file cannot be written; [`Error::Data`] for an id that the format cannot represent;
 /// [`Error::Setting`] for LightGCN without parts.
 pub fn write(
     dataset: &Dataset,
@@ -132,7 +132,7 @@ pub fn write(
     Ok(written)
 }
 
-/// Ids come back trimmed and on one line, whatever the form; others could not be read again.
+/// Fails for ids with surrounding blanks or line breaks: no format would read them back unchanged.
 fn check_ids(dataset: &Dataset) -> Result<()> {
     let unfit =
         |id: &&String| id.trim_ascii() != id.as_str() || id.is_empty() || id.chars().any(char::is_control);
@@ -165,7 +165,7 @@ fn text(text: &str, no_formulas: bool) -> Cow<'_, str> {
     if no_formulas { without_formula(text) } else { text.into() }
 }
 
-/// `NAME.csv.gz` has its titles in `NAME.items.csv`.
+/// The titles of `NAME.csv.gz` are in `NAME.items.csv`.
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = name.strip_suffix(".gz").unwrap_or(&name);
@@ -193,7 +193,7 @@ fn csv_titles(dataset: &Dataset, no_formulas: bool, out: &mut dyn Write) -> io::
     table.flush()
 }
 
-/// RecBole separates the tokens of a sequence by blanks, so blanks inside a genre become `_`.
+/// RecBole separates the tokens of a sequence by blanks, so blanks within a genre are replaced by `_`.
 fn recbole_titles(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "item_id:token\ttitle:token\tgenres:token_seq")?;
     for [id, title, genres] in titles(dataset) {
@@ -202,7 +202,7 @@ fn recbole_titles(dataset: &Dataset, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Numbers instead of ids, as programs of this family expect, and lists that say which is which.
+/// Writes numbers instead of ids, as LightGCN and its successors expect, and lists that map ids to numbers.
 fn lightgcn(dataset: &Dataset, split: Option<&Split>, folder: &Path) -> Result<Vec<PathBuf>> {
     let blank = |id: &&String| id.contains(char::is_whitespace);
     if let Some(id) = dataset.users.iter().chain(&dataset.items).find(blank) {
@@ -221,7 +221,8 @@ fn lightgcn(dataset: &Dataset, split: Option<&Split>, folder: &Path) -> Result<V
             ));
         }
     };
-    // Training files of this family hold all but the test items, the validation part included.
+    // Training files of this format hold all interactions except the test items, so the validation part is
+    // included.
     let mut rows: Vec<Vec<u32>> = vec![Vec::new(); all.len()];
     for (users, csr) in [(train_users, train), (&test.users, &test.fold_in)] {
         for (&user, row) in users.iter().zip(csr.iter()) {

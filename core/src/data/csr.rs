@@ -6,8 +6,8 @@ use crate::{Error, Result, watch};
 
 /// Compressed sparse rows: the item ids of each user, ascending, no duplicates.
 ///
-/// Row `u` is `items[offsets[u]..offsets[u + 1]]`; both arrays go to the engine as they are. A clone shares
-/// them.
+/// Row `u` is `items[offsets[u]..offsets[u + 1]]`; both arrays are uploaded to the engine unchanged. Clones
+/// share them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Csr {
     offsets: Arc<Vec<u32>>,
@@ -16,13 +16,13 @@ pub struct Csr {
 }
 
 impl Csr {
-    /// Takes the three parts after checking them.
+    /// Builds a matrix from its three parts after checking them.
     ///
-    /// `offsets` has one entry more than there are rows, starts at 0 and ends at `items.len()`; each row is
+    /// `offsets` has one more entry than there are rows, starts at 0 and ends at `items.len()`; each row is
     /// strictly ascending and below `columns`.
     ///
     /// # Errors
-    /// [`Error::Data`] that names the first row that breaks one of these rules.
+    /// [`Error::Data`] for the first row that violates one of these rules.
     pub fn new(offsets: Vec<u32>, items: Vec<u32>, columns: u32) -> Result<Self> {
         let ends = (offsets.first().copied(), offsets.last().map(|&last| last as usize));
         if ends != (Some(0), Some(items.len())) {
@@ -39,7 +39,7 @@ impl Csr {
         Self::unchecked(offsets, items, columns).checked()
     }
 
-    /// Shares three parts whose offsets are known to fit.
+    /// Builds a matrix from shared parts whose offsets are already checked.
     fn unchecked(offsets: Vec<u32>, items: Vec<u32>, columns: u32) -> Self {
         Self { offsets: Arc::new(offsets), items: Arc::new(items), columns }
     }
@@ -59,7 +59,7 @@ impl Csr {
         Ok(self)
     }
 
-    /// One row a user, in any order and with repeats.
+    /// Builds a matrix from one list per user, in any order and with repeats.
     ///
     /// # Errors
     /// [`Error::Data`] for an item that is not below `columns`.
@@ -74,7 +74,7 @@ impl Csr {
         csr.checked()
     }
 
-    /// Rows that are known to ascend without duplicates and to stay below `columns`.
+    /// Builds a matrix from rows that are already strictly ascending and below `columns`.
     pub(super) fn from_sorted(
         rows: impl IntoIterator<Item = impl AsRef<[u32]>>,
         columns: u32,
@@ -87,7 +87,8 @@ impl Csr {
         Ok(Self::unchecked(offsets, items, columns))
     }
 
-    /// Counts, scatters and sorts `(row, item)` pairs, all below `rows` and `columns`; repeats collapse.
+    /// Builds a matrix from `(row, item)` pairs below `rows` and `columns` by a counting sort; repeats are
+    /// dropped.
     pub(super) fn from_pairs(pairs: &[Vec<(u32, u32)>], rows: usize, columns: u32) -> Result<Self> {
         offset(pairs.iter().map(Vec::len).sum())?;
         watch::check()?;
@@ -156,17 +157,17 @@ impl Csr {
         (0..self.rows()).map(|row| self.row(row))
     }
 
-    /// Where each row begins, and after the last one the number of interactions: rows + 1 entries.
+    /// The offset of each row, and at the end the number of interactions: rows + 1 entries.
     pub fn offsets(&self) -> &[u32] {
         &self.offsets
     }
 
-    /// The items of all rows, one row after the other.
+    /// The items of all rows, concatenated.
     pub fn items(&self) -> &[u32] {
         &self.items
     }
 
-    /// How often each item occurs: its popularity.
+    /// The number of interactions of each item: its popularity.
     pub fn column_counts(&self) -> Vec<u32> {
         let mut counts = vec![0; self.columns()];
         for &item in self.items() {
@@ -175,7 +176,7 @@ impl Csr {
         counts
     }
 
-    /// The given rows, in the given order, over the same columns.
+    /// Selects the given rows, in the given order; the columns stay the same.
     ///
     /// # Errors
     /// [`Error::Data`] if they hold more than 2^32 - 1 interactions.
@@ -186,8 +187,8 @@ impl Csr {
         Self::from_sorted(rows.iter().map(|&row| self.row(row as usize)), self.columns)
     }
 
-    /// Rows and columns under new numbers: `users` lists the rows to keep, `columns[item]` is an item's new
-    /// number or `u32::MAX` to drop it. The new numbers must ascend with the old.
+    /// Renumbers rows and columns: `users` lists the rows to keep, `columns[item]` is an item's new number,
+    /// or `u32::MAX` to drop it. The new numbers must have the same order as the old ones.
     pub(super) fn restrict(&self, users: &[u32], columns: &[u32], count: u32) -> Self {
         let (mut offsets, mut items) = (Vec::with_capacity(users.len() + 1), Vec::new());
         offsets.push(0);

@@ -1,4 +1,4 @@
-//! Fetches the MovieLens sets from GroupLens onto this machine.
+//! Downloads the MovieLens data sets from GroupLens.
 
 use std::{
     fmt::Display,
@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 use super::unpack::Bounded;
 use crate::{Error, Result, file, watch};
 
-/// A set that can be fetched.
+/// A data set that can be downloaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remote {
-    /// `ml-100k`; the file is this and `.zip`.
+    /// `ml-100k`; the file is this name with `.zip`.
     pub name: &'static str,
-    /// The published MD5 in hexadecimal; none for sets that change.
+    /// The published MD5 in hexadecimal; `None` for data sets that change.
     pub md5: Option<&'static str>,
-    /// What one may do with it, in one line.
+    /// The terms of use, in one line.
     pub licence: &'static str,
 }
 
@@ -34,7 +34,7 @@ const NO_REDISTRIBUTION: &str = "GroupLens, University of Minnesota: research us
 const REDISTRIBUTABLE: &str = "GroupLens, University of Minnesota: cite Harper and Konstan (2015); redistribution under the same terms, \
      no commercial use without permission";
 
-/// Every set [`get`] knows.
+/// All data sets that [`get`] can download.
 pub const REMOTES: &[Remote] = &[
     Remote { name: "ml-100k", md5: Some("0e33842e24a9c977be4e0107933c0723"), licence: NO_REDISTRIBUTION },
     Remote { name: "ml-1m", md5: Some("c4d9eecfca2ab87c1945afe126590906"), licence: NO_REDISTRIBUTION },
@@ -46,19 +46,19 @@ pub const REMOTES: &[Remote] = &[
     Remote { name: "ml-latest-small", md5: None, licence: REDISTRIBUTABLE },
 ];
 
-/// How far a download is.
+/// Progress of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes on disk.
     pub done: u64,
-    /// Bytes in all, where the server says so.
+    /// Total bytes, if the server reports them.
     pub total: Option<u64>,
 }
 
-/// The set of that name.
+/// The data set with this name.
 ///
 /// # Errors
-/// [`Error::Setting`] that lists the names there are.
+/// [`Error::Setting`] for an unknown name; the message lists the known ones.
 pub fn remote(name: &str) -> Result<&'static Remote> {
     REMOTES.iter().find(|remote| remote.name == name).ok_or_else(|| {
         let names: Vec<&str> = REMOTES.iter().map(|remote| remote.name).collect();
@@ -69,12 +69,12 @@ pub fn remote(name: &str) -> Result<&'static Remote> {
     })
 }
 
-/// Where to fetch from, and how patiently.
+/// The server, and how long to wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// `http://host/folder`, without a `/` at its end: GroupLens, or a mirror.
+    /// `http://host/folder`, without a trailing `/`: GroupLens, or a mirror.
     pub home: String,
-    /// A server that sends nothing for so long is given up.
+    /// The download fails if the server sends nothing for this long.
     pub patience: Duration,
 }
 
@@ -84,17 +84,18 @@ impl Default for Server {
     }
 }
 
-/// Fetches `NAME.zip` into `folder` and returns its path, which [`load`](super::load) reads as it is.
+/// Downloads `NAME.zip` to `folder` and returns its path, which [`load`](super::load) reads directly.
 ///
-/// A whole zip that is already there is used without a network. An interrupted download goes on where it stopped if
-/// the server still has the same file (by its entity tag or date), or if a hash is published that will tell; otherwise
-/// it starts again. The file gets its name only after its MD5 fits, or, where none is published, after the checksum
-/// of every file in the zip does. One process at a time fetches a file.
+/// If the complete zip already exists, the network is not used. An interrupted download continues where it
+/// stopped if the server still has the same file (by its entity tag or date), or if a published hash can
+/// verify the result; otherwise it starts again. The file gets its final name only after its MD5 is verified
+/// or, if none is published, the checksum of every file in the zip. Only one process at a time downloads a
+/// file.
 ///
 /// # Errors
 /// [`Error::Setting`] for an unknown name; [`Error::Io`] if the folder cannot be written; [`Error::Data`] if
-/// the network fails, with what to do by hand; [`Error::Format`] if the bytes are not the published ones;
-/// [`Error::Interrupted`] after [`watch::stop`].
+/// the network fails, with instructions for a manual download; [`Error::Format`] if the bytes are not the
+/// published ones; [`Error::Interrupted`] after [`watch::stop`].
 pub fn get(
     server: &Server,
     remote: &Remote,
@@ -117,11 +118,11 @@ pub fn get(
     };
     if let Err(error) = verify(&download.partial, remote) {
         if !resumed {
-            // Going on from damaged bytes would never end well.
+            // Delete damaged bytes: continuing from them could never succeed.
             download.discard()?;
             return Err(error);
         }
-        // The two pieces are not of one file: once more, as a whole.
+        // The two pieces belong to different files: download the whole file once more.
         download.discard()?;
         download = Download::open(server, remote, download.path)?;
         download.fetch(&mut progress)?;
@@ -135,30 +136,30 @@ pub fn get(
     Ok(download.path)
 }
 
-/// What is known of the file that a partial download comes from; kept beside it.
+/// Identifies the version of the file that a partial download belongs to; saved beside it.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Origin {
     url: String,
-    /// A strong entity tag, or the date of the last change.
+    /// A strong entity tag, or the date of the last modification.
     validator: Option<String>,
-    /// Bytes in all.
+    /// Total bytes.
     total: Option<u64>,
 }
 
-/// A download under way.
+/// A download in progress.
 struct Download<'a> {
     server: &'a Server,
     url: String,
-    /// Whether a published hash will tell if pieces do not belong together.
+    /// Whether a published hash will detect pieces that do not belong together.
     hashed: bool,
     path: PathBuf,
     partial: PathBuf,
     origin: PathBuf,
-    /// Locked as long as this process fetches it.
+    /// The partial file, locked while this process downloads it.
     out: File,
 }
 
-/// What the thread that talks to the server has to say.
+/// Messages from the thread that communicates with the server.
 enum News {
     Head { status: u16, headers: Vec<(String, String)> },
     Bytes(Vec<u8>),
@@ -179,7 +180,7 @@ impl<'a> Download<'a> {
                     format!("another process is fetching {}; wait until it is done", partial.display());
                 return Err(Error::Data(problem));
             }
-            // A file system without locks.
+            // The file system does not support locks.
             Err(TryLockError::Error(_)) => {}
         }
         Ok(Self {
@@ -215,7 +216,7 @@ impl<'a> Download<'a> {
         ))
     }
 
-    /// Fetches all that is missing. Whether what was there before is part of it.
+    /// Downloads everything that is missing. Returns whether the earlier piece was reused.
     fn fetch(&mut self, progress: &mut impl FnMut(Progress)) -> Result<bool> {
         let mut have = self.out.metadata().map_err(|error| self.refused(error))?.len();
         let before: Origin = fs::read(&self.origin)
@@ -242,13 +243,13 @@ impl<'a> Download<'a> {
                 let whole = before.total.is_none_or(|before| total.parse() == Ok(before));
                 let same = before.validator.is_none() || before.validator == validator;
                 if !from.starts_with(&format!("{have}-")) || !whole || !same {
-                    // Of another file than the piece that is here.
+                    // The server has another version of the file than the existing piece.
                     return self.start_again(progress);
                 }
                 true
             }
             200 => false,
-            // Nothing beyond what is there: the check decides whether it is whole.
+            // There are no bytes beyond the existing piece: the checksum decides whether it is complete.
             416 if have > 0 && self.hashed => return Ok(true),
             416 if have > 0 => return self.start_again(progress),
             status => return Err(self.by_hand(format!("the server answers {status}"))),
@@ -288,12 +289,12 @@ impl<'a> Download<'a> {
         self.fetch(progress)
     }
 
-    /// Asks on a thread of its own, which may wait for a silent server for ever.
+    /// Sends the request on a separate thread, because a silent server could block it forever.
     fn ask(&self, have: u64, validator: Option<String>) -> Receiver<News> {
         let (sender, news) = mpsc::sync_channel(4);
         let url = self.url.clone();
         thread::spawn(move || {
-            // Whoever has stopped listening needs no answer.
+            // The receiver may be gone already, and then needs no answer.
             let _ = match converse(&url, have, validator, &sender) {
                 Ok(()) => sender.send(News::End),
                 Err(problem) => sender.send(News::Failed(problem)),
@@ -302,7 +303,7 @@ impl<'a> Download<'a> {
         news
     }
 
-    /// The next piece of news; an error if there is none for too long.
+    /// The next message; an error if there is none for too long.
     fn hear(&self, news: &Receiver<News>) -> Result<News> {
         const TICK: Duration = Duration::from_millis(100);
         let start = Instant::now();
@@ -322,7 +323,7 @@ impl<'a> Download<'a> {
     }
 }
 
-/// Sends a request and hands on what comes back. An error nobody listens to is none.
+/// Sends a request and passes the response on as messages. A failed send is ignored: the receiver is gone.
 fn converse(
     url: &str,
     have: u64,
@@ -370,7 +371,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Compares the MD5; without one, reads every file of the zip and compares its checksum.
+/// Verifies the MD5; if there is none, reads every file of the zip and verifies its checksum.
 fn verify(path: &Path, remote: &Remote) -> Result<()> {
     let refused = |error| Error::io("read", path, error);
     let wrong = |problem: String| {

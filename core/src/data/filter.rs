@@ -3,16 +3,16 @@
 use super::Csr;
 use crate::{Result, watch};
 
-/// What a k-core keeps, as ascending numbers of the set it was taken from.
+/// The users and items of a k-core, as ascending numbers of the original set.
 pub(super) struct Core {
     pub(super) users: Vec<u32>,
     pub(super) items: Vec<u32>,
-    /// Passes over all users and items until nothing more had to go, at least 1.
+    /// Passes over all users and items until nothing changes, at least 1.
     pub(super) rounds: u32,
 }
 
 impl Core {
-    /// The new number of each of the old `count` items, `u32::MAX` for those that go.
+    /// The new number of each of the `count` original items, `u32::MAX` for dropped ones.
     pub(super) fn columns(&self, count: usize) -> Vec<u32> {
         let mut columns = vec![u32::MAX; count];
         for (new, &old) in self.items.iter().enumerate() {
@@ -22,8 +22,8 @@ impl Core {
     }
 }
 
-/// Drops users and items with fewer than `k` interactions until none is left; the result does not depend on
-/// the order.
+/// Drops users and items with fewer than `k` interactions until all others have at least `k`; the result does
+/// not depend on the order.
 ///
 /// # Errors
 /// If it was interrupted.
@@ -35,7 +35,8 @@ pub(super) fn core(interactions: &Csr, k: u32) -> Result<Core> {
         watch::check()?;
         rounds += 1;
         let mut changed = false;
-        // An item whose count is below k is gone; a user who goes takes one from each item he still has.
+        // An item with a count below k is dropped; dropping a user lowers the count of each remaining item of
+        // theirs by one.
         let alive: Vec<bool> = item_counts.iter().map(|&count| count >= k).collect();
         users.retain(|&user| {
             let row = interactions.row(user as usize);

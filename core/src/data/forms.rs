@@ -1,4 +1,4 @@
-//! Forms of interactions that are no tables: LightGCN's adjacency lists, Netflix, JSON lines.
+//! Formats of interactions that are not tables: LightGCN's adjacency lists, Netflix, JSON lines.
 
 use std::{borrow::Cow, fmt};
 
@@ -54,7 +54,8 @@ impl LineFormat for Netflix {
     }
 }
 
-/// One JSON object a line, as Amazon and Yelp publish reviews. The first line decides which keys are read.
+/// One JSON object per line, as Amazon and Yelp publish reviews. The first line determines which keys are
+/// read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct JsonLines {
     user: String,
@@ -63,7 +64,7 @@ pub(super) struct JsonLines {
 }
 
 impl JsonLines {
-    /// Looks for the keys in the first line, which stands at `place`.
+    /// Finds the keys in the first line, which is at `place`.
     pub(super) fn of(first: &[u8], columns: Option<&Columns>, place: &str) -> Result<Self> {
         let object = object(first).map_err(|problem| Error::format(place, problem))?;
         let keys: Vec<&str> = object.0.iter().map(|(key, _)| key.as_ref()).collect();
@@ -85,7 +86,7 @@ impl JsonLines {
         Ok(Self { user: key(user), item: key(item), rating: rating.map(key) })
     }
 
-    /// Whether there is a key of ratings.
+    /// Whether there is a key for ratings.
     pub(super) fn is_rated(&self) -> bool {
         self.rating.is_some()
     }
@@ -116,10 +117,10 @@ fn object(line: &[u8]) -> Result<Object<'_>, String> {
     })
 }
 
-/// The keys of an object and the text of its values, as it stands in the line.
+/// The keys of an object and the raw text of its values.
 struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-/// A string that is borrowed from the line unless it holds escapes.
+/// A string, borrowed from the line unless it contains escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -145,7 +146,8 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-/// A string without its quotes; a number digit by digit, so that huge ids stay what they are.
+/// The text of a string without its quotes, or the digits of a number, so that large ids do not lose
+/// precision.
 fn scalar<'a>(key: &str, value: &'a RawValue) -> Result<Cow<'a, str>, String> {
     let text = value.get();
     match text.as_bytes().first() {

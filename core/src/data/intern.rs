@@ -1,4 +1,4 @@
-//! External ids to dense numbers.
+//! Maps external ids to dense numbers.
 
 use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
@@ -6,18 +6,18 @@ use rustc_hash::FxBuildHasher;
 
 use super::parallel;
 
-/// An external id. Plain decimal integers are kept as numbers until the end, because nearly all sets use them.
+/// An external id. Plain decimal integers are stored as numbers, because nearly all data sets use them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Id {
     Number(u64),
     Text(Arc<str>),
 }
 
-/// Integers below this find their code in a plain table.
+/// Codes of integers below this are looked up in an array.
 const DENSE: u64 = 1 << 22;
 const ABSENT: u32 = u32::MAX;
 
-/// Numbers ids in the order in which they first appear. [`merge`] brings several of these together.
+/// Numbers ids in the order in which they first occur. [`merge`] combines several interners.
 #[derive(Default)]
 pub(super) struct Interner {
     dense: Vec<u32>,
@@ -62,7 +62,7 @@ impl Interner {
     }
 }
 
-/// The value of an integer that prints back as the same text: no sign, no leading zero, at most 19 digits.
+/// The value of an integer that is printed as the same text: no sign, no leading zero, at most 19 digits.
 fn canonical(id: &[u8]) -> Option<u64> {
     if id.is_empty() || id.len() > 19 || (id[0] == b'0' && id.len() > 1) {
         return None;
@@ -73,11 +73,11 @@ fn canonical(id: &[u8]) -> Option<u64> {
     })
 }
 
-/// The common order of ids: integers of any length by value, then all other texts by their bytes.
+/// The standard order of ids: integers of any length by value, then all other texts by their bytes.
 ///
-/// So the numbering of a set depends on neither the order of its rows nor the number of threads.
+/// It makes the numbering of a data set independent of the order of its rows and the number of threads.
 pub fn compare_ids(a: &str, b: &str) -> Ordering {
-    /// Texts after numbers; numbers by their length without leading zeros, then by their digits.
+    /// Sort key: numbers before texts; numbers by their length without leading zeros, then by their digits.
     fn key(id: &str) -> (bool, usize, &str) {
         if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
             let digits = id.trim_start_matches('0');
@@ -98,8 +98,8 @@ fn compare(a: &Id, b: &Id) -> Ordering {
     }
 }
 
-/// The union of several interners in the order of [`compare_ids`], and for each interner the place of each of
-/// its codes in that union.
+/// The union of several interners in the order of [`compare_ids`], and for each interner the position of each
+/// of its codes in that union.
 pub(super) fn merge(interners: Vec<Interner>) -> (Vec<String>, Vec<Vec<u32>>) {
     let mut places: Vec<Vec<u32>> = interners.iter().map(|interner| vec![0; interner.ids.len()]).collect();
     let mut all: Vec<(Id, u32, u32)> = Vec::with_capacity(places.iter().map(Vec::len).sum());

@@ -1,4 +1,4 @@
-//! Recognises a set by the names of its files: which hold interactions, which hold titles.
+//! Recognises a data set by its file names: which files hold interactions, which hold titles.
 
 use super::{
     collect::Part,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// The form of a file of titles.
+/// The format of a file of titles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TitleForm {
     /// `movieId,title,genres`, UTF-8; also `NAME.items.csv` beside `NAME.csv`.
@@ -21,19 +21,19 @@ pub(super) enum TitleForm {
     RecBole,
 }
 
-/// What to read.
+/// The files to read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
     /// Files of interactions.
     pub(super) interactions: Vec<(String, Part)>,
     /// The file of titles.
     pub(super) titles: Option<(String, TitleForm)>,
-    /// LightGCN's `user_list.txt` and `item_list.txt`: which number stands for which id.
+    /// LightGCN's `user_list.txt` and `item_list.txt`, which map numbers to ids.
     pub(super) lists: [Option<String>; 2],
 }
 
-/// Sets that come in parts: the training file, then other files and their parts. The first of these that is
-/// there is enough.
+/// Data sets that come in parts: the training file, then other files and their parts. The first entry whose
+/// files exist is used.
 const GIVEN: [(&str, &[(&str, Part)]); 3] = [
     (
         "train.csv",
@@ -63,7 +63,7 @@ const TITLES: [(&str, TitleForm); 5] = [
     ("movie_titles.csv", TitleForm::Netflix),
 ];
 
-/// A name in lower case without folders and `.gz`.
+/// A name in lower case, without folders and `.gz`.
 fn plain(file: &str) -> String {
     let name = base_name(file).to_ascii_lowercase();
     name.strip_suffix(".gz").map_or_else(|| name.clone(), str::to_owned)
@@ -74,7 +74,7 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
 }
 
 impl Layout {
-    /// Looks at the names of all files; the shallowest of equal names counts.
+    /// Examines the names of all files; among equal names the one in the fewest folders counts.
     pub(super) fn of(source: &Source) -> Result<Self> {
         let mut files: Vec<(String, &String)> = source.files.iter().map(|file| (plain(file), file)).collect();
         files.retain(|(name, file)| !name.starts_with('.') && !file.starts_with("__MACOSX"));
@@ -89,7 +89,7 @@ impl Layout {
             });
         }
         for (train, others) in GIVEN {
-            // RecBole puts the name of the set before its parts.
+            // RecBole prefixes its parts with the name of the data set.
             let find = |name: &str| {
                 let ending = format!(".{name}");
                 find(name).or_else(|| {
@@ -150,13 +150,13 @@ impl Layout {
     }
 }
 
-/// Several files make one set only if they are Netflix's.
+/// Several files form one data set only if they are Netflix's.
 fn mixed(chosen: &[String]) -> bool {
     let netflix = |file: &String| plain(file).starts_with("combined_data_") || plain(file).starts_with("mv_");
     chosen.len() > 1 && !chosen.iter().all(netflix)
 }
 
-/// The titles that belong to a file of interactions.
+/// The file of titles that belongs to a file of interactions.
 fn titles_for(interactions: &str, files: &[(String, &String)]) -> Option<(String, TitleForm)> {
     let belongs = |name: &str, form: TitleForm| match form {
         TitleForm::Csv if name == "movies.csv" => interactions == "ratings.csv",
@@ -181,7 +181,7 @@ fn titles_for(interactions: &str, files: &[(String, &String)]) -> Option<(String
     })
 }
 
-/// Whether `interactions` is `set` (with its last dot) and one of the endings of a table.
+/// Whether `interactions` is `set` (which ends with a dot) followed by a table's extension.
 fn is_beside(set: &str, interactions: &str) -> bool {
     let ending = interactions.strip_prefix(set);
     ending.is_some_and(|ending| ["csv", "tsv", "txt", "parquet"].contains(&ending))

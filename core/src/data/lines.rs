@@ -1,46 +1,47 @@
-//! Text in blocks of whole lines, parsed on all threads while the next block is read and decompressed.
+//! Reads text in blocks of whole lines, which are parsed on all threads while the next block is read and
+//! decompressed.
 
 use std::io::{self, Read};
 
 use super::{collect::Shard, parallel, source::Stream};
 use crate::{Error, Result, watch};
 
-/// Bytes read at once; the longest line may be longer.
+/// Bytes read at once; a longer line is read in several pieces.
 const BLOCK: usize = 8 << 20;
-/// A line, or a record with quoted fields, that is longer is no data.
+/// The longest line, or record with quoted fields, that is accepted.
 pub(super) const LONGEST_LINE: usize = 64 << 20;
 
-/// What is wrong with a line beyond [`LONGEST_LINE`].
+/// The error for a line longer than [`LONGEST_LINE`].
 pub(super) fn too_long() -> String {
     format!("longer than {} MiB; is it a table of users and items?", LONGEST_LINE >> 20)
 }
 
-/// What is wrong with a line that has a carriage return before its end.
+/// The error for a line with a carriage return before its end.
 pub(super) const CARRIAGE_RETURN: &str =
     "a carriage return in the middle of the line; save the file with line feeds (LF or CRLF)";
 
-/// A form in which one line stands for itself.
+/// A format whose lines can be parsed independently.
 pub(super) trait LineFormat: Sync {
-    /// Whether a line can be understood without those before it.
+    /// Whether a line can be parsed without the lines before it.
     const INDEPENDENT: bool = true;
 
-    /// A byte that hands the rest of the text over to another parser.
+    /// A byte at which another parser must continue with the rest of the text.
     fn stop_byte(&self) -> Option<u8> {
         None
     }
 
-    /// Reads one line, without its line break.
+    /// Parses one line, given without its line break.
     fn line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String>;
 }
 
-/// The state of a text being read: what was read ahead and how many lines are behind.
+/// A text that is being read: bytes read ahead, and the number of lines consumed.
 pub(super) struct Text<'a> {
     pub(super) stream: Stream<'a>,
     ahead: Vec<u8>,
     ended: bool,
-    /// Lines before those still to come.
+    /// Number of lines consumed so far.
     pub(super) lines: u64,
-    /// Line breaks that the stream has given, to check that each was read by somebody.
+    /// Line breaks read from the stream, to check that every one was consumed.
     breaks: u64,
 }
 
@@ -49,13 +50,13 @@ impl<'a> Text<'a> {
         Self { stream, ahead: Vec::new(), ended: false, lines: 0, breaks: 0 }
     }
 
-    /// Reads ahead until `length` bytes or the end are there, and shows them.
+    /// Reads ahead until `length` bytes or the end are available, and returns them.
     pub(super) fn peek(&mut self, length: usize) -> Result<&[u8]> {
         self.fill(length)?;
         Ok(&self.ahead)
     }
 
-    /// Drops `length` bytes that were peeked at and hold `lines` line breaks.
+    /// Consumes `length` bytes that were read ahead and contain `lines` line breaks.
     pub(super) fn skip(&mut self, length: usize, lines: u64) {
         self.ahead.drain(..length);
         self.lines += lines;
@@ -93,14 +94,14 @@ impl<'a> Text<'a> {
                 return Ok(Some(std::mem::replace(&mut self.ahead, rest)));
             }
             if length > LONGEST_LINE {
-                // No break is ahead, so all of them were before this line.
+                // No line break is left, so all of them were before this line.
                 return Err(self.wrong(self.breaks + 1, too_long()));
             }
             length *= 2;
         }
     }
 
-    /// An error unless every line break of a text that was read to its end is behind.
+    /// Fails unless every line break of a text that was read to its end has been consumed.
     pub(super) fn check_lines(&self) -> Result<()> {
         // The last line may have no break.
         if self.lines == self.breaks || self.lines == self.breaks + 1 {
@@ -110,19 +111,19 @@ impl<'a> Text<'a> {
         Err(Error::format(&self.stream.name, problem))
     }
 
-    /// All that is left, as a reader; errors of the source keep their kind.
+    /// The rest of the text as a reader; errors of the source keep their kind.
     pub(super) fn rest(self, block: Vec<u8>) -> impl Read + 'a {
         io::Cursor::new(block).chain(io::Cursor::new(self.ahead)).chain(self.stream.reader)
     }
 
-    /// The error of a line counted from 1.
+    /// An error for a line, counted from 1.
     pub(super) fn wrong(&self, line: u64, problem: impl Into<String>) -> Error {
         Error::format(format!("{}:{line}", self.stream.name), problem)
     }
 }
 
-/// Reads all lines. Returns the block in which the format's stop byte occurs, if it does; the lines of that
-/// block are still unread.
+/// Reads all lines. If the format's stop byte occurs, returns the block that contains it; the lines of that
+/// block are not parsed yet.
 pub(super) fn read<F: LineFormat>(
     text: &mut Text,
     format: &F,
@@ -153,7 +154,7 @@ pub(super) fn read<F: LineFormat>(
     Ok(None)
 }
 
-/// The number of lines, or the line counted from 1 that is wrong and why.
+/// The number of lines, or the line (counted from 1) that is wrong and the reason.
 fn parse<F: LineFormat>(piece: &[u8], format: &F, shard: &mut Shard) -> Result<u64, (u64, String)> {
     let mut lines = 0;
     let mut start = 0;
@@ -180,7 +181,7 @@ fn parse<F: LineFormat>(piece: &[u8], format: &F, shard: &mut Shard) -> Result<u
     Ok(lines)
 }
 
-/// About equal parts that end at line breaks.
+/// Splits into about equal parts that end at line breaks.
 fn pieces(block: &[u8], count: usize) -> Vec<&[u8]> {
     let mut pieces = Vec::with_capacity(count);
     let mut start = 0;

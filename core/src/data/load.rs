@@ -1,4 +1,4 @@
-//! From a path or bytes to a [`Dataset`].
+//! Loads a [`Dataset`] from a path or from bytes.
 
 #[cfg(feature = "parquet")]
 use super::parquet;
@@ -14,21 +14,22 @@ use super::{
 };
 use crate::{Error, Result, watch};
 
-/// Reads a set from a folder, a zip, or a single file (gzipped or not); the form is recognised.
+/// Reads a data set from a folder, a zip, or a single file (gzipped or not); its format is recognised.
 ///
 /// # Errors
-/// [`Error::Io`] if a file cannot be read, [`Error::Format`] with file and line if it is not what it seems,
-/// [`Error::Data`] if the filters leave nothing, [`Error::Setting`] for columns or ratings it does not have.
+/// [`Error::Io`] if a file cannot be read, [`Error::Format`] with file and line if its content does not fit
+/// the recognised format, [`Error::Data`] if the filters leave nothing, [`Error::Setting`] for columns or
+/// ratings that it does not have.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn load(path: &std::path::Path, options: &LoadOptions) -> Result<Dataset> {
     load_source(Source::of_path(path)?, options).map_err(|error| match error {
-        // Whoever gave a path wants to see it again.
+        // Messages show the path as the user gave it.
         Error::Data(problem) => Error::format(path.display().to_string(), problem),
         other => other,
     })
 }
 
-/// Reads a set from one file in memory, which may be a zip; `name` tells what to call it in messages.
+/// Reads a data set from one file in memory, which may be a zip; `name` is its name in messages.
 ///
 /// # Errors
 /// As `load`.
@@ -36,10 +37,10 @@ pub fn load_bytes(name: &str, bytes: &[u8], options: &LoadOptions) -> Result<Dat
     load_source(Source::of_bytes(name, bytes)?, options)
 }
 
-/// Reads a data set from several files in memory, such as ratings and the titles of their items, by name and content.
+/// Reads a data set from several files in memory, such as ratings and item titles, given by name and content.
 ///
 /// # Errors
-/// As [`load_bytes`]; and if a zip is among several files.
+/// As [`load_bytes`]; also if one of several files is a zip.
 pub fn load_files(files: &[(String, Vec<u8>)], options: &LoadOptions) -> Result<Dataset> {
     load_source(Source::of_files(files)?, options)
 }

@@ -1,9 +1,9 @@
 //! Interactions: reading them in every common form, filters, splits, a built-in set, and writing them.
 //!
-//! [`load`] takes a folder, a zip, or one file (each text file optionally gzipped) and recognises the set by
-//! its files and their first lines; [`load_bytes`] does the same for bytes in memory, in the browser too.
-//! Ids come back as the strings they were. They are numbered in the order of [`compare_ids`], so a set has the
-//! same numbering whatever the order of its rows.
+//! [`load`] takes a folder, a zip, or one file (each text file optionally gzipped) and recognises the format
+//! by file names and first lines; [`load_bytes`] does the same for bytes in memory, also in the browser. Ids
+//! are strings and stay unchanged. They are numbered in the order of [`compare_ids`], so the numbering does
+//! not depend on the order of the rows.
 //!
 //! ```
 //! use fastvae::data::{self, LoadOptions, SplitOptions};
@@ -60,31 +60,31 @@ pub use split::{EvaluationSet, Protocol, Split, SplitOptions, split};
 pub use statistics::{Counts, Histories, LoadReport, Statistics};
 pub use synthetic::{MIN_ITEMS, SyntheticOptions, synthetic};
 
-/// A set of interactions with the ids, titles and genres behind the numbers.
+/// A data set: interactions, with the ids, titles and genres of its users and items.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// What to call it: the name of its file or folder.
+    /// Name of the data set: that of its file or folder.
     pub name: String,
     /// External user ids; row `u` of [`interactions`](Self::interactions) is `users[u]`.
     pub users: Vec<String>,
     /// External item ids; column `i` is `items[i]`.
     pub items: Vec<String>,
-    /// A title for each item where the set has titles; an item without one carries its id.
+    /// A title for each item, if the set has titles; an item without one has its id as title.
     pub titles: Option<Vec<String>>,
-    /// The genres of each item where the set has genres.
+    /// The genres of each item, if the set has genres.
     pub genres: Option<Vec<Vec<String>>>,
-    /// Users x items: who had to do with what. No row and no column is empty.
+    /// Users x items, the interactions of each user. No row and no column is empty.
     pub interactions: Csr,
-    /// The split of sets that come in parts.
+    /// The published split, if the set comes in parts.
     pub given: Option<GivenSplit>,
     /// What was read, and what each filter removed.
     pub report: LoadReport,
 }
 
-/// The parts of a set that comes already split; rows and columns are those of the [`Dataset`].
+/// The parts of a data set that is published with a split; rows and columns are those of the [`Dataset`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenSplit {
-    /// Training items, one row for each user of the set; empty for users held out whole.
+    /// Training items, one row for each user of the set; empty for users who are held out entirely.
     pub train: Csr,
     /// The validation part, if the set has one.
     pub validation: Option<EvaluationSet>,

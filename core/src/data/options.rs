@@ -1,4 +1,4 @@
-//! What to read from a file and what to keep of it.
+//! Options for loading: which columns to read, and which interactions to keep.
 
 use std::{fmt, str::FromStr};
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// How to read a set. The default keeps every interaction.
+/// Options for loading a data set. The default keeps every interaction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LoadOptions {
-    /// Ratings below this are no interactions. `None`: every rating counts, whatever its value.
+    /// The lowest rating that counts as an interaction. `None`: every rating counts.
     pub min_rating: Option<f32>,
-    /// The k of the k-core: users and items with fewer interactions go, again and again until none is left.
-    /// 0 and 1 leave the set alone.
+    /// The k of the k-core: users and items with fewer interactions are dropped, repeatedly, until every
+    /// other one has at least k. 0 and 1 leave the set unchanged.
     pub core: u32,
-    /// Which columns hold what; `None` looks at the header and the first lines.
+    /// The columns of user, item and rating; `None` recognises them by the header and the first lines.
     pub columns: Option<Columns>,
 }
 
-/// Where the user, the item and the rating stand, written `user=0,item=1,rating=2,time=3` or
-/// `user=reviewer,item=asin`. The time may be named but is not used: no protocol here looks at it.
+/// The columns of user, item and rating, written `user=0,item=1,rating=2,time=3` or
+/// `user=reviewer,item=asin`. The time is accepted but ignored: no split here uses it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Columns {
@@ -28,7 +28,7 @@ pub struct Columns {
     pub user: Column,
     /// The item id.
     pub item: Column,
-    /// The rating, needed only for a lowest rating.
+    /// The rating, which only a lowest rating needs.
     pub rating: Option<Column>,
     /// The time.
     pub time: Option<Column>,
@@ -37,7 +37,7 @@ pub struct Columns {
 /// One column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// By its place, from 0.
+    /// By its index, from 0.
     Index(usize),
     /// By its name in the header.
     Name(String),

@@ -1,4 +1,4 @@
-//! Threads where there are some; without the feature `threads` (in the browser) all is done by one.
+//! Thread pools. Without the feature `threads` (in the browser), everything runs on one thread.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,7 @@ mod imp {
     use super::Ordering;
     use rayon::prelude::*;
 
-    /// How many pieces are worth making.
+    /// The number of pieces that work should be divided into.
     pub fn threads() -> usize {
         rayon::current_num_threads().min(16)
     }
@@ -16,12 +16,12 @@ mod imp {
         values.par_sort_unstable_by(compare);
     }
 
-    /// `work(index)` for all indexes, results in order.
+    /// Calls `work(index)` for all indexes; returns the results in order.
     pub fn map<R: Send>(count: usize, work: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
         (0..count).into_par_iter().map(work).collect()
     }
 
-    /// Each task with `work` on the pool, while this thread does `meanwhile`.
+    /// Runs `work` for each task on the pool, while this thread runs `meanwhile`.
     pub fn spread<T: Send, R: Send, M>(
         tasks: Vec<T>,
         work: impl Fn(T) -> R + Sync,

@@ -1,4 +1,4 @@
-//! Parquet: the two or three columns that matter, row group by row group.
+//! Parquet: reads only the columns of user, item and rating, one row group at a time.
 
 use std::{
     cell::Cell,
@@ -28,16 +28,16 @@ use crate::{Error, Result, watch};
 /// Rows decoded at once.
 const BATCH: usize = 1 << 16;
 
-/// Reads the user, item and rating columns, found by name or by what was asked for.
+/// Reads the user, item and rating columns, found by name or given in the options.
 pub(super) fn read(text: Text, options: &LoadOptions, shard: &mut Shard) -> Result<()> {
     let name = text.stream.name.clone();
-    // The reader of the format panics on some damaged files.
+    // The parquet crate panics on some damaged files.
     contained(|| read_columns(text, options, shard)).unwrap_or_else(|problem| {
         Err(Error::format(name, format!("damaged Parquet ({problem}); write it again")))
     })
 }
 
-/// The result of `work`, or the message of its panic, which nobody else hears.
+/// The result of `work`, or the message of its panic, which is not printed.
 fn contained<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     thread_local!(static SILENT: Cell<bool> = const { Cell::new(false) });
     static HOOK: Once = Once::new();
@@ -50,7 +50,7 @@ fn contained<R>(work: impl FnOnce() -> R) -> Result<R, String> {
         }));
     });
     SILENT.set(true);
-    // Whatever `work` left half-done is dropped by those who get the error.
+    // On a panic, the caller drops everything that `work` may have left in an inconsistent state.
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     SILENT.set(false);
     result.map_err(|panicked| {
@@ -71,7 +71,7 @@ fn read_columns(text: Text, options: &LoadOptions, shard: &mut Shard) -> Result<
     let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(damaged)?;
     let rows = u64::try_from(file.metadata().file_metadata().num_rows())
         .map_err(|_| Error::format(&name, "damaged Parquet: it has less than no rows; write it again"))?;
-    // Two numbers a row are kept.
+    // Two numbers are stored per row.
     check_growth(rows.saturating_mul(8), size).map_err(&stream_error)?;
     let schema = file.metadata().file_metadata().schema_descr_ptr();
     let names: Vec<String> = schema.columns().iter().map(|column| column.path().string()).collect();
@@ -135,17 +135,17 @@ fn read_columns(text: Text, options: &LoadOptions, shard: &mut Shard) -> Result<
     Ok(())
 }
 
-/// A flat column as text.
+/// A flat column whose values are read as text.
 struct Column {
     values: Values,
     levels: Vec<i16>,
     full: i16,
-    /// Levels and values handed out.
+    /// Levels and values consumed so far.
     at: (usize, usize),
     text: Vec<u8>,
 }
 
-/// A reader with the values it decoded last.
+/// A column reader with the values that it decoded last.
 enum Values {
     Whole(Decoded<parquet::data_type::Int32Type>),
     Long(Decoded<parquet::data_type::Int64Type>, bool),
@@ -198,7 +198,7 @@ impl Column {
         Ok(Self { values, levels: Vec::new(), full: column.max_def_level(), at: (0, 0), text: Vec::new() })
     }
 
-    /// Decodes the next rows and says how many there are.
+    /// Decodes the next rows and returns their number.
     fn advance(&mut self) -> Result<usize, ParquetError> {
         self.at = (0, 0);
         match &mut self.values {
@@ -233,7 +233,7 @@ impl Column {
     }
 }
 
-/// Writes `user` and `item` as texts, row group by row group.
+/// Writes `user` and `item` as text columns, one row group at a time.
 pub(super) fn write<'a, W: Write + Send>(
     out: W,
     mut pairs: impl Iterator<Item = (&'a str, &'a str)>,

@@ -4,15 +4,15 @@ use std::io::{self, BufRead};
 
 use super::lines::{LONGEST_LINE, too_long};
 
-/// Why there is no next record.
+/// Why the next record cannot be read.
 pub(super) enum Failure {
     /// The source failed.
     Read(io::Error),
-    /// The line, counted from 1, and what is wrong there.
+    /// The line, counted from 1, and the problem.
     Wrong(u64, String),
 }
 
-/// Records of a text, one after the other.
+/// Reads the records of a text in order.
 pub(super) struct Records<R> {
     reader: R,
     delimiter: u8,
@@ -20,20 +20,21 @@ pub(super) struct Records<R> {
     lines: u64,
     /// Line of the record's first byte, counted from 1.
     line: u64,
-    /// The record's fields, one after the other, and where each ends.
+    /// The concatenated fields of the record, and the offset at which each ends.
     text: Vec<u8>,
     ends: Vec<usize>,
     blank: bool,
 }
 
-/// Where in a record a byte stands.
+/// The parser's state within a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     FieldStart,
     Plain,
     /// Inside quotes that opened on this line.
     Quoted(u64),
-    /// After a quote inside quotes: it closes them, or another follows and both mean one.
+    /// After a quote inside quotes: it closes them, unless another quote follows, in which case both stand
+    /// for one quote.
     Closing(u64),
     /// After blanks that follow a closing quote.
     Closed(u64),
@@ -42,7 +43,7 @@ enum State {
 }
 
 impl<R: BufRead> Records<R> {
-    /// Records of `reader`, in which `lines` line breaks have gone before.
+    /// Reads the records of `reader`, before which `lines` line breaks were already consumed.
     pub(super) fn new(reader: R, delimiter: u8, lines: u64) -> Self {
         let (text, ends) = (Vec::new(), Vec::new());
         Self { reader, delimiter, lines, line: lines + 1, text, ends, blank: false }
@@ -50,8 +51,9 @@ impl<R: BufRead> Records<R> {
 
     /// Reads the next record; false at the end.
     ///
-    /// A quote inside a field that is not quoted stands for itself, and so does text after a closing quote as long as
-    /// both are on one line. Across lines that is the mark of a quote left open, and an error.
+    /// A quote inside an unquoted field is a literal quote, and text after a closing quote is accepted if
+    /// both are on one line. If the field spans several lines, such text is an error: it indicates a quote
+    /// that was never closed.
     pub(super) fn next(&mut self) -> Result<bool, Failure> {
         self.text.clear();
         self.ends.clear();
@@ -143,7 +145,7 @@ impl<R: BufRead> Records<R> {
         self.ends.len()
     }
 
-    /// A field without surrounding blanks; nothing where the record has none.
+    /// A field without surrounding blanks; empty if the record has fewer fields.
     pub(super) fn field(&self, at: usize) -> &[u8] {
         let start = if at == 0 { 0 } else { self.ends.get(at - 1).copied().unwrap_or(0) };
         let end = self.ends.get(at).copied().unwrap_or(start);
@@ -165,12 +167,12 @@ impl<R: BufRead> Records<R> {
         self.line
     }
 
-    /// Line breaks read so far, with those that went before.
+    /// Line breaks read so far, including those before the reader's start.
     pub(super) fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// What is left to read.
+    /// The rest of the text.
     pub(super) fn rest(self) -> R {
         self.reader
     }
@@ -184,7 +186,7 @@ mod tests {
     type Row = (u64, Vec<String>);
 
     fn all(text: &str) -> Result<Vec<Row>, (u64, String)> {
-        // A buffer of three bytes: states must survive its ends.
+        // A buffer of three bytes: the parser's state must survive the end of a buffer.
         let mut records = Records::new(io::BufReader::with_capacity(3, text.as_bytes()), b',', 0);
         let mut found = Vec::new();
         loop {

@@ -1,33 +1,33 @@
-//! Random numbers for splits and the built-in set: streams of [`crate::rng`], one for each purpose and row, so
-//! results depend on neither threads nor platform.
+//! Random numbers for splits and the built-in data set: a stream of [`crate::rng`] for each purpose and row,
+//! so that results depend on neither threads nor platform.
 
 use rand_core::Rng as _;
 
 use crate::rng::{self, Rng};
 
-/// What a stream is for; two purposes never share a number.
+/// The purpose of a stream; two purposes never share a random number.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub(super) enum Purpose {
-    /// Which items of a user are for the test.
+    /// Which items of a user are held out for the test.
     Test,
-    /// Which training items of a user validate.
+    /// Which training items of a user are held out for validation.
     Validation,
     /// Which users are held out.
     Users,
-    /// The built-in set: what an item is like.
+    /// The built-in set: the properties of an item.
     Item,
-    /// The built-in set: what a user likes and has seen.
+    /// The built-in set: the preferences and the history of a user.
     Taste,
-    /// The built-in set: which item is how popular.
+    /// The built-in set: the popularity rank of each item.
     Popularity,
 }
 
-/// One stream; cheap enough to make one for every user.
+/// A random stream; cheap enough to create one per user.
 ///
-/// Ranges and orders are made by hand. The crate `rand` would remove the bias of a range, less than bound / 2^64, by
-/// drawing again now and then, and shuffles with other integers: splits and the built-in set would no longer be what
-/// they were.
+/// Bounded integers and shuffles are implemented here. The crate `rand` removes the bias of a bounded integer
+/// (less than bound / 2^64) by rejection and shuffles with other integers, which would change existing splits
+/// and the built-in set.
 pub(super) struct Stream {
     words: rng::Words,
 }
@@ -43,7 +43,8 @@ impl Stream {
         ((u128::from(self.words.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// Fisher and Yates: afterwards the first `count` elements are a random sample in random order.
+    /// The Fisher-Yates shuffle, stopped early: the first `count` elements become a random sample in random
+    /// order.
     pub(super) fn shuffle<T>(&mut self, values: &mut [T], count: usize) {
         for at in 0..count.min(values.len()) {
             let other = at + self.below((values.len() - at) as u64) as usize;

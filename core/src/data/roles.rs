@@ -1,9 +1,10 @@
-//! Which column holds what: as asked for, by the names in a header, or by the look of the rows.
+//! Finds the columns of user, item and rating: as requested, by the names in a header, or by the format of
+//! the rows.
 
 use super::{Column, Columns, sniff::shorten};
 use crate::{Error, Result};
 
-/// A lowest rating was asked of a file without ratings.
+/// The error for a lowest rating when the file has no ratings.
 pub(super) fn no_ratings(name: &str) -> Error {
     Error::setting(
         "min-rating",
@@ -16,7 +17,7 @@ pub(super) fn no_ratings(name: &str) -> Error {
 /// User, item and rating column.
 pub(super) type Roles = (usize, usize, Option<usize>);
 
-/// Names of columns as sets use them, best first, in lower case without `_`, `-` and blanks.
+/// Column names that data sets use, preferred ones first, in lower case without `_`, `-` and blanks.
 const USER: &[&str] = &[
     "userid",
     "user",
@@ -77,24 +78,24 @@ const ITEM: &[&str] = &[
 const RATING: &[&str] =
     &["rating", "ratings", "overall", "score", "stars", "userrating", "bookrating", "reviewscore"];
 
-/// A column name as [`USER`], [`ITEM`] and [`RATING`] write it; RecBole's `:token` goes.
+/// A column name normalised as in [`USER`], [`ITEM`] and [`RATING`]; RecBole's `:token` is removed.
 fn plain(name: &str) -> String {
     let name = name.split(':').next().unwrap_or(name);
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The place of the first of `known` among `names`.
+/// The index in `names` of the first of `known` that occurs there.
 pub(super) fn find<S: AsRef<str>>(names: &[S], known: &[&str]) -> Option<usize> {
     let names: Vec<String> = names.iter().map(|name| plain(name.as_ref())).collect();
     known.iter().find_map(|known| names.iter().position(|name| name == known))
 }
 
-/// User, item and rating by the names in a header.
+/// The columns of user, item and rating by the names in a header.
 pub(super) fn named_roles<S: AsRef<str>>(names: &[S]) -> (Option<usize>, Option<usize>, Option<usize>) {
     (find(names, USER), find(names, ITEM), find(names, RATING))
 }
 
-/// The columns that were asked for.
+/// The columns that the options request.
 pub(super) fn asked_roles<S: AsRef<str>>(
     columns: &Columns,
     names: &[S],
@@ -136,7 +137,7 @@ pub(super) fn asked_roles<S: AsRef<str>>(
     Ok(roles)
 }
 
-/// Whether the first record is a header, and where user, item and rating stand.
+/// Whether the first record is a header, and the columns of user, item and rating.
 pub(super) fn roles(
     records: &[Vec<String>],
     columns: Option<&Columns>,
@@ -183,7 +184,7 @@ pub(super) fn roles(
     unnamed_roles(records, place).map(|roles| (false, roles))
 }
 
-/// Without a header, by the width and look of the rows.
+/// The columns of a table without a header, by the width and format of its rows.
 fn unnamed_roles(records: &[Vec<String>], place: &str) -> Result<Roles> {
     let width = records[0].len();
     let every = |at: usize, test: &dyn Fn(&str) -> bool| {

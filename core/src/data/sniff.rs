@@ -1,4 +1,4 @@
-//! Recognises the form of a file from its first lines.
+//! Recognises the format of a file by its first lines.
 
 use super::{
     Columns,
@@ -11,27 +11,27 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Bytes looked at.
+/// The most bytes examined.
 const HEAD: usize = 64 << 10;
-/// Lines looked at.
+/// The most lines examined.
 const LINES: usize = 100;
 
-/// The form of a file of interactions.
+/// The format of a file of interactions.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// One interaction a line.
+    /// One interaction per line.
     Table(Table),
-    /// `user item item ...` a line.
+    /// `user item item ...` per line.
     Adjacency,
     /// `MovieID:`, then `CustomerID,Rating,Date` lines.
     Netflix,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json(JsonLines),
     /// Columns of a Parquet file.
     Parquet,
 }
 
-/// The form, and how a report calls it. The byte order mark, leading comments and the header are skipped.
+/// The format, and its name in a report. A byte order mark, leading comments and the header are consumed.
 pub(super) fn sniff(
     text: &mut Text,
     columns: Option<&Columns>,
@@ -55,7 +55,7 @@ pub(super) fn sniff(
         ));
     }
     skip_preamble(text)?;
-    // A user of an adjacency list may have very many items.
+    // A line of an adjacency list may be very long.
     let mut length = HEAD;
     while length < LONGEST_LINE && !text.is_at_end() && !text.peek(length)?.contains(&b'\n') {
         length *= 2;
@@ -125,12 +125,13 @@ pub(super) fn sniff(
     Ok((Form::Table(table), form))
 }
 
-/// Whether more than half are the same: lines of a table, some of which may be damaged, and not lists of items.
+/// Whether more than half of the values are equal: typical of the lines of a table, even if some are damaged,
+/// and not of lists of items.
 fn mostly_one(widths: &[usize]) -> bool {
     widths.iter().any(|width| 2 * widths.iter().filter(|other| *other == width).count() > widths.len())
 }
 
-/// The byte order mark, blank lines, and comments as in SNAP and KONECT files.
+/// Consumes the byte order mark, blank lines, and comments as in SNAP and KONECT files.
 fn skip_preamble(text: &mut Text) -> Result<()> {
     if text.peek(HEAD)?.starts_with(b"\xef\xbb\xbf") {
         text.skip(3, 0);
@@ -152,7 +153,7 @@ fn skip_preamble(text: &mut Text) -> Result<()> {
     }
 }
 
-/// The first lines that are not blank; the last one counts only if the file ends there.
+/// The first lines that are not blank; the last one is included only if the file ends there.
 fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
     let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
     let lines = head[..whole].split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
@@ -186,7 +187,7 @@ pub(super) fn shorten(text: &str) -> String {
     if text.chars().count() <= 60 { text.into() } else { text.chars().take(60).chain(['…']).collect() }
 }
 
-/// The fields of the first lines, or the line, counted from 1, whose quotes are wrong and why.
+/// The fields of the first lines, or the line (counted from 1) with invalid quotes and the reason.
 fn records(
     head: &[u8],
     ended: bool,
@@ -208,7 +209,7 @@ fn records(
         match records.next() {
             Ok(true) if records.is_blank() => {}
             Ok(true) => found.push(records.fields().map(text).collect()),
-            // Past the first record, whoever reads the file finds it again.
+            // An error beyond the first record is reported later, when the file is read.
             Err(Failure::Wrong(line, problem)) if found.is_empty() => return Err((line, problem)),
             _ => break,
         }
@@ -216,13 +217,13 @@ fn records(
     Ok(found)
 }
 
-/// Drops the header line.
+/// Consumes the header line.
 fn skip_record(text: &mut Text, delimiter: Delimiter, quoted: bool) -> Result<()> {
     let head = text.peek(0)?;
     let (length, lines) = match delimiter {
         Delimiter::Byte(byte) if quoted => {
             let mut records = Records::new(head, byte, 0);
-            // That it is whole was seen when it was looked at.
+            // The header is complete, because it was already parsed once.
             let _ = records.next();
             let lines = records.lines();
             (head.len() - records.rest().len(), lines)

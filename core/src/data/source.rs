@@ -1,4 +1,4 @@
-//! Where bytes come from: a folder, a zip, one file, or memory; gzip is undone on the way.
+//! Sources of bytes: a folder, a zip, one file, or memory; gzip is decompressed transparently.
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::{
 use super::unpack::{Bounded, GZIP, Gunzip, Refusal};
 use crate::{Error, Result};
 
-/// One file being read.
+/// A file that is being read.
 pub(super) struct Stream<'a> {
     pub(super) name: String,
     pub(super) reader: Box<dyn Read + 'a>,
@@ -19,12 +19,12 @@ pub(super) struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// The error behind a failed read.
+    /// The library error for a failed read.
     pub(super) fn error(&self, error: io::Error) -> Error {
         self.error_of()(error)
     }
 
-    /// The same, for when the stream itself has been given away.
+    /// As above, for use after the stream has been moved.
     pub(super) fn error_of(&self) -> impl Fn(io::Error) -> Error + 'static {
         let (name, packed) = (self.name.clone(), self.packed);
         move |error| {
@@ -44,7 +44,7 @@ impl Stream<'_> {
         }
     }
 
-    /// All of it, at most `limit` bytes.
+    /// The whole content, at most `limit` bytes.
     pub(super) fn read_all(&mut self, limit: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = self.reader.by_ref().take(limit + 1).read_to_end(&mut bytes);
@@ -60,14 +60,14 @@ impl Stream<'_> {
 trait Seekable: Read + Seek {}
 impl<T: Read + Seek> Seekable for T {}
 
-/// A set of files with names.
+/// A collection of named files.
 pub(super) struct Source<'a> {
-    /// What to call the set.
+    /// Name of the data set.
     pub(super) name: String,
     kind: Kind<'a>,
-    /// Every file, with `/` between folders.
+    /// The names of all files, with `/` between folders.
     pub(super) files: Vec<String>,
-    /// The one file that was asked for, if it was one.
+    /// The requested file, if a single file was requested.
     pub(super) asked: Option<String>,
 }
 
@@ -77,7 +77,7 @@ enum Kind<'a> {
     /// A pipe, which can be read once.
     #[cfg(not(target_arch = "wasm32"))]
     Pipe(Option<Box<dyn Read>>),
-    /// Where each file lies: a name that is not UTF-8 leads there no more.
+    /// The path of each file: a name that is not UTF-8 cannot be converted back to its path.
     #[cfg(not(target_arch = "wasm32"))]
     Paths(Vec<PathBuf>),
 }
@@ -103,7 +103,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Files in memory that belong together, as those of a folder do; the largest names the set.
+    /// Several files in memory, treated like those of a folder; the largest one names the data set.
     pub(super) fn of_files(files: &'a [(String, Vec<u8>)]) -> Result<Self> {
         if let [(name, bytes)] = files {
             return Self::of_bytes(name, bytes);
@@ -132,7 +132,7 @@ impl<'a> Source<'a> {
         Ok(Self { name: set_name(name), kind: Kind::Zip(Box::new(archive)), files, asked: None })
     }
 
-    /// A folder, a zip, or one file, whose neighbours may hold titles.
+    /// A folder, a zip, or one file, beside which there may be a file of titles.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn of_path(path: &Path) -> Result<Self> {
         let refused = |error| Error::io("read", path, error);
@@ -174,7 +174,7 @@ impl<'a> Source<'a> {
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let (mut files, mut paths) = (vec![asked.clone()], vec![path.to_owned()]);
-        // Neighbours only help with titles: a folder that cannot be listed is no error.
+        // Other files of the folder only provide titles, so a folder that cannot be listed is not an error.
         for entry in std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten().flatten() {
             let neighbour =
                 folder.map_or_else(|| entry.file_name().into(), |folder| folder.join(entry.file_name()));
@@ -249,7 +249,7 @@ pub(super) fn base_name(name: &str) -> &str {
     name.rsplit(['/', '\\']).next().unwrap_or(name)
 }
 
-/// A file's name without folders and the ending that says how it is packed or written.
+/// A file's name without folders and without extensions for compression and format.
 fn set_name(name: &str) -> String {
     let mut name = base_name(name);
     for ending in [".gz", ".zip", ".csv", ".tsv", ".txt", ".dat", ".inter", ".parquet", ".jsonl", ".json"] {
@@ -258,7 +258,7 @@ fn set_name(name: &str) -> String {
     if name.is_empty() { "data".into() } else { name.into() }
 }
 
-/// Files of a folder and of the folders in it, sorted: how to call each, and where it lies.
+/// The files of a folder and its subfolders, sorted: name and path of each.
 #[cfg(not(target_arch = "wasm32"))]
 fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     fn walk(folder: &Path, prefix: &str, depth: u32, files: &mut Vec<(String, PathBuf)>) -> Result<()> {

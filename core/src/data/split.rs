@@ -1,4 +1,4 @@
-//! Who is trained on what, and who is measured on what.
+//! Splits a data set into training, validation and test.
 
 use super::{
     Csr, Dataset, parallel,
@@ -13,36 +13,36 @@ use crate::{
     watch,
 };
 
-/// Users to score: each user's representation comes from `fold_in`, whose items are masked; the ranking of all
-/// other items is measured on `held_out`.
+/// Users to evaluate: each user's representation is computed from `fold_in`, whose items are excluded from
+/// the ranking; the ranking of all other items is compared with `held_out`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvaluationSet {
-    /// Rows of the [`Dataset`], ascending. All of them have held-out items.
+    /// Rows of the [`Dataset`], ascending. All these users have held-out items.
     pub users: Vec<u32>,
-    /// Row `n`: what is known of user `users[n]`.
+    /// Row `n`: the known items of user `users[n]`.
     pub fold_in: Csr,
-    /// Row `n`: what is to be found for user `users[n]`; never empty, never in `fold_in`.
+    /// Row `n`: the held-out items of user `users[n]`; never empty, never in `fold_in`.
     pub held_out: Csr,
-    /// Users who belong here but have too few items to hold any out; averages are over the others.
+    /// Number of users of this part who have too few items to hold any out; means exclude them.
     pub skipped: u32,
 }
 
-/// Training rows and two sets to measure on.
+/// Training rows, and the sets for validation and test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     /// Row `n`: the training items of user `train_users[n]`; never empty. Columns are those of the set.
     pub train: Csr,
     /// Rows of the [`Dataset`], ascending.
     pub train_users: Vec<u32>,
-    /// For choosing a model; its held-out items are neither in `train` nor in `test.held_out`.
+    /// For model selection; its held-out items are neither in `train` nor in `test.held_out`.
     pub validation: EvaluationSet,
-    /// For the result. Where the same users validate and test, `fold_in` is all a user has but the test items,
-    /// so it holds the validation items too.
+    /// For the final result. If the same users are used for validation and test, `fold_in` contains all items
+    /// of a user except the test items, thus also the validation items.
     pub test: EvaluationSet,
 }
 
 words! {
-    /// How to divide a set.
+    /// How a data set is split.
     pub enum Protocol default Weak {
         /// The paper's: every user is trained on part of his items and tested on the rest (weak generalisation).
         Weak = "weak",
@@ -54,16 +54,17 @@ words! {
 }
 
 settings! {
-    /// How a set is divided into training, validation and test.
+    /// How a data set is split into training, validation and test.
     pub struct SplitOptions in "split" {
         /// `weak`: every user is trained on part of their items and tested on the rest. `strong`: users are held out
         /// whole. `given`: the parts in which the set was published.
         protocol: Protocol = Protocol::default(), "PROTOCOL", Kind::Word(Protocol::WORDS), flag "split";
-        /// Share of a user's items to find: `round((1 - share) n)` remain.
+        /// Share of a user's items that is held out: `round((1 - share) n)` remain.
         test_share: f64 = 0.2, "SHARE", Kind::Real(f64::MIN_POSITIVE, 0.95);
-        /// Under `weak` and `given`: users who give up items for validation; 0: no validation.
+        /// Under `weak` and `given`: number of users some of whose training items are held out for
+        /// validation; 0: no validation.
         validation_users: u32 = 5000, "N", Kind::Integer(0, u32::MAX as u64);
-        /// Share of these users' training items that validate; 0: no validation.
+        /// Share of these users' training items that is held out for validation; 0: no validation.
         validation_share: f64 = 0.2, "SHARE", Kind::Real(0.0, 0.95);
         /// Under `strong`: share of users held out for validation, and as many for the test.
         held_out_users: f64 = 0.1, "SHARE", Kind::Real(f64::MIN_POSITIVE, 0.45);
@@ -72,11 +73,11 @@ settings! {
     }
 }
 
-/// Divides a set. The same set, options and seed give the same split everywhere.
+/// Splits a data set. The same set, options and seed give the same split on every machine.
 ///
 /// # Errors
-/// [`Error::Setting`] for shares outside of their range, or `given` for a set that comes in one piece;
-/// [`Error::Data`] if no user is left to train or to test on.
+/// [`Error::Setting`] for a share out of range, or for `given` if the set is published without a split;
+/// [`Error::Data`] if no user is left for training or for the test.
 pub fn split(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     options.check_bounds()?;
     let split = match options.protocol {
@@ -103,7 +104,7 @@ pub fn split(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     Ok(split)
 }
 
-/// The first `round((1 - share) n)` items of the user's own permutation, ascending, and the others.
+/// The first `round((1 - share) n)` items of the user's random permutation, ascending, and the other items.
 fn divide(row: &[u32], share: f64, mut random: Stream) -> (Vec<u32>, Vec<u32>) {
     let kept = ((1.0 - share) * row.len() as f64).round() as usize;
     let mut row = row.to_vec();
@@ -114,7 +115,7 @@ fn divide(row: &[u32], share: f64, mut random: Stream) -> (Vec<u32>, Vec<u32>) {
     (row, rest)
 }
 
-/// Collects rows of users who have something to find.
+/// Collects the rows of users who have held-out items.
 fn evaluation(rows: Vec<(u32, Vec<u32>, Vec<u32>)>, columns: u32) -> Result<EvaluationSet> {
     let all = rows.len();
     let rows: Vec<_> =
@@ -146,7 +147,7 @@ fn weak(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     Ok(Split { train, train_users, validation, test })
 }
 
-/// Takes validation items from the training items of a sample of users.
+/// Moves some training items of a sample of users to validation.
 fn cut_validation(training: &Csr, options: &SplitOptions) -> Result<(Csr, Vec<u32>, EvaluationSet)> {
     let columns = training.columns() as u32;
     let train_users: Vec<u32> =
@@ -160,7 +161,8 @@ fn cut_validation(training: &Csr, options: &SplitOptions) -> Result<(Csr, Vec<u3
     let rows = parallel::map(sample.len(), |at| {
         let user = sample[at];
         let row = training.row(user as usize);
-        // At least one item validates and at least one stays, whatever the share of a short history.
+        // Even in a short history, at least one item is held out for validation and at least one remains,
+        // whatever the share.
         let share = options.validation_share.max(1.0 / row.len() as f64).min(1.0 - 1.0 / row.len() as f64);
         let (seen, rest) = divide(row, share, Stream::new(options.seed, Purpose::Validation, user));
         (user, seen, rest)
@@ -174,7 +176,7 @@ fn cut_validation(training: &Csr, options: &SplitOptions) -> Result<(Csr, Vec<u3
     Ok((train, train_users, evaluation(rows, columns)?))
 }
 
-/// Held-out users are measured on items that occur in training only, as in Liang et al. 2018.
+/// Held-out users are evaluated only on items that occur in training, as in Liang et al. 2018.
 fn strong(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     let all = &dataset.interactions;
     let columns = all.columns() as u32;
@@ -210,7 +212,7 @@ fn strong(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     Ok(Split { validation: held_out(&validation_users)?, test: held_out(&test_users)?, train, train_users })
 }
 
-/// The published parts; a set without a validation part gives up training items as under `weak`.
+/// The published parts; if there is no validation part, training items are held out for it as under `weak`.
 fn given(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     let Some(given) = &dataset.given else {
         return Err(Error::setting(

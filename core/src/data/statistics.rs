@@ -1,4 +1,4 @@
-//! The numbers that describe a set.
+//! Statistics that describe a data set.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Csr, Dataset};
 
-/// The size of a set.
+/// The size of a data set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Users with at least one interaction.
@@ -33,35 +33,35 @@ impl fmt::Display for Counts {
     }
 }
 
-/// What was read, and what each filter removed.
+/// What was read, and how much each filter removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadReport {
-    /// The form that was recognised: `comma-separated, header userId,movieId,rating,timestamp`.
+    /// The recognised format: `comma-separated, header userId,movieId,rating,timestamp`.
     pub form: String,
-    /// The files that were read, as their archive or folder names them.
+    /// The files that were read, by their names in the archive or folder.
     pub files: Vec<String>,
-    /// Rows read: pairs of a user and an item, rated or not.
+    /// Rows read: pairs of a user and an item, with or without a rating.
     pub rows: u64,
-    /// Blank lines, which were passed over.
+    /// Blank lines, which were skipped.
     pub blank_lines: u64,
     /// Rows rated below the lowest rating.
     pub below_min_rating: u64,
     /// Rows that repeat an interaction.
     pub duplicates: u64,
-    /// What was there before the k-core.
+    /// The size before the k-core.
     pub before_core: Counts,
-    /// The k of the k-core; 0 or 1: none.
+    /// The k of the k-core; 0 or 1: no filter.
     pub core: u32,
     /// Passes the k-core took.
     pub core_rounds: u32,
 }
 
-/// How many items users have.
+/// Statistics of the number of items per user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histories {
     /// The shortest history.
     pub min: u32,
-    /// The median; of an even number of users the mean of the middle two.
+    /// The median; for an even number of users, the mean of the two middle values.
     pub median: f64,
     /// The mean.
     pub mean: f64,
@@ -69,7 +69,7 @@ pub struct Histories {
     pub max: u32,
 }
 
-/// The row of the paper's Table 2, and how long histories are.
+/// A row of the paper's Table 2, and the lengths of histories.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Users, items and interactions.
@@ -82,7 +82,7 @@ pub struct Statistics {
 }
 
 impl Dataset {
-    /// The numbers of the paper's Table 2, and how long histories are.
+    /// The statistics of the paper's Table 2, and the lengths of histories.
     pub fn statistics(&self) -> Statistics {
         let counts = Counts::of(&self.interactions);
         let mut lengths: Vec<u32> = self.interactions.iter().map(|row| row.len() as u32).collect();

@@ -1,8 +1,9 @@
-//! The built-in set: films that never were, and people with tastes.
+//! The built-in data set: invented films, and users with preferences.
 //!
-//! Each film has a popularity (Zipf), one to three genres and a period. Each user likes two genres and one
-//! period, and sees some films for their fame alone. So there is something to learn beyond popularity, as in
-//! MovieLens. Everything is integers from a counter generator: the set is the same on every platform.
+//! Each film has a popularity (Zipf), one to three genres and a period. Each user prefers two genres and one
+//! period, and has also seen some films only because they are popular. So a model can learn more than
+//! popularity, as in MovieLens. All computation uses integers from a counter-based generator: the set is the
+//! same on every platform.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// The size of the built-in set, and which of all such sets.
+/// The size and the seed of the built-in set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SyntheticOptions {
@@ -22,9 +23,9 @@ pub struct SyntheticOptions {
     pub items: u32,
     /// The shortest history.
     pub shortest: u32,
-    /// The longest history; the mean is about a third of the way.
+    /// The longest history; the mean is about a third of the way from the shortest.
     pub longest: u32,
-    /// Which of all such sets.
+    /// Seed: each value gives another set.
     pub seed: u64,
 }
 
@@ -34,10 +35,10 @@ impl Default for SyntheticOptions {
     }
 }
 
-/// Every genre and period has a few films from here on.
+/// The smallest catalogue in which every genre and period has a few films.
 pub const MIN_ITEMS: u32 = 100;
 
-/// A genre: its name, and the words of its titles.
+/// A genre: its name, and the words that its titles are made of.
 struct Genre {
     name: &'static str,
     first: [&'static str; 8],
@@ -106,11 +107,11 @@ struct Film {
     title: String,
 }
 
-/// Makes the built-in set.
+/// Generates the built-in set.
 ///
 /// # Errors
-/// [`Error::Setting`] for no users, fewer than [`MIN_ITEMS`] items, or histories that are empty or longer than
-/// half the catalogue.
+/// [`Error::Setting`] for no users, fewer than [`MIN_ITEMS`] items, or histories that are empty or longer
+/// than half the catalogue.
 pub fn synthetic(options: &SyntheticOptions) -> Result<Dataset> {
     if options.users == 0 {
         return Err(Error::setting("users", "0 users make no set; 2000 is the default"));
@@ -135,7 +136,8 @@ pub fn synthetic(options: &SyntheticOptions) -> Result<Dataset> {
     let shelves = Shelves::new(&films, &popularity);
     let rows = parallel::map(options.users as usize, |user| history(user as u32, options, &shelves));
     let all = Csr::from_rows(&rows, options.items)?;
-    // Of a large catalogue some films remain unseen; they leave, as they do in sets that are read from files.
+    // In a large catalogue some films are in no history; they are dropped, as in sets that are read from
+    // files.
     let counts = all.column_counts();
     let seen: Vec<u32> = (0..options.items).filter(|&item| counts[item as usize] > 0).collect();
     let mut columns = vec![u32::MAX; counts.len()];
@@ -171,7 +173,8 @@ fn films(options: &SyntheticOptions) -> Vec<Film> {
     (0..options.items)
         .map(|item| {
             let mut random = Stream::new(options.seed, Purpose::Item, item);
-            // Genres and periods in turn: every pair of them has films, whatever the size.
+            // Genres and periods are assigned in turn, so that every pair of them has films, whatever the
+            // size.
             let main = item as usize % GENRES.len();
             let period = item as usize / GENRES.len() % PERIODS.len();
             let mut genres = vec![main];
@@ -185,7 +188,7 @@ fn films(options: &SyntheticOptions) -> Vec<Film> {
             let year = start + random.below(years);
             let first = GENRES[main].first[random.below(8) as usize];
             let second = GENRES[*genres.last().unwrap_or(&main)].second[random.below(8) as usize];
-            // "The Beneath Glaciers" is no title.
+            // Avoids titles such as "The Beneath Glaciers".
             let article = GENRES[main].name != "Documentary" && random.below(3) == 0;
             let name = if article { format!("The {first} {second}") } else { format!("{first} {second}") };
             let mut title = format!("{name} ({year})");
@@ -199,14 +202,14 @@ fn films(options: &SyntheticOptions) -> Vec<Film> {
         .collect()
 }
 
-/// Zipf: weight c / (rank + 10), the ranks in random order over the items.
+/// Zipf weights c / (rank + 10), with a random assignment of ranks to items.
 fn popularity(options: &SyntheticOptions) -> Vec<u64> {
     let mut ranks: Vec<u64> = (0..u64::from(options.items)).collect();
     Stream::new(options.seed, Purpose::Popularity, 0).shuffle(&mut ranks, options.items as usize);
     ranks.into_iter().map(|rank| (1 << 32) / (rank + 10)).collect()
 }
 
-/// Items to draw from in proportion to their weights.
+/// Items with weights to draw from.
 #[derive(Default)]
 struct Shelf {
     items: Vec<u32>,
@@ -229,7 +232,7 @@ impl Shelf {
 
 struct Shelves {
     all: Shelf,
-    /// By genre and period; films of other periods stand there too, with a sixteenth of their weight.
+    /// By genre and period; films of other periods are included with a sixteenth of their weight.
     tastes: Vec<[Shelf; PERIODS.len()]>,
 }
 
@@ -240,7 +243,7 @@ impl Shelves {
         for (item, (film, &weight)) in films.iter().zip(popularity).enumerate() {
             shelves.all.push(item as u32, weight);
             for (place, &genre) in film.genres.iter().enumerate() {
-                // The first genre is what a film is known for.
+                // The first genre of a film is its main one.
                 let weight = weight >> place;
                 for (period, shelf) in shelves.tastes[genre].iter_mut().enumerate() {
                     shelf.push(item as u32, if period == film.period { weight } else { weight >> 4 });
@@ -251,7 +254,8 @@ impl Shelves {
     }
 }
 
-/// What one user has seen: half from the genre he likes best, a third from the second, the rest by fame.
+/// The history of one user: half from the preferred genre, a third from the second one, the rest by
+/// popularity.
 fn history(user: u32, options: &SyntheticOptions, shelves: &Shelves) -> Vec<u32> {
     let mut random = Stream::new(options.seed, Purpose::Taste, user);
     // The square of a uniform number: many short histories, few long ones.
@@ -263,7 +267,8 @@ fn history(user: u32, options: &SyntheticOptions, shelves: &Shelves) -> Vec<u32>
     let second = (best + 1 + random.below(count - 1)) % count;
     let period = random.below(PERIODS.len() as u64) as usize;
     let mut row: Vec<u32> = Vec::with_capacity(length as usize);
-    // Shelves are small: after many repeats the user takes what is famous, then whatever comes.
+    // A genre and period may have few films: after many repeats, items are drawn by popularity, then
+    // uniformly.
     let mut misses = 0;
     while (row.len() as u64) < length {
         let item = match random.below(6) {

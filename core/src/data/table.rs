@@ -1,4 +1,4 @@
-//! One interaction a line: csv, tsv, `::` and blank-separated tables, with and without quotes.
+//! Tables with one interaction per line: csv, tsv, `::` and blank-separated, with and without quotes.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Error, Result, watch};
 
-/// What stands between two fields.
+/// The separator of fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delimiter {
     /// One byte: comma, TAB, semicolon, bar.
@@ -21,7 +21,8 @@ pub(super) enum Delimiter {
 }
 
 impl Delimiter {
-    /// Hands each field, without surrounding blanks, to `visit` with its index; returns their number.
+    /// Calls `visit` with index and content of each field, without surrounding blanks; returns the number of
+    /// fields.
     #[inline]
     pub(super) fn split<'a>(self, line: &'a [u8], mut visit: impl FnMut(usize, &'a [u8])) -> usize {
         let mut count = 0;
@@ -62,7 +63,7 @@ impl Delimiter {
         fields
     }
 
-    /// How a message calls it.
+    /// Its name in messages.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Byte(b'\t') => "TAB",
@@ -75,13 +76,13 @@ impl Delimiter {
     }
 }
 
-/// How to read one table.
+/// The format of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) delimiter: Delimiter,
     /// Whether `"` quotes fields.
     pub(super) quoted: bool,
-    /// Fields on each line.
+    /// Fields per line.
     pub(super) width: usize,
     pub(super) user: usize,
     pub(super) item: usize,
@@ -109,7 +110,7 @@ impl Table {
         self.read_quoted(text, block, &mut shards[0])
     }
 
-    /// From the first quote on: fields may hold delimiters and line breaks.
+    /// Reads everything from the first quote on, since quoted fields may contain delimiters and line breaks.
     fn read_quoted(&self, text: Text, block: Vec<u8>, shard: &mut Shard) -> Result<()> {
         let Delimiter::Byte(delimiter) = self.delimiter else { return Ok(()) };
         let name = text.stream.name.clone();

@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// The longest file of titles or ids.
+/// The largest accepted file of titles or ids.
 const MOST_BYTES: u64 = 512 << 20;
 
 /// Title and genres by item id.
 type Titles = HashMap<String, (String, Vec<String>)>;
 
-/// The genres of ml-100k in the order of their flags; its `u.genre` says the same.
+/// The genres of ml-100k in the order of their flags, as in its `u.genre`.
 const ML_100K: [&str; 19] = [
     "unknown",
     "Action",
@@ -41,7 +41,7 @@ const ML_100K: [&str; 19] = [
     "Western",
 ];
 
-/// Reads the file and gives each item of the set its title; one without keeps its id.
+/// Reads the file and assigns titles to the items of the set; an item without a title gets its id.
 pub(super) fn attach(dataset: &mut Dataset, source: &mut Source, file: &str, form: TitleForm) -> Result<()> {
     let mut stream = source.open(file)?;
     let name = stream.name.clone();
@@ -64,7 +64,7 @@ pub(super) fn attach(dataset: &mut Dataset, source: &mut Source, file: &str, for
     Ok(())
 }
 
-/// UTF-8; where a form is known to come in Latin-1 too, that is the other choice.
+/// Decodes UTF-8, or Latin-1 if the format is known to occur in that encoding.
 fn decode(name: &str, bytes: Vec<u8>, latin1: bool) -> Result<String> {
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)),
@@ -135,7 +135,7 @@ fn table(name: &str, text: &str) -> Result<Titles> {
     let wrong = |line: u64, problem: String| Error::format(format!("{name}:{line}"), problem);
     let mut next = || match records.next() {
         Ok(true) => {
-            // Of text that is UTF-8, cut at ASCII.
+            // The text is valid UTF-8 and was split at ASCII bytes, so its parts are valid too.
             let fields = records.fields().map(|field| String::from_utf8_lossy(field).into_owned());
             Ok(Some((records.line(), records.is_blank(), fields.collect::<Vec<_>>())))
         }
@@ -170,7 +170,7 @@ fn table(name: &str, text: &str) -> Result<Titles> {
     Ok(titles)
 }
 
-/// RecBole's `.item`: any column whose name speaks of a title or name, and of genres or categories.
+/// RecBole's `.item`: uses columns whose names contain title or name, and genre or category.
 fn recbole(name: &str, text: &str) -> Result<Titles> {
     let tab = Delimiter::Byte(b'\t');
     let field = |line: &str, at: usize| line.split('\t').nth(at).unwrap_or("").trim().to_owned();
@@ -195,14 +195,15 @@ fn recbole(name: &str, text: &str) -> Result<Titles> {
             let id = field(line, id);
             let title = title.map_or_else(|| id.clone(), |at| field(line, at));
             let classes = classes.map_or_else(String::new, |at| field(line, at));
-            // A sequence of tokens is separated by blanks; ml-100k and others write commas or bars.
+            // RecBole separates the tokens of a sequence by blanks; ml-100k and others use commas or bars.
             let classes = classes.split([' ', '|', ',']).map(str::trim).filter(|class| !class.is_empty());
             (id, (title, classes.map(str::to_owned).collect()))
         })
         .collect())
 }
 
-/// LightGCN's lists: a header, then `org_id remap_id` a line. Gives each number of the set back its id.
+/// LightGCN's lists: a header, then `org_id remap_id` per line. Replaces the numbers of the set by the
+/// original ids.
 pub(super) fn relabel(ids: &mut [String], source: &mut Source, file: &str) -> Result<()> {
     let mut stream = source.open(file)?;
     let name = stream.name.clone();
@@ -210,7 +211,7 @@ pub(super) fn relabel(ids: &mut [String], source: &mut Source, file: &str) -> Re
     let text = decode(&name, bytes, false)?;
     let mut originals: HashMap<&str, &str> = HashMap::new();
     for (number, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
-        // Some lists carry further columns; ids hold no blanks.
+        // Some lists have more columns; ids contain no blanks.
         let mut fields = line.split_whitespace();
         let (Some(original), Some(number_of_it)) = (fields.next(), fields.next()) else {
             let problem = format!("expected `org_id remap_id`, found {:?}", sniff::shorten(line));

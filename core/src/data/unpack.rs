@@ -1,4 +1,4 @@
-//! Decompression with a bound: what a file grows to is measured against its size.
+//! Decompression with a limit on the ratio of decompressed to compressed size.
 
 use std::{
     cell::Cell,
@@ -11,12 +11,13 @@ use flate2::bufread::GzDecoder;
 
 /// The first bytes of a gzip member.
 pub(super) const GZIP: &[u8] = b"\x1f\x8b";
-/// Tables compress to a third or a twentieth; nothing that was ever data grows so many times.
+/// The largest accepted ratio. Tables compress to between a third and a twentieth; real data never reaches
+/// this ratio.
 const GROWTH: u64 = 100;
-/// Up to so many bytes any growth is accepted.
+/// Up to this many bytes, any ratio is accepted.
 const HARMLESS: u64 = 256 << 20;
 
-/// A refusal whose text says all, told from the errors of decompressors and the system.
+/// An error with a complete message of its own, distinguished from errors of decompressors and the system.
 #[derive(Debug)]
 pub(super) struct Refusal(String);
 
@@ -29,13 +30,13 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 impl Refusal {
-    /// As an error of a reader.
+    /// Wraps it as an error of a reader.
     pub(super) fn error(problem: impl Into<String>) -> io::Error {
         io::Error::new(io::ErrorKind::InvalidData, Self(problem.into()))
     }
 }
 
-/// An error if `grown` bytes are too many to come from `packed`.
+/// Fails if `grown` bytes are too many to come from `packed` bytes.
 pub(super) fn check_growth(grown: u64, packed: u64) -> io::Result<()> {
     if grown <= HARMLESS || grown / GROWTH <= packed {
         return Ok(());
@@ -46,7 +47,7 @@ pub(super) fn check_growth(grown: u64, packed: u64) -> io::Result<()> {
     )))
 }
 
-/// A reader whose growth is checked against a size that is known beforehand: a member of a zip.
+/// A reader that checks the ratio against a compressed size that is known in advance: a member of a zip.
 pub(super) struct Bounded<R> {
     reader: R,
     packed: u64,
@@ -68,7 +69,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// Counts what is read.
+/// A reader that counts the bytes read.
 struct Counted<R> {
     reader: R,
     count: Rc<Cell<u64>>,
@@ -82,7 +83,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// The members of a gzip file one after the other. Zeros may follow them, as on tapes; anything else is an error.
+/// The concatenated members of a gzip file. Zeros may follow them, as on tapes; anything else is an error.
 pub(super) struct Gunzip<R: Read> {
     member: Option<GzDecoder<BufReader<Counted<R>>>>,
     packed: Rc<Cell<u64>>,
@@ -114,7 +115,7 @@ impl<R: Read> Read for Gunzip<R> {
     }
 }
 
-/// The reader at its next member, or nothing at the end.
+/// The reader at its next member; `None` at the end.
 fn next_member<R: BufRead>(mut reader: R) -> io::Result<Option<R>> {
     loop {
         let rest = reader.fill_buf()?;

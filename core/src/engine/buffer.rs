@@ -1,4 +1,4 @@
-//! Typed handles to memory of either engine.
+//! Typed handles to the memory of either engine.
 
 use std::{
     marker::PhantomData,
@@ -12,38 +12,38 @@ use std::{
 use super::Engine;
 use crate::{Error, Result};
 
-/// What buffers hold: the two scalar types that storage buffers share with Rust.
+/// The element types of buffers: the two scalar types that storage buffers and Rust share.
 pub trait Element: bytemuck::Pod + Send + Sync + sealed::FourBytes {}
 impl Element for f32 {}
 impl Element for u32 {}
 
 mod sealed {
-    /// Nobody else can say so of a type of another size.
+    /// The trait is sealed, so that no type of another size can implement it.
     pub trait FourBytes {}
     impl FourBytes for f32 {}
     impl FourBytes for u32 {}
 }
 
-/// Memory of one of the engines. Clones share it; the last one frees it.
+/// Memory of an engine. Clones share it; dropping the last one frees it.
 #[derive(Debug)]
 pub struct Buffer<T> {
     memory: Memory,
     len: usize,
     label: &'static str,
     element: PhantomData<T>,
-    /// Of the memory that engines were asked for; what kernels take for themselves is not counted.
+    /// Counts the memory allocated through an engine; scratch memory of kernels is not counted.
     counted: Option<Arc<Counted>>,
 }
 
-/// Bytes of buffers that are alive, of all engines of this process: what [`super::Engine::zeros`] and
-/// [`super::Engine::upload`] gave and nobody has dropped yet.
+/// Bytes in live buffers of all engines of this process: those that [`super::Engine::zeros`] and
+/// [`super::Engine::upload`] made and that were not dropped yet.
 pub fn live_bytes() -> u64 {
     LIVE.load(Ordering::Relaxed)
 }
 
 static LIVE: AtomicU64 = AtomicU64::new(0);
 
-/// So many bytes are alive as long as this is.
+/// Counts this many bytes as live until it is dropped.
 #[derive(Debug)]
 struct Counted(u64);
 
@@ -55,7 +55,7 @@ impl Drop for Counted {
 
 #[derive(Clone, Debug)]
 enum Memory {
-    /// Host memory, which all CPU engines of the process can reach.
+    /// Host memory, which all CPU engines of the process can access.
     Cpu(Arc<RwLock<Vec<u32>>>),
     /// Memory of the GPU engine with this number.
     Gpu(wgpu::Buffer, u64),
@@ -117,7 +117,7 @@ impl<T> Buffer<T> {
 
 impl<T: Element> Buffer<T> {
     pub(super) fn on_cpu(label: &'static str, len: usize) -> Result<Self> {
-        // Zeroed pages come from the system untouched, so a table costs memory only where it is used.
+        // The system provides zeroed pages lazily, so a table takes memory only where it is written.
         let Ok(zeros) = bytemuck::allocation::try_zeroed_vec(len) else {
             return Err(Error::Device(format!(
                 "`{label}` takes {len} numbers x {} bytes, and this machine has no memory for that",
@@ -133,7 +133,7 @@ impl<T: Element> Buffer<T> {
         Self { memory: Memory::Gpu(buffer, engine), len, label, element: PhantomData, counted: None }
     }
 
-    /// The same, in [`live_bytes`] until the last clone is dropped.
+    /// Counts the buffer in [`live_bytes`] until its last clone is dropped.
     pub(super) fn counted(mut self) -> Self {
         let bytes = (self.len * size_of::<T>()) as u64;
         LIVE.fetch_add(bytes, Ordering::Relaxed);
@@ -141,7 +141,7 @@ impl<T: Element> Buffer<T> {
         self
     }
 
-    /// The same memory as bits, so that buffers of both types can be read in one transfer.
+    /// The same memory as u32, so that buffers of both types can be read in one transfer.
     pub fn bits(&self) -> Buffer<u32> {
         let (memory, counted) = (self.memory.clone(), self.counted.clone());
         Buffer { memory, len: self.len, label: self.label, element: PhantomData, counted }
@@ -158,8 +158,9 @@ impl<T: Element> Buffer<T> {
     /// Shared access for a CPU twin.
     ///
     /// # Panics
-    /// If the same kernel also writes the buffer, a bug that a GPU would report as well, or if another thread does:
-    /// a model shares its buffers with the run that trains it, and only one of the two can be at work.
+    /// If the same kernel also writes the buffer, which is a bug that a GPU would report as well, or if
+    /// another thread does: a model shares its buffers with the run that trains it, and only one of the two
+    /// may run at a time.
     pub(crate) fn read(&self) -> Reader<'_, T> {
         match self.cpu().try_read() {
             Ok(guard) => Reader { guard, element: PhantomData },
@@ -188,13 +189,13 @@ impl<T: Element> Buffer<T> {
         }
     }
 
-    /// Shared access for the host, which waits for another thread's kernel.
+    /// Shared access for the host; waits for kernels of other threads.
     pub(super) fn host_read(&self) -> Reader<'_, T> {
         let guard = self.cpu().read().unwrap_or_else(PoisonError::into_inner);
         Reader { guard, element: PhantomData }
     }
 
-    /// Exclusive access for the host, which waits for another thread's kernel.
+    /// Exclusive access for the host; waits for kernels of other threads.
     pub(super) fn host_write(&self) -> Writer<'_, T> {
         let guard = self.cpu().write().unwrap_or_else(PoisonError::into_inner);
         Writer { guard, element: PhantomData }

@@ -1,11 +1,11 @@
-//! What must be true of a kernel's buffers before it runs.
+//! Checks of a kernel's buffers before it runs.
 
 use super::{Buffer, Engine};
 use crate::{Error, Result};
 
-/// Checks the buffers of one kernel against the engine that is to run it.
+/// Checks the buffers of one kernel against the engine that will run it.
 ///
-/// Sizes are products of dimensions; one that overflows fails like a buffer that is too short.
+/// Sizes are products of dimensions; an overflow fails like a buffer that is too short.
 pub struct Check<'e> {
     engine: &'e Engine,
     kernel: &'static str,
@@ -35,7 +35,7 @@ impl<'e> Check<'e> {
         }
     }
 
-    /// [`Check::holds`] for a buffer that may be left out.
+    /// As [`Check::holds`], for an optional buffer.
     pub fn may_hold<T>(&self, buffer: Option<&Buffer<T>>, shape: &[usize]) -> Result<()> {
         buffer.map_or(Ok(()), |buffer| self.holds(buffer, shape))
     }

@@ -6,8 +6,8 @@ use super::{Profile, Recording, parallel};
 
 /// Runs recordings on the threads of this machine.
 ///
-/// Work is cut by the data, never by the number of threads, and every sum has a fixed order, so the same
-/// seed gives the same bits on one thread and on sixteen.
+/// Work is divided by the data, never by the number of threads, and every sum has a fixed order, so the same
+/// seed gives the same bits for any number of threads.
 #[derive(Clone, Default)]
 pub struct CpuEngine {
     profile: Option<Arc<Mutex<Profile>>>,
@@ -19,7 +19,7 @@ impl CpuEngine {
         Self::default()
     }
 
-    /// The same, keeping the time spent in each kernel.
+    /// As above, with a record of the time spent in each kernel.
     pub(super) fn profiled(self) -> Self {
         Self { profile: Some(Arc::default()) }
     }

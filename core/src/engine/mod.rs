@@ -1,8 +1,8 @@
-//! Two engines, one program.
+//! Two engines that run the same program.
 //!
-//! A training step is a flat list of [`Kernel`]s, a [`Recording`]. The GPU engine encodes the list into
-//! one command buffer; the CPU engine runs each kernel's twin on threads. Nothing above this module
-//! knows which of the two is at work.
+//! A training step is a flat list of [`Kernel`]s, a [`Recording`]. The GPU engine encodes the list into one
+//! command buffer; the CPU engine runs each kernel's twin on threads. No code above this module depends on
+//! the choice of engine.
 
 mod buffer;
 mod check;
@@ -38,10 +38,10 @@ use std::ops::Range;
 
 use crate::Result;
 
-/// Calls of each kernel, and the time spent in them.
+/// Number of calls of each kernel, and the time spent in them.
 pub type Profile = std::collections::BTreeMap<&'static str, (u64, web_time::Duration)>;
 
-/// Where buffers live and recordings run; clones are the same engine.
+/// Holds buffers and runs recordings; clones are the same engine.
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "one a run")]
 pub enum Engine {
@@ -57,7 +57,7 @@ impl Engine {
         Self::Cpu(CpuEngine::new())
     }
 
-    /// One line for people: `CPU, 2 threads` or the adapter's name and backend.
+    /// One line of text: `CPU, 2 threads` or the adapter's name and backend.
     pub fn describe(&self) -> String {
         match self {
             Self::Cpu(cpu) => cpu.describe(),
@@ -65,8 +65,8 @@ impl Engine {
         }
     }
 
-    /// The same engine, keeping the time spent in each kernel, on a GPU in each shader. A GPU waits for each of them
-    /// then, so the whole takes longer.
+    /// The same engine, with a record of the time spent in each kernel, on a GPU in each shader. A GPU then
+    /// waits for every dispatch, so the total time is longer.
     #[must_use]
     pub fn profiled(self) -> Self {
         match self {
@@ -75,7 +75,7 @@ impl Engine {
         }
     }
 
-    /// Calls and time by kernel since the engine was [`Engine::profiled`]; without that, nothing.
+    /// Calls and time by kernel since the engine was [`Engine::profiled`]; empty for other engines.
     pub fn profile(&self) -> Profile {
         match self {
             Self::Cpu(cpu) => cpu.profile(),
@@ -88,7 +88,7 @@ impl Engine {
         matches!(self, Self::Cpu(_))
     }
 
-    /// The most bytes that one buffer may have, where there is such a limit.
+    /// The most bytes in one buffer, if there is such a limit.
     pub fn max_buffer_bytes(&self) -> Option<u64> {
         match self {
             Self::Cpu(_) => None,
@@ -99,7 +99,7 @@ impl Engine {
     /// A buffer of `len` zeros.
     ///
     /// # Errors
-    /// [`crate::Error::Device`] where the adapter cannot hold or bind so much.
+    /// [`crate::Error::Device`] if the adapter cannot hold or bind so much.
     pub fn zeros<T: Element>(&self, label: &'static str, len: usize) -> Result<Buffer<T>> {
         match self {
             Self::Cpu(_) => Ok(Buffer::on_cpu(label, len)?.counted()),
@@ -135,8 +135,9 @@ impl Engine {
     /// Checks and runs a recording. On a GPU this submits and returns; [`Engine::read`] waits.
     ///
     /// # Errors
-    /// Before anything has run: what the recording failed with, [`Error::Shape`], or [`crate::Error::Device`] for a buffer of
-    /// another engine. [`crate::Error::Device`] if the device was lost.
+    /// Before anything has run: the error that the recording failed with, [`Error::Shape`], or
+    /// [`crate::Error::Device`] for a buffer of another engine. [`crate::Error::Device`] if the device was
+    /// lost.
     #[doc(hidden)]
     pub fn run(&self, recording: &Recording) -> Result<()> {
         recording.failure()?;

@@ -1,6 +1,6 @@
-//! Loops over disjoint pieces of buffers: on all threads natively, in order where there are none.
+//! Loops over disjoint pieces of buffers: on all threads natively, in order without threads.
 //!
-//! How the work is cut depends on the data alone, so results do not depend on the number of threads.
+//! How the work is divided depends on the data alone, so results do not depend on the number of threads.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub fn threads() -> usize {
     return 1;
 }
 
-/// How a matrix product of so many multiply-adds is to be spread: small ones stay on this thread.
+/// How to parallelise a matrix product of this many multiply-adds: small ones stay on the calling thread.
 pub fn gemm(multiply_adds: usize) -> gemm::Parallelism {
     #[cfg(feature = "threads")]
     if multiply_adds > 1 << 18 {
@@ -44,7 +44,7 @@ pub fn for_each_chunk<T: Send>(data: &mut [T], size: usize, body: impl Fn(usize,
     data.chunks_mut(size).enumerate().for_each(|(i, piece)| body(i, piece));
 }
 
-/// As [`for_each_chunk`], with scratch memory made once a thread's share of the work.
+/// As [`for_each_chunk`], with scratch memory that is allocated once per share of the work.
 pub fn for_each_chunk_with<T: Send, S: Send>(
     data: &mut [T],
     size: usize,
@@ -63,7 +63,7 @@ pub fn for_each_chunk_with<T: Send, S: Send>(
     }
 }
 
-/// Rows of one table, handed out to threads that promise to touch different ones.
+/// Rows of one table, for threads that guarantee to access different ones.
 pub struct Rows<'a, T> {
     start: *mut T,
     len: usize,
@@ -73,11 +73,12 @@ pub struct Rows<'a, T> {
     table: std::marker::PhantomData<&'a mut [T]>,
 }
 
-// SAFETY: the only accesses are `row` and `range`, whose callers promise that no two threads hold the same element.
+// SAFETY: the only accesses are `row` and `range`, whose callers guarantee that no two threads hold the same
+// element.
 unsafe impl<T: Send> Sync for Rows<'_, T> {}
 
 impl<'a, T> Rows<'a, T> {
-    /// Cuts `table` into rows of `width`.
+    /// Divides `table` into rows of `width` elements.
     pub fn new(table: &'a mut [T], width: usize) -> Self {
         let count = table.len().checked_div(width).unwrap_or(0);
         let (start, len) = (table.as_mut_ptr(), table.len());
@@ -94,7 +95,7 @@ impl<'a, T> Rows<'a, T> {
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub unsafe fn range(&self, start: usize, end: usize) -> &mut [T] {
         assert!(start <= end && end <= self.len, "elements {start}..{end} outside of the table");
-        // SAFETY: in bounds by the assertion, unaliased by the caller's promise.
+        // SAFETY: in bounds by the assertion, unaliased by the caller's guarantee.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), end - start) }
     }
 
@@ -108,13 +109,14 @@ impl<'a, T> Rows<'a, T> {
     #[allow(clippy::mut_from_ref, reason = "disjointness is the caller's promise")]
     pub unsafe fn row(&self, index: usize) -> &mut [T] {
         assert!(index < self.count, "row {index} outside of the table");
-        // SAFETY: in bounds by the assertion (the product cannot overflow either), unaliased by the caller's promise.
+        // SAFETY: in bounds by the assertion (the product cannot overflow either), unaliased by the caller's
+        // guarantee.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(index * self.width), self.width) }
     }
 }
 
-/// Where lists that lie one after the other in an array start and end. They do not overlap: that is checked once,
-/// when this is made, so that threads can write different lists.
+/// Start and end of consecutive lists in an array. They do not overlap: that is checked once, when this is
+/// made, so that threads can write different lists.
 pub struct Spans<'a> {
     offsets: &'a [u32],
 }

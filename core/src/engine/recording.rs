@@ -7,8 +7,8 @@ use crate::{Error, Result};
 
 /// One operation on named buffers: the arguments, their shape checks, its WGSL call and its CPU twin.
 ///
-/// [`super::Engine::run`] checks a kernel before it runs either of the two. A twin cannot be called unchecked by
-/// accident:
+/// [`super::Engine::run`] checks a kernel before it runs either of the two. A twin cannot be called unchecked
+/// by accident:
 ///
 /// ```compile_fail,E0133
 /// fn unchecked(kernel: &dyn fastvae::engine::Kernel) {
@@ -26,29 +26,29 @@ fn checked(kernel: &dyn fastvae::engine::Kernel) {
 ```"
 )]
 pub trait Kernel: Send + Sync {
-    /// The stem its files share.
+    /// The common stem of the names of its files.
     fn name(&self) -> &'static str;
 
-    /// Whether every buffer lives on the engine and has the shape that the arguments promise.
+    /// Checks that every buffer is on the engine and has the shape that the arguments require.
     ///
     /// # Errors
-    /// [`Error::Shape`] names the buffer; [`Error::Device`] one of another engine.
+    /// [`Error::Shape`] with the buffer; [`Error::Device`] for a buffer of another engine.
     fn check(&self, check: &Check) -> Result<()>;
 
-    /// The twin: the same result from the same inputs, on threads.
+    /// The CPU twin: computes the same result from the same inputs, on threads.
     ///
     /// # Safety
-    /// [`Kernel::check`] must have passed on the CPU engine: twins reach into buffers by unchecked strides and write
-    /// rows from several threads at once. What else they trust is kept true by types: the rows of an `ItemLists` are
-    /// distinct, because only `Transpose` writes them. Other indices inside of buffers (items, users, codes, starts of
-    /// lists) are trusted by no twin: a wrong one panics.
+    /// [`Kernel::check`] must have passed on the CPU engine: twins access buffers by unchecked strides and
+    /// write rows from several threads at once. Their other preconditions are guaranteed by types: the rows
+    /// of an `ItemLists` are distinct, because only `Transpose` writes them. Twins do not rely on other
+    /// indices in buffers (items, users, codes, offsets of lists): an invalid one panics.
     unsafe fn cpu(&self);
 
-    /// The dispatches that do it on a GPU.
+    /// Appends the dispatches that compute the result on a GPU.
     fn gpu(&self, calls: &mut gpu::Calls);
 }
 
-/// A flat list of kernels, run in order; each sees what the ones before it wrote.
+/// A flat list of kernels, run in order; each reads what the ones before it wrote.
 pub struct Recording {
     kernels: Vec<Box<dyn Kernel>>,
     /// The first error of [`Recording::fail`], until a run has returned it.
@@ -67,7 +67,7 @@ impl Recording {
         self.kernels.push(Box::new(kernel));
     }
 
-    /// Notes that what should come here cannot be made; running the recording gives this error instead.
+    /// Records an error because a kernel could not be made; running the recording returns this error instead.
     pub fn fail(&mut self, error: Error) {
         self.failure.get_or_insert_with(|| Mutex::new(Some(error)));
     }

@@ -1,28 +1,28 @@
-//! Which engine a run takes, and why.
+//! Selects the engine of a run, with a reason.
 
 use super::{Engine, GpuEngine};
 use crate::{Error, Result};
 
-/// The engine that a user asks for.
+/// The engine that the user requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EngineKind {
-    /// A GPU where there is one, else the CPU.
+    /// A GPU if there is one, else the CPU.
     #[default]
     Auto,
-    /// A GPU or an error.
+    /// A GPU; an error if there is none.
     Gpu,
     /// Threads of this machine.
     Cpu,
 }
 
 impl Engine {
-    /// The engine to use, and one line that says why. `adapter` is part of an adapter's name, in any case;
-    /// a software adapter (llvmpipe, SwiftShader, WARP) is used only when named so.
+    /// Opens the engine, and gives the reason for the choice in one line. `adapter` is part of an adapter's
+    /// name, in any case; a software adapter (llvmpipe, SwiftShader, WARP) is used only if it is named.
     ///
     /// # Errors
-    /// [`Error::Setting`] for an adapter of the CPU engine; [`Error::Device`] if a GPU was asked for and
-    /// there is none.
+    /// [`Error::Setting`] if an adapter is given for the CPU engine; [`Error::Device`] if a GPU was requested
+    /// and there is none.
     pub async fn select(kind: EngineKind, adapter: Option<&str>) -> Result<(Self, String)> {
         match (kind, adapter) {
             (EngineKind::Cpu, Some(_)) => Err(Error::setting(
@@ -41,7 +41,7 @@ impl Engine {
         }
     }
 
-    /// The GPU engine, on an adapter as [`GpuEngine::new`] chooses it.
+    /// The GPU engine, on the adapter that [`GpuEngine::new`] chooses.
     ///
     /// # Errors
     /// As [`GpuEngine::new`].

@@ -8,11 +8,11 @@ use crate::{
     engine::{Buffer, Check, Kernel, gpu, parallel},
 };
 
-/// `gradient *= activation'(.)`, the derivative taken from the activation's output.
+/// `gradient *= activation'(.)`, with the derivative computed from the activation's output.
 pub struct ActivationBackward {
     /// The activation.
     pub activation: Activation,
-    /// What it gave, `len` elements.
+    /// The activation's output, `len` elements.
     pub output: Buffer<f32>,
     /// In: d loss / d output. Out: d loss / d input.
     pub gradient: Buffer<f32>,

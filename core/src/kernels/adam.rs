@@ -8,10 +8,10 @@ use crate::{
     simd,
 };
 
-/// The numbers of one step of Adam.
+/// Adam's coefficients for one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
-    /// Learning rate over the first bias correction: `lr / (1 - b1^t)`.
+    /// Learning rate divided by the first bias correction: `lr / (1 - b1^t)`.
     pub rate: f32,
     /// Decay of the first moment, b1.
     pub beta1: f32,
@@ -19,16 +19,16 @@ pub struct AdamStep {
     pub beta2: f32,
     /// Square root of the inverse second bias correction: `1 / sqrt(1 - b2^t)`.
     pub root: f32,
-    /// Keeps the quotient finite.
+    /// Epsilon, which keeps the quotient finite.
     pub epsilon: f32,
-    /// Decoupled decay: `1 - lr * weight_decay`, multiplied onto the value.
+    /// Decoupled decay: `1 - lr * weight_decay`, the factor of the value.
     pub keep: f32,
-    /// Coupled decay, added to the gradient as `l2 * value`; the authors' settings use it.
+    /// Coupled decay, added to the gradient as `l2 * value`; the authors use it.
     pub l2: f32,
 }
 
 impl AdamStep {
-    /// One element.
+    /// Updates one element.
     #[inline(always)]
     pub fn apply(&self, gradient: f32, value: &mut f32, first: &mut f32, second: &mut f32) {
         let gradient = gradient + self.l2 * *value;
@@ -37,7 +37,7 @@ impl AdamStep {
         *value = *value * self.keep - self.rate * *first / (second.sqrt() * self.root + self.epsilon);
     }
 
-    /// Equal lengths of gradients, values and moments.
+    /// Updates slices of equal lengths.
     #[inline(always)]
     pub fn apply_slice(&self, gradient: &[f32], value: &mut [f32], first: &mut [f32], second: &mut [f32]) {
         let n = gradient.len();
@@ -48,7 +48,7 @@ impl AdamStep {
     }
 }
 
-/// A tensor with its two moments.
+/// A tensor with its two Adam moments.
 #[derive(Clone, Debug)]
 pub struct Parameter {
     /// The values.
@@ -59,17 +59,17 @@ pub struct Parameter {
     pub second: Buffer<f32>,
 }
 
-/// One step of Adam on `len` elements from `offset` of the parameter.
+/// One step of Adam on `len` elements of the parameter, from element `offset`.
 pub struct Adam {
-    /// d loss / d value, `len` elements from its start.
+    /// d loss / d value, the first `len` elements.
     pub gradient: Buffer<f32>,
-    /// What is updated.
+    /// The parameter to update.
     pub parameter: Parameter,
     /// First element of the parameter.
     pub offset: usize,
     /// Elements.
     pub len: usize,
-    /// The numbers of this step.
+    /// Adam's coefficients for this step.
     pub step: AdamStep,
 }
 

@@ -1,8 +1,9 @@
 //! Dynamic negative sampling (Zhang et al., 2013): of B uniform draws, the one with the largest logit.
 //!
-//! Draws are with replacement, so if `a` items rank at or below an item, all B draws fall among them with
-//! probability (a / M)^B, and the item is what comes out with `((a)^B - (a - 1)^B) / M^B`: the order statistic
-//! of a uniform sample. Equal logits rank by item, the smaller first, in draws and probabilities alike.
+//! Draws are with replacement, so if `a` items rank at or below an item, all B draws are among them with
+//! probability (a / M)^B, and the item is the result with probability `((a)^B - (a - 1)^B) / M^B`: the order
+//! statistic of a uniform sample. Items with equal logits are ranked by id, the smaller first, both in draws
+//! and in probabilities.
 
 use super::{groups::Groups, items_of::ItemsOf};
 use crate::{
@@ -13,12 +14,12 @@ use crate::{
 };
 use fastvae_shaders::{dns_draw, dns_log_q};
 
-/// Where a draw finds the logits that it compares.
+/// The logits that a draw compares.
 #[derive(Clone, Debug)]
 pub enum Scores {
-    /// All of them, R x M.
+    /// Logits of all items, R x M.
     Logits(Buffer<f32>),
-    /// Inner products of the drawn items, made on the way.
+    /// Logits of the drawn items only, computed as inner products during the draw.
     Rows {
         /// R x width.
         queries: Buffer<f32>,
@@ -33,13 +34,13 @@ pub enum Scores {
 
 /// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
 pub struct DnsDraw {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// M.
     pub items: usize,
-    /// B, uniform draws a candidate.
+    /// B, uniform draws per candidate.
     pub draws: usize,
-    /// What they are compared by.
+    /// The logits to compare.
     pub scores: Scores,
     /// The run's random numbers.
     pub rng: Rng,
@@ -157,9 +158,9 @@ impl DnsDraw {
     }
 }
 
-/// log q of items under the order statistic, mixed over their group.
+/// log q of items under the order statistic, for the mixture of their group.
 pub struct DnsLogQ {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// R x M.
     pub logits: Buffer<f32>,
@@ -167,7 +168,7 @@ pub struct DnsLogQ {
     pub catalogue: usize,
     /// B.
     pub draws: usize,
-    /// Items to look up, and where the values go: one an item (for entries, L x E).
+    /// Items to look up, and the output buffer: one value per item (for entries, L x E).
     pub lookups: Vec<(ItemsOf, Buffer<f32>)>,
 }
 
@@ -185,7 +186,8 @@ impl Kernel for DnsLogQ {
 
     unsafe fn cpu(&self) {
         let (logits, items) = (self.logits.read(), self.catalogue);
-        // Every row sorted once, then a rank is a binary search: counting would cost M for each item asked for.
+        // Each row is sorted once, so that a rank is a binary search: counting would cost M for each
+        // requested item.
         let mut sorted = vec![0u64; self.groups.rows() * items];
         parallel::for_each_chunk(&mut sorted, items, |row, sorted| {
             let logits = &logits[row * items..][..items];
@@ -231,16 +233,16 @@ impl Kernel for DnsLogQ {
     }
 }
 
-/// An integer that sorts the larger logit first, equal ones by item.
+/// A sort key that orders larger logits first, and equal ones by item.
 fn place_of(logit: f32, item: u32) -> u64 {
-    // Adding zero makes -0 and 0 one.
+    // Adding zero turns -0 into 0.
     let bits = (logit + 0.0).to_bits();
     let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
     u64::from(!ascending) << 32 | u64::from(item)
 }
 
-/// ln of `(a^B - (a - 1)^B) / M^B`, as `a^(B-1) / M^B` times the geometric sum of `((a - 1) / a)^j`: nothing
-/// cancels.
+/// ln of `(a^B - (a - 1)^B) / M^B`, computed as `a^(B-1) / M^B` times the geometric sum of `((a - 1) / a)^j`,
+/// which avoids cancellation.
 fn order_statistic(a: usize, items: usize, draws: usize) -> f32 {
     let (a, m) = (a as f32, items as f32);
     let ratio = (a - 1.0) / a;

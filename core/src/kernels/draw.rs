@@ -1,4 +1,4 @@
-//! Draws from proposals that do not look at the user: uniform, and any fixed distribution.
+//! Draws from proposals that do not depend on the query: uniform, and any fixed distribution.
 
 use fastvae_shaders::{draw_static, lookup};
 
@@ -10,17 +10,17 @@ use crate::{
 };
 
 /// An alias table (Walker, 1977; Vose, 1991) with integer thresholds: column j gives j with probability
-/// `threshold[j] / 2^32`, else `alias[j]`. Floats over millions of items would be too coarse.
+/// `threshold[j] / 2^32`, else `alias[j]`. f32 probabilities would be too coarse for millions of items.
 #[derive(Clone, Debug)]
 pub struct AliasTable {
-    /// One threshold a column.
+    /// One threshold per column.
     pub thresholds: Buffer<u32>,
-    /// Where the rest of a column goes.
+    /// The alternative item of each column.
     pub aliases: Buffer<u32>,
 }
 
 impl AliasTable {
-    /// Whether it has so many columns.
+    /// Whether it has this many columns.
     pub(super) fn check(&self, check: &Check, columns: usize) -> Result<()> {
         check.holds(&self.thresholds, &[columns])?;
         check.holds(&self.aliases, &[columns])
@@ -29,11 +29,11 @@ impl AliasTable {
 
 /// Fills every group's candidates; slot c of a group is drawn by its member `c % size`.
 pub struct DrawStatic {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// M.
     pub items: usize,
-    /// The distribution; uniform without it.
+    /// The distribution; uniform if not given.
     pub table: Option<AliasTable>,
     /// The run's random numbers.
     pub rng: Rng,
@@ -104,11 +104,11 @@ impl Kernel for DrawStatic {
 pub struct Lookup {
     /// M.
     pub table: Buffer<f32>,
-    /// Which elements, `len`.
+    /// The items to look up, `len`.
     pub items: Buffer<u32>,
-    /// How many.
+    /// Number of items to look up.
     pub len: usize,
-    /// Copies of the whole result, one after the other.
+    /// Number of copies of the whole result, one after the other.
     pub repeats: usize,
     /// Out: repeats x len.
     pub output: Buffer<f32>,

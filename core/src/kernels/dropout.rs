@@ -14,20 +14,20 @@ use crate::{
     rng::{Rng, Stream},
 };
 
-/// The probability as an integer threshold: a word below it drops.
+/// The dropout probability as an integer threshold: random words below it drop an element.
 pub(super) fn threshold(probability: f32) -> u32 {
     (f64::from(probability) * 4_294_967_296.0) as u32
 }
 
 /// `weights[e] = keep / ((1 - p) sqrt(n_b))`: the inputs x_u of the encoder, L2-normalised, with dropout.
 pub struct DropoutInput {
-    /// Where each batch row's entries start, B + 1.
+    /// Offset of each batch row's entries, B + 1.
     pub batch_offsets: Buffer<u32>,
     /// B.
     pub batch: usize,
     /// E.
     pub entries: usize,
-    /// Probability of dropping an entry; 0 keeps all.
+    /// Probability of dropping an entry; 0 disables dropout.
     pub probability: f32,
     /// The run's random numbers.
     pub rng: Rng,
@@ -83,8 +83,8 @@ impl Kernel for DropoutInput {
     }
 }
 
-/// `x = activation(keep x / (1 - p))` in place, elementwise: dropout after the bag of item rows, as the
-/// authors' code has it. On gradients, with the same step and no activation, it is its own backward pass.
+/// `x = activation(keep x / (1 - p))` in place, elementwise: dropout after the bag of item rows, as in the
+/// authors' code. On gradients, with the same step and no activation, it is its own backward pass.
 pub struct DropoutDense {
     /// In and out, rows x width.
     pub values: Buffer<f32>,
@@ -94,7 +94,7 @@ pub struct DropoutDense {
     pub width: usize,
     /// Probability of dropping an element.
     pub probability: f32,
-    /// Applied to what was kept or dropped.
+    /// Applied to the result of dropout.
     pub activation: Activation,
     /// The run's random numbers.
     pub rng: Rng,

@@ -11,7 +11,7 @@ use crate::{
 
 /// `hidden[b] = activation(sum over entries e of b: weights[e] table[items[e]] + bias)`.
 pub struct EncodeRows {
-    /// Where each batch row's entries start, B + 1.
+    /// Offset of each batch row's entries, B + 1.
     pub batch_offsets: Buffer<u32>,
     /// Item of each entry, E.
     pub items: Buffer<u32>,

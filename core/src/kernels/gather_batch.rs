@@ -1,4 +1,4 @@
-//! Copies the histories of a batch's users side by side.
+//! Copies the histories of a batch's users to consecutive positions.
 
 use std::ops::Range;
 
@@ -14,13 +14,13 @@ use crate::{
 
 /// `items[batch_offsets[b] ..] = history of users[b]`, and `rows[e] = b` for each copied entry.
 pub struct GatherBatch {
-    /// B user rows of the history.
+    /// The row of each user in the history, B.
     pub users: Buffer<u32>,
-    /// Where each user's history starts, N + 1.
+    /// Offset of each user's history, N + 1.
     pub history_offsets: Buffer<u32>,
     /// All histories, one after the other.
     pub history_items: Buffer<u32>,
-    /// Where each batch row's entries start, B + 1.
+    /// Offset of each batch row's entries, B + 1.
     pub batch_offsets: Buffer<u32>,
     /// B.
     pub batch: usize,

@@ -1,27 +1,27 @@
-//! Who sees which negatives.
+//! Groups of query rows that share negatives.
 
 use std::ops::Range;
 
 use crate::{Result, engine::Check};
 
-/// The candidates of a step: L samples of B users; `share` consecutive users see the same ones.
+/// The candidates of a step, for L samples of B users; `share` consecutive users have the same candidates.
 ///
-/// Query row `s * batch + b` is sample s of user b. With `share = 1` every row has candidates of its own,
-/// as in the paper; the last group of a batch may have fewer users.
+/// Query row `s * batch + b` is sample s of user b. With `share = 1` every row has its own candidates, as in
+/// the paper; the last group of a batch may have fewer users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Groups {
     /// B, users.
     pub batch: usize,
-    /// L, latent samples a user.
+    /// L, latent samples per user.
     pub samples: usize,
     /// G, users that share candidates.
     pub share: usize,
-    /// C, candidates that a row sees.
+    /// C, candidates per row.
     pub candidates: usize,
 }
 
 impl Groups {
-    /// Whether the numbers make groups, and none of the products below overflows.
+    /// Whether the numbers are valid, and none of the products below overflows.
     pub(super) fn check(&self, check: &Check) -> Result<()> {
         check.that(self.batch > 0 && self.share > 0, || format!("{self:?}"))?;
         check.at_most(usize::MAX, &[self.samples, self.batch, self.candidates.max(1)])
@@ -32,17 +32,17 @@ impl Groups {
         self.samples * self.batch
     }
 
-    /// Groups of one sample.
+    /// Number of groups of one sample.
     pub fn per_sample(&self) -> usize {
         self.batch.div_ceil(self.share)
     }
 
-    /// All groups.
+    /// Number of groups of all samples.
     pub fn count(&self) -> usize {
         self.samples * self.per_sample()
     }
 
-    /// Candidates of all groups.
+    /// Number of candidates of all groups.
     pub fn total(&self) -> usize {
         self.count() * self.candidates
     }
@@ -66,14 +66,14 @@ impl Groups {
         start..start + self.share.min(self.batch - first)
     }
 
-    /// How many of a group's candidates its `member`-th row draws; slot c belongs to member `c % size`.
+    /// Number of a group's candidates that its `member`-th row draws; slot c belongs to member `c % size`.
     #[inline]
     pub fn drawn_by(&self, member: usize, size: usize) -> usize {
         (self.candidates + size - 1 - member) / size
     }
 
-    /// ln of the group's mixture, `ln sum over rows g of (drawn_g / C) exp(log_q(g))`; with one row a group
-    /// the row's own log q.
+    /// ln of the group's mixture, `ln sum over rows g of (drawn_g / C) exp(log_q(g))`; with one row per
+    /// group, the row's own log q.
     #[inline(always)]
     pub fn mix(&self, group: usize, log_q: impl Fn(usize) -> f32) -> f32 {
         let rows = self.rows_of(group);
@@ -81,7 +81,8 @@ impl Groups {
             return log_q(rows.start);
         }
         let size = rows.len();
-        // Of more rows than candidates the last draw nothing, and must not set the scale either.
+        // If there are more rows than candidates, the last rows draw none; they must not determine the
+        // maximum either.
         let rows = rows.take(self.candidates);
         let top = rows.clone().fold(f32::NEG_INFINITY, |top, row| top.max(log_q(row)));
         let share = |member| self.drawn_by(member, size) as f32 / self.candidates as f32;

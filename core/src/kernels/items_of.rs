@@ -1,4 +1,4 @@
-//! Which items a kernel looks up log q for, and whose.
+//! The items for which a kernel computes log q, and their query rows.
 
 use super::groups::Groups;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     simd,
 };
 
-/// Which items, and whose.
+/// The items to look up, and their query rows.
 #[derive(Clone, Debug)]
 pub enum ItemsOf {
     /// Every group's candidates, groups x C.
@@ -24,7 +24,7 @@ pub enum ItemsOf {
 }
 
 impl ItemsOf {
-    /// How many values come out: groups x C, or L x E.
+    /// Number of values in the output: groups x C, or L x E.
     pub fn outputs(&self, groups: &Groups) -> usize {
         match self {
             Self::Candidates(_) => groups.total(),
@@ -32,7 +32,7 @@ impl ItemsOf {
         }
     }
 
-    /// What shaders bind: items, batch rows, and the number of entries (0 for candidates).
+    /// The buffers for shaders: items, batch rows, and the number of entries (0 for candidates).
     pub(super) fn parts<'a>(&'a self, empty: &'a Buffer<u32>) -> (&'a Buffer<u32>, &'a Buffer<u32>, usize) {
         match self {
             Self::Candidates(items) => (items, empty, 0),
@@ -40,7 +40,8 @@ impl ItemsOf {
         }
     }
 
-    /// Whether the buffers hold what they should, and `output` a value for each. Groups are checked before.
+    /// Checks the sizes of the buffers, and that `output` has one value per item. Requires that the groups
+    /// were checked.
     pub(super) fn check(&self, check: &Check, groups: &Groups, output: &Buffer<f32>) -> Result<()> {
         match self {
             Self::Candidates(items) => {
@@ -55,8 +56,8 @@ impl ItemsOf {
         }
     }
 
-    /// `output = value(prepare(group), item)` for each of them, on threads; `prepare` is called anew where the
-    /// group changes.
+    /// `output = value(prepare(group), item)` for each item, on threads; `prepare` is called again whenever
+    /// the group changes.
     #[inline(always)]
     pub(super) fn fill<S>(
         &self,

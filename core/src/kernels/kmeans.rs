@@ -1,4 +1,4 @@
-//! Lloyd's k-means, one iteration at a time: what turns item vectors into codewords.
+//! One iteration of Lloyd's k-means, which computes codewords from item vectors.
 
 use fastvae_shaders::{kmeans_assign, kmeans_sum, kmeans_update};
 
@@ -25,7 +25,7 @@ pub struct Points {
 }
 
 impl Points {
-    /// Whether there is anything in use of a point, inside of its row, and the buffer holds all of them.
+    /// Whether the columns in use are not empty and lie inside a row, and the buffer holds all points.
     pub(super) fn check(&self, check: &Check) -> Result<()> {
         let end = self.column.saturating_add(self.dimensions);
         check.that(self.dimensions > 0 && end <= self.stride, || {
@@ -44,13 +44,13 @@ impl Points {
     }
 }
 
-/// `codes[i] = argmin over k of f_k |x_i - c_k|^2`, the smaller index winning ties.
+/// `codes[i] = argmin over k of f_k |x_i - c_k|^2`; the smaller index wins ties.
 pub struct KmeansAssign {
     /// M x d.
     pub points: Points,
     /// K x d.
     pub codewords: Buffer<f32>,
-    /// f, K: how crowded each codeword is; without it all are 1.
+    /// f, K: the crowding factor of each codeword; if not given, 1 for all.
     pub crowding: Option<Buffer<f32>>,
     /// K.
     pub k: usize,
@@ -58,7 +58,7 @@ pub struct KmeansAssign {
     pub codes: Buffer<u32>,
 }
 
-/// Points scored at a time: their products with the codewords stay in a first-level cache.
+/// Points scored at a time: their products with the codewords fit a first-level cache.
 const BLOCK: usize = 64;
 
 impl Kernel for KmeansAssign {
@@ -158,22 +158,23 @@ impl Kernel for KmeansAssign {
     }
 }
 
-/// How crowded codewords are, and what each would have if all had the same.
+/// Crowding factors of balanced k-means, and the weight that each codeword has at perfect balance.
 #[derive(Clone, Debug)]
 pub struct Balance {
     /// f of [`KmeansAssign`], K.
     pub crowding: Buffer<f32>,
-    /// The weight of all points, divided by K.
+    /// The total weight of the points, divided by K.
     pub share: f32,
 }
 
-/// `c_k = weighted mean of the points with code k`; a codeword without weight becomes a random point.
+/// `c_k = weighted mean of the points with code k`; a codeword without weight is replaced by a random point.
 ///
-/// With a balance, f_k grows with the weight w_k of its points: `f_k (w_k / share)^(1/2)`, within bounds.
+/// With a balance, f_k grows with the weight w_k of the codeword's points: `f_k (w_k / share)^(1/2)`, within
+/// bounds.
 pub struct KmeansUpdate {
     /// M x d.
     pub points: Points,
-    /// Weight of each point, M; without them all weigh the same.
+    /// Weight of each point, M; if not given, all weigh the same.
     pub weights: Option<Buffer<f32>>,
     /// M.
     pub codes: Buffer<u32>,
@@ -181,21 +182,21 @@ pub struct KmeansUpdate {
     pub k: usize,
     /// The run's random numbers.
     pub rng: Rng,
-    /// Tells this iteration's random numbers from others'.
+    /// Selects the random numbers of this iteration.
     pub step: u32,
     /// Out: K x d.
     pub codewords: Buffer<f32>,
-    /// In and out, where codewords are to get about the same.
+    /// In and out: the crowding factors, for balanced k-means.
     pub balance: Option<Balance>,
 }
 
-/// Bounds of how crowded a codeword can be; beyond them the nearest codeword would hardly matter.
+/// Bounds of a crowding factor; beyond them, the distance to a codeword would hardly matter.
 const CROWDING: [f32; 2] = [1.0 / 16.0, 16.0];
 
-/// Elements of the partial sums of a GPU.
+/// The most elements in the partial sums on a GPU.
 const SUMS: usize = 4 << 20;
 
-/// Points summed by one task; partial sums are added in order.
+/// Points that one task sums; partial sums are added in order.
 const PART: usize = 4096;
 
 impl Kernel for KmeansUpdate {
@@ -257,7 +258,7 @@ impl Kernel for KmeansUpdate {
     fn gpu(&self, calls: &mut gpu::Calls) {
         let (points, k) = (&self.points, self.k);
         let (count, dimensions) = (points.count, points.dimensions);
-        // As many parts as keep a GPU busy and their sums in 16 MB.
+        // Enough parts to occupy a GPU, with sums of at most 16 MB.
         let most = (SUMS / (k * dimensions).max(1)).clamp(1, 512);
         let part = count.div_ceil(most).max(1024);
         let parts = count.div_ceil(part);
@@ -282,7 +283,7 @@ impl Kernel for KmeansUpdate {
                 sums: &sums,
                 masses: &masses,
             },
-            // A thread a dimension.
+            // One thread per dimension.
             gpu::Work::Groups(parts * dimensions.div_ceil(kmeans_sum::SHADER.workgroup_size[0] as usize)),
         );
         calls.dispatch(

@@ -1,6 +1,6 @@
-//! A matrix product inside a kernel, for the pieces that one thread works on.
+//! A matrix product inside a kernel, on one thread.
 
-/// `C[m x n] (+)= A[m x k] B[k x n]` with strides (row, column), on this thread.
+/// `C[m x n] (+)= A[m x k] B[k x n]` with strides (row, column), on the calling thread.
 #[inline(always)]
 pub(super) fn local_product(
     m: usize,

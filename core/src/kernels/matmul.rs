@@ -1,7 +1,7 @@
 //! `C = beta C + alpha A B`, then optionally a bias row and an activation.
 //!
-//! Every product of the program comes here: dense layers and their gradients, codeword scores, logits of
-//! the full softmax, scores for ranking. Operands are strided views, so a transpose is a swap of strides.
+//! All large products use this kernel: dense layers and their gradients, codeword scores, logits of the full
+//! softmax, scores for ranking. Operands are strided views, so a transpose only swaps strides.
 
 use super::elementwise::activate;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 use fastvae_shaders::matmul;
 
 words! {
-    /// An activation function. Shaders know them by number, from 0 in this order.
+    /// An activation function. Shaders identify it by its number, from 0 in this order.
     pub enum Activation default None {
         /// The identity.
         None = "none",
@@ -27,7 +27,7 @@ words! {
 /// A matrix inside a buffer: element (r, c) lies at `offset + r * row + c * column`.
 #[derive(Clone)]
 pub struct View {
-    /// The memory.
+    /// The buffer.
     pub buffer: Buffer<f32>,
     /// Index of element (0, 0).
     pub offset: usize,
@@ -80,8 +80,8 @@ impl View {
         self.offset.checked_add(down)?.checked_add(across)
     }
 
-    /// Whether rows (`true`) or columns (`false`) lie one after the other, each of them without repeats, so that no
-    /// two elements share a place; `None` where they may. Asked of views that [`View::check`] has passed.
+    /// Whether rows (`true`) or columns (`false`) occupy disjoint ranges, without repeats inside, so that no
+    /// two elements share a position; `None` if they may. Requires a view that has passed [`View::check`].
     fn by_rows(&self, rows: usize, columns: usize) -> Option<bool> {
         let (across, down) = ((columns - 1) * self.column, (rows - 1) * self.row);
         let (single_row, single_column) = (rows == 1, columns == 1);
@@ -117,7 +117,7 @@ pub struct MatMul {
     pub alpha: f32,
     /// 0 overwrites C, 1 adds to it.
     pub beta: f32,
-    /// Added to every row, where given.
+    /// Added to every row, if given.
     pub bias: Option<Buffer<f32>>,
     /// First element of `bias` in use.
     pub bias_offset: usize,
@@ -196,7 +196,7 @@ impl Kernel for MatMul {
             let apart = self.c.by_rows(self.m, self.n).is_some();
             check.that(apart, || format!("elements of the result share memory: {:?}", self.c))?;
         }
-        // The shape that decides how the work is spread.
+        // The shape determines how the work is parallelised.
         check.at_most(usize::MAX, &[self.m, self.n, self.k])?;
         self.bias.as_ref().map_or(Ok(()), |bias| check.holds_after(bias, self.bias_offset, &[self.n]))
     }

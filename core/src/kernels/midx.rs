@@ -33,7 +33,8 @@ pub struct MidxNormalise {
     pub log_z: Buffer<f32>,
 }
 
-/// Where a sum of scaled weights is so small that terms may have vanished, it is taken again in logarithms.
+/// If a sum of scaled weights is smaller than this, terms may have underflowed, and it is computed again in
+/// logarithms.
 const VANISHING: f32 = 1e-20;
 
 impl Kernel for MidxNormalise {
@@ -97,7 +98,8 @@ impl Kernel for MidxNormalise {
     }
 }
 
-/// `omega(k1, k2) exp(-max over k2 of ln omega)`: lets a row's sum be K products instead of K exponents.
+/// `omega(k1, k2) exp(-max over k2 of ln omega)`, with which a row's sum needs K products instead of K
+/// exponentials.
 struct ScaledWeights<'a> {
     k: usize,
     log_weights: &'a [f32],
@@ -160,7 +162,7 @@ impl<'a> ScaledWeights<'a> {
 
 /// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
 pub struct MidxDraw {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// r1, then r2: R x 2K.
     pub scores: Buffer<f32>,
@@ -206,7 +208,7 @@ impl Kernel for MidxDraw {
         let weights = ScaledWeights::new(&log_weights, k);
         let last = self.cells.items as u32 - 1;
         let mut negatives = self.negatives.write();
-        // Running sums over k1, then for each k1 met so far its running sums over k2.
+        // Running sums over k1, then running sums over k2 for each k1 drawn so far.
         let scratch = || (vec![0.0; k], vec![0.0; k], vec![0.0; k * k], vec![false; k]);
         parallel::for_each_chunk_with(
             &mut negatives[..groups.total()],
@@ -235,8 +237,8 @@ impl Kernel for MidxDraw {
                                 let draws = std::array::from_fn(|i| (eight + i * size) as u32);
                                 let words = self.rng.blocks(Stream::Negatives, self.step, row as u32, draws);
                                 let drawn = (eight..groups.candidates).step_by(size).take(BLOCKS);
-                                // Columns first, then what they hold: each access waits for memory where a
-                                // catalogue is larger than the caches, and eight wait as long as one.
+                                // Columns first, then their contents: in a large catalogue each access is a
+                                // cache miss, and eight independent misses take as long as one.
                                 let mut columns = [(0, 0); BLOCKS];
                                 for (i, picked) in columns[..drawn.len()].iter_mut().enumerate() {
                                     let k1 = pick(first, words[0][i]);
@@ -247,12 +249,13 @@ impl Kernel for MidxDraw {
                                     }
                                     let k2 = pick(second, words[1][i]);
                                     let (start, end) = (starts[k1 * k + k2], starts[k1 * k + k2 + 1]);
-                                    // A diverged model may point at an empty cell; the loss reports it, not a crash.
+                                    // A diverged model may select an empty cell; the loss check reports the
+                                    // divergence, so this must not panic.
                                     *picked = (start, (start + below(words[2][i], end - start)).min(last));
                                 }
                                 for (i, (start, column)) in columns.iter_mut().enumerate() {
                                     let at = *column as usize;
-                                    // Both are read before either is needed.
+                                    // Both are read before either is used.
                                     let (threshold, alias) = (thresholds[at], aliases[at]);
                                     *column = if words[3][i] < threshold { *column } else { *start + alias };
                                 }
@@ -296,10 +299,10 @@ impl Kernel for MidxDraw {
     }
 }
 
-/// log q of items under their group's mixture: `ln sum over rows g of (drawn_g / C) exp(log q_g)`; with
-/// one row a group this is the row's own log q.
+/// log q of items under their group's mixture: `ln sum over rows g of (drawn_g / C) exp(log q_g)`; with one
+/// row per group, the row's own log q.
 pub struct MidxLogQ {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// r1, then r2: R x 2K.
     pub scores: Buffer<f32>,
@@ -309,7 +312,7 @@ pub struct MidxLogQ {
     pub cells: Cells,
     /// Items to look up.
     pub items: ItemsOf,
-    /// Out: one value an item (for entries, L x E).
+    /// Out: one value per item (for entries, L x E).
     pub output: Buffer<f32>,
 }
 
@@ -368,15 +371,15 @@ impl Kernel for MidxLogQ {
     }
 }
 
-/// The mixture of a group, as powers by codeword where there are several rows: an item then costs a product a
-/// row instead of an exponential.
+/// The mixture of a group. If it has several rows, exponentials are computed once per codeword: an item then
+/// costs a product per row instead of an exponential.
 struct Mixture<'a> {
     groups: &'a Groups,
     group: usize,
     k: usize,
     scores: &'a [f32],
     log_z: &'a [f32],
-    /// Rows that draw; 0 where powers would not stay in range.
+    /// Number of rows that draw; 0 if the exponentials would leave the range of f32.
     rows: usize,
     /// `exp(r1 + max r2 - log z) drawn / C`, K x rows.
     first: Vec<f32>,
@@ -384,9 +387,9 @@ struct Mixture<'a> {
     second: Vec<f32>,
 }
 
-/// Sums of powers below this have lost digits, and are taken of differences instead.
+/// Sums of exponentials below this have lost digits, and are computed again from differences of logarithms.
 const SMALLEST_SUM: f32 = 1e-25;
-/// Larger exponents would weigh what the second powers have lost below e^-87.
+/// With larger exponents, the first factor would amplify terms that the second has lost below e^-87.
 const LARGEST_EXPONENT: f32 = 10.0;
 
 impl<'a> Mixture<'a> {

@@ -1,8 +1,8 @@
-//! The index without approximation (paper, theorem 4.1): the truth that the other proposals are measured by.
+//! Exact softmax sampling through the index (paper, theorem 4.1): the reference for the other proposals.
 //!
-//! With `p_i = exp(o_i - max o)` the cell weights of a user are `omega(k1, k2) exp(r1 + r2) = sum of p over the
-//! cell`, so k1, then k2, then the item are drawn from sums of p, and the result is a draw from the softmax
-//! itself. It costs a pass over all items for every query row.
+//! With `p_i = exp(o_i - max o)` the cell weights of a user are `omega(k1, k2) exp(r1 + r2) = sum of p over
+//! the cell`, so k1, then k2, then the item are drawn from sums of p, and the result is a draw from the
+//! softmax itself. It costs a pass over all items for every query row.
 
 use super::{
     cells::Cells,
@@ -24,7 +24,7 @@ pub struct MidxExactCells {
     pub logits: Buffer<f32>,
     /// R.
     pub rows: usize,
-    /// The index; its weights play no part.
+    /// The index; its weights are not used.
     pub cells: Cells,
     /// Out: R x cells.
     pub sums: Buffer<f32>,
@@ -95,7 +95,7 @@ impl Kernel for MidxExactCells {
 
 /// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
 pub struct MidxExactDraw {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// R x M.
     pub logits: Buffer<f32>,
@@ -156,7 +156,8 @@ impl Kernel for MidxExactDraw {
                         let cell = block * columns + column;
                         let inside = &members[starts[cell] as usize..starts[cell + 1] as usize];
                         if inside.is_empty() {
-                            // A diverged model may point at an empty cell; the loss reports it, not a crash.
+                            // A diverged model may select an empty cell; the loss check reports the
+                            // divergence, so this must not panic.
                             slots[slot] = 0;
                             continue;
                         }
@@ -197,9 +198,9 @@ impl Kernel for MidxExactDraw {
     }
 }
 
-/// log q of items where q is the softmax itself, under their group's mixture.
+/// log q of items under the softmax itself, for the mixture of their group.
 pub struct SoftmaxLogQ {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// R x M.
     pub logits: Buffer<f32>,
@@ -209,7 +210,7 @@ pub struct SoftmaxLogQ {
     pub log_z: Buffer<f32>,
     /// Items to look up.
     pub items: ItemsOf,
-    /// Out: one value an item (for entries, L x E).
+    /// Out: one value per item (for entries, L x E).
     pub output: Buffer<f32>,
 }
 

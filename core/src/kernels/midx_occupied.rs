@@ -1,16 +1,16 @@
 //! Sampling through an index of more than two codebooks.
 //!
-//! K^m combinations of codewords are too many to sum over, and nearly all are empty; so the sums go over the
-//! N <= M occupied cells alone, laid out in blocks of `columns`. With `s(cell) = ln omega(cell) + sum over
-//! codebooks b of q . c_b[code]`,
+//! There are too many combinations of codewords, K^m, to sum over, and nearly all cells are empty. The sums
+//! therefore go over the N <= M occupied cells only, in blocks of `columns`. With `s(cell) = ln omega(cell) +
+//! sum over codebooks b of q . c_b[code]`,
 //! ```text
 //! psi(block) = sum over the block's cells of exp s,   P(block) ~ psi(block)
 //! P(cell | block) = exp s / psi(block),   P(i | cell) = w_i / omega(cell)
 //! log q_i = sum over b of q . c_b[code of i] + ln w_i - ln Z,   Z = sum over blocks of psi.
 //! ```
-//! A step costs R N m additions and R N exponents: less than the R M products of width d of the softmax, but
-//! of the same order where nearly every item has a cell of its own. Memory is that of the list, N (m + 2),
-//! and R numbers a block.
+//! A step costs R N m additions and R N exponentials: less than the R M products of width d of the softmax,
+//! but of the same order if nearly every item has a cell of its own. Memory is N (m + 2) numbers for the
+//! list, and R numbers per block.
 
 use fastvae_shaders::{midx_occupied_draw, midx_occupied_log_q, midx_occupied_normalise};
 
@@ -23,12 +23,12 @@ use crate::{
 };
 
 impl Cells {
-    /// Columns of the scores of a row, m K.
+    /// Number of scores in a row, m K.
     fn scores(&self) -> usize {
         self.codebooks * self.codewords
     }
 
-    /// Whether the lists of the cells, and of the scores of `rows` query rows, are long enough.
+    /// Checks the lengths of the cells' lists, and of the scores of `rows` query rows.
     fn check_codes(&self, check: &Check, scores: &Buffer<f32>, rows: usize) -> Result<()> {
         check.holds(scores, &[rows, self.codebooks, self.codewords])?;
         check.holds(&self.log_weights, &[self.blocks, self.columns])?;
@@ -52,7 +52,7 @@ pub struct MidxOccupiedNormalise {
     pub log_z: Buffer<f32>,
 }
 
-/// s of every cell of a block.
+/// Computes s of every cell of a block.
 #[inline(always)]
 fn block_scores(
     cells: &Cells,
@@ -132,7 +132,7 @@ impl Kernel for MidxOccupiedNormalise {
 
 /// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
 pub struct MidxOccupiedDraw {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// q . codewords of all codebooks: R x m K.
     pub scores: Buffer<f32>,
@@ -176,7 +176,7 @@ impl Kernel for MidxOccupiedDraw {
         let aliases = cells.table.aliases.read();
         let last = cells.items as u32 - 1;
         let mut negatives = self.negatives.write();
-        // Running sums over blocks, then for each block met so far those of its cells.
+        // Running sums over blocks, then running sums over the cells of each block drawn so far.
         let scratch = || (vec![0.0; blocks], vec![0.0; blocks * columns], vec![false; blocks]);
         parallel::for_each_chunk_with(
             &mut negatives[..groups.total()],
@@ -214,7 +214,8 @@ impl Kernel for MidxOccupiedDraw {
                                 let column = pick(second, words[1]);
                                 let cell = block * columns + column;
                                 let (start, end) = (codes[cell * (m + 1)], codes[(cell + 1) * (m + 1)]);
-                                // A diverged model may point at an empty cell; the loss reports it, not a crash.
+                                // A diverged model may select an empty cell; the loss check reports the
+                                // divergence, so this must not panic.
                                 let at = (start + below(words[2], end - start)).min(last);
                                 let kept = words[3] < thresholds[at as usize];
                                 let taken = if kept { at } else { start + aliases[at as usize] };
@@ -259,9 +260,9 @@ impl Kernel for MidxOccupiedDraw {
     }
 }
 
-/// log q of items under their group's mixture, as [`super::MidxLogQ`].
+/// log q of items under their group's mixture, as in [`super::MidxLogQ`].
 pub struct MidxOccupiedLogQ {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// q . codewords of all codebooks: R x m K.
     pub scores: Buffer<f32>,
@@ -271,7 +272,7 @@ pub struct MidxOccupiedLogQ {
     pub cells: Cells,
     /// Items to look up.
     pub items: ItemsOf,
-    /// Out: one value an item (for entries, L x E).
+    /// Out: one value per item (for entries, L x E).
     pub output: Buffer<f32>,
 }
 

@@ -1,5 +1,5 @@
-//! Two proposals mixed: each slot takes the candidate of the second with a given probability, and log q is
-//! that of the mixture.
+//! A mixture of two proposals: each slot takes its candidate from the second proposal with a given
+//! probability, and log q is that of the mixture.
 
 use super::groups::Groups;
 use crate::{
@@ -10,9 +10,9 @@ use crate::{
 };
 use fastvae_shaders::{mixture, mixture_log_q};
 
-/// Replaces candidates of the first proposal by those of the second, each slot independently.
+/// Replaces some candidates of the first proposal by those of the second, independently for each slot.
 pub struct MixNegatives {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// Probability of the second proposal.
     pub probability: f32,
@@ -22,7 +22,7 @@ pub struct MixNegatives {
     pub step: u32,
     /// Candidates of the second proposal, groups x C.
     pub second: Buffer<u32>,
-    /// In: candidates of the first; out: of the mixture. Groups x C.
+    /// In: candidates of the first proposal; out: of the mixture. Groups x C.
     pub negatives: Buffer<u32>,
 }
 
@@ -71,15 +71,15 @@ impl Kernel for MixNegatives {
     }
 }
 
-/// `ln((1 - share) exp(first) + share exp(second))`, in place of the first.
+/// `ln((1 - share) exp(first) + share exp(second))`, which overwrites `first`.
 pub struct MixLogQ {
-    /// How many values.
+    /// Number of values.
     pub len: usize,
     /// Probability of the second proposal.
     pub probability: f32,
     /// log q under the second proposal, `len`.
     pub second: Buffer<f32>,
-    /// In: log q under the first; out: under the mixture. `len`.
+    /// In: log q under the first proposal; out: under the mixture. `len`.
     pub output: Buffer<f32>,
 }
 

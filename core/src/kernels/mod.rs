@@ -1,5 +1,5 @@
-//! The kernels: one file each, with the arguments, their shape checks, the call of the shader that shares
-//! the file's name, and its CPU twin.
+//! The kernels, one per file: the arguments, their shape checks, the call of the shader with the same name as
+//! the file, and the CPU twin.
 
 mod activation_backward;
 mod adam;

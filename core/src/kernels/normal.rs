@@ -1,4 +1,4 @@
-//! Standard normal noise, and initial parameters.
+//! Standard normal noise, also for initial parameters.
 
 use fastvae_shaders::normal;
 
@@ -8,7 +8,7 @@ use crate::{
     rng::{Rng, Stream, normal_pair},
 };
 
-/// `output[r, c] = scale x`, x standard normal and a function of (seed, stream, step, r, c) alone.
+/// `output[r, c] = scale x`, where x is standard normal and a function of (seed, stream, step, r, c) alone.
 pub struct Normal {
     /// Out: rows x width.
     pub output: Buffer<f32>,
@@ -20,7 +20,7 @@ pub struct Normal {
     pub scale: f32,
     /// The run's random numbers.
     pub rng: Rng,
-    /// What the noise is for.
+    /// The purpose of the noise.
     pub stream: Stream,
     /// Step of the run.
     pub step: u32,

@@ -1,11 +1,11 @@
 //! The quadratic kernel (Blanc and Rendle, 2018): `q(i) ~ alpha o_i^2 + 1`, drawn by divide and conquer.
 //!
-//! The sum of the kernel over a set of items is a quadratic form of the query, `alpha z' A z + n` with
-//! `A = sum of q_i q_i'` and n the number of items, so a binary tree whose nodes keep their A is descended by
-//! weighing two children a level: O(D^2 log M) a draw, O(D^2) numbers a node.
+//! The sum of the kernel over a set of items is a quadratic form of the query, `alpha z' A z + n` with `A =
+//! sum of q_i q_i'` and n the number of items. So a draw descends a binary tree whose nodes store their A,
+//! and evaluates two children per level: O(D^2 log M) per draw, O(D^2) numbers per node.
 //!
-//! Where the model has item biases, rows end with them and queries with 1, so that the kernel is one of the
-//! logit.
+//! If the model has item biases, each row ends with its bias and each query with 1, so that the kernel uses
+//! the whole logit.
 
 use super::{
     groups::Groups,
@@ -20,30 +20,31 @@ use crate::{
 };
 use fastvae_shaders::{quadratic_draw, quadratic_log_q, quadratic_normalise};
 
-/// The tree: a heap of nodes, 1 the root, 2n and 2n + 1 the children of n. Leaf l of P covers items
-/// `l leaf .. (l + 1) leaf`.
+/// The tree: a heap of nodes with root 1, in which node n has the children 2n and 2n + 1. Leaf l of P covers
+/// the items `l leaf .. (l + 1) leaf`.
 #[derive(Clone, Debug)]
 pub struct QuadraticTree {
-    /// A of each node, 2P x W (W + 1) / 2: the upper triangle by rows, elements off the diagonal doubled.
+    /// A of each node, 2P x W (W + 1) / 2: the upper triangle by rows, with elements off the diagonal
+    /// doubled.
     pub nodes: Buffer<f32>,
-    /// Item rows as they were when the tree was built, M x W.
+    /// Item rows at the time when the tree was built, M x W.
     pub rows: Buffer<f32>,
     /// P, a power of two.
     pub leaves: usize,
-    /// Items of a leaf; the last may have fewer, or none.
+    /// Items per leaf; the last leaves may have fewer, or none.
     pub leaf: usize,
     /// M.
     pub items: usize,
-    /// W: of a row, with the bias where there is one.
+    /// W, the width of a row, including the bias if there is one.
     pub width: usize,
-    /// Whether rows end with a bias, and queries are to end with 1.
+    /// Whether rows end with a bias, so that 1 is appended to queries.
     pub has_bias: bool,
-    /// Weight of the square.
+    /// Alpha, the weight of the square.
     pub alpha: f32,
 }
 
 impl QuadraticTree {
-    /// Numbers of a node.
+    /// Numbers per node.
     pub fn node(width: usize) -> usize {
         width * (width + 1) / 2
     }
@@ -53,12 +54,12 @@ impl QuadraticTree {
         self.width - usize::from(self.has_bias)
     }
 
-    /// Levels under the root.
+    /// Levels below the root.
     fn depth(&self) -> u32 {
         self.leaves.trailing_zeros()
     }
 
-    /// Items under a node.
+    /// Number of items below a node.
     fn count(&self, node: usize) -> usize {
         let level = self.depth() - node.ilog2();
         let (first, end) = (((node << level) - self.leaves), (((node + 1) << level) - self.leaves));
@@ -76,7 +77,7 @@ impl QuadraticTree {
         check.holds(&self.nodes, &[2, self.leaves, Self::node(self.width)])
     }
 
-    /// `alpha z' A z + n` of a node; rounding must not make it less than n.
+    /// `alpha z' A z + n` of a node, at least n in spite of rounding.
     #[inline(always)]
     fn weight(&self, nodes: &[f32], node: usize, query: &[f32]) -> f32 {
         let count = self.count(node);
@@ -100,7 +101,7 @@ impl QuadraticTree {
         self.alpha * logit * logit + 1.0
     }
 
-    /// ln of the kernel of one item, for a query as it came.
+    /// ln of the kernel of one item, for a query without the appended 1.
     #[inline(always)]
     fn log_kernel(&self, rows: &[f32], item: usize, query: &[f32]) -> f32 {
         let (row, bias) = rows[item * self.width..][..self.width].split_at(query.len());
@@ -108,7 +109,7 @@ impl QuadraticTree {
         (self.alpha * logit * logit + 1.0).ln()
     }
 
-    /// The query as rows meet it.
+    /// The query with 1 appended if rows end with a bias.
     #[inline(always)]
     fn extend(&self, query: &[f32], out: &mut Vec<f32>) {
         out.clear();
@@ -177,7 +178,7 @@ impl Kernel for QuadraticNormalise {
 
 /// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
 pub struct QuadraticDraw {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// R x query width.
     pub queries: Buffer<f32>,
@@ -257,7 +258,7 @@ impl Kernel for QuadraticDraw {
     }
 }
 
-/// The slots of one query row on their way down.
+/// The slots of one query row during the descent.
 struct Descent<'a> {
     draw: &'a QuadraticDraw,
     nodes: &'a [f32],
@@ -270,7 +271,8 @@ struct Descent<'a> {
 }
 
 impl Descent<'_> {
-    /// Parts the waiting slots between the children of `node`: a node is weighed once, however many pass it.
+    /// Distributes the waiting slots over the children of `node`: each node is evaluated once, for all slots
+    /// together.
     fn descend(&mut self, node: usize, waiting: &mut [u32]) {
         let tree = &self.draw.tree;
         if waiting.is_empty() {
@@ -316,7 +318,7 @@ impl Descent<'_> {
         }
     }
 
-    /// The random number of a slot at a level; four levels share a block.
+    /// The random word of a slot at a level; four levels share a block.
     fn random(&self, level: u32, slot: u32) -> f32 {
         let counter = slot + self.draw.groups.candidates as u32 * (level / 4);
         let words = self.draw.rng.block(Stream::Negatives, self.draw.step, self.row as u32, counter);
@@ -324,9 +326,9 @@ impl Descent<'_> {
     }
 }
 
-/// log q of items under the kernel, mixed over their group.
+/// log q of items under the kernel, for the mixture of their group.
 pub struct QuadraticLogQ {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// R x query width.
     pub queries: Buffer<f32>,
@@ -336,7 +338,7 @@ pub struct QuadraticLogQ {
     pub log_z: Buffer<f32>,
     /// Items to look up.
     pub items: ItemsOf,
-    /// Out: one value an item (for entries, L x E).
+    /// Out: one value per item (for entries, L x E).
     pub output: Buffer<f32>,
 }
 

@@ -1,4 +1,5 @@
-//! The latent code: z = mu + eps sigma, its divergence from the prior, and both gradients (paper, section 6).
+//! The latent code z = mu + eps sigma, its KL divergence from the prior, and the gradients of both (paper,
+//! section 6).
 
 use fastvae_shaders::{reparameterise, reparameterise_backward};
 
@@ -12,7 +13,7 @@ use crate::{
 pub struct Reparameterise {
     /// B x 2D: mu, then the logarithm of the variance.
     pub posterior: Buffer<f32>,
-    /// R x D standard normals; all zero gives the mean.
+    /// R x D standard normals; all zeros give the mean.
     pub noise: Buffer<f32>,
     /// B.
     pub batch: usize,
@@ -87,7 +88,7 @@ pub struct ReparameteriseBackward {
     pub latent: usize,
     /// L; R = L B.
     pub samples: usize,
-    /// Weight of the divergence.
+    /// Weight of the KL divergence.
     pub beta: f32,
     /// Out: B x 2D.
     pub posterior_gradient: Buffer<f32>,

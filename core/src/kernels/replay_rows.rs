@@ -1,4 +1,4 @@
-//! Adam on rows that come up rarely: the skipped steps, applied when a row is next needed.
+//! Adam for rows that are touched rarely: applies the skipped steps when a row is next needed.
 
 use fastvae_shaders::{replay_rows, replay_tail};
 
@@ -18,12 +18,12 @@ pub struct Table {
     pub last_step: Buffer<u32>,
     /// M.
     pub rows: usize,
-    /// Elements a row.
+    /// Elements per row.
     pub width: usize,
 }
 
 impl Table {
-    /// Whether there are so many rows of values, moments and last steps.
+    /// Whether values, moments and last steps have this many rows.
     pub(super) fn check(&self, check: &Check) -> Result<()> {
         let Parameter { value, first, second } = &self.parameter;
         check.that(self.width > 0, || "a table without columns".into())?;
@@ -32,18 +32,19 @@ impl Table {
     }
 }
 
-/// What a step of the schedule contributes to a replay; three floats a step, step t at index 3 t.
+/// Coefficients of a step for the replay: three floats per step, step t at index 3 t.
 ///
 /// `[lr sqrt(1 - b2^t) / (1 - b1^t), epsilon sqrt(1 - b2^t), sum over u <= t of ln(1 - lr_u decay)]`
 pub const FLOATS_PER_STEP: usize = 3;
 
-/// The moments of a row with no gradient decay as b1^j and b2^j, so after k steps
-/// `w_k = D w_0 - m_0 sum_j s_j r^j D_j / (sqrt v_0 + e_j b2^(-j/2))` with `r = b1 / sqrt b2` and D the
-/// decay that was still to come. The sum ends where r^j is negligible. Only e_j keeps it from being one
-/// quotient; it moves by 8% over the tail and matters where `sqrt v_0` is as small as epsilon, so its
-/// mean weighted by the terms stands for it. Coupled decay has no such form and is iterated.
+/// The moments of a row with no gradient decay as b1^j and b2^j, so after k steps `w_k = D w_0 - m_0 sum_j
+/// s_j r^j D_j / (sqrt v_0 + e_j b2^(-j/2))`, where s_j and e_j are the first two coefficients of step j, `r
+/// = b1 / sqrt b2`, D is the decay of all k steps and D_j that of the steps after j. The sum is cut off where
+/// r^j is negligible. It would be a single quotient if the term with e_j were constant; it varies by 8% over
+/// the tail and matters only if `sqrt v_0` is as small as epsilon, so its mean, weighted by the terms,
+/// replaces it. Coupled decay has no such form and is iterated.
 pub struct ReplayRows {
-    /// Rows to bring up to date; all rows of the table without it.
+    /// Rows to bring up to date; if not given, all rows of the table.
     pub lists: Option<ItemLists>,
     /// The table.
     pub table: Table,
@@ -55,12 +56,12 @@ pub struct ReplayRows {
     pub beta2: f32,
     /// Coupled decay.
     pub l2: f32,
-    /// The step up to which (inclusive) rows are brought.
+    /// The last step (inclusive) to apply.
     pub step: u32,
 }
 
 impl ReplayRows {
-    /// `(sum of terms, mean epsilon, decay)` of the steps after `last` up to the kernel's.
+    /// `(sum of terms, mean epsilon, decay)` of the steps after `last`, up to the kernel's.
     fn tail(&self, schedule: &[f32], last: u32) -> (f32, f32, f32) {
         let at = |step: u32, field: usize| schedule[step as usize * FLOATS_PER_STEP + field];
         let (ratio, slow) = (self.beta1 / self.beta2.sqrt(), 1.0 / self.beta2.sqrt());

@@ -1,5 +1,5 @@
-//! Whole rows of vectors, as the index needs them: some of them side by side, codewords added to each, and
-//! the length of what codewords leave over.
+//! Operations on whole vectors for the index: gathering some of them, adding codewords to each, and the norms
+//! of the residuals.
 
 use fastvae_shaders::{add_codewords, gather_rows, residual_norms};
 
@@ -14,9 +14,9 @@ use crate::{
 pub struct GatherRows {
     /// M x d.
     pub points: Points,
-    /// Which points, `len`.
+    /// Indices of the points, `len`.
     pub rows: Buffer<u32>,
-    /// How many.
+    /// Number of points.
     pub len: usize,
     /// Out: len x d.
     pub output: Buffer<f32>,
@@ -58,7 +58,7 @@ impl Kernel for GatherRows {
     }
 }
 
-/// `x_i += scale * codeword of i`, in place: 1 gives points back what -1 took from them, up to rounding.
+/// `x_i += scale * codeword of i`, in place: a scale of 1 reverses a scale of -1 up to rounding.
 pub struct AddCodewords {
     /// In and out: M x d.
     pub points: Points,
@@ -122,9 +122,9 @@ impl Kernel for AddCodewords {
 pub struct ResidualNorms {
     /// M x d.
     pub points: Points,
-    /// Codewords of all codebooks, one after the other, each of the whole width d.
+    /// Codewords of all codebooks, one after the other, each of the full width d.
     pub codewords: Buffer<f32>,
-    /// The rows of `codewords` that make up each point, M x m.
+    /// The rows of `codewords` that add up to each point, M x m.
     pub rows: Buffer<u32>,
     /// m; 0 gives the points' own norms.
     pub codebooks: usize,

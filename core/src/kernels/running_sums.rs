@@ -1,4 +1,4 @@
-//! Drawing from weights by their running sums.
+//! Draws in proportion to weights, by their running sums.
 
 use crate::rng::unit;
 
@@ -12,14 +12,14 @@ pub(super) fn cumulate(terms: impl Iterator<Item = f32>, out: &mut [f32]) {
     }
 }
 
-/// An index drawn by weights with these running sums, by a random word.
+/// An index drawn in proportion to the weights with these running sums, using a random word.
 #[inline(always)]
 pub(super) fn pick(cumulative: &[f32], word: u32) -> usize {
     search(cumulative, unit(word) * cumulative[cumulative.len() - 1])
 }
 
-/// The first index whose running sum exceeds `u`. Rounding can leave none; then the last that has any
-/// weight is taken, never an empty one.
+/// The first index whose running sum exceeds `u`. If there is none because of rounding, the last index with a
+/// positive weight, never one with weight zero.
 #[inline(always)]
 pub(super) fn search(cumulative: &[f32], u: f32) -> usize {
     let found: u32 = cumulative.iter().map(|&c| u32::from(c <= u)).sum();
@@ -40,7 +40,7 @@ mod tests {
         cumulate([0.0, 1.0, 0.0, 3.0].into_iter(), &mut sums);
         assert_eq!(sums, [0.0, 1.0, 1.0, 4.0]);
         assert_eq!([0, 0x3fff_ffff, 0x4000_0000, u32::MAX].map(|word| pick(&sums, word)), [1, 1, 3, 3]);
-        // Rounding may leave nothing beyond u.
+        // By rounding, no sum may exceed u.
         assert_eq!(search(&[0.0, 2.0, 2.0], 2.0), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The sampled softmax (paper, sections 3.2 and 6): loss, gradient by logit, and gradient by query.
+//! The sampled softmax (paper, sections 3.2 and 6): loss, and gradients with respect to logits and queries.
 
 use fastvae_shaders::{sampled_coefficients, sampled_logits, sampled_query_gradient};
 
@@ -14,13 +14,13 @@ use crate::{
 };
 
 words! {
-    /// How the negatives stand for the sum over all items.
+    /// How the negatives estimate the sum over all items.
     pub enum Partition default Paper {
-        /// A denominator for each positive, of itself and the negatives, all corrected by their proposal probabilities
-        /// (paper, section 6): `nll = - sum_i (o'_i - ln(exp o'_i + sum_j exp o'_j))`.
+        /// One denominator per positive, over the positive itself and the negatives, all corrected by their
+        /// proposal probabilities (paper, section 6): `nll = - sum_i (o'_i - ln(exp o'_i + sum_j exp o'_j))`.
         Paper = "paper",
-        /// One denominator, in which the positives count exactly and the negatives estimate the rest:
-        /// `Z = sum_{i in I} exp o_i + 1/C sum_{j not in I} exp(o_j - log q_j)`.
+        /// A single denominator, to which the positives contribute exactly, while the negatives estimate the
+        /// rest: `Z = sum_{i in I} exp o_i + 1/C sum_{j not in I} exp(o_j - log q_j)`.
         ExactPositives = "exact-positives",
     }
 }
@@ -31,15 +31,15 @@ pub struct SampledLoss {
     pub queries: Buffer<f32>,
     /// Item rows, M x H.
     pub table: Buffer<f32>,
-    /// M, added to the logits where given.
+    /// Item biases, M, added to the logits if given.
     pub item_bias: Option<Buffer<f32>>,
     /// H.
     pub width: usize,
     /// Rows, groups and candidates.
     pub groups: Groups,
-    /// Where each batch row's entries start, B + 1.
+    /// Offset of each batch row's entries, B + 1.
     pub batch_offsets: Buffer<u32>,
-    /// Item of each entry, E, ascending for each batch row.
+    /// Item of each entry, E, ascending within each batch row.
     pub batch_items: Buffer<u32>,
     /// E.
     pub entries: usize,
@@ -49,11 +49,11 @@ pub struct SampledLoss {
     pub negative_log_q: Buffer<f32>,
     /// log q of each entry for each sample, L x E.
     pub positive_log_q: Buffer<f32>,
-    /// The denominator.
+    /// The kind of denominator.
     pub partition: Partition,
     /// Out: loss of each row, R.
     pub nll: Buffer<f32>,
-    /// Out: d loss / d logit of each entry, L x E; the loss being the mean over rows.
+    /// Out: d loss / d logit of each entry, L x E, where the loss is the mean over rows.
     pub positive: Buffer<f32>,
     /// Out: d loss / d logit of each candidate for each row, R x C.
     pub negative: Buffer<f32>,
@@ -137,7 +137,7 @@ impl Kernel for SampledLoss {
     fn gpu(&self, calls: &mut gpu::Calls) {
         let groups = self.groups;
         let (rows, width, entries) = (groups.rows(), self.width as u32, self.entries as u32);
-        // Four items a thread.
+        // Four items per thread.
         let parts = groups.candidates.div_ceil(256);
         let (batch, share, candidates) = (groups.batch as u32, groups.share as u32, groups.candidates as u32);
         let no_bias = calls.empty();
@@ -208,7 +208,7 @@ struct Input<'a> {
     bias: Option<&'a [f32]>,
     width: usize,
     groups: Groups,
-    /// Where each batch row's entries lie.
+    /// The range of each batch row's entries.
     spans: Spans<'a>,
     items: &'a [u32],
     entries: usize,
@@ -219,10 +219,10 @@ struct Input<'a> {
     scale: f32,
 }
 
-/// Candidate rows gathered at a time where a group shares them: 128 x 200 floats fit a second-level cache.
+/// Candidate rows gathered at a time if a group shares them: 128 x 200 floats fit a second-level cache.
 const TILE: usize = 128;
 
-/// How many fours of rows ahead the cache is asked for.
+/// Prefetch distance, in groups of four rows.
 const AHEAD: usize = 1;
 
 impl Input<'_> {
@@ -247,7 +247,7 @@ impl Input<'_> {
         &self.items[self.spans.of(user)]
     }
 
-    /// Where a row's entries lie in arrays of L x E.
+    /// The range of a row's entries in arrays of L x E.
     #[inline(always)]
     fn entries_of(&self, row: usize) -> std::ops::Range<usize> {
         let (sample, user) = (row / self.groups.batch, row % self.groups.batch);
@@ -352,8 +352,8 @@ impl Input<'_> {
         }
     }
 
-    /// Turns a row's candidate logits into coefficients, writes those of its positives and their share of
-    /// the query gradient, and returns the loss.
+    /// Replaces a row's candidate logits by their coefficients, writes the coefficients of its positives and
+    /// their contribution to the query gradient, and returns the loss.
     #[inline(always)]
     fn row(
         &self,
@@ -386,7 +386,8 @@ impl Input<'_> {
         let log_q = &self.positive_log_q[self.entries_of(row)];
         let (mut loss, mut rest) = (0.0, 0.0);
         for (logit, log_q) in positive.iter_mut().zip(log_q) {
-            // 1 - p of the positive among itself and the negatives, and -ln p, without overflow.
+            // 1 - p, where p is the positive's probability among itself and the negatives, and -ln p, without
+            // overflow.
             let gap = log_sum - (*logit - log_q);
             let decay = simd::exp(-gap.abs());
             let complement = if gap > 0.0 { 1.0 } else { decay } / (1.0 + decay);

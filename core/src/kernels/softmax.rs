@@ -1,7 +1,7 @@
-//! The full softmax, streamed over blocks of items so that no B x M matrix ever exists.
+//! The full softmax, streamed over blocks of items so that no R x M matrix is stored.
 //!
 //! First sweep: the logits of each block update a running maximum and sum. Second sweep: the logits are
-//! computed again and turned into their gradient in place.
+//! computed again and replaced by their gradient in place.
 
 use fastvae_shaders::{softmax_accumulate, softmax_gradient};
 
@@ -19,7 +19,7 @@ pub struct SoftmaxAccumulate {
     pub rows: usize,
     /// Items of this block.
     pub block: usize,
-    /// Whether this is the first block, before which nothing was seen.
+    /// Whether this is the first block, which overwrites maximum and sum.
     pub first: bool,
     /// In and out, R.
     pub maximum: Buffer<f32>,
@@ -91,9 +91,9 @@ pub struct SoftmaxGradient {
     pub maximum: Buffer<f32>,
     /// R.
     pub sum: Buffer<f32>,
-    /// Where each batch row's entries start, B + 1.
+    /// Offset of each batch row's entries, B + 1.
     pub batch_offsets: Buffer<u32>,
-    /// Item of each entry, ascending for each batch row.
+    /// Item of each entry, ascending within each batch row.
     pub batch_items: Buffer<u32>,
     /// 1 / (L B).
     pub scale: f32,

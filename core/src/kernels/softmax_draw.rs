@@ -1,6 +1,6 @@
-//! Draws from the softmax itself, without an index: a block of items by its share of the sum, then an item
-//! of the block. Two random words a draw, so that a catalogue of millions is not cut to the 2^24 steps of one
-//! float.
+//! Draws from the softmax itself, without an index: first a block of items in proportion to its sum, then an
+//! item of the block. Each draw uses two random words, because a single float has only 2^24 values, too few
+//! for millions of items.
 
 use super::{
     groups::Groups,
@@ -14,10 +14,10 @@ use crate::{
 };
 use fastvae_shaders::{softmax_draw, softmax_draw_sums};
 
-/// Blocks that the items are cut into.
+/// Number of blocks into which the items are divided.
 pub const BLOCKS: usize = 256;
 
-/// Items of a block; the last blocks may have fewer, or none.
+/// Items per block; the last blocks may have fewer, or none.
 fn block_size(items: usize) -> usize {
     items.div_ceil(BLOCKS)
 }
@@ -93,7 +93,7 @@ impl Kernel for SoftmaxBlocks {
 
 /// Draws every group's candidates; slot c of a group is drawn by its member `c % size`.
 pub struct SoftmaxDraw {
-    /// Who sees which candidates.
+    /// Which query rows share which candidates.
     pub groups: Groups,
     /// R x M.
     pub logits: Buffer<f32>,
@@ -144,7 +144,8 @@ impl Kernel for SoftmaxDraw {
                     for slot in (member..groups.candidates).step_by(members) {
                         let words = self.rng.block(Stream::Negatives, self.step, row as u32, slot as u32);
                         let block = pick(blocks, words[0]);
-                        // A diverged model has no sums to search; the loss reports it, not a crash.
+                        // A diverged model has no valid sums to search; the loss check reports the
+                        // divergence, so this must not panic.
                         let start = (block * size).min(items - 1);
                         let inside = &mut inside[..size.min(items - start)];
                         let weights = &logits[start..start + inside.len()];

@@ -1,5 +1,5 @@
-//! The kernels that write from several threads or reach into memory unchecked, on small shapes: what Miri looks at.
-//! That the numbers are right is checked against truth elsewhere.
+//! Runs the kernels that write from several threads or access memory unchecked on small shapes, for Miri.
+//! Their numerical results are tested elsewhere.
 
 use pollster::block_on;
 
@@ -32,7 +32,7 @@ fn read<T: crate::engine::Element>(engine: &Engine, buffer: &Buffer<T>) -> Vec<T
     block_on(engine.read(buffer)).expect("it is there")
 }
 
-/// Expects [`Error::Shape`] with these words.
+/// Asserts that the result is an [`Error::Shape`] with these words.
 #[track_caller]
 fn refused(result: crate::Result<()>, words: &str) {
     match result {
@@ -136,7 +136,7 @@ fn an_item_outside_of_the_catalogue_leaves_no_list_in_use() {
     let wrong = Transpose { positives: foreign, ..transpose(&engine, &lists) };
     let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&engine, wrong)));
     assert!(panics.is_err());
-    // Else rows of the first call and of the second would be touched together, some of them twice.
+    // Otherwise rows of both calls would be touched together, some of them twice.
     assert!(block_on(lists.read(&engine)).expect("lists").touched.is_empty());
 }
 
@@ -176,7 +176,8 @@ fn losses_of_all_rows_are_written() {
     }
 }
 
-/// Offsets are contents, which no check of shapes sees; the twin looks at them once, before threads write.
+/// Offsets are contents of a buffer, which shape checks do not see; the twin checks them once, before threads
+/// write.
 #[test]
 fn histories_that_overlap_are_written_by_nobody() {
     for offsets in [[0, 4, 2, 5], [0, 2, 2, 6]] {
@@ -232,7 +233,7 @@ fn the_best_items_of_all_users_are_written() {
     assert_eq!((read(&engine, &ids), read(&engine, &values)), (vec![0, 2, 1, 2], vec![3.0, 2.0, 5.0, 4.0]));
 }
 
-/// C = A B of 2 x 3 and 3 x 2 in buffers of so many elements.
+/// C = A B of 2 x 3 and 3 x 2, in buffers of these lengths.
 fn product(engine: &Engine, [a, b, c]: [usize; 3]) -> MatMul {
     let view = |len, width| View::rows(&floats(engine, len), width);
     MatMul::new(2, 2, 3, view(a, 3), view(b, 2), view(c, 2))

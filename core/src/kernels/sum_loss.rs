@@ -1,4 +1,4 @@
-//! Means of a step's losses, kept on the device until somebody looks.
+//! Mean losses of a step, stored on the device until they are read.
 
 use fastvae_shaders::sum_loss;
 
@@ -14,11 +14,11 @@ pub struct SumLoss {
     pub nll: Buffer<f32>,
     /// R.
     pub rows: usize,
-    /// B: divergence of each user.
+    /// B: KL divergence of each user.
     pub kl: Buffer<f32>,
     /// B.
     pub batch: usize,
-    /// Which pair of `losses` to write.
+    /// The pair of `losses` to write.
     pub slot: usize,
     /// Out.
     pub losses: Buffer<f32>,

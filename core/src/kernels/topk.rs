@@ -1,4 +1,4 @@
-//! The k best items of each user, exactly.
+//! Exact selection of the k best items of each user.
 
 use fastvae_shaders::{mask_seen, topk_select, topk_sort};
 
@@ -7,7 +7,7 @@ use crate::{
     engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
 };
 
-/// Takes a user's own items, and those that nobody may get, out of the ranking.
+/// Excludes a user's own items, and items that are not allowed for anyone, from the ranking.
 pub struct MaskSeen {
     /// In and out: rows x M; masked scores become negative infinity.
     pub scores: Buffer<f32>,
@@ -15,11 +15,11 @@ pub struct MaskSeen {
     pub rows: usize,
     /// M.
     pub items: usize,
-    /// Where each row's own items start, rows + 1.
+    /// Offset of each row's own items, rows + 1.
     pub offsets: Buffer<u32>,
     /// The items to mask.
     pub seen: Buffer<u32>,
-    /// M: 0 masks the item for everybody; no such rule without it.
+    /// M: 0 masks the item for all users; if not given, all items are allowed.
     pub allowed: Option<Buffer<u32>>,
 }
 
@@ -72,8 +72,8 @@ impl Kernel for MaskSeen {
     }
 }
 
-/// The `k` largest scores of each row, best first; equal scores by item id. Masked items never appear:
-/// missing places hold `u32::MAX` and negative infinity.
+/// The `k` largest scores of each row, best first; equal scores by item id. Masked items never appear: empty
+/// places hold `u32::MAX` and negative infinity.
 pub struct TopK {
     /// Rows x M; NaN ranks as negative infinity.
     pub scores: Buffer<f32>,
@@ -81,7 +81,7 @@ pub struct TopK {
     pub rows: usize,
     /// M.
     pub items: usize,
-    /// Places a row.
+    /// Places per row.
     pub k: usize,
     /// Out: rows x k.
     pub ids: Buffer<u32>,
@@ -89,7 +89,7 @@ pub struct TopK {
     pub values: Buffer<f32>,
 }
 
-/// Scores looked at together: a piece whose largest does not reach the threshold is passed over whole.
+/// Scores examined together: a piece is skipped if its maximum is below the threshold.
 const PIECE: usize = 64;
 
 impl Kernel for TopK {
@@ -156,7 +156,7 @@ fn order(a: &(f32, u32), b: &(f32, u32)) -> std::cmp::Ordering {
     b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
 }
 
-/// Candidates above a rising threshold; whenever 2k have gathered, the better k stay and raise it.
+/// Candidates above a rising threshold; whenever there are 2k, the best k remain and raise the threshold.
 #[inline(always)]
 fn best(scores: &[f32], k: usize) -> Vec<(f32, u32)> {
     let mut kept: Vec<(f32, u32)> = Vec::with_capacity(2 * k + PIECE);
@@ -168,7 +168,7 @@ fn best(scores: &[f32], k: usize) -> Vec<(f32, u32)> {
         }
         for (i, &score) in scores.iter().enumerate() {
             if score > threshold {
-                // Adding zero turns -0 into 0, which `total_cmp` would tell apart.
+                // Adding zero turns -0 into 0, which `total_cmp` would order differently.
                 kept.push((score + 0.0, (piece * PIECE + i) as u32));
             }
         }

@@ -1,7 +1,8 @@
-//! From users' lists of items to items' lists of users.
+//! Converts users' lists of items to items' lists of users.
 //!
-//! The gradient of an item row is a sum over the users that met the item. Entry ids number everything a
-//! step met: the positives of all samples first, then all candidates (see [`super::update_rows`]).
+//! The gradient of an item row is a sum over the users who have the item as a positive or a candidate. Entry
+//! ids number all of these in a step: the positives of all samples first, then all candidates (see
+//! [`super::update_rows`]).
 
 use fastvae_shaders::{
     transpose_allocate, transpose_count, transpose_merge, transpose_reset, transpose_scatter, transpose_sort,
@@ -14,19 +15,19 @@ use crate::{
 
 /// The rows of a table that a step touches, and for each the entries that touch it.
 ///
-/// The touched rows are distinct, and twins that write them from several threads rely on it. [`Transpose`] alone writes
-/// the lists; everybody else gets copies of them, so nobody can make it untrue.
+/// The touched rows are distinct, and twins that write them from several threads rely on it. Only
+/// [`Transpose`] can write the lists; all other code gets copies, so the guarantee cannot be broken.
 #[derive(Clone, Debug)]
 pub struct ItemLists {
-    /// How many rows are touched; 1 element.
+    /// Number of touched rows; 1 element.
     pub(super) count: Buffer<u32>,
-    /// Item of each list, in no promised order; the first `count` are distinct.
+    /// Item of each list, in no guaranteed order; the first `count` are distinct.
     pub(super) touched: Buffer<u32>,
-    /// Where each list starts in `entries`.
+    /// Offset of each list in `entries`.
     pub(super) starts: Buffer<u32>,
     /// Length of each list.
     pub(super) lengths: Buffer<u32>,
-    /// Entry ids, ascending inside each list.
+    /// Entry ids, ascending within each list.
     pub(super) entries: Buffer<u32>,
     /// For each of the M items: 0, or 1 + the index of its list. All zero outside of a step.
     pub(super) list_of: Buffer<u32>,
@@ -37,7 +38,7 @@ pub struct ItemLists {
 pub struct HostLists {
     /// Item of each list in use.
     pub touched: Vec<u32>,
-    /// Where each list in use starts in `entries`.
+    /// Offset of each list in use in `entries`.
     pub starts: Vec<u32>,
     /// Length of each list in use.
     pub lengths: Vec<u32>,
@@ -48,7 +49,7 @@ pub struct HostLists {
 }
 
 impl ItemLists {
-    /// Room for `entries` entries over `items` rows.
+    /// Allocates lists for `entries` entries over `items` rows.
     ///
     /// # Errors
     /// If the engine cannot hold it.
@@ -64,8 +65,8 @@ impl ItemLists {
         })
     }
 
-    /// Fills the space for lists with `value`, so that a test sees what a kernel has not written. No list is in use
-    /// then.
+    /// Fills the memory of the lists with `value`, so that a test detects elements that a kernel has not
+    /// written. Afterwards no list is in use.
     ///
     /// # Errors
     /// If the device was lost.
@@ -92,7 +93,7 @@ impl ItemLists {
         })
     }
 
-    /// Whether all lists are on the engine, and as long as each other.
+    /// Whether all lists are on the engine and have equal lengths.
     pub(super) fn check(&self, check: &Check) -> Result<()> {
         check.holds(&self.count, &[1])?;
         check.holds(&self.starts, &[self.touched.len()])?;
@@ -109,9 +110,9 @@ pub struct Transpose {
     pub entries: usize,
     /// L: ids `s E + e` for s < L are entries of sample s.
     pub samples: usize,
-    /// Candidates, `candidates` elements; ids go on from L E.
+    /// Candidates, `candidates` elements; their ids continue from L E.
     pub negatives: Option<Buffer<u32>>,
-    /// Number of candidates; 0 without `negatives`.
+    /// Number of candidates; 0 if there are no `negatives`.
     pub candidates: usize,
     /// M.
     pub items: usize,
@@ -154,7 +155,7 @@ impl Kernel for Transpose {
         let (mut touched, mut starts) = (self.lists.touched.write(), self.lists.starts.write());
         let (mut lengths, mut entries) = (self.lists.lengths.write(), self.lists.entries.write());
         let mut list_of = self.lists.list_of.write();
-        // No list is in use while they are rewritten, even if an item outside of the catalogue ends this halfway.
+        // No list is in use during the rewrite, even if an item outside of the catalogue ends it early.
         self.lists.count.write()[0] = 0;
         let mut count = 0;
         let each = |weight: u32,
@@ -181,7 +182,7 @@ impl Kernel for Transpose {
             *start = end;
             end += length;
         }
-        // `starts` serve as cursors while entries are placed, then step back.
+        // `starts` serve as cursors while entries are placed, and are then moved back.
         for (id, &item) in (0..self.samples).flat_map(|_| positives).chain(negatives).enumerate() {
             let cursor = &mut starts[list_of[item as usize] as usize - 1];
             entries[*cursor as usize] = id as u32;
@@ -235,7 +236,7 @@ impl Kernel for Transpose {
             },
             gpu::Work::Threads(most.min(total)),
         );
-        // Scattered into place, sorted in runs aside, merged back into place.
+        // Entries are scattered to their lists, sorted in runs to a second buffer, and merged back.
         calls.dispatch(
             transpose_scatter::Params { entries, positives, total: total as u32 },
             transpose_scatter::Bindings {

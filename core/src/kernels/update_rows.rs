@@ -1,4 +1,4 @@
-//! The gradient of table rows, accumulated and applied in one pass.
+//! Computes the gradient of table rows and applies it, in one pass.
 
 use fastvae_shaders::{update_rows, update_rows_finish, update_rows_lists, update_rows_terms};
 
@@ -11,7 +11,7 @@ use crate::{
     simd,
 };
 
-/// A gradient that is rank one an entry: `coefficient x vectors[query row]`.
+/// A gradient that is of rank one per entry: `coefficient x vectors[query row]`.
 ///
 /// Entry `s E + e` (s < L) belongs to query row `s B + rows[e]` and has coefficient `positive[s E + e]`.
 /// Entry `L E + g C + c` is candidate c of group g; it belongs to every query row r of the group, with
@@ -26,14 +26,14 @@ pub struct RankOne {
     pub entries: usize,
     /// L E.
     pub positive: Buffer<f32>,
-    /// R x C, where there are candidates.
+    /// R x C, if there are candidates.
     pub negative: Option<Buffer<f32>>,
-    /// How rows and candidates belong together; `candidates = 0` without `negative`.
+    /// The groups of rows and candidates; `candidates = 0` if there is no `negative`.
     pub groups: Groups,
 }
 
 impl RankOne {
-    /// `reduced[g C + c] = sum over rows r of group g: negative[r C + c] vectors[r]`, where enough rows share
+    /// `reduced[g C + c] = sum over rows r of group g: negative[r C + c] vectors[r]`, if enough rows share
     /// candidates.
     fn reduce(&self, width: usize) -> Option<Vec<f32>> {
         let (groups, candidates) = (&self.groups, self.groups.candidates);
@@ -60,34 +60,34 @@ impl RankOne {
     }
 }
 
-/// Which rows Adam moves.
+/// The rows that Adam updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Every row of the table, with a zero gradient where nothing touched it.
+    /// Every row of the table, with a zero gradient for untouched ones.
     All,
-    /// The touched rows alone.
+    /// Only the touched rows.
     Touched,
 }
 
 /// One step of Adam on the rows of a table.
 pub struct UpdateRows {
-    /// Which rows were touched, and by which entries.
+    /// The touched rows, and the entries that touch them.
     pub lists: ItemLists,
-    /// What the entries contribute.
+    /// The contributions of the entries.
     pub gradient: RankOne,
-    /// What is updated.
+    /// The table to update.
     pub table: Table,
-    /// The numbers of this step.
+    /// Adam's coefficients for this step.
     pub adam: AdamStep,
-    /// Which rows move.
+    /// The rows to update.
     pub reach: Reach,
-    /// The step's number, kept for each row that moved.
+    /// The number of this step, stored for each updated row.
     pub step: u32,
-    /// Empties the lists afterwards: set by the last user of the lists in a step.
+    /// Whether to empty the lists afterwards: true for the last kernel of a step that uses them.
     pub clear: bool,
 }
 
-/// What a twin reads to sum a row's gradient.
+/// The inputs from which a twin sums a row's gradient.
 struct Source<'a> {
     vectors: &'a [f32],
     rows: &'a [u32],
@@ -96,15 +96,16 @@ struct Source<'a> {
     entries: usize,
     groups: Groups,
     width: usize,
-    /// What each candidate contributes, summed over its group, where many rows share it: groups x C x width.
+    /// The contribution of each candidate, summed over its group, if many rows share it: groups x C x width.
     reduced: Option<&'a [f32]>,
 }
 
-/// Rows that share candidates from which on it pays to sum their contributions by a matrix product.
+/// The fewest rows sharing candidates for which a matrix product is the faster way to sum their
+/// contributions.
 const REDUCED_FROM: usize = 4;
 
 impl<'a> Source<'a> {
-    /// Calls `add(vector, coefficient)` for all that makes up a row's gradient.
+    /// Calls `add(vector, coefficient)` for every term of a row's gradient.
     #[inline(always)]
     fn visit(&self, entries: &[u32], mut add: impl FnMut(&'a [f32], f32)) {
         let positives = (self.groups.samples * self.entries) as u32;
@@ -132,7 +133,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A row's gradient. Neighbouring entries of one query row, such as repeated draws of the item, become one
+    /// A row's gradient. Consecutive entries of one query row, such as repeated draws of the item, become one
     /// term.
     #[inline(always)]
     fn gradient(&self, entries: &[u32], terms: &mut Vec<(f32, &'a [f32])>, gradient: &mut [f32]) {
@@ -219,7 +220,8 @@ impl Kernel for UpdateRows {
                             None => &[],
                         };
                         source.gradient(entries, &mut terms, &mut gradient);
-                        // SAFETY: rows are distinct: every row once, or touched ones, which are as `ItemLists` promises.
+                        // SAFETY: rows are distinct: every row once, or the touched ones, which `ItemLists`
+                        // guarantees to be distinct.
                         let (value, first, second) =
                             unsafe { (value.row(row), first.row(row), second.row(row)) };
                         self.adam.apply_slice(&gradient, value, first, second);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Result, config::ModelConfig, engine::Engine, proposal::Catalogue, state::State};
 
-/// Which model it is, as files name it.
+/// The kind of a model, by its name in files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelKind {
@@ -18,7 +18,7 @@ pub enum ModelKind {
 }
 
 impl ModelKind {
-    /// All of them, by the name in files.
+    /// All kinds, by their names in files.
     pub const NAMED: [(&'static str, Self); 1] = [("mult-vae", Self::MultVae)];
 
     /// The name in files.
@@ -29,7 +29,7 @@ impl ModelKind {
     }
 }
 
-/// A trained model of any kind, ready to rank: what files and fronts hold.
+/// A trained model of any kind, ready to rank: what files and front ends hold.
 #[derive(Clone)]
 pub enum AnyModel {
     /// The variational autoencoder.
@@ -40,15 +40,15 @@ impl AnyModel {
     /// Uploads the parameters of a state.
     ///
     /// # Errors
-    /// [`crate::Error::Data`] names a tensor that is missing or has another shape; [`crate::Error::Device`] if
-    /// the engine cannot hold them.
+    /// [`crate::Error::Data`] if a tensor is missing or has the wrong shape; [`crate::Error::Device`] if the
+    /// engine cannot hold them.
     pub fn from_state(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
         Ok(match config.kind() {
             ModelKind::MultVae => Self::MultVae(MultVae::from_state(engine, config, items, state)?),
         })
     }
 
-    /// A model to be trained.
+    /// A model for training.
     ///
     /// # Errors
     /// As [`AnyModel::from_state`].
@@ -63,7 +63,7 @@ impl AnyModel {
         })
     }
 
-    /// Which model it is.
+    /// The kind of the model.
     pub fn kind(&self) -> ModelKind {
         match self {
             Self::MultVae(_) => ModelKind::MultVae,
@@ -73,7 +73,7 @@ impl AnyModel {
     /// The latent code of a history, for models that have one.
     ///
     /// # Errors
-    /// If the engine cannot hold it, or is lost.
+    /// If the engine cannot hold the buffers, or is lost.
     pub async fn code(&self, engine: &Engine, history: &[u32]) -> Result<Option<Vec<f32>>> {
         match self {
             Self::MultVae(model) => model.code(engine, history).await.map(Some),

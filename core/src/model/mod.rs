@@ -1,7 +1,7 @@
-//! Models: how the history of a user becomes scores of items, and how a model is trained.
+//! Models: compute scores of all items from a user's history, and are trained.
 //!
-//! Ranking, recommending and measuring ask for a [`Scorer`]; the trainer asks for a `Trainable`. Files and
-//! fronts hold an [`AnyModel`]. A new model is a file or a folder here and a line in `any.rs`.
+//! Ranking, recommending and evaluating use a [`Scorer`]; the trainer uses a `Trainable`. Files and front
+//! ends hold an [`AnyModel`]. A new model is a file or a folder here and a line in `any.rs`.
 
 mod any;
 mod scorer;

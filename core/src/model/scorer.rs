@@ -1,4 +1,4 @@
-//! What ranking, recommending and measuring need of a model.
+//! The interface of a model for ranking, recommending and evaluating.
 
 use crate::{
     Result,
@@ -7,23 +7,23 @@ use crate::{
     proposal::Catalogue,
 };
 
-/// The entries of a batch of users, side by side.
+/// The histories of a batch of users, concatenated. An entry is one item of a history.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Where each row's entries start, B + 1.
+    /// Offset of each row's first entry, B + 1.
     pub offsets: Buffer<u32>,
     /// Item of each entry.
     pub items: Buffer<u32>,
     /// Batch row of each entry.
     pub rows: Buffer<u32>,
-    /// B of this batch.
+    /// Number of users in this batch, B.
     pub users: usize,
-    /// E of this batch.
+    /// Number of entries in this batch, E.
     pub entries: usize,
 }
 
 impl Batch {
-    /// One user with this history.
+    /// A batch of one user with this history.
     ///
     /// # Errors
     /// If the engine cannot hold it.
@@ -39,39 +39,39 @@ impl Batch {
     }
 }
 
-/// A model that gives every item a score, from the history of a user.
+/// A model that computes a score for every item from a user's history.
 pub trait Scorer: Send + Sync {
     /// Size of the catalogue, M.
     fn items(&self) -> usize;
 
-    /// The buffers to score up to `users` users who have up to `entries` entries together.
+    /// Buffers to score batches of up to `users` users with up to `entries` entries in total.
     ///
     /// # Errors
     /// If the engine cannot hold them.
     fn scoring(&self, engine: &Engine, users: usize, entries: usize) -> Result<Box<dyn Scoring>>;
 
-    /// The item vectors and biases, if a score is the product of a query and an item vector plus a bias.
-    /// Proposals, similar items and measures of proposals need them.
+    /// The item vectors and biases, if a score is the inner product of a query and an item vector plus a
+    /// bias. Proposals, similar items and the comparison of proposals need them.
     fn item_vectors(&self) -> Option<Catalogue> {
         None
     }
 }
 
-/// The buffers of a [`Scorer`] at work on a batch.
+/// Scores batches with buffers of its own.
 pub trait Scoring: Send + Sync {
-    /// Appends the kernels that write the scores of a batch, B x M. The rows of its entries
-    /// ([`Batch::rows`]) may be anything: training alone reads them.
+    /// Appends the kernels that write the scores of a batch, B x M. The batch rows of its entries
+    /// ([`Batch::rows`]) are not read; only training needs them.
     fn record_scores(&self, recording: &mut Recording, batch: &Batch, scores: &Buffer<f32>);
 
-    /// Appends the kernels that make the queries of a batch, and returns where they are: B x width, what meets
-    /// the item vectors. `None` for a model that has no item vectors.
+    /// Appends the kernels that compute the queries of a batch, and returns their buffer, B x width. `None`
+    /// for a model that has no item vectors.
     fn record_queries(&self, recording: &mut Recording, batch: &Batch) -> Option<Buffer<f32>> {
         let _ = (recording, batch);
         None
     }
 }
 
-/// Appends the scores of `users` queries: their products with all item vectors, and the item biases.
+/// Appends the scores of `users` queries: inner products with all item vectors, plus the item biases.
 pub fn record_products(
     recording: &mut Recording,
     users: usize,

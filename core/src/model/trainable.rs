@@ -1,4 +1,4 @@
-//! What the trainer needs of a model.
+//! The interface of a model for training.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::{
     state::{FrozenTensor, State},
 };
 
-/// A model that is trained by the gradient of its queries: the objective compares queries with item vectors,
-/// and hands back the gradient. The objective moves the item vectors and their biases; the model moves its other
-/// parameters.
+/// A model that is trained by the gradient with respect to its queries: the objective compares queries with
+/// item vectors and returns that gradient. The objective updates the item vectors and biases; the model
+/// updates its other parameters.
 pub trait Trainable: Send + Sync {
-    /// Query rows a user, L; a batch of B users has R = L B, row s B + b for sample s of user b.
+    /// Query rows per user, L; a batch of B users has R = L B rows, and row s B + b is sample s of user b.
     fn samples(&self) -> usize;
 
     /// Item vectors, M x width.
@@ -26,37 +26,39 @@ pub trait Trainable: Send + Sync {
     /// Item biases, M x 1.
     fn item_bias(&self) -> Option<&Table>;
 
-    /// The model's other tables whose rows move when a batch touches them, and may lag behind the run's step.
+    /// Other tables of the model whose rows are updated only when a batch touches them, and may lag behind
+    /// the run's step.
     fn own_tables(&self) -> Vec<&Table>;
 
-    /// Where [`Trainable::record_forward`] leaves the queries, R x width.
+    /// The queries that [`Trainable::record_forward`] writes, R x width.
     fn queries(&self) -> &Buffer<f32>;
 
-    /// Where the objective leaves d loss / d query for [`Trainable::record_backward`], R x width.
+    /// d loss / d query, which the objective writes and [`Trainable::record_backward`] reads, R x width.
     fn query_gradients(&self) -> &Buffer<f32>;
 
-    /// The divergence that the loss has beside the objective, one a user: B.
+    /// The KL divergence of each user, the second part of the loss: B.
     fn divergence(&self) -> &Buffer<f32>;
 
-    /// Appends the kernels from the histories of a batch to its queries.
+    /// Appends the kernels that compute the queries from the histories of a batch.
     fn record_forward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>);
 
-    /// Appends the kernels from the gradient of the queries to all parameters but the item tables, which move.
+    /// Appends the kernels that propagate the gradient of the queries back and update all parameters except
+    /// the item tables.
     fn record_backward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>);
 
-    /// Everything that a [`State`] holds of the parameters.
+    /// The parameters and their moments, for a [`State`].
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>>;
 
-    /// Frees Adam's moments; what is left can rank.
+    /// Frees Adam's moments; the model can still rank.
     ///
     /// # Errors
     /// If the device is lost.
     fn forget_moments(&mut self, engine: &Engine) -> Result<()>;
 
-    /// The model as it stands; it shares its buffers, so later steps show.
+    /// The current model. It shares its buffers, so it changes with later steps.
     fn model(&self) -> AnyModel;
 
-    /// The item vectors as proposals see them; shared like [`Trainable::model`].
+    /// The item vectors for proposals; shared like [`Trainable::model`].
     fn catalogue(&self) -> Catalogue {
         let items = self.items();
         Catalogue {
@@ -68,35 +70,35 @@ pub trait Trainable: Send + Sync {
     }
 }
 
-/// What a trained model must hold.
+/// The sizes that a model needs for training.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Items of the catalogue, M.
+    /// Items in the catalogue, M.
     pub items: usize,
-    /// Users of the largest batch, B.
+    /// Users in the largest batch, B.
     pub users: usize,
-    /// Entries of the largest batch, E.
+    /// Entries in the largest batch, E.
     pub entries: usize,
 }
 
-/// Where training starts from.
+/// The initial parameters of training.
 #[derive(Clone, Copy)]
 pub enum Start<'a> {
     /// Random parameters.
     Random(Rng),
-    /// A run that was saved.
+    /// The state of a saved run.
     State(&'a State),
 }
 
-/// A step as a model sees it.
+/// The inputs of a step that a model needs.
 #[derive(Clone, Copy)]
 pub struct TrainStep<'a> {
     /// Step of the run, counted from 1.
     pub step: u32,
     /// The run's random numbers.
     pub rng: Rng,
-    /// Weight of the divergence.
+    /// Weight of the KL divergence.
     pub beta: f32,
-    /// How parameters move.
+    /// How parameters are updated.
     pub update: Update<'a>,
 }

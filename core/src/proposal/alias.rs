@@ -1,9 +1,9 @@
 //! Building alias tables (Vose, 1991), in f64, with integer thresholds.
 
-/// `(thresholds, aliases)` for weights that need not sum to one: column j is drawn uniformly, then kept
-/// with probability `thresholds[j] / 2^32`, else replaced by `aliases[j]`.
+/// `(thresholds, aliases)` for weights that need not sum to one: a column j is drawn uniformly; the result is
+/// j with probability `thresholds[j] / 2^32`, else `aliases[j]`.
 ///
-/// Columns of weight zero are never kept; if all weights are zero every column is kept.
+/// Columns of weight zero are never the result; if all weights are zero, every column is equally likely.
 pub fn build(weights: &[f64]) -> (Vec<u32>, Vec<u32>) {
     let n = weights.len();
     let total: f64 = weights.iter().sum();
@@ -16,7 +16,8 @@ pub fn build(weights: &[f64]) -> (Vec<u32>, Vec<u32>) {
     let (mut small, mut large): (Vec<usize>, Vec<usize>) = (0..n).partition(|&j| scaled[j] < 1.0);
     while let (Some(&low), Some(&high)) = (small.last(), large.last()) {
         small.pop();
-        // A threshold of 2^32 - 1 keeps all but one in four billion, so full columns alias themselves.
+        // The largest threshold, 2^32 - 1, leaves a probability of 2^-32 for the alias, so full columns are
+        // their own alias.
         thresholds[low] = (scaled[low] * 4_294_967_296.0).min(4_294_967_295.0) as u32;
         aliases[low] = high as u32;
         scaled[high] -= 1.0 - scaled[low];
@@ -25,7 +26,7 @@ pub fn build(weights: &[f64]) -> (Vec<u32>, Vec<u32>) {
             small.push(high);
         }
     }
-    // What is left over is full but for rounding, unless its weight is zero.
+    // The remaining columns are full up to rounding, unless their weight is zero.
     let heaviest = (0..n).max_by(|&a, &b| weights[a].total_cmp(&weights[b])).unwrap_or(0);
     for &j in &small {
         if weights[j] == 0.0 {

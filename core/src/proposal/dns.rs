@@ -1,9 +1,9 @@
-//! Dynamic negative sampling (Zhang et al., 2013): the hardest of B uniform draws.
+//! Dynamic negative sampling (Zhang et al., 2013): of B uniform draws, the one with the largest logit.
 //!
-//! Its true proposal probability is an order statistic of the item's rank (see [`DnsLogQ`]), and ranks take the
-//! logits of all items: exact correction costs what the full softmax does. As published, the hardest draws are
-//! taken as they come, without a correction: a heuristic that costs B inner products a candidate and does not
-//! estimate the softmax's gradient, whatever the number of negatives. [`DnsCorrection`] chooses.
+//! Its proposal probability is an order statistic of the item's rank (see [`DnsLogQ`]), and ranks require the
+//! logits of all items, so an exact correction costs as much as the full softmax. As published, the draws are
+//! used without a correction: a heuristic that costs B inner products per candidate and does not estimate the
+//! softmax's gradient, however many negatives there are. [`DnsCorrection`] selects one of the two.
 
 use super::{
     Catalogue, Draw, Proposal, Wanted,
@@ -17,7 +17,7 @@ use crate::{
     kernels::{DnsDraw, DnsLogQ, Scores},
 };
 
-/// q(i) = ((M - r_i)^B - (M - r_i - 1)^B) / M^B with r_i items above i.
+/// q(i) = ((M - r_i)^B - (M - r_i - 1)^B) / M^B, where r_i is the number of items ranked above i.
 pub struct Dns {
     draws: usize,
     correction: Correction,
@@ -25,19 +25,19 @@ pub struct Dns {
     items: usize,
 }
 
-/// What log q is looked up in.
+/// The values from which log q is computed.
 enum Correction {
     Exact(Logits),
-    /// A constant, M.
+    /// A constant for every item, M.
     None(Buffer<f32>),
 }
 
 impl Dns {
-    /// `queries` is the most query rows of a step.
+    /// `queries` is the largest number of query rows in a step.
     ///
     /// # Errors
-    /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the
-    /// engine cannot hold them.
+    /// [`crate::Error::Setting`] if the logits of a step are too many; [`crate::Error::Device`] if the engine
+    /// cannot hold them.
     pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, queries: usize) -> Result<Self> {
         let correction = match config.dns_correction {
             DnsCorrection::Exact => {
@@ -59,7 +59,7 @@ impl Proposal for Dns {
         }
     }
 
-    /// Without a correction too: it ranks draws that the step may not touch.
+    /// True without a correction too: the draw compares logits of items that the step may not touch.
     fn reads_items(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! The softmax itself, drawn by way of the index (paper, theorem 4.1): the truth, at the price of all logits.
+//! The softmax itself, drawn through the index (paper, theorem 4.1): exact, at the cost of all logits.
 
 use super::{
     BoxFuture, Catalogue, Draw, IndexReport, MidxIndex, Proposal, Wanted, logits::Logits, not_refreshed,
@@ -29,10 +29,10 @@ pub struct ExactMidx {
 }
 
 impl ExactMidx {
-    /// `queries` is the most query rows of a step.
+    /// `queries` is the largest number of query rows in a step.
     ///
     /// # Errors
-    /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the engine
+    /// [`crate::Error::Setting`] if the logits of a step are too many; [`crate::Error::Device`] if the engine
     /// cannot hold them.
     pub fn new(engine: &Engine, config: &ProposalConfig, counts: &[u32], queries: usize) -> Result<Self> {
         let items = counts.len();

@@ -1,4 +1,4 @@
-//! The logits of all items for every query row, for the proposals that cannot do without.
+//! The logits of all items for every query row, for proposals that need them.
 
 use super::{Catalogue, Draw};
 use crate::{
@@ -8,12 +8,12 @@ use crate::{
     kernels::{MatMul, View},
 };
 
-/// Why a recording fails that asks a proposal which reads item vectors before it has them.
+/// The error of a recording that uses a proposal before the item vectors that it reads are set.
 pub(super) fn not_attached() -> Error {
     Error::Data("a proposal was asked to draw before it had item vectors".into())
 }
 
-/// The most logits held at once: 1 GiB of them.
+/// The most logits held at once: 1 GiB.
 const MOST: usize = 1 << 28;
 
 /// The logits of a step.
@@ -26,10 +26,10 @@ pub(super) struct Logits {
 }
 
 impl Logits {
-    /// `queries` is the most query rows of a step.
+    /// `queries` is the largest number of query rows in a step.
     ///
     /// # Errors
-    /// [`Error::Setting`] where the logits of a step do not fit; [`Error::Device`] where the engine cannot hold
+    /// [`Error::Setting`] if the logits of a step are too many; [`Error::Device`] if the engine cannot hold
     /// them.
     pub fn new(engine: &Engine, kind: ProposalKind, items: usize, queries: usize) -> Result<Self> {
         if queries * items > MOST {
@@ -48,12 +48,12 @@ impl Logits {
         Ok(Self { values: engine.zeros("logits of all items", queries * items)?, items, catalogue: None })
     }
 
-    /// The item vectors that later steps will meet.
+    /// Sets the item vectors that later steps use.
     pub fn attach(&mut self, catalogue: &Catalogue) {
         self.catalogue = Some(catalogue.clone());
     }
 
-    /// Appends their product with the queries; the recording fails before the item vectors are known.
+    /// Appends the product of queries and item vectors; the recording fails if no item vectors are set.
     pub fn record(&self, recording: &mut Recording, draw: &Draw<'_>) {
         let Some(catalogue) = &self.catalogue else {
             return recording.fail(not_attached());

@@ -1,5 +1,5 @@
-//! MIDX_Uni and MIDX_Pop (paper, theorems 5.1 and 5.2): the index picks a cell by the query, a fixed
-//! weight picks an item of the cell.
+//! MIDX_Uni and MIDX_Pop (paper, theorems 5.1 and 5.2): a cell is drawn given the query, then an item of the
+//! cell by its fixed weight.
 
 use super::{BoxFuture, Catalogue, Draw, IndexReport, MidxIndex, Proposal, Wanted, not_refreshed};
 use crate::{
@@ -30,10 +30,11 @@ pub struct Midx {
 }
 
 impl Midx {
-    /// Weights of one give MIDX_Uni, popularities MIDX_Pop. `queries` is the most query rows of a step.
+    /// Weights of one give MIDX_Uni, popularities MIDX_Pop. `queries` is the largest number of query rows in
+    /// a step.
     ///
     /// # Errors
-    /// If the engine cannot hold its tables.
+    /// If the engine cannot hold the tables.
     pub fn new(
         engine: &Engine,
         config: &ProposalConfig,

@@ -1,5 +1,6 @@
-//! Two proposals mixed: `q = (1 - p) first + p second`. A little of the uniform proposal under an
-//! adaptive one bounds the weights of items that the latter forgets: `softmax / q <= M softmax / p`.
+//! A mixture of two proposals: `q = (1 - p) first + p second`. Mixing a little of the uniform proposal into
+//! an adaptive one bounds the weights of items to which the latter gives almost no probability: `softmax / q
+//! <= M softmax / p`.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,16 +23,16 @@ pub struct Mixture {
     scratch: Mutex<Scratch>,
 }
 
-/// Buffers for the second proposal, as large as the largest step so far.
+/// Buffers for the second proposal, as large as the largest step so far requires.
 #[derive(Default)]
 struct Scratch {
     negatives: Option<Buffer<u32>>,
-    /// log q of the items of each place in a list of wanted ones.
+    /// log q under the second proposal, one buffer per position in the list of requests.
     log_q: Vec<Option<Buffer<f32>>>,
 }
 
 impl Mixture {
-    /// `probability` is that of the second.
+    /// `probability` is that of the second proposal.
     pub fn new(
         engine: &Engine,
         first: Box<dyn Proposal>,
@@ -45,7 +46,7 @@ impl Mixture {
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A buffer of at least this length: the one that is there, or a new one in its place.
+    /// A buffer of at least this length: the existing one, or a new one that replaces it.
     fn at_least<T: Element>(&self, place: &mut Option<Buffer<T>>, len: usize) -> Result<Buffer<T>> {
         match place {
             Some(buffer) if buffer.len() >= len => Ok(buffer.clone()),

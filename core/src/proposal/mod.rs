@@ -1,4 +1,4 @@
-//! Proposals: where the negatives of the sampled softmax come from, and with what probability.
+//! Proposals: the distributions that the negatives of the sampled softmax are drawn from.
 //!
 //! A new proposal is one file here and one line in `one`.
 
@@ -34,12 +34,12 @@ pub use quadratic::Quadratic;
 pub use softmax::Softmax;
 pub use uniform::Uniform;
 
-/// The item vectors as they stand, which adaptive proposals look at.
+/// The current item vectors, which adaptive proposals read.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     /// M x width.
     pub table: Buffer<f32>,
-    /// M, where the model has item biases.
+    /// M, if the model has item biases.
     pub bias: Option<Buffer<f32>>,
     /// M.
     pub items: usize,
@@ -47,11 +47,11 @@ pub struct Catalogue {
     pub width: usize,
 }
 
-/// A batch to draw for.
+/// A batch to draw negatives for.
 pub struct Draw<'a> {
-    /// Query of each row, R x width.
+    /// One query per row, R x width.
     pub queries: &'a Buffer<f32>,
-    /// Rows, groups, candidates.
+    /// Numbers of rows, groups and candidates.
     pub groups: Groups,
     /// The run's random numbers.
     pub rng: Rng,
@@ -59,16 +59,16 @@ pub struct Draw<'a> {
     pub step: u32,
 }
 
-/// Items whose log q is wanted, and the buffer that it goes to.
+/// A request for log q: items to score, and an output buffer.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// Any items, for rows of the batch.
+    /// The items, for rows of the batch.
     pub items: ItemsOf,
-    /// One value an item, [`ItemsOf::outputs`] of them.
+    /// Out: one value per item, [`ItemsOf::outputs`] of them.
     pub log_q: Buffer<f32>,
 }
 
-/// What a step takes from its proposal.
+/// The negatives of a step, with log q.
 #[derive(Clone, Debug)]
 pub struct Samples {
     /// Candidates, groups x C.
@@ -79,33 +79,35 @@ pub struct Samples {
     pub positive_log_q: Buffer<f32>,
 }
 
-/// A future that a trait object can return and any thread can poll.
+/// The type of a future that a trait object returns and any thread can poll.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A distribution over items for each query row, that can be drawn from and whose probabilities are known.
+/// A distribution over items for each query row that can be drawn from and whose probabilities can be
+/// computed.
 ///
-/// In one recording, [`Proposal::prepare`] comes first; [`Proposal::draw`] and [`Proposal::log_q`] follow in any
-/// order and number, for the same batch.
+/// Within a recording, [`Proposal::prepare`] comes first; [`Proposal::draw`] and [`Proposal::log_q`] may
+/// follow in any order and number, for the same batch.
 pub trait Proposal: Send + Sync {
-    /// Shows the item vectors that every step will meet, for proposals that read them as they move.
+    /// Sets the item vectors that every step uses, for proposals that read their current values.
     fn attach(&mut self, _catalogue: &Catalogue) {}
 
-    /// Whether every draw reads the rows of all items as they stand, so that the steps that
-    /// [`crate::config::RowUpdates::Replay`] has put off must be applied to all of them first.
+    /// Whether every draw reads the current rows of all items, so that the steps that
+    /// [`crate::config::RowUpdates::Replay`] has deferred must be applied to all rows first.
     fn reads_items(&self) -> bool {
         false
     }
 
-    /// Appends the kernels that score the batch's queries and sum up their partition functions.
+    /// Appends the kernels that score the batch's queries and compute their partition functions.
     fn prepare(&self, _recording: &mut Recording, _draw: &Draw<'_>) {}
 
     /// Appends the kernels that draw the candidates, groups x C.
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>);
 
-    /// Appends the kernels that look up log q of items, whoever drew them.
+    /// Appends the kernels that compute log q of given items, whether or not this proposal drew them.
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]);
 
-    /// Appends the kernels that fill `samples`: candidates, their log q, and log q of the batch's `positives`.
+    /// Appends the kernels that fill `samples`: candidates, their log q, and log q of the batch's
+    /// `positives`.
     fn record(&self, recording: &mut Recording, draw: &Draw<'_>, positives: ItemsOf, samples: &Samples) {
         self.prepare(recording, draw);
         self.draw(recording, draw, &samples.negatives);
@@ -117,22 +119,22 @@ pub trait Proposal: Send + Sync {
         self.log_q(recording, draw, &wanted);
     }
 
-    /// Takes note of `rows` queries, for proposals that are made for the queries of a run. The trainer shows them
-    /// every few steps.
+    /// Accumulates statistics of `rows` queries, for proposals that depend on the queries of a run. The
+    /// trainer calls it every few steps.
     fn observe(&self, _recording: &mut Recording, _queries: &Buffer<f32>, _rows: usize) {}
 
-    /// Whether it is made from the item vectors at each refresh, and stays as it was until the next.
+    /// Whether it is built from the item vectors at each refresh, and does not change until the next one.
     fn needs_refresh(&self) -> bool {
         false
     }
 
-    /// Whether it can draw: one that needs a refresh has had one, or was restored.
+    /// Whether it can draw: if it needs a refresh, whether it was refreshed or restored.
     fn is_ready(&self) -> bool {
         true
     }
 
-    /// Makes it anew from the item vectors; reports on its index where it has one. `step` sets the random numbers
-    /// of this refresh apart from others'.
+    /// Rebuilds it from the item vectors; returns a report on its index if it has one. `step` gives every
+    /// refresh its own random numbers.
     fn refresh<'a>(
         &'a mut self,
         engine: &'a Engine,
@@ -144,12 +146,13 @@ pub trait Proposal: Send + Sync {
         Box::pin(async { Ok(None) })
     }
 
-    /// What a run that goes on needs to draw the same, by names that no other proposal of a mixture has.
+    /// The state that a resumed run needs to draw the same negatives; no other proposal of a mixture uses the
+    /// same names.
     fn state(&self) -> StatePart {
         StatePart::default()
     }
 
-    /// Restores what [`Proposal::state`] gave, where `state` has it.
+    /// Restores the result of [`Proposal::state`], if `state` contains it.
     ///
     /// # Errors
     /// [`Error::Data`] if it is incomplete or does not fit the settings or the catalogue.
@@ -157,22 +160,22 @@ pub trait Proposal: Send + Sync {
         Ok(())
     }
 
-    /// The index, for those that have one.
+    /// The index, for proposals that have one.
     fn index(&self) -> Option<&MidxIndex> {
         None
     }
 }
 
-/// Why a recording fails that asks a proposal which cannot draw yet.
+/// The error of a recording that uses a proposal before its first refresh.
 fn not_refreshed(what: &str) -> Error {
     Error::Data(format!("the proposal `{what}` was asked to draw before its first refresh"))
 }
 
-/// The proposal of a configuration. `counts` are the training interactions
-/// of each item, `queries` the most query rows of a step.
+/// Builds the proposal of a configuration. `counts` are the training interactions of each item, `queries` is
+/// the largest number of query rows in a step.
 ///
 /// # Errors
-/// If the engine cannot hold its tables.
+/// If the engine cannot hold the tables.
 pub fn build(
     engine: &Engine,
     config: &ProposalConfig,
@@ -185,7 +188,7 @@ pub fn build(
     Ok(Box::new(Mixture::new(engine, first, second, mix.probability)))
 }
 
-/// One proposal, unmixed.
+/// Builds a single proposal, without a mixture.
 fn one(
     engine: &Engine,
     config: &ProposalConfig,

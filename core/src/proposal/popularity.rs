@@ -1,4 +1,4 @@
-//! Items by how often they occur.
+//! Items in proportion to their popularity.
 
 use super::{Draw, Proposal, Wanted, alias, uniform::record_lookups};
 use crate::{
@@ -8,8 +8,8 @@ use crate::{
     kernels::{AliasTable, DrawStatic},
 };
 
-/// The weight of each item from its training count. Counts start at one here: an item that lost all its
-/// interactions to the test set must still come up as a negative, or its row would never be trained.
+/// The weight of each item from its training count. Counts are at least one here: an item whose interactions
+/// are all in the test set must still be drawn as a negative, or its row would never be trained.
 pub fn item_weights(counts: &[u32], weight: PopularityWeight) -> Vec<f64> {
     let of = |count: f64| match weight {
         PopularityWeight::Count => count,
@@ -30,7 +30,7 @@ impl Popularity {
     /// A fixed distribution over items.
     ///
     /// # Errors
-    /// If the engine cannot hold three numbers an item.
+    /// If the engine cannot hold three numbers per item.
     pub fn new(engine: &Engine, weights: &[f64]) -> Result<Self> {
         let total: f64 = weights.iter().sum();
         let log_q: Vec<f32> = weights.iter().map(|w| (w / total).ln() as f32).collect();

@@ -1,7 +1,7 @@
-//! The quadratic kernel as a proposal (Blanc and Rendle, 2018), its tree built anew at every refresh.
+//! The quadratic kernel as a proposal (Blanc and Rendle, 2018); its tree is rebuilt at every refresh.
 //!
-//! Between refreshes the tree goes stale, and stays an exact proposal: q is defined by the item rows as they
-//! were when it was built.
+//! Between refreshes the tree becomes stale, but it remains an exact proposal: q is defined by the item rows
+//! at the time when the tree was built.
 
 use super::{BoxFuture, Catalogue, Draw, IndexReport, Proposal, Wanted, not_refreshed};
 use crate::{
@@ -14,10 +14,10 @@ use crate::{
     state::{State, StatePart, TensorData},
 };
 
-/// The most memory that a tree may take: 2 GiB.
+/// The most memory of a tree: 2 GiB.
 const MOST_BYTES: usize = 2 << 30;
 
-/// The tensor of the item rows that a tree was built from.
+/// Name of the saved tensor with the item rows from which a tree was built.
 const SNAPSHOT: &str = "proposal.rows";
 
 /// q(i) ~ alpha o_i^2 + 1.
@@ -25,23 +25,23 @@ pub struct Quadratic {
     items: usize,
     alpha: f32,
     tree: Option<QuadraticTree>,
-    /// The item rows that the tree was built from, M x W.
+    /// The item rows from which the tree was built, M x W.
     snapshot: Vec<f32>,
     /// R.
     log_z: Buffer<f32>,
 }
 
 impl Quadratic {
-    /// For `items` vectors of `width`; `queries` is the most query rows of a step.
+    /// For `items` vectors of width `width`; `queries` is the largest number of query rows in a step.
     ///
     /// # Errors
-    /// [`Error::Device`] where the engine cannot hold a number a row.
+    /// [`Error::Device`] if the engine cannot hold one number per row.
     pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, queries: usize) -> Result<Self> {
         let log_z = engine.zeros("log partition", queries)?;
         Ok(Self { items, alpha: config.kernel_alpha, tree: None, snapshot: Vec::new(), log_z })
     }
 
-    /// Sums up the snapshot, leaves first.
+    /// Computes the nodes from the saved item rows, leaves first.
     fn build(&mut self, engine: &Engine, has_bias: bool) -> Result<()> {
         let (items, width) = (self.items, self.snapshot.len() / self.items);
         let shape = shape(items, width)?;
@@ -62,7 +62,7 @@ impl Quadratic {
         let mut below: &[f32] = leaves;
         let mut rest = inner;
         while rest.len() > node {
-            // A level is as long as all levels above it and the unused place 0.
+            // A level has as many nodes as all levels above it plus the unused index 0.
             let half = rest.len() / 2;
             let (above, level) = std::mem::take(&mut rest).split_at_mut(half);
             parallel::for_each_chunk(level, node, |at, sum| {
@@ -95,14 +95,14 @@ impl Quadratic {
     }
 }
 
-/// How a catalogue is cut.
+/// How items are divided among leaves.
 struct Shape {
     leaves: usize,
     leaf: usize,
 }
 
-/// Leaves of at most W items, so that looking through one costs no more than weighing a node, and all nodes
-/// together take about as many numbers as W tables of the items' size over W: between 1 and 2 times M W.
+/// Leaves have at most W items, so that a search of a leaf costs no more than the evaluation of a node, and
+/// all nodes together take between 1 and 2 times M W numbers.
 fn shape(items: usize, width: usize) -> Result<Shape> {
     let leaves = items.div_ceil(width).next_power_of_two();
     let node = QuadraticTree::node(width);
@@ -123,7 +123,7 @@ fn shape(items: usize, width: usize) -> Result<Shape> {
     Ok(Shape { leaves, leaf: items.div_ceil(leaves) })
 }
 
-/// Adds q q' to an upper triangle by rows, elements off the diagonal doubled.
+/// Adds q q' to an upper triangle stored by rows, with elements off the diagonal doubled.
 #[inline(always)]
 fn add_square(row: &[f32], mut triangle: &mut [f32]) {
     for (at, &q) in row.iter().enumerate() {

@@ -1,5 +1,6 @@
-//! The softmax itself, drawn plainly: all logits, then a walk over their running sums. What every other
-//! proposal is compared with, and what the sampled softmax has no bias under (Bengio and Senecal, 2008).
+//! The softmax itself, drawn directly: computes all logits, then searches their running sums. It is the
+//! reference for all other proposals, and the one under which the sampled softmax is unbiased (Bengio and
+//! Senecal, 2008).
 
 use super::{Catalogue, Draw, Proposal, Wanted, logits::Logits};
 use crate::{
@@ -21,11 +22,11 @@ pub struct Softmax {
 }
 
 impl Softmax {
-    /// `queries` is the most query rows of a step.
+    /// `queries` is the largest number of query rows in a step.
     ///
     /// # Errors
-    /// [`crate::Error::Setting`] where the logits of a step do not fit; [`crate::Error::Device`] where the
-    /// engine cannot hold them.
+    /// [`crate::Error::Setting`] if the logits of a step are too many; [`crate::Error::Device`] if the engine
+    /// cannot hold them.
     pub fn new(engine: &Engine, items: usize, queries: usize) -> Result<Self> {
         Ok(Self {
             logits: Logits::new(engine, ProposalKind::Softmax, items, queries)?,

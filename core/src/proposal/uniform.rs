@@ -17,7 +17,7 @@ impl Uniform {
     /// Over `items` items.
     ///
     /// # Errors
-    /// If the engine cannot hold a number an item.
+    /// If the engine cannot hold one number per item.
     pub fn new(engine: &Engine, items: usize) -> Result<Self> {
         let log_q = engine.upload("uniform log q", &vec![-(items as f64).ln() as f32; items])?;
         Ok(Self { items, log_q })
@@ -41,7 +41,7 @@ impl Proposal for Uniform {
     }
 }
 
-/// log q where it does not depend on the user: a mixture of equals is the same.
+/// log q if it does not depend on the user: the mixture over a group then equals log q of each of its rows.
 pub(super) fn record_lookups(
     recording: &mut Recording,
     log_q: &Buffer<f32>,

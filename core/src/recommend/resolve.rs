@@ -1,11 +1,11 @@
-//! From what people type to an item.
+//! Finds the item that a text typed by a user stands for.
 
 use rustc_hash::FxHashMap;
 
-/// Candidates that a message lists.
+/// The most candidates that a message lists.
 const SHOWN: usize = 8;
 
-/// The item with this id, else with this title, else with a title that begins so.
+/// The item with this id, else with this title, else with a title that begins with the text.
 pub(super) fn item(
     name: &str,
     ids: &FxHashMap<String, u32>,
@@ -41,7 +41,7 @@ pub(super) fn item(
 
 /// `"Heat (1995)" (id 6), "Heat (1986)" (id 77) or 3 more; give more of it, or the id`.
 fn list(candidates: &[u32], ids: &FxHashMap<String, u32>, titles: &[String]) -> String {
-    // Messages are rare: turning the map around costs nothing that matters.
+    // Messages are rare, so inverting the map here costs nothing that matters.
     let id = |item| ids.iter().find(|(_, other)| **other == item).map_or("", |(id, _)| id.as_str());
     let shown: Vec<String> = candidates
         .iter()

@@ -1,8 +1,9 @@
-//! Checkpoints: safetensors that any tool reads, with all that is needed to recommend, measure and go on.
+//! Checkpoints: safetensors files that any tool can read, with everything needed to recommend, evaluate and
+//! resume.
 //!
-//! The parameters are plain tensors under the names of [`State`]. What surrounds them is in the file too:
-//! ids, titles and genres of the items, ids and histories of the users as `context.*` tensors (strings as
-//! bytes and the place where each ends), and every setting as JSON under the metadata key `fastvae`.
+//! The parameters are plain tensors under the names of [`State`]. Their context is in the file too: ids,
+//! titles and genres of the items, ids and histories of the users as `context.*` tensors (strings as their
+//! bytes and the offset at which each ends), and every setting as JSON under the metadata key `fastvae`.
 
 mod read;
 mod strings;
@@ -30,48 +31,49 @@ use crate::{
 
 /// The metadata key of the settings.
 const KEY: &str = "fastvae";
-/// Prefix of the tensors that are no parameters.
+/// Prefix of the tensors that are not parameters.
 const CONTEXT: &str = "context.";
 
-/// What a model was made from and for. A clone shares names and histories.
+/// What a model was trained on. Clones share names and histories.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Context {
     /// Every setting of the run.
     pub config: RunConfig,
     /// The name of the data set.
     pub data: String,
-    /// Of the interactions and their ids after all filters: [`fingerprint()`].
+    /// [`fingerprint()`] of the interactions and their ids after all filters.
     pub fingerprint: String,
-    /// Of titles and genres; `None` in checkpoints that were written before there was one.
+    /// Fingerprint of titles and genres; `None` in checkpoints from before there was one.
     pub names: Option<String>,
     /// Item ids; item `i` of the model is `items[i]`.
     pub items: Arc<Vec<String>>,
-    /// A title for each item, where the set has titles.
+    /// A title for each item, if the set has titles.
     pub titles: Option<Arc<Vec<String>>>,
-    /// Genres of each item, where the set has genres.
+    /// Genres of each item, if the set has genres.
     pub genres: Option<Arc<Vec<Vec<String>>>>,
     /// User ids; row `u` of `histories` is `users[u]`.
     pub users: Arc<Vec<String>>,
-    /// All interactions of each user, whatever part of the split they are in.
+    /// All interactions of each user, from every part of the split.
     pub histories: Csr,
-    /// What the model reached on the validation part, by name: `ndcg@50`.
+    /// Validation metrics of the model by name: `ndcg@50`.
     pub metrics: BTreeMap<String, f64>,
 }
 
 /// A checkpoint in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// What the model was made from.
+    /// What the model was trained on.
     pub context: Context,
-    /// The parameters, and for a run that may go on, everything else it needs.
+    /// The parameters, and for a run that may be resumed, the rest of its state.
     pub state: State,
 }
 
 impl Summary {
-    /// Whether this is the model that a run calls its best: of the same settings and data, and of that epoch and value.
+    /// Whether this is the best model of a run: the same settings and data, and the run's best epoch and
+    /// metric.
     ///
     /// # Errors
-    /// What says otherwise, in words.
+    /// The difference, in words.
     pub fn check_best(&self, run: &Context, best: (u32, f64)) -> Result<(), String> {
         if self.fingerprint != run.fingerprint {
             return Err("it is the model of another data set".into());
@@ -90,7 +92,7 @@ impl Summary {
     }
 }
 
-/// The JSON under [`KEY`].
+/// The JSON under the metadata key [`KEY`].
 #[derive(Serialize, Deserialize)]
 struct Header {
     version: u64,
@@ -124,21 +126,21 @@ impl Header {
     }
 }
 
-/// What a checkpoint says of itself.
+/// The header of a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// Every setting of the run.
     pub config: RunConfig,
-    /// Of the data: [`fingerprint()`].
+    /// [`fingerprint()`] of the data.
     pub fingerprint: String,
-    /// What the model reached on the validation part.
+    /// Validation metrics of the model.
     pub metrics: BTreeMap<String, f64>,
-    /// How far the run had come.
+    /// Progress of the run.
     pub progress: Progress,
 }
 
 impl Context {
-    /// Whether another run was made from the same data, or what is different.
+    /// Whether another run was trained on the same data.
     ///
     /// # Errors
     /// The difference, in words.

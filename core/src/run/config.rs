@@ -1,4 +1,4 @@
-//! A run as it is written down: the data, how it is divided, and every setting of the training.
+//! The settings of a run: the data, its split, and the training.
 
 use std::path::PathBuf;
 
@@ -13,28 +13,28 @@ use crate::{
     data::{Columns, LoadOptions, SplitOptions},
 };
 
-/// The content of `RUN/config.toml`. With the data it fixes a run to the last bit.
+/// The content of `RUN/config.toml`. Together with the data it determines a run to the last bit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunConfig {
-    /// What is learned from.
+    /// The data set.
     pub data: DataConfig,
-    /// Who is trained on what, and measured on what.
+    /// The split into training, validation and test.
     pub split: SplitOptions,
     /// The network.
     pub model: ModelConfig,
-    /// What is minimised.
+    /// The loss.
     pub objective: ObjectiveConfig,
-    /// Where negatives come from.
+    /// The source of negatives.
     pub proposal: ProposalConfig,
-    /// How parameters move.
+    /// How parameters are updated.
     pub optimizer: OptimizerConfig,
-    /// The loop.
+    /// The training loop.
     pub training: TrainingConfig,
 }
 
 settings! {
-    /// Where interactions come from and which of them count.
+    /// The source of the interactions, and which of them count.
     pub struct DataConfig in "data" {
         /// A folder, a zip, or one file of interactions (.gz too); without it, the built-in set.
         ///
@@ -42,19 +42,20 @@ settings! {
         /// recognised.
         #[serde(with = "path", skip_serializing_if = "Option::is_none")]
         path: Option<PathBuf> = None, "PATH", Kind::Path, flag "data";
-        /// Drop users and items with fewer than K interactions, again and again until none is left; 0 and 1 leave the
-        /// set as it is.
+        /// Drop users and items with fewer than K interactions, repeatedly, until every user and item has K;
+        /// 0 and 1 leave the set unchanged.
         core: u32 = 0, "K", Kind::Integer(0, u32::MAX as u64);
         /// Ratings below X do not count as interactions; without it, every rating counts.
         #[serde(skip_serializing_if = "Option::is_none")]
         min_rating: Option<f32> = None, "X", Kind::Real(f32::MIN as f64, f32::MAX as f64);
-        /// Where user, item and rating stand, by place or by name in the header: `user=0,item=1,rating=2`.
+        /// Columns of user, item and rating, by index or by name in the header: `user=0,item=1,rating=2`.
         #[serde(skip_serializing_if = "Option::is_none")]
         columns: Option<Columns> = None, "ROLE=COLUMN,..", Kind::Text;
     }
 }
 
-/// Paths as text; as a list of bytes where they are no UTF-8, so that every path comes back as it was.
+/// Serialises paths as text, or as a list of bytes if they are not UTF-8, so that every path is read back
+/// unchanged.
 pub mod path {
     use std::path::PathBuf;
 
@@ -62,10 +63,10 @@ pub mod path {
     #[cfg(not(unix))]
     use serde::{de::Error as _, ser::Error as _};
 
-    /// Text, or bytes.
+    /// Writes text or bytes.
     ///
     /// # Errors
-    /// Where the system's paths are not bytes and this one is no text.
+    /// If the path is not valid Unicode on a system whose paths are not bytes.
     pub fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(path) = path else { return serializer.serialize_none() };
         if let Some(text) = path.to_str() {
@@ -77,10 +78,10 @@ pub mod path {
         Err(S::Error::custom("the path holds characters that are not Unicode"))
     }
 
-    /// The path that was written.
+    /// Reads text or bytes.
     ///
     /// # Errors
-    /// For anything but text and bytes.
+    /// For values other than text and bytes.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged, expecting = "expected the path of a file or folder")]
@@ -104,7 +105,7 @@ pub mod path {
 }
 
 impl DataConfig {
-    /// How to read the set.
+    /// The options for loading the data set.
     pub fn load_options(&self) -> LoadOptions {
         LoadOptions { min_rating: self.min_rating, core: self.core, columns: self.columns.clone() }
     }
@@ -126,7 +127,7 @@ impl RunConfig {
         .flatten()
     }
 
-    /// The objective and its proposal in one word.
+    /// The objective and its proposal as one word.
     pub fn method(&self) -> Method {
         Method::of(&self.objective, &self.proposal)
     }
@@ -139,7 +140,7 @@ impl RunConfig {
         }
     }
 
-    /// The part that a [`Trainer`](crate::train::Trainer) needs.
+    /// The settings that a [`Trainer`](crate::train::Trainer) needs.
     pub fn training(&self) -> Config {
         Config {
             model: self.model.clone(),
@@ -150,11 +151,11 @@ impl RunConfig {
         }
     }
 
-    /// Whether a run with these settings can go on with those of `now`: all equal, but for the number of
-    /// epochs, patience, and where the data lies.
+    /// Checks that a run with these settings can be resumed with the settings `now`: all equal, except for
+    /// the number of epochs, patience, and the location of the data.
     ///
     /// # Errors
-    /// [`Error::Setting`] names the first setting that changed.
+    /// [`Error::Setting`] for the first setting that differs.
     pub fn check_resume(&self, now: &Self) -> Result<()> {
         let json = |config: &Self| {
             serde_json::to_value(config).map_err(|error| Error::setting("resume", error.to_string()))

@@ -17,23 +17,23 @@ use crate::{
 /// Cut-offs of the test metrics.
 const AT: [usize; 3] = [10, 20, 50];
 
-/// What a run starts from.
+/// The inputs of a run.
 #[derive(Clone)]
 pub struct Setup<'a> {
-    /// What it runs on.
+    /// The engine.
     pub engine: Engine,
-    /// Its settings and its data.
+    /// The settings and the data.
     pub context: Context,
-    /// Who is trained on what, and measured on what.
+    /// The split into training, validation and test.
     pub split: &'a Split,
-    /// What is saved when.
+    /// What is saved, and how often.
     pub saves: Saves,
 }
 
-/// What is saved when.
+/// What is saved, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saves {
-    /// Epochs between saves of all that a resume needs; 0: only at the end and when asked.
+    /// Epochs between saves of the state that a resume needs; 0: only at the end and on request.
     pub every: u32,
     /// Whether the model of each new best epoch is saved.
     pub best: bool,
@@ -45,8 +45,7 @@ impl Default for Saves {
     }
 }
 
-/// A run: a [`Trainer`] whose events are written down, whose best model is saved, and which can go on after it
-/// was stopped.
+/// A run: drives a [`Trainer`], logs its events, saves its best model, and can be resumed after a stop.
 ///
 /// ```
 /// use fastvae::{
@@ -86,13 +85,13 @@ pub struct Run<S> {
     saves: Saves,
     storage: S,
     history: History,
-    /// A save is due as soon as no events are pending.
+    /// A save follows as soon as no events are pending.
     save_due: bool,
 }
 
 impl<S: Storage> Run<S> {
-    /// A run from its first step. `storage` is asked for when everything else stands, so a run that cannot
-    /// start leaves nothing behind.
+    /// Starts a run from its first step. `storage` is called last, so that a run that cannot start leaves no
+    /// files behind.
     ///
     /// # Errors
     /// As [`Trainer::new`] and [`Storage::begin`].
@@ -106,7 +105,7 @@ impl<S: Storage> Run<S> {
         Ok(Self { trainer, context, split, saves, storage, history, save_due: false })
     }
 
-    /// A run from where it was saved: it ends in the same bits as one that was not stopped.
+    /// Resumes a saved run: it ends in the same bits as a run that was not stopped.
     ///
     /// # Errors
     /// As [`Run::start`]; [`Error::Checkpoint`] if the save does not fit the data or the settings.
@@ -129,11 +128,11 @@ impl<S: Storage> Run<S> {
         Ok(Self { trainer, context, split, saves, storage, history, save_due: false })
     }
 
-    /// Trains about a step, and returns what happened; `None` when the run is over. The event is written down
-    /// and the saves that it asks for are done.
+    /// Trains for about one step and returns an event that describes it; `None` when the run is over. Logs
+    /// the event and makes the saves that it causes.
     ///
     /// # Errors
-    /// As [`Trainer::next`], and if storage cannot be written. What was saved before stays.
+    /// As [`Trainer::next`], and if the storage cannot be written. Earlier saves stay.
     pub async fn next(&mut self) -> Result<Option<Event>> {
         let Some(event) = self.trainer.next().await? else { return Ok(None) };
         self.record(&event)?;
@@ -157,29 +156,30 @@ impl<S: Storage> Run<S> {
         Ok(Some(event))
     }
 
-    /// Whether a save would be complete. While events are pending it is not: the trainer has done what they
-    /// report, so a resumed run would not report them again, nor save the best model that one of them announces.
+    /// Whether a save would be complete now. It would not be while events are pending: the trainer's state
+    /// already includes the work that they report, so a resumed run would not report it again, nor save a
+    /// best model that one of them announces.
     pub fn can_stop(&self) -> bool {
         !self.trainer.has_events()
     }
 
-    /// Saves all that a resume needs.
+    /// Saves the state that a resume needs.
     ///
     /// # Errors
-    /// If the device is lost or storage cannot be written.
+    /// If the device is lost or the storage cannot be written.
     pub async fn save(&mut self) -> Result<()> {
         let run = self.trainer.freeze().await?;
         self.save_due = false;
         self.storage.save_last(&self.context, run).await
     }
 
-    /// Saves, and ends the run where it stands. Call it when [`Run::can_stop`].
+    /// Saves, and ends the run at its current step. Requires [`Run::can_stop`].
     ///
     /// # Errors
     /// As [`Run::save`].
     pub async fn stop(mut self) -> Result<S> {
         self.save().await?;
-        // The save has read losses from the device; they belong into the log.
+        // The save has read losses from the device; their events belong in the log.
         while self.trainer.has_events() {
             if let Some(event) = self.trainer.next().await? {
                 self.record(&event)?;
@@ -193,11 +193,11 @@ impl<S: Storage> Run<S> {
         self.storage.record(event)
     }
 
-    /// Measures the model on the test part: the best one, or the last without validation. It is read back from
-    /// storage, so what is reported is what others will load.
+    /// Evaluates the model on the test users: the best model, or the last one if there is no validation. It
+    /// is read from the storage, so the metrics are those of the file that others will load.
     ///
     /// # Errors
-    /// If storage cannot be read or written, or the device is lost.
+    /// If the storage cannot be read or written, or the device is lost.
     pub async fn measure(&mut self) -> Result<RunMetrics> {
         let best = self.trainer.progress().best;
         let best_epoch = best.map(|(epoch, _)| epoch);
@@ -209,7 +209,7 @@ impl<S: Storage> Run<S> {
                 self.storage.save_model(&self.context, model).await?;
             }
         }
-        // What is read takes the place of what only further steps need.
+        // Frees what only further steps need, to make space for the model that is read.
         self.trainer.retire()?;
         let state = self.storage.read_model()?;
         let Context { config, items, users, histories, .. } = &self.context;
@@ -217,7 +217,7 @@ impl<S: Storage> Run<S> {
         let model = AnyModel::from_state(engine, &config.model, items.len(), &state)?;
         drop(state);
         let test = evaluate(engine, &model, &self.split.test, &AT).await?;
-        // Through text, so that 0.2 stays 0.2.
+        // By way of JSON text, so that an f32 setting such as 0.2 is written as 0.2.
         let text = serde_json::to_string(config);
         let settings = text.and_then(|text| serde_json::from_str(&text));
         Ok(RunMetrics {
@@ -237,7 +237,7 @@ impl<S: Storage> Run<S> {
         })
     }
 
-    /// Whether the model in storage is the one that this run calls its best.
+    /// Whether the model in the storage is the best one of this run.
     fn check_model(&self, best: (u32, f64)) -> Result<()> {
         let Some(model) = self.storage.model_summary()? else { return Ok(()) };
         model.check_best(&self.context, best).map_err(|problem| Error::Checkpoint {
@@ -246,15 +246,15 @@ impl<S: Storage> Run<S> {
         })
     }
 
-    /// Writes the metrics, which makes the run a finished one.
+    /// Writes the metrics, which marks the run as finished.
     ///
     /// # Errors
-    /// If storage cannot be written.
+    /// If the storage cannot be written.
     pub fn finish(&mut self, metrics: &RunMetrics) -> Result<()> {
         self.storage.finish(metrics)
     }
 
-    /// Goes back to the last save, on another engine: after a device was lost.
+    /// Continues from the last save on another engine, after a device was lost.
     ///
     /// # Errors
     /// As [`Trainer::resume`], and if there is no save.
@@ -268,32 +268,32 @@ impl<S: Storage> Run<S> {
         Ok(())
     }
 
-    /// How far the run has come.
+    /// The progress of the run.
     pub fn progress(&self) -> &Progress {
         self.trainer.progress()
     }
 
-    /// Its settings and its data, and what the best model so far reached on the validation part.
+    /// The settings and the data, with the validation metrics of the best model so far.
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// Who is measured in the end.
+    /// The test users.
     pub fn test(&self) -> &EvaluationSet {
         &self.split.test
     }
 
-    /// Where it is saved.
+    /// The storage that the run is saved in.
     pub fn storage(&self) -> &S {
         &self.storage
     }
 
-    /// Ends the run without a save.
+    /// Ends the run without a save and returns its storage.
     pub fn into_storage(self) -> S {
         self.storage
     }
 
-    /// The same, to be tidied up between two calls.
+    /// The storage, for changes between two calls.
     pub fn storage_mut(&mut self) -> &mut S {
         &mut self.storage
     }

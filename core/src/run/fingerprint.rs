@@ -1,8 +1,8 @@
-//! Tells one data set from another.
+//! Fingerprints that show whether two data sets are equal.
 
 use crate::data::Dataset;
 
-/// 64 bits of FNV-1a over the ids and interactions, in hexadecimal.
+/// FNV-1a (64 bits) over ids and interactions, in hexadecimal.
 pub fn fingerprint(dataset: &Dataset) -> String {
     let mut hash = Fnv::default();
     for id in dataset.users.iter().chain([&String::new()]).chain(&dataset.items) {
@@ -18,7 +18,7 @@ pub fn fingerprint(dataset: &Dataset) -> String {
     hash.shown()
 }
 
-/// The same over titles and genres.
+/// The same hash over titles and genres.
 pub(super) fn names_fingerprint(dataset: &Dataset) -> String {
     let mut hash = Fnv::default();
     for title in dataset.titles.iter().flatten() {

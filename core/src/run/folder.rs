@@ -1,7 +1,8 @@
-//! The folder of a run: its files, who may write them, and what may be replaced.
+//! The folder of a run: its files, its lock, and which files may be replaced.
 //!
-//! `config.toml` every setting; `log.jsonl` the events; `last.safetensors` what a resume starts from;
-//! `model.safetensors` the best model; `metrics.json` and `report.html` of a finished run.
+//! `config.toml`: every setting; `log.jsonl`: the events; `last.safetensors`: the state that a resume needs;
+//! `model.safetensors`: the best model; `metrics.json` and `report.html`: only in the folder of a finished
+//! run.
 
 use std::{
     borrow::Cow,
@@ -24,36 +25,37 @@ use crate::{
     state::{Frozen, State},
 };
 
-/// Every file that a run writes, in the order in which they are removed: the first tells that it is finished, and the
-/// last, which is also the first that is written, that the folder is a run's.
+/// Every file that a run writes, in the order of removal. The first marks the run as finished. The last is
+/// also the first one written; it marks the folder as that of a run.
 const FILES: [&str; 6] =
     ["metrics.json", "last.safetensors", "model.safetensors", "report.html", "config.toml", "log.jsonl"];
 
-/// A folder that holds, or will hold, one run; of this process alone as long as this lives.
+/// A folder for one run, locked against other processes until it is dropped.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     /// Whether this process made the folder.
     made: bool,
-    /// Open from the run's beginning on.
+    /// The log; open from the start of the run.
     log: Option<Log>,
     _lock: Lock,
 }
 
-/// What a folder holds.
+/// The content of a folder.
 enum Contents {
     /// No files.
     Nothing,
     /// Settings and a log: a run that ended before its first save.
     Beginning,
-    /// A run, and what to say of it.
+    /// A run, with a description of it for messages.
     Run(&'static str),
-    /// Something else, by the name of a file.
+    /// A file that is not part of a run, by name.
     Foreign(String),
 }
 
 impl Folder {
-    /// Whether a new run may go into `out`. Nothing is touched, so that it can be asked before minutes of reading.
+    /// Whether a new run may be written to `out`. Changes nothing, so that it can be checked before the data
+    /// is read.
     ///
     /// # Errors
     /// As [`Folder::create`].
@@ -68,27 +70,27 @@ impl Folder {
         }
     }
 
-    /// A folder for a new run, there and writable: `out`, or a new one under `runs`.
+    /// A writable folder for a new run: `out`, or a new one under `runs`.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be made or written; [`Error::Setting`] if it holds a run and `force` is off, files that
-    /// are no run's, or a run that is going on.
+    /// [`Error::Io`] if it cannot be made or written; [`Error::Setting`] if it holds a run and `force` is
+    /// off, files that are not part of a run, or a run that is in progress.
     pub fn create(out: Option<&Path>, force: bool, data: &str, config: &RunConfig) -> Result<Self> {
         let Some(out) = out else { return Self::numbered(data, config) };
         Self::check(Some(out), force)?;
         let made = !out.exists();
         fs::create_dir_all(out).map_err(|error| Error::io("create", out, error))?;
         let folder = Self::locked(out, made, "out")?;
-        // Another process may have been here between the two.
+        // Another process may have written to the folder between the check and the lock.
         check_contents(out, force)?;
         Ok(folder)
     }
 
-    /// The folder of a run that exists.
+    /// Opens the folder of an existing run.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there is nothing to go on from, or another process is at it; [`Error::Io`] if it cannot be
-    /// written.
+    /// [`Error::Setting`] if it holds no save to resume from, or another process uses it; [`Error::Io`] if it
+    /// cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.join("last.safetensors").is_file() {
             return Err(Error::setting(
@@ -110,7 +112,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// `runs/ml-10m-midx-popularity-0-1`: the first number that is free.
+    /// `runs/ml-10m-midx-popularity-0-1`: with the first unused number.
     fn numbered(data: &str, config: &RunConfig) -> Result<Self> {
         const LONGEST_NAME: usize = 50;
         let runs = Path::new("runs");
@@ -121,7 +123,7 @@ impl Folder {
         let seed = config.training.seed;
         for number in 1u32.. {
             let path = runs.join(format!("{name}-{method}-{seed}-{number}"));
-            // Making the folder claims the number, against another run that starts at this moment too.
+            // Creating the folder claims the number, in case another run starts at the same moment.
             match fs::create_dir(&path) {
                 Ok(()) => return Self::locked(&path, true, "out"),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -141,7 +143,7 @@ impl Folder {
         file::write(&self.config(), toml.as_bytes())
     }
 
-    /// Reads the save that a resume starts from.
+    /// Reads the save that a resume needs.
     ///
     /// # Errors
     /// As [`checkpoint::read`].
@@ -149,7 +151,7 @@ impl Folder {
         checkpoint::read(&self.last())
     }
 
-    /// Leaves nothing of a run that ended before there was anything to go on from.
+    /// Removes the files of a run that ended before its first save.
     ///
     /// # Errors
     /// [`Error::Io`] for a file that cannot be removed.
@@ -158,18 +160,18 @@ impl Folder {
         let (path, made) = (self.path.clone(), self.made);
         drop(self);
         if made {
-            // Not empty if somebody put something there meanwhile.
+            // Fails if another program has put a file there meanwhile; the folder then stays.
             let _ = fs::remove_dir(path);
         }
         Ok(())
     }
 
-    /// Whether the run that is here came to its end.
+    /// Whether the run in this folder is finished.
     pub fn is_finished(&self) -> bool {
         self.metrics().exists()
     }
 
-    /// The folder itself.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -179,27 +181,27 @@ impl Folder {
         self.path.join("config.toml")
     }
 
-    /// Events, one JSON object a line.
+    /// The events, one JSON object per line.
     pub fn log(&self) -> PathBuf {
         self.path.join("log.jsonl")
     }
 
-    /// The numbers of the run, written when it is finished.
+    /// The metrics of the run, written when it is finished.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.json")
     }
 
-    /// The best model, or the last without validation.
+    /// The best model, or the last one if there is no validation.
     pub fn model(&self) -> PathBuf {
         self.path.join("model.safetensors")
     }
 
-    /// All that is needed to go on.
+    /// The state that a resume needs.
     pub fn last(&self) -> PathBuf {
         self.path.join("last.safetensors")
     }
 
-    /// For people.
+    /// The report for readers.
     pub fn report(&self) -> PathBuf {
         self.path.join("report.html")
     }
@@ -269,7 +271,7 @@ fn in_use(flag: &str, path: &Path, owner: &str) -> Error {
 fn check_contents(out: &Path, force: bool) -> Result<()> {
     let problem = match contents(out)? {
         Contents::Nothing | Contents::Beginning => return Ok(()),
-        // Names that people use too.
+        // Other programs use these file names too.
         Contents::Run(_) if force => {
             match ["config.toml", "report.html"].iter().find(|name| !is_own(&out.join(name))) {
                 None => return Ok(()),
@@ -309,7 +311,7 @@ fn contents(path: &Path) -> Result<Contents> {
     })
 }
 
-/// Whether a log.jsonl, config.toml or report.html is one that runs write; one that is not there offends nobody.
+/// Whether a log.jsonl, config.toml or report.html was written by a run; true if there is no such file.
 fn is_own(path: &Path) -> bool {
     let Ok(text) = fs::read_to_string(path) else { return !path.exists() };
     if path.extension().is_some_and(|ending| ending == "html") {
@@ -321,12 +323,12 @@ fn is_own(path: &Path) -> bool {
         return first.is_none_or(|event| event["event"].is_string() && event["time"].is_number());
     }
     let sections = ["data", "split", "model", "optimizer", "training"];
-    // Runs write every section; people write those that they change.
+    // A run writes every section; a file written by hand has only some of them.
     toml::from_str::<toml::Table>(&text)
         .is_ok_and(|table| sections.iter().all(|section| table.contains_key(*section)))
 }
 
-/// Whether a killed process left it while it wrote one of the files.
+/// Whether a file is a temporary file of one of the run's files, left by a process that was killed.
 fn is_temporary(name: &OsString) -> bool {
     FILES.iter().any(|own| file::is_temporary_of(name, own))
 }

@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::{event::Event, run::EpochMetrics};
 
-/// The epochs so far. It sees the same events while a run trains and when a resumed run reads its log.
+/// The metrics of the epochs so far. They are collected from the same events while a run trains and when a
+/// resumed run reads its log.
 #[derive(Debug, Default)]
 pub struct History {
     epochs: Vec<EpochMetrics>,
-    /// Seconds of validation by epoch.
+    /// Seconds of validation per epoch.
     validation: BTreeMap<u32, f64>,
     /// Seconds spent on the index since the last epoch ended.
     index_seconds: f64,
 }
 
 impl History {
-    /// The first `epochs` epochs of a log. Epochs that were trained twice, because a run was killed before it
-    /// saved them, count as the last one.
+    /// The first `epochs` epochs of a log. If an epoch was trained twice, because the run was killed before
+    /// it was saved, the last one counts.
     pub fn of(events: &[Event], epochs: u32) -> Self {
         let mut history = Self::default();
         for event in events {
@@ -27,7 +28,7 @@ impl History {
         history
     }
 
-    /// Takes an event into account.
+    /// Adds an event.
     pub fn observe(&mut self, event: &Event) {
         match event {
             Event::Indexed { seconds, .. } => self.index_seconds += seconds,
@@ -53,7 +54,7 @@ impl History {
         }
     }
 
-    /// In order.
+    /// The epochs in order.
     pub fn epochs(&self) -> &[EpochMetrics] {
         &self.epochs
     }

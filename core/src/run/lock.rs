@@ -1,4 +1,5 @@
-//! One process at a folder. The lock is the system's: it ends with the process, however that ends.
+//! A lock that lets one process at a time use a folder. It is a file lock of the system, so it ends with the
+//! process, even if that is killed.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -12,17 +13,17 @@ const NAME: &str = ".lock";
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
-    /// Locked; nothing where the file system knows no locks.
+    /// The locked file; `None` if the file system does not support locks.
     _file: File,
 }
 
-/// Whether a file in a folder is its lock.
+/// Whether a file in a folder is its lock file.
 pub fn is_lock(name: &std::ffi::OsStr) -> bool {
     name == NAME
 }
 
 impl Lock {
-    /// Locks a folder that exists; the other process, in words, if one has it.
+    /// Locks an existing folder; returns a description of the other process if one holds the lock.
     ///
     /// # Errors
     /// If the folder cannot be written.
@@ -38,7 +39,8 @@ impl Lock {
                 }
                 _ => {}
             }
-            // Whoever had it removes the file at the end; a lock on a file that is no longer there keeps nobody out.
+            // The previous holder removes the file when it ends. A lock on a removed file excludes no one, so
+            // lock the new file.
             if !is_same(&file, &path) {
                 continue;
             }
@@ -48,7 +50,7 @@ impl Lock {
         }
     }
 
-    /// The process that has a folder, in words, if one has it.
+    /// A description of the process that holds the lock of a folder, if there is one.
     pub fn owner(folder: &Path) -> Option<String> {
         let file = File::open(folder.join(NAME)).ok()?;
         matches!(file.try_lock(), Err(TryLockError::WouldBlock)).then(|| owner(file))
@@ -57,7 +59,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Left behind it does no harm: it is not locked.
+        // A remaining file is harmless: it is not locked.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -101,7 +103,7 @@ mod tests {
         drop(lock);
         assert_eq!(Lock::owner(&folder), None);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
-        // What a killed process leaves keeps nobody out.
+        // A lock file that a killed process left does not lock the folder.
         fs::write(folder.join(NAME), "12345").unwrap();
         drop(Lock::take(&folder).unwrap().ok().unwrap());
         fs::remove_dir(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! `RUN/log.jsonl`: the events of a run, one JSON object a line.
+//! `RUN/log.jsonl`: the events of a run, one JSON object per line.
 
 use std::{
     fs::{File, OpenOptions},
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{Error, Result, event::Event};
 
-/// A log that is open to append to.
+/// A log that is open for appending.
 #[derive(Debug)]
 pub struct Log {
     path: PathBuf,
@@ -28,7 +28,8 @@ struct Line<'a> {
 }
 
 impl Log {
-    /// Opens the log, or creates it. If a run was killed in the middle of a line, a new line begins.
+    /// Opens the log, or creates it. If the last line is incomplete, because the run was killed, a new line
+    /// begins.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read or written.
@@ -43,7 +44,7 @@ impl Log {
         Ok(log)
     }
 
-    /// Writes an event down. Steps are left out: their losses come in an event of their own.
+    /// Writes an event. Steps are not logged: their losses come in an event of their own.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
@@ -63,8 +64,8 @@ impl Log {
     }
 }
 
-/// The events of a log, none if there is no file. Lines that are no events (cut short by a kill, or of a later
-/// version) are left out.
+/// The events of a log; none if there is no file. Lines that cannot be parsed (cut short by a kill, or from a
+/// later version) are skipped.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read.
@@ -79,7 +80,7 @@ pub fn read(path: &Path) -> Result<Vec<Event>> {
 
 fn text(path: &Path) -> Result<String> {
     match std::fs::read(path) {
-        // Damage costs the lines that it is in, and no run.
+        // Damage costs the affected lines only, not the run.
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::io("read", path, error)),
@@ -106,7 +107,8 @@ mod tests {
         for event in [&epoch, &step, &evaluated] {
             log.record(event).unwrap();
         }
-        // What a loss of power may leave of lines that were not on the disk yet, and half a line.
+        // What a loss of power may leave in place of lines that were not yet on the disk, followed by half a
+        // line.
         log.append(b"\0\0\xff\xfe\n{\"event\":\"epoch\",\"epoch\":1e99}\n[[[[\n{\"event\":\"ep").unwrap();
         Log::open(&path).unwrap().record(&losses).unwrap();
         let found = read(&path);

@@ -1,4 +1,4 @@
-//! What a run measured: the content of `RUN/metrics.json`, and the input of the report.
+//! The metrics of a run: the content of `RUN/metrics.json`, and the input of the report.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -8,15 +8,15 @@ use serde_json::Value;
 use super::migrate;
 use crate::{Error, Result, event::numbers, file};
 
-/// The numbers of one training run. Field names are those of `metrics.json`; files of later versions may
-/// have more fields, which are ignored.
+/// The metrics of a training run. Field names are those of `metrics.json`; additional fields from later
+/// versions are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunMetrics {
-    /// Of FastVAE.
+    /// Version of FastVAE.
     pub version: String,
-    /// Of all random choices.
+    /// Seed of all random choices.
     pub seed: u64,
-    /// Engine and device, as a person would name them: `cpu, 2 threads`.
+    /// Engine and device, in words: `cpu, 2 threads`.
     pub engine: String,
     /// Users after the filters.
     pub users: u64,
@@ -24,40 +24,40 @@ pub struct RunMetrics {
     pub items: u64,
     /// Distinct (user, item) pairs after the filters, all parts of the split together.
     pub interactions: u64,
-    /// Every setting of the run, as the configuration file nests them.
+    /// Every setting of the run, nested as in the configuration file.
     pub config: Value,
-    /// By epoch, in order.
+    /// One entry per epoch, in order.
     pub epochs: Vec<EpochMetrics>,
-    /// The epoch whose model the test set saw, from 1; `None` without validation.
+    /// The epoch, counted from 1, whose model was tested; `None` without validation.
     pub best_epoch: Option<u32>,
-    /// Means over test users by flat key (see [`crate::metrics`]); empty if the test set was not evaluated.
+    /// Means over test users by metric name (see [`crate::metrics`]); empty if the model was not tested.
     pub test: BTreeMap<String, f64>,
-    /// Test users left out because nothing of theirs was held out.
+    /// Test users left out because they have no held-out items.
     pub test_users_skipped: u64,
-    /// Wall clock of training and validation.
+    /// Wall-clock seconds of training and validation.
     pub total_seconds: f64,
-    /// Largest resident set of the process; `None` where the system does not say.
+    /// Largest resident set of the process; `None` if the system does not report it.
     pub peak_memory_bytes: Option<u64>,
 }
 
 /// One epoch of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
-    /// From 1.
+    /// Epoch, counted from 1.
     pub epoch: u32,
-    /// Wall clock of the training steps and the index, without validation.
+    /// Wall-clock seconds of the training steps and the index, without validation.
     pub seconds: f64,
-    /// Of these, seconds spent on refreshing the index.
+    /// Part of these seconds that index refreshes took.
     #[serde(default)]
     pub index_seconds: f64,
-    /// Mean over the epoch's users of what is minimised: for Mult-VAE, the negative log-likelihood and the
-    /// weighted KL divergence.
+    /// The minimised loss, averaged over the epoch's users: for Mult-VAE, the negative log-likelihood plus
+    /// the weighted KL divergence.
     pub loss: f64,
-    /// Means over the epoch's users of other parts of the loss, by name: `kl`, the KL divergence without its
+    /// Other parts of the loss by name, averaged over the epoch's users: `kl`, the KL divergence without its
     /// weight.
     #[serde(flatten, deserialize_with = "numbers")]
     pub parts: BTreeMap<String, f64>,
-    /// Means over validation users by flat key, in the epochs that were validated.
+    /// Means over validation users by metric name, for epochs that were validated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<BTreeMap<String, f64>>,
 }
@@ -66,8 +66,8 @@ impl RunMetrics {
     /// Reads a `metrics.json`.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is not the metrics of a run, [`Error::Setting`] if
-    /// its settings are not those of any version.
+    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it does not hold the metrics of a run,
+    /// [`Error::Setting`] if its settings belong to no known version.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
         let mut metrics: Self = serde_json::from_slice(&text).map_err(|error| {
@@ -77,7 +77,7 @@ impl RunMetrics {
         Ok(metrics)
     }
 
-    /// Writes a `metrics.json`, whole or not at all.
+    /// Writes a `metrics.json` atomically.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be written.

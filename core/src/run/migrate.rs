@@ -1,14 +1,14 @@
-//! Files of earlier versions, brought to the form of today.
+//! Converts the files of earlier versions to the current format.
 //!
-//! It works on the tree of a file before any of it is read as settings or as the header of a checkpoint, so that
-//! nothing else needs to know the names of before.
+//! The conversion works on the parsed tree of a file, before settings or the header of a checkpoint are read
+//! from it, so that no other module depends on old names.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::{Error, Result, config::Method, model::ModelKind};
 
-/// The version of checkpoints that this library writes; it reads this one and those before.
+/// The version of checkpoints that this library writes; it also reads all earlier ones.
 ///
 /// - 1: no kind, since there was one model; settings have a loss.
 /// - 2: `kind` names the model; settings have an objective and a proposal in place of a loss.
@@ -17,10 +17,10 @@ pub(super) const VERSION: u64 = 2;
 /// Section and name of a setting.
 type Place = [&'static str; 2];
 
-/// The section of a run's loss, which is now an objective and a proposal.
+/// The old section for the loss, which is now an objective and a proposal.
 const LOSS: &str = "loss";
 
-/// Settings that are now in another section or have another name.
+/// Settings whose section or name has changed.
 const MOVED: [(Place, Place); 18] = [
     ([LOSS, "partition"], ["objective", "partition"]),
     ([LOSS, "share"], ["proposal", "group-size"]),
@@ -42,11 +42,11 @@ const MOVED: [(Place, Place); 18] = [
     ([LOSS, "kernel-alpha"], ["proposal", "kernel-alpha"]),
 ];
 
-/// Renames the settings of earlier versions in a run's settings, nested by section as in `config.toml`.
+/// Renames old settings in the settings of a run, nested by section as in `config.toml`.
 ///
 /// # Errors
-/// [`Error::Setting`] for a setting that is there by its old name and by its new one, and for a setting or a method of
-/// an earlier section that does not exist.
+/// [`Error::Setting`] for a setting that occurs under both its old and its new name, and for an unknown
+/// setting or method in an old section.
 pub fn migrate(settings: &mut Value) -> Result<()> {
     if let Some(word) = take(settings, [LOSS, "loss"]) {
         put_method(settings, &word)?;
@@ -64,7 +64,7 @@ pub fn migrate(settings: &mut Value) -> Result<()> {
     Ok(())
 }
 
-/// One word for the method, in the place of two settings.
+/// Replaces the old word for the method by two settings.
 fn put_method(settings: &mut Value, word: &Value) -> Result<()> {
     let old = [LOSS, "loss"];
     let Some(method) = word.as_str().and_then(Method::parse) else {
@@ -75,7 +75,7 @@ fn put_method(settings: &mut Value, word: &Value) -> Result<()> {
         ));
     };
     let json = |kind| serde_json::to_value(kind).map_err(|error| Error::setting("loss", error.to_string()));
-    // The sampled softmax is the default, and then only the proposal need be named.
+    // The sampled softmax is the default objective, so the proposal alone is enough.
     put(settings, old, ["objective", "kind"], json(method.objective())?)?;
     match method.proposal() {
         Some(kind) => put(settings, old, ["proposal", "kind"], kind.name().into()),
@@ -86,11 +86,11 @@ fn put_method(settings: &mut Value, word: &Value) -> Result<()> {
 /// Reads the header of a checkpoint of any version.
 ///
 /// # Errors
-/// Says whether it is damaged, of a later version, or of a model or with a setting that this version does not know.
+/// A description of the problem: a damaged header, a later version, or an unknown model or setting.
 pub(super) fn header<T: DeserializeOwned>(header: &str) -> Result<T, String> {
     let mut header: Value = serde_json::from_str(header)
         .map_err(|error| format!("its `fastvae` metadata is damaged ({error})"))?;
-    // The version is read by itself: a later one may have other fields.
+    // The version is read first, on its own: a later version may have other fields.
     let version =
         header["version"].as_u64().ok_or("its `fastvae` metadata has no version; the file is damaged")?;
     if version > VERSION {
@@ -130,7 +130,7 @@ fn take(settings: &mut Value, [section, name]: Place) -> Option<Value> {
 fn put(settings: &mut Value, old: Place, [section, name]: Place, value: Value) -> Result<()> {
     let Some(sections) = settings.as_object_mut() else { return Ok(()) };
     let under = sections.entry(section).or_insert_with(|| Value::Object(Map::new()));
-    // A section that is not one is for the reader to refuse.
+    // A section that is not a table is rejected by the code that reads the settings.
     let Some(under) = under.as_object_mut() else { return Ok(()) };
     if under.contains_key(name) {
         return Err(Error::setting(
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(migrated(json!({})).unwrap(), RunConfig::default());
     }
 
-    /// What is written today is read as it is.
+    /// Files of the current version are read unchanged.
     #[test]
     fn settings_of_today_are_left_alone() {
         let today = serde_json::to_value(RunConfig::default()).unwrap();

@@ -1,8 +1,8 @@
-//! A run from its first step to its metrics: everything but showing it.
+//! A run from its first step to its metrics; only the display is left to the front ends.
 //!
-//! [`Run`] drives a [`Trainer`](crate::train::Trainer), writes down its events, saves in the right order, and
-//! measures what was trained. Where things are saved is a [`Storage`]: a [`Folder`] for the command line,
-//! memory for a page. The terminal and the page both loop over [`Run::next`].
+//! [`Run`] drives a [`Trainer`](crate::train::Trainer), logs its events, saves in the right order, and
+//! evaluates the trained model. It saves to a [`Storage`]: a [`Folder`] for the command line, memory for a
+//! page. The terminal and the page both loop over [`Run::next`].
 
 pub mod checkpoint;
 mod config;

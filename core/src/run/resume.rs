@@ -1,4 +1,4 @@
-//! Whether a saved run can go on, and with which settings and data.
+//! Checks whether a saved run can be resumed, and with which settings and data.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Error, Result, state::State};
 
-/// A saved run that is about to go on.
+/// A saved run that is about to be resumed.
 #[derive(Clone, Debug)]
 pub struct Saved {
     pub(super) context: Context,
@@ -16,8 +16,8 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// Checks a save against the settings of the run that goes on. `run` is what messages call it, `finished`
-    /// whether it has its metrics.
+    /// Checks a save against the settings of the resumed run. `run` is its name in messages, `finished`
+    /// whether it has metrics already.
     ///
     /// # Errors
     /// [`Error::Setting`] for a setting that cannot change, or if there are no epochs left to train.
@@ -45,17 +45,17 @@ impl Saved {
         Ok(Self { context, state })
     }
 
-    /// Whole epochs that were trained.
+    /// Number of whole epochs trained.
     pub fn epochs(&self) -> u32 {
         self.state.progress.epoch
     }
 
-    /// Steps that were trained of the epoch after them.
+    /// Number of steps trained in the epoch after them.
     pub fn steps(&self) -> u32 {
         self.state.progress.step_in_epoch
     }
 
-    /// Checks that the data is still what the run was trained on.
+    /// Checks that the data is the same that the run was trained on.
     pub(super) fn check_data(&self, now: &Context, save: &Path) -> Result<()> {
         self.context.check_data(now).map_err(|problem| Error::Checkpoint {
             path: save.into(),
@@ -65,12 +65,12 @@ impl Saved {
         })
     }
 
-    /// Goes on without the best model so far: what was saved last counts as the first.
+    /// Resumes without the best model so far: the next evaluation counts as the first one.
     pub fn forget_best(&mut self) {
         (self.state.progress.best, self.state.progress.evaluations_since_best) = (None, 0);
     }
 
-    /// Checks that the best model so far is there, before anything is trained.
+    /// Checks that the best model so far can be read, before training continues.
     pub(super) fn check_model(&self, storage: &impl Storage) -> Result<()> {
         let progress = &self.state.progress;
         let Some(best) = progress.best else { return Ok(()) };
@@ -84,7 +84,8 @@ impl Saved {
             Err(Error::Checkpoint { problem, .. }) => return lost(problem),
             Err(error) => return lost(error.to_string()),
         };
-        // A run that was killed after a better epoch, and before it was noted, trains that epoch again.
+        // If a run was killed after it saved a better model and before it saved its own state, it trains that
+        // epoch again.
         let value = model.metrics.get(&self.context.config.training.metric);
         let again = model.progress.step > progress.step;
         let best = if again { (model.progress.epoch, value.copied().unwrap_or(best.1)) } else { best };

@@ -1,4 +1,4 @@
-//! Where a run is saved.
+//! The storage of a run.
 
 use std::{borrow::Cow, path::PathBuf};
 
@@ -12,67 +12,67 @@ use crate::{
     state::{Frozen, State},
 };
 
-/// Where a run is saved: a [`Folder`](super::Folder), or memory.
+/// The storage of a run: a [`Folder`](super::Folder), or memory.
 #[allow(async_fn_in_trait, reason = "one thread drives a run")]
 pub trait Storage {
-    /// What messages call the save that a resume starts from.
+    /// Name, in messages, of the save that a resume needs.
     fn last_save(&self) -> PathBuf;
 
-    /// What messages call the model.
+    /// Name, in messages, of the model.
     fn model_save(&self) -> PathBuf {
         "the model".into()
     }
 
-    /// Makes place for a new run; what was there is gone.
+    /// Starts a new run and removes everything that an earlier one saved.
     ///
     /// # Errors
-    /// If it cannot be written, as for all that follows.
+    /// If the storage cannot be written. The same holds for all methods below that write.
     fn begin(&mut self, config: &RunConfig) -> Result<()>;
 
-    /// Makes a run that was stopped, or is finished, one that goes on with these settings.
+    /// Reopens a stopped or finished run, which continues with these settings.
     ///
     /// # Errors
     /// As [`Storage::begin`].
     fn reopen(&mut self, config: &RunConfig) -> Result<()>;
 
-    /// The events that [`Storage::record`] was given, in order. What cannot be understood is left out: a run
+    /// The events passed to [`Storage::record`], in order. Events that cannot be parsed are skipped: a run
     /// that was killed may have written half a line.
     ///
     /// # Errors
     /// If they cannot be read.
     fn events(&self) -> Result<Vec<Event>>;
 
-    /// Writes an event down.
+    /// Records an event.
     ///
     /// # Errors
     /// As [`Storage::begin`].
     fn record(&mut self, event: &Event) -> Result<()>;
 
-    /// Replaces the save that a resume starts from.
+    /// Replaces the save that a resume needs.
     ///
     /// # Errors
-    /// As [`Storage::begin`]; the save before it stays.
+    /// As [`Storage::begin`]; the previous save stays.
     async fn save_last(&mut self, context: &Context, run: Frozen<'_>) -> Result<()>;
 
-    /// Replaces the model: the best so far, or the last of a run without validation.
+    /// Replaces the model: the best one so far, or the last one of a run without validation.
     ///
     /// # Errors
     /// As [`Storage::save_last`].
     async fn save_model(&mut self, context: &Context, model: Frozen<'_>) -> Result<()>;
 
-    /// What a resume starts from.
+    /// Reads the save that a resume needs.
     ///
     /// # Errors
     /// If there is none, or it cannot be read.
     fn read_last(&self) -> Result<Cow<'_, State>>;
 
-    /// The model as others will read it.
+    /// Reads the model.
     ///
     /// # Errors
     /// As [`Storage::read_last`].
     fn read_model(&self) -> Result<Cow<'_, State>>;
 
-    /// What the model says of itself; `None` where nobody but this run can have put it there.
+    /// The header of the model; `None` if only this run can have written it, so that no check is needed.
     ///
     /// # Errors
     /// As [`Storage::read_last`].
@@ -80,7 +80,7 @@ pub trait Storage {
         Ok(None)
     }
 
-    /// Writes the metrics of a finished run. Their presence says that the run is finished.
+    /// Writes the metrics, whose presence marks the run as finished.
     ///
     /// # Errors
     /// As [`Storage::begin`].
@@ -90,13 +90,13 @@ pub trait Storage {
 /// A run in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// What a resume starts from.
+    /// The save that a resume needs.
     pub last: Option<State>,
     /// The best model so far, or the last of a run without validation.
     pub model: Option<State>,
-    /// What has happened, without single steps.
+    /// The events, without single steps.
     pub events: Vec<Event>,
-    /// Of a finished run.
+    /// The metrics of a finished run.
     pub metrics: Option<RunMetrics>,
 }
 

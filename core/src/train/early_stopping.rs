@@ -3,7 +3,7 @@
 use crate::state::Progress;
 
 impl Progress {
-    /// Takes in the validation metric of an epoch; whether it is the best so far.
+    /// Adds the validation metric of an epoch; returns whether it is the best so far.
     pub(super) fn evaluated(&mut self, epoch: u32, value: f64) -> bool {
         let best = self.best.is_none_or(|(_, before)| value > before);
         if best {
@@ -15,7 +15,7 @@ impl Progress {
         best
     }
 
-    /// Whether `patience` evaluations have brought nothing better; with 0, never.
+    /// Whether the last `patience` evaluations brought no improvement; with 0, always false.
     pub(super) fn out_of_patience(&self, patience: u32) -> bool {
         patience > 0 && self.evaluations_since_best >= patience
     }

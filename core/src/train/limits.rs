@@ -1,15 +1,15 @@
-//! How large a step gets, and whether the device can hold the model.
+//! Size limits: the largest possible step, and whether the device can hold the model.
 
 use crate::{Error, Result, config::Config, data::Csr, engine::Engine};
 
-/// Entries of the largest batch that could be: the longest histories together.
+/// Entries of the largest possible batch: the users with the longest histories together.
 pub(super) fn most_entries(train: &Csr, users: &[u32], batch: usize) -> usize {
     let mut lengths: Vec<usize> = users.iter().map(|&u| train.row(u as usize).len()).collect();
     lengths.sort_unstable_by(|a, b| b.cmp(a));
     lengths[..batch].iter().sum()
 }
 
-/// Refuses a catalogue that the device cannot bind, with the arithmetic.
+/// Fails if the catalogue is too large for the device to bind; the message shows the calculation.
 pub(super) fn capacity(engine: &Engine, config: &Config, items: usize) -> Result<()> {
     let Some(limit) = engine.max_buffer_bytes() else { return Ok(()) };
     for (what, width) in [("hidden", config.model.hidden), ("item row", config.model.item_width())] {

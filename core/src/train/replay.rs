@@ -1,4 +1,4 @@
-//! Rows that wait for the steps they skipped.
+//! Item rows that lag behind the run's step.
 
 use crate::{
     Result,
@@ -8,7 +8,8 @@ use crate::{
     model::Trainable,
 };
 
-/// Applies the steps that rows have skipped, so that every row is what dense updates would have made it.
+/// Applies the steps that rows have skipped, so that every row has the value that dense updates would have
+/// given it.
 pub(super) fn flush_rows(
     engine: &Engine,
     config: &Config,
@@ -31,8 +32,9 @@ pub(super) fn flush_rows(
     engine.run(&recording)
 }
 
-/// The tables whose rows may lag behind the run's step. The full softmax applies Adam to all item rows and biases in
-/// every step without writing down `last_step`, so they never lag: a replay would apply their momentum twice.
+/// The tables whose rows may lag behind the run's step. The full softmax applies Adam to all item rows and
+/// biases in every step without writing `last_step`, so they never lag: a replay would apply their momentum
+/// twice.
 fn replayed_tables<'a>(config: &Config, model: &'a dyn Trainable) -> Vec<&'a Table> {
     if config.optimizer.rows != RowUpdates::Replay {
         return Vec::new();

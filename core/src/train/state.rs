@@ -1,4 +1,4 @@
-//! A run, frozen.
+//! Saving the state of a run.
 
 use super::Trainer;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 
 impl Trainer {
-    /// Everything that determines the steps to come, where it stands.
+    /// Everything that determines the later steps, without a copy: values stay in the buffers in use.
     ///
     /// # Errors
     /// As [`Trainer::next`].
@@ -20,7 +20,7 @@ impl Trainer {
         Ok(Frozen { engine: Some(&self.engine), tensors, progress: self.progress.clone() })
     }
 
-    /// All of [`Trainer::freeze`] as a copy on the host.
+    /// As [`Trainer::freeze`], copied to the host.
     ///
     /// # Errors
     /// As [`Trainer::next`].

@@ -1,4 +1,4 @@
-//! One step as a list of kernels. Read [`StepPlan::record`] from top to bottom: it is the algorithm.
+//! One step as a list of kernels; [`StepPlan::record`] shows the whole algorithm.
 
 use crate::{
     Result,
@@ -27,7 +27,7 @@ pub struct StepPlan {
     steps_per_epoch: u32,
 }
 
-/// The buffers of the last layer and its loss.
+/// The buffers of the last layer and the loss.
 #[allow(clippy::large_enum_variant, reason = "one a run")]
 enum Head {
     Full {
@@ -36,7 +36,7 @@ enum Head {
         sum: Buffer<f32>,
         rows_gradient: Buffer<f32>,
         bias_gradient: Buffer<f32>,
-        /// Items a block.
+        /// Items per block.
         block: usize,
     },
     Sampled {
@@ -44,19 +44,19 @@ enum Head {
         positive: Buffer<f32>,
         negative: Buffer<f32>,
         lists: ItemLists,
-        /// R ones: what an item bias is multiplied with.
+        /// R ones, in place of the queries in the gradient of the item biases.
         ones: Buffer<f32>,
     },
 }
 
-/// What a step is made from.
+/// The inputs of a step.
 #[derive(Clone, Copy)]
 pub struct StepInputs<'a> {
     /// The run's settings.
     pub config: &'a Config,
-    /// What is trained.
+    /// The trained model.
     pub model: &'a dyn Trainable,
-    /// Where negatives come from; `None` for the full softmax.
+    /// The source of negatives; `None` for the full softmax.
     pub proposal: Option<&'a dyn Proposal>,
     /// Histories of all users.
     pub train: &'a Csr,
@@ -64,16 +64,16 @@ pub struct StepInputs<'a> {
     pub users: &'a [u32],
     /// Step of the epoch, counted from 0.
     pub slot: usize,
-    /// Numbers of the step, and how parameters move.
+    /// Adam's coefficients for the step, and how rows are updated.
     pub step: TrainStep<'a>,
 }
 
-/// Logits of a step that are kept whole, 64 MiB of them: the second sweep then need not compute them again,
-/// a quarter of the products of a step.
+/// The most logits of a step that are stored whole (64 MiB). If they fit, the second sweep need not compute
+/// them again, which saves a quarter of the products of a step.
 const KEPT_LOGITS: usize = 1 << 24;
-/// Logits of a block of items that stay in a second-level cache on the CPU.
+/// Logits per block of items on the CPU: a block fits a second-level cache.
 const CPU_BLOCK_LOGITS: usize = 1 << 18;
-/// Logits of a block that give a GPU enough to do.
+/// Logits per block of items on a GPU: a block is enough to occupy it.
 const GPU_BLOCK_LOGITS: usize = 1 << 20;
 
 /// Steps between calls of [`Proposal::observe`].
@@ -129,17 +129,17 @@ impl StepPlan {
         })
     }
 
-    /// nll and kl of each step of the epoch, side by side.
+    /// nll and kl of each step of the epoch.
     pub fn losses(&self) -> &Buffer<f32> {
         &self.losses
     }
 
-    /// Steps of an epoch.
+    /// Steps per epoch.
     pub fn steps_per_epoch(&self) -> u32 {
         self.steps_per_epoch
     }
 
-    /// The kernels of a step.
+    /// Appends the kernels of a step.
     pub fn record(&self, engine: &Engine, inputs: &StepInputs<'_>) -> Recording {
         let &StepInputs { model, proposal, train, users, slot, ref step, .. } = inputs;
         let mut recording = Recording::new();
@@ -198,7 +198,7 @@ impl StepPlan {
         })
     }
 
-    /// Negatives, the sampled softmax, and the update of the item rows it touched.
+    /// Appends the draw of negatives, the sampled softmax, and the update of the touched item rows.
     fn record_sampled(
         &self,
         recording: &mut Recording,
@@ -265,8 +265,8 @@ impl StepPlan {
         }
     }
 
-    /// The full softmax in two sweeps over blocks of items; the second updates each block's rows. A single block
-    /// still holds its logits when the second sweep comes.
+    /// Appends the full softmax in two sweeps over blocks of items; the second updates each block's rows.
+    /// With a single block, the second sweep reuses its logits.
     fn record_full(&self, recording: &mut Recording, inputs: &StepInputs<'_>, batch: &Batch) {
         let Head::Full { logits, maximum, sum, rows_gradient, bias_gradient, block } = &self.head else {
             return;
@@ -367,7 +367,8 @@ fn groups(config: &Config, samples: usize, users: usize) -> Groups {
     Groups { batch: users, samples, share: config.proposal.group_size, candidates: config.proposal.negatives }
 }
 
-/// Applies the steps that rows of the item tables skipped, before they are read. Without `lists`, to all rows.
+/// Applies the steps that rows of the item tables skipped, before the rows are read. Without `lists`, to all
+/// rows.
 fn replay_items(recording: &mut Recording, inputs: &StepInputs<'_>, lists: Option<&ItemLists>) {
     let (model, update) = (inputs.model, inputs.step.update);
     update.replay(recording, lists, model.items());

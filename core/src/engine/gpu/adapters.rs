@@ -1,10 +1,10 @@
-//! What wgpu finds on this machine, and which of it to use.
+//! The adapters that wgpu finds on this machine, and the choice of one.
 
 use std::fmt;
 
 use crate::{Error, Result};
 
-/// One adapter of this machine, with the limits that decide what fits.
+/// One adapter of this machine, with the limits on the size of models.
 #[derive(Clone, Debug)]
 pub struct AdapterInfo {
     /// The product's name.
@@ -13,13 +13,13 @@ pub struct AdapterInfo {
     pub backend: String,
     /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `software` or `GPU`.
     pub kind: &'static str,
-    /// Driver and version, where the system tells.
+    /// Driver and version, if the system reports them.
     pub driver: String,
-    /// Whether it runs on the CPU: never chosen unless named.
+    /// Whether it runs on the CPU; it is then used only if it is named.
     pub software: bool,
-    /// Largest part of a buffer that a kernel can see, so the largest table.
+    /// Largest part of a buffer that a kernel can bind, thus the largest table, in bytes.
     pub max_binding_bytes: u64,
-    /// Largest buffer.
+    /// Largest buffer, in bytes.
     pub max_buffer_bytes: u64,
 }
 
@@ -33,7 +33,7 @@ impl AdapterInfo {
             wgpu::DeviceType::Cpu => "software",
             wgpu::DeviceType::Other => "GPU",
         };
-        // Browsers hide the product's name.
+        // Browsers do not report the product's name.
         let name = if info.name.is_empty() { "WebGPU adapter".to_owned() } else { info.name };
         Self {
             name,
@@ -46,7 +46,7 @@ impl AdapterInfo {
         }
     }
 
-    /// Lower is better.
+    /// Rank of an adapter; lower is better.
     fn rank(&self) -> u8 {
         match self.kind {
             "discrete GPU" => 0,
@@ -71,7 +71,8 @@ pub async fn adapters() -> Vec<AdapterInfo> {
 
 async fn found() -> Vec<(wgpu::Adapter, AdapterInfo)> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-        // Shaders are validated when this library is built; a driver's own layers only cost time.
+        // Shaders are validated when this library is built; validation layers of the driver would only cost
+        // time.
         flags: wgpu::InstanceFlags::empty(),
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });

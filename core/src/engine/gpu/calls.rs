@@ -8,13 +8,13 @@ use crate::{
     engine::{Buffer, Element},
 };
 
-/// Workgroups along an axis that every implementation allows.
+/// The most workgroups along an axis that every implementation allows.
 const MAX_GROUPS: usize = 65_535;
 
 /// The dispatches of one recording.
 pub struct Calls<'e> {
     engine: &'e GpuEngine,
-    /// Distance between the parameters of two dispatches.
+    /// Distance in the uniform buffer between the parameters of two dispatches.
     slot: usize,
     uniforms: Vec<u8>,
     list: Vec<Call>,
@@ -29,12 +29,12 @@ pub(super) struct Call {
     pub(super) groups: [u32; 2],
 }
 
-/// How much work a dispatch is. Shaders find their place with `linear_group` and skip a surplus.
+/// The size of a dispatch. Shaders compute their position with `linear_group` and skip surplus workgroups.
 #[derive(Clone, Copy, Debug)]
 pub enum Work {
-    /// At least so many invocations in a line.
+    /// At least this many invocations, in linear order.
     Threads(usize),
-    /// At least so many workgroups in a line.
+    /// At least this many workgroups, in linear order.
     Groups(usize),
 }
 
@@ -51,7 +51,7 @@ impl Work {
     }
 }
 
-/// Handles of this crate in the bindings of a shader.
+/// The handle types of this crate in a shader's bindings.
 #[derive(Debug)]
 pub struct Handles<'a>(std::marker::PhantomData<&'a ()>);
 
@@ -74,7 +74,7 @@ impl<'e> Calls<'e> {
         Self { engine, slot, uniforms: Vec::new(), list: Vec::new(), failure: None }
     }
 
-    /// Appends a dispatch of the shader that `params` belong to; no work is no dispatch.
+    /// Appends a dispatch of the shader that `params` belong to; zero work is skipped.
     pub fn dispatch<'a, P: Parameters>(&mut self, params: P, bindings: P::Bindings<Handles<'a>>, work: Work) {
         let shader = P::SHADER;
         let groups = work.grid(shader);
@@ -87,13 +87,13 @@ impl<'e> Calls<'e> {
         self.list.push(Call { shader, uniform_offset, buffers: P::in_order(bindings), groups });
     }
 
-    /// Stands in for a buffer that a kernel does without.
+    /// A placeholder for a buffer that a kernel does not use.
     pub fn empty<T: Element>(&self) -> Buffer<T> {
         Buffer::on_gpu("nothing", 0, self.engine.placeholder.clone(), self.engine.number)
     }
 
-    /// At least `len` elements for the dispatches of one kernel to hand results on. The next kernel that
-    /// asks for scratch of the same name gets the same memory, with what was left there.
+    /// Scratch memory of at least `len` elements, to pass results between the dispatches of one kernel. Later
+    /// kernels that request scratch memory of the same name get the same memory with its old contents.
     pub fn scratch<T: Element>(&mut self, name: &'static str, len: usize) -> Buffer<T> {
         let mut pool = lock(&self.engine.scratch);
         let bytes = (len * size_of::<T>()) as u64;
@@ -102,7 +102,7 @@ impl<'e> Calls<'e> {
         {
             return Buffer::on_gpu(name, len, memory.clone(), self.engine.number);
         }
-        // Room for steps that grow a little, so that not every one of them allocates anew.
+        // Allocates more than requested, so that steps that grow a little do not each allocate anew.
         let roomy = self.engine.zeros::<T>(name, len.next_power_of_two());
         match roomy.or_else(|_| self.engine.zeros::<T>(name, len)) {
             Ok(buffer) => {
@@ -119,7 +119,7 @@ impl<'e> Calls<'e> {
     /// Uniforms and dispatches in order.
     ///
     /// # Errors
-    /// If the device had no room for scratch memory.
+    /// If the device could not allocate scratch memory.
     pub(super) fn finish(self) -> Result<(Vec<u8>, Vec<Call>)> {
         self.failure.map_or(Ok((self.uniforms, self.list)), Err)
     }

@@ -25,26 +25,27 @@ use signal::Signal;
 use super::{Buffer, Element, Profile, Recording};
 use crate::{Error, Result};
 
-/// Uploads and read-backs go in pieces of this size: each piece lies in host memory a second time.
+/// Uploads and reads are divided into pieces of this size, because each piece needs a second copy in host
+/// memory.
 const PIECE_BYTES: usize = 64 << 20;
 
-/// A device of wgpu with the pipelines compiled so far; clones share them.
+/// A wgpu device with the pipelines compiled so far; clones share them.
 #[derive(Clone)]
 pub struct GpuEngine {
-    /// Tells the buffers of this device from those of others.
+    /// Identifies the buffers of this device.
     number: u64,
     info: AdapterInfo,
     device: wgpu::Device,
     queue: wgpu::Queue,
     pipelines: Arc<Mutex<HashMap<&'static str, Pipeline>>>,
-    /// The parameters of all dispatches of a recording, side by side; grows as needed.
+    /// The parameters of all dispatches of a recording, one after the other; grows as needed.
     uniforms: Arc<Mutex<Option<wgpu::Buffer>>>,
-    /// Memory between the dispatches of a kernel, by name.
+    /// Scratch memory between the dispatches of a kernel, by name.
     scratch: Arc<Mutex<HashMap<&'static str, wgpu::Buffer>>>,
-    /// Bound where a kernel does without a buffer.
+    /// Bound in place of a buffer that a kernel does not use.
     placeholder: wgpu::Buffer,
     failure: Arc<Mutex<Failure>>,
-    /// Dispatches and time by shader, where they are kept.
+    /// Dispatches and time by shader, if the engine is profiled.
     profile: Option<Arc<Mutex<Profile>>>,
 }
 
@@ -54,26 +55,26 @@ struct Pipeline {
     layout: wgpu::BindGroupLayout,
 }
 
-/// What the device reported since it was last asked.
+/// Errors that the device reported since the last check.
 #[derive(Default)]
 struct Failure {
-    /// The first error; taken by the call that returns it.
+    /// The first error; the call that returns it clears it.
     error: Option<String>,
-    /// Why the device is gone, for good.
+    /// Why the device was lost; never cleared.
     lost: Option<String>,
 }
 
 impl GpuEngine {
-    /// The device of the adapter whose name contains `name` (in any case), else of the best hardware
-    /// adapter. A software adapter is opened by name only.
+    /// Opens the device of the adapter whose name contains `name` (in any case), else of the best hardware
+    /// adapter. A software adapter is opened only by name.
     ///
     /// # Errors
-    /// [`Error::Device`] without such an adapter, with the ones that there are.
+    /// [`Error::Device`] if there is no such adapter; the message lists those that exist.
     pub async fn new(name: Option<&str>) -> Result<Self> {
         let (adapter, info) = adapters::choose(name).await?;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("fastvae"),
-            // The defaults stop at tables of 128 MiB, whatever the hardware can do.
+            // wgpu's default limits allow tables of 128 MiB only, whatever the hardware supports.
             required_limits: adapter.limits(),
             ..Default::default()
         };
@@ -114,8 +115,8 @@ impl GpuEngine {
         })
     }
 
-    /// The same, keeping the time spent in each shader. It waits for each dispatch, so the whole takes longer than
-    /// without; native only, as a browser does not wait.
+    /// The same engine, with a record of the time spent in each shader. It waits for each dispatch, so the
+    /// total time is longer; native only, because a browser cannot wait.
     pub(super) fn profiled(self) -> Self {
         Self { profile: Some(Arc::default()), ..self }
     }
@@ -129,12 +130,12 @@ impl GpuEngine {
         &self.info
     }
 
-    /// The most bytes of one buffer that a kernel can reach.
+    /// The most bytes of one buffer that a kernel can bind.
     pub fn max_buffer_bytes(&self) -> u64 {
         self.info.max_binding_bytes.min(self.info.max_buffer_bytes)
     }
 
-    /// The number that this device's buffers carry.
+    /// The number that identifies this device's buffers.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
@@ -158,7 +159,7 @@ impl GpuEngine {
         }
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
-            // A binding may not be empty, and arrays of vec4 want whole elements.
+            // A binding may not be empty, and arrays of vec4 need whole elements.
             size: bytes.max(1).next_multiple_of(16),
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
@@ -174,7 +175,7 @@ impl GpuEngine {
             let start = offset * size_of::<T>() + index * PIECE_BYTES;
             self.queue.write_buffer(buffer.gpu(), start as u64, bytemuck::cast_slice(piece));
             if size_of_val(data) > PIECE_BYTES {
-                // Sends the piece off, so that the next one does not pile up beside it.
+                // Submits this piece, so that its staging memory is freed before the next piece.
                 self.queue.submit([]);
             }
         }
@@ -187,7 +188,8 @@ impl GpuEngine {
             kernel.gpu(&mut calls);
         }
         let (uniforms, calls) = calls.finish()?;
-        // Held until the recording is on its way: another thread's would overwrite the parameters.
+        // Locked until the recording is submitted: a recording of another thread would overwrite the
+        // parameters.
         let mut memory = lock(&self.uniforms);
         let uniforms = self.upload_uniforms(&mut memory, &uniforms);
         let Some(profile) = &self.profile else {
@@ -269,7 +271,7 @@ impl GpuEngine {
             for (part, range) in &transfer {
                 let (piece, others) = rest.split_at(bytes(range) as usize);
                 rest = others;
-                // The view may be less aligned than T.
+                // The mapped view may be less aligned than T.
                 let values = &mut values[*part];
                 let first = values.len();
                 values.resize(first + range.len(), T::zeroed());
@@ -279,7 +281,8 @@ impl GpuEngine {
         Ok(values)
     }
 
-    /// Natively until all submitted work is done; in a browser, whose event loop brings the news, not at all.
+    /// Natively waits until all submitted work is done; in a browser returns at once, because its event loop
+    /// delivers the result.
     fn wait(&self) -> Result<()> {
         self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| self.gone(&error))?;
         Ok(())
@@ -297,7 +300,7 @@ impl GpuEngine {
         }
         let buffer = current.clone().expect("made above");
         if !bytes.is_empty() {
-            // Takes its turn in the queue: recordings submitted before still see their own parameters.
+            // The write is queued: recordings submitted before still read their own parameters.
             self.queue.write_buffer(&buffer, 0, bytes);
         }
         buffer
@@ -347,7 +350,7 @@ impl GpuEngine {
         Pipeline { pipeline, layout }
     }
 
-    /// What went wrong since it was last asked.
+    /// The error since the last check, if any.
     fn status(&self) -> Result<()> {
         let mut failure = lock(&self.failure);
         if let Some(reason) = &failure.lost {
@@ -371,7 +374,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Parts cut and put together so that no transfer holds more than `most` elements: of each piece its part and range.
+/// Groups parts, divided where needed, such that no transfer exceeds `most` elements; gives part and range of
+/// each piece.
 fn transfers(
     parts: impl Iterator<Item = std::ops::Range<usize>>,
     most: usize,

@@ -9,10 +9,10 @@ use std::{
 
 use super::lock;
 
-/// Resolves to what its [`Setter`] is given.
+/// Resolves to the value passed to its [`Setter`].
 pub(super) struct Signal<T>(Arc<Mutex<State<T>>>);
 
-/// The other end of a [`Signal`].
+/// The sending end of a [`Signal`].
 pub(super) struct Setter<T>(Arc<Mutex<State<T>>>);
 
 struct State<T> {

@@ -1,4 +1,4 @@
-//! From the gradient of the queries back to the encoder's rows.
+//! Backpropagation from the gradient of the queries to the encoder's rows.
 
 use super::{Activations, Layer, Parameters};
 use crate::{
@@ -15,24 +15,24 @@ use crate::{
 
 /// Gradients of one step.
 pub struct Gradients {
-    /// d loss / d query, R x width: where the way back starts.
+    /// d loss / d query, R x width: the input of backpropagation.
     pub queries: Buffer<f32>,
-    /// d loss / d code, R x D, where the decoder has a layer.
+    /// d loss / d code, R x D, for the dense decoder.
     codes: Option<Buffer<f32>>,
     posterior: Buffer<f32>,
-    /// d loss / d (sum of item rows), B x H: where it ends.
+    /// d loss / d (sum of item rows), B x H: the result of backpropagation.
     pub hidden: Buffer<f32>,
     to_latent: Buffer<f32>,
     to_hidden: Buffer<f32>,
     bias: Buffer<f32>,
 }
 
-/// What the way back needs to know of a step.
+/// The inputs of backpropagation for one step.
 #[derive(Clone, Copy)]
 pub struct Step {
-    /// The optimiser's numbers.
+    /// Adam's coefficients.
     pub adam: AdamStep,
-    /// Weight of the divergence.
+    /// Weight of the KL divergence.
     pub beta: f32,
     /// The run's random numbers.
     pub rng: Rng,
@@ -41,10 +41,10 @@ pub struct Step {
 }
 
 impl Gradients {
-    /// Room for the gradients of `users` users.
+    /// Allocates the gradients for batches of `users` users.
     ///
     /// # Errors
-    /// If the engine cannot hold it.
+    /// If the engine cannot hold them.
     pub fn new(engine: &Engine, config: &ModelConfig, users: usize, samples: usize) -> Result<Self> {
         let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
         Ok(Self {
@@ -61,8 +61,8 @@ impl Gradients {
         })
     }
 
-    /// Appends the way back through the dense layers, updating them, down to [`Gradients::hidden`]. Every
-    /// input gradient is taken before the layer that made it moves.
+    /// Appends backpropagation through the dense layers down to [`Gradients::hidden`], and the updates of
+    /// those layers. The gradient of a layer's input is computed before the layer is updated.
     pub fn record(
         &self,
         recording: &mut Recording,
@@ -125,7 +125,8 @@ impl Gradients {
         self.bias(recording, &self.hidden, users, hidden, &parameters.encoder_bias, step.adam);
     }
 
-    /// `input' = output' W^T`, then `W' = input^T output'` and `b' = column sums`, both applied.
+    /// Computes `input' = output' W^T`, then `W' = input^T output'` and `b' = column sums`, and applies the
+    /// last two.
     fn layer(
         &self,
         recording: &mut Recording,

@@ -1,4 +1,4 @@
-//! From histories to queries.
+//! Computes queries from histories.
 
 use super::Values;
 use crate::{
@@ -10,13 +10,13 @@ use crate::{
     rng::{Rng, Stream},
 };
 
-/// Everything between the history and the queries, for up to B users and L samples.
+/// All values between histories and queries, for up to B users and L samples.
 pub struct Activations {
-    /// Input weights, E.
+    /// Weight of each entry, E.
     pub weights: Buffer<f32>,
     /// Encoder output, B x H.
     pub hidden: Buffer<f32>,
-    /// mu and log variance, B x 2D.
+    /// Mean and log variance of the posterior, B x 2D.
     pub posterior: Buffer<f32>,
     /// R x D.
     pub noise: Buffer<f32>,
@@ -28,7 +28,7 @@ pub struct Activations {
     pub decoded: Option<Buffer<f32>>,
 }
 
-/// Training adds noise; ranking takes the mean.
+/// Whether noise is added: in training, but not in ranking, which uses the mean.
 pub enum Mode {
     /// Dropout and sampled codes.
     Train {
@@ -42,10 +42,10 @@ pub enum Mode {
 }
 
 impl Activations {
-    /// Room for batches of `users` users with `entries` entries.
+    /// Allocates the buffers for batches of `users` users with `entries` entries.
     ///
     /// # Errors
-    /// If the engine cannot hold it.
+    /// If the engine cannot hold them.
     pub fn new(
         engine: &Engine,
         config: &ModelConfig,
@@ -66,12 +66,12 @@ impl Activations {
         })
     }
 
-    /// The queries: what meets the item rows.
+    /// The queries, which are multiplied with the item vectors.
     pub fn queries(&self) -> &Buffer<f32> {
         self.decoded.as_ref().unwrap_or(&self.codes)
     }
 
-    /// Appends the way from the batch's entries to its queries (paper, section 3.1).
+    /// Appends the kernels that compute queries from the batch's entries (paper, section 3.1).
     pub fn record(
         &self,
         recording: &mut Recording,

@@ -48,7 +48,7 @@ struct Values {
 }
 
 impl ModelConfig {
-    /// Which model the settings describe.
+    /// The kind of model that the settings describe.
     pub fn kind(&self) -> ModelKind {
         ModelKind::MultVae
     }
@@ -61,7 +61,7 @@ impl ModelConfig {
         }
     }
 
-    /// Trained numbers of a network over `items` items.
+    /// Number of trained parameters of a network over `items` items.
     pub fn parameter_count(&self, items: usize) -> usize {
         parameters::shapes(self, items).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
@@ -71,8 +71,8 @@ impl MultVae {
     /// Uploads the parameters of a state.
     ///
     /// # Errors
-    /// [`Error::Data`] names a tensor that is missing or has another shape; [`Error::Device`] if the engine
-    /// cannot hold them.
+    /// [`Error::Data`] if a tensor is missing or has the wrong shape; [`Error::Device`] if the engine cannot
+    /// hold them.
     pub fn from_state(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
         config.check_sizes(items, 1)?;
         let tensor = |name: &'static str| -> Result<Buffer<f32>> {
@@ -101,7 +101,7 @@ impl MultVae {
     /// The mean of the latent code of a history, D.
     ///
     /// # Errors
-    /// If the engine cannot hold it, or is lost.
+    /// If the engine cannot hold the buffers, or is lost.
     pub async fn code(&self, engine: &Engine, history: &[u32]) -> Result<Vec<f32>> {
         let forward = Activations::new(engine, &self.config, 1, history.len(), 1)?;
         let batch = Batch::of_one(engine, history)?;
@@ -136,7 +136,7 @@ impl Scorer for MultVae {
     }
 }
 
-/// The network at work on histories, without dropout or noise.
+/// Scores histories with the network, without dropout or noise.
 struct MultVaeScoring {
     model: MultVae,
     forward: Activations,

@@ -1,4 +1,4 @@
-//! Parameters with their moments: made, kept, put back.
+//! Parameters with their moments: initialised, saved and restored.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Layer {
     pub outputs: usize,
 }
 
-/// Everything that is trained.
+/// All trained parameters.
 pub struct Parameters {
     /// Encoder rows, M x H.
     pub encoder: Table,
@@ -61,7 +61,7 @@ pub(super) fn shapes(config: &ModelConfig, items: usize) -> Vec<(&'static str, V
     shapes
 }
 
-/// The values of a tensor of a state, once its shape has been checked.
+/// The values of a tensor of a state, after a check of its shape.
 pub(super) fn values<'a>(state: &'a State, name: &str, shape: &[usize]) -> Result<&'a [f32]> {
     match state.tensors.get(name) {
         Some(Tensor { shape: found, data: TensorData::F32(values) }) if found == shape => Ok(values),
@@ -108,8 +108,8 @@ impl Parameters {
         })
     }
 
-    /// Fresh parameters: matrices are normal with variance `2 / (inputs + outputs)` (Glorot and Bengio,
-    /// 2010), biases zero.
+    /// New parameters: matrices are normal with variance `2 / (inputs + outputs)` (Glorot and Bengio, 2010),
+    /// biases zero.
     ///
     /// # Errors
     /// If the engine cannot hold them.
@@ -135,7 +135,7 @@ impl Parameters {
     /// The parameters and moments of a state.
     ///
     /// # Errors
-    /// [`Error::Data`] names a tensor that is missing or has another shape.
+    /// [`Error::Data`] if a tensor is missing or has the wrong shape.
     pub fn restore(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
         let parameters = Self::zeros(engine, config, items)?;
         for (name, shape) in shapes(config, items) {
@@ -156,7 +156,7 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// Everything that a [`State`] holds of them.
+    /// The parameters and their moments, for a [`State`].
     pub(crate) fn frozen(&self, config: &ModelConfig) -> BTreeMap<String, FrozenTensor<'static>> {
         let mut tensors = BTreeMap::new();
         for (name, shape) in shapes(config, self.encoder.rows) {
@@ -174,7 +174,7 @@ impl Parameters {
         tensors
     }
 
-    /// Frees Adam's moments; what is left can rank.
+    /// Frees Adam's moments; the parameters can still rank.
     ///
     /// # Errors
     /// If the device is lost.
@@ -191,14 +191,14 @@ impl Parameters {
         Ok(())
     }
 
-    /// The tables whose rows are updated by touch.
+    /// The tables of which a step updates only the touched rows.
     pub fn tables(&self) -> Vec<(&'static str, &Table)> {
         let mut tables = vec![("encoder", &self.encoder), ("items", &self.items)];
         tables.extend(self.item_bias.iter().map(|bias| ("item_bias", bias)));
         tables
     }
 
-    /// The value buffers, shared with the parameters: later steps show.
+    /// The value buffers, shared with the parameters, so they change with later steps.
     pub fn values(&self) -> Values {
         Values {
             encoder: self.encoder.parameter.value.clone(),

@@ -1,4 +1,4 @@
-//! Mult-VAE while it is trained.
+//! Mult-VAE in training.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct MultVaeTraining {
 }
 
 impl MultVaeTraining {
-    /// A network from its random start, or from a state.
+    /// Creates a network with random parameters, or from a state.
     ///
     /// # Errors
     /// [`crate::Error::Data`] if the state does not fit the settings; [`crate::Error::Device`] if the engine

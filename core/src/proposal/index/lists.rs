@@ -1,9 +1,9 @@
-//! The items of each cell, with what it takes to draw one of them.
+//! The items of each cell, with the tables to draw one of them.
 
 use super::IndexState;
 use crate::proposal::alias;
 
-/// Cells in blocks, as [`crate::kernels::Cells`] describes them, on the host.
+/// Cells in blocks, in the layout of [`crate::kernels::Cells`], on the host.
 pub(super) struct Lists {
     pub blocks: usize,
     pub columns: usize,
@@ -16,22 +16,22 @@ pub(super) struct Lists {
     pub codes: Vec<u32>,
 }
 
-/// The least cells of a block of occupied cells, and the most blocks.
+/// The fewest cells in a block of occupied cells, and the most blocks.
 const BLOCK: usize = 64;
 const BLOCKS: usize = 256;
 
-/// Blocks and columns for `cells` occupied cells.
+/// Number of blocks and columns for `cells` occupied cells.
 fn blocks_of(cells: usize) -> (usize, usize) {
     let columns = cells.div_ceil(BLOCKS).max(BLOCK);
     (cells.div_ceil(columns).max(1), columns)
 }
 
-/// The most cells, those that fill a block included, that `items` items may take; and the most blocks.
+/// The most cells, including those that fill up a block, for `items` items; and the most blocks.
 pub(super) fn capacity(items: usize, codewords: usize, codebooks: usize) -> (usize, usize) {
     if codebooks == 2 {
         return (codewords * codewords, codewords);
     }
-    // Fewer cells never need more capacity: their last block is at most this wide.
+    // Fewer cells never need more capacity, because their last block has at most this many columns.
     (items + blocks_of(items).1, BLOCKS)
 }
 
@@ -106,7 +106,7 @@ impl Lists {
         }
     }
 
-    /// Cells that hold at least one item, and the items of the fullest.
+    /// Number of cells that hold at least one item, and number of items in the fullest cell.
     pub fn occupancy(&self) -> (usize, usize) {
         let sizes = || self.starts.windows(2).map(|w| (w[1] - w[0]) as usize);
         (sizes().filter(|&n| n > 0).count(), sizes().max().unwrap_or(0))

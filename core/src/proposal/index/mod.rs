@@ -1,5 +1,5 @@
-//! The inverted multi-index (paper, section 4): a few codebooks whose codewords add up to nearly the item
-//! vectors, and for each combination of codewords the items nearest to it.
+//! The inverted multi-index (paper, section 4): a few codebooks whose codewords add up to approximations of
+//! the item vectors, and for each combination of codewords (a cell) the items that it approximates.
 
 mod lists;
 mod moment;
@@ -22,19 +22,19 @@ use crate::{
     state::{State, StatePart},
 };
 
-/// What a refresh found.
+/// The result of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IndexReport {
-    /// Cells that hold at least one item.
+    /// Number of cells that hold at least one item.
     pub occupied_cells: usize,
-    /// Items of the fullest cell.
+    /// Number of items in the fullest cell.
     pub largest_cell: usize,
-    /// Mean over items of the squared norm of the residual, item vector less codewords.
+    /// Mean over items of the squared norm of the residual (item vector minus codewords).
     pub distortion: f64,
     /// The largest norm of a residual: C of the paper's theorems 5.3 and 5.4.
     pub largest_residual: f64,
-    /// Root mean square over items and recent queries of query . residual, what the index gets wrong of a
-    /// logit; where the quantisation knows the queries.
+    /// Root mean square over items and recent queries of query . residual, the error of a logit computed from
+    /// codewords; only if the quantisation uses the queries.
     pub logit_error: Option<f64>,
 }
 
@@ -48,19 +48,19 @@ pub struct MidxIndex {
     mapped: Option<Buffer<f32>>,
     /// m K x width, so that one product scores all codebooks.
     stacked: Buffer<f32>,
-    /// Places in `stacked` of the codewords of each item, M x m.
+    /// Rows of `stacked` that are the codewords of each item, M x m.
     codewords_of: Buffer<u32>,
     norms: Buffer<f32>,
     projections: Buffer<f32>,
     cells: Cells,
     moments: Moments,
-    /// What items weigh when codewords are made, M, where they differ.
+    /// Weight of each item in k-means, M, if they differ.
     weights: Option<(Vec<f32>, Buffer<f32>)>,
     built: bool,
     state: IndexState,
 }
 
-/// What k-means works on for one codebook.
+/// The data that k-means works on for one codebook.
 struct BookBuffers {
     codewords: Buffer<f32>,
     codes: Buffer<u32>,
@@ -68,8 +68,8 @@ struct BookBuffers {
 }
 
 impl MidxIndex {
-    /// Buffers for an index of items with training `counts`, of vectors of `width` and with the codebooks that
-    /// `config` asks for.
+    /// Allocates an index for items with training `counts`, vectors of width `width`, and the codebooks that
+    /// `config` describes.
     ///
     /// # Errors
     /// If the engine cannot hold it.
@@ -137,7 +137,7 @@ impl MidxIndex {
         })
     }
 
-    /// The index of a run, with the moments of queries that it had seen; `None` where the run had none.
+    /// Restores the index of a saved run and the moments of its queries; `None` if the run had no index.
     ///
     /// # Errors
     /// If it is incomplete or does not fit the catalogue or the settings.
@@ -158,19 +158,19 @@ impl MidxIndex {
         Ok(Some(index))
     }
 
-    /// What a run that goes on needs of it.
+    /// The state that a resumed run needs.
     pub fn state(&self) -> StatePart {
         let mut part = self.state.part();
         part.insert_buffer(state::MOMENTS, self.moments.buffer());
         part
     }
 
-    /// Whether there is anything in the cells yet.
+    /// Whether the index has not been built yet.
     pub fn built(&self) -> bool {
         self.built
     }
 
-    /// What the kernels read.
+    /// The cells as kernels read them.
     pub fn cells(&self) -> &Cells {
         &self.cells
     }
@@ -180,7 +180,7 @@ impl MidxIndex {
         &self.stacked
     }
 
-    /// What determines its draws, but for the moments of queries.
+    /// Everything that determines its draws, except the moments of the queries.
     pub fn installed(&self) -> &IndexState {
         &self.state
     }
@@ -190,23 +190,23 @@ impl MidxIndex {
         self.moments.buffer()
     }
 
-    /// The most cells that an index of `items` items may have, and the most blocks of them.
+    /// The most cells of an index of `items` items, and the most blocks.
     pub fn capacity(config: &ProposalConfig, items: usize) -> (usize, usize) {
         capacity(items, config.codewords, config.codebooks)
     }
 
-    /// Takes note of `rows` queries for the next refresh, where the quantisation goes by them.
+    /// Accumulates `rows` queries for the next refresh, if the quantisation uses them.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         if self.config.quantisation != Quantisation::Product {
             self.moments.observe(recording, queries, rows);
         }
     }
 
-    /// Puts codewords and codes in place and builds the lists of the cells; returns how many cells are
-    /// occupied, and the items of the fullest.
+    /// Uploads codewords and codes and builds the lists of the cells; returns the number of occupied cells
+    /// and the number of items in the fullest.
     ///
     /// # Errors
-    /// If the sizes are not this index's.
+    /// If the sizes differ from those of this index.
     pub fn install(&mut self, engine: &Engine, state: IndexState) -> Result<(usize, usize)> {
         let (k, m) = (self.config.codewords, self.config.codebooks);
         let fits = state.codewords.len() == m * k * self.width

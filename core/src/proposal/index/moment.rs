@@ -1,4 +1,4 @@
-//! What the index knows of the queries: their moments, gathered on the device as training goes.
+//! The moments of the queries, accumulated on the device during training.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,22 +8,23 @@ use crate::{
     kernels::{ColumnSum, MatMul, View},
 };
 
-/// Share of an observation that the next one leaves: the last ten or so count.
+/// Decay of the running means at each observation: about the last ten observations count.
 const KEPT: f32 = 0.9;
 
-/// Running means of `q q'` and of `q` over batches of queries: width rows of the former, then the latter.
+/// Running means of `q q'` and of `q` over batches of queries: `width` rows of the former, then one of the
+/// latter.
 pub struct Moments {
     width: usize,
     /// (Width + 1) x width.
     value: Buffer<f32>,
     sum: Buffer<f32>,
     one: Buffer<f32>,
-    /// Whether anything has been seen; nothing is all zeros.
+    /// Whether any query was observed; until then all values are zero.
     begun: AtomicBool,
 }
 
 impl Moments {
-    /// Of nothing yet.
+    /// Moments without any observation.
     ///
     /// # Errors
     /// If the engine cannot hold them.
@@ -37,7 +38,7 @@ impl Moments {
         })
     }
 
-    /// Takes note of `rows` queries of width `width`.
+    /// Adds `rows` queries of width `width` to the means.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         let width = self.width;
         let beta = if self.begun.swap(true, Ordering::Relaxed) { KEPT } else { 0.0 };
@@ -56,10 +57,10 @@ impl Moments {
         &self.value
     }
 
-    /// Restores those of a run that goes on.
+    /// Restores the moments of a saved run.
     ///
     /// # Errors
-    /// If they are more than were asked for.
+    /// If they are more numbers than these moments have.
     pub fn restore(&self, engine: &Engine, value: &[f32]) -> Result<()> {
         self.begun.store(value.iter().any(|&x| x != 0.0), Ordering::Relaxed);
         engine.write(&self.value, 0, value)

@@ -1,4 +1,4 @@
-//! From item vectors to codewords: k-means over all codebooks, on the engine.
+//! Quantises item vectors: k-means over all codebooks, on the engine.
 
 use crate::{
     Result,
@@ -9,41 +9,42 @@ use crate::{
     watch,
 };
 
-/// One codebook under way.
+/// One codebook during k-means.
 pub(super) struct Book {
-    /// What it quantises: M x d. With residual codebooks this is what the others leave of every point.
+    /// The points to quantise, M x d. With residual codebooks, the residuals of the other codebooks.
     pub points: Points,
     /// K x d.
     pub codewords: Buffer<f32>,
     /// M.
     pub codes: Buffer<u32>,
-    /// Where all codewords are to get about the same.
+    /// The state of balanced k-means, if all codewords shall get about equal weight.
     pub balance: Option<Balance>,
 }
 
-/// K-means over codebooks, each over its own columns or, `residual`, over what the others leave.
+/// K-means over several codebooks, each over its own columns or, if `residual`, over the residuals of the
+/// others.
 pub(super) struct Quantiser<'a> {
     pub engine: &'a Engine,
     pub books: Vec<Book>,
     /// K.
     pub k: usize,
-    /// Whether all books share the same points, in which each finds what the others leave.
+    /// Whether all codebooks share the same points, each approximating the residuals of the others.
     pub residual: bool,
     pub initialisation: Initialisation,
-    /// What each point weighs, M; without them all weigh the same.
+    /// Weight of each point, M; if not given, all weigh the same.
     pub weights: Option<(Vec<f32>, Buffer<f32>)>,
     pub rng: Rng,
-    /// Tells the random numbers of this refresh from others'.
+    /// Selects the random numbers of this refresh.
     pub step: u32,
 }
 
-/// Iterations of a residual codebook before the next one starts from what it leaves.
+/// Iterations of a residual codebook before the next one is initialised from its residuals.
 const SETTLING: u32 = 4;
-/// Points that first codewords are chosen from, for each codeword and at least.
+/// Size of the sample from which initial codewords are chosen: points per codeword, and the minimum.
 const SAMPLE: (usize, usize) = (32, 2048);
 
 impl Quantiser<'_> {
-    /// Chooses the first codewords of every book.
+    /// Chooses the initial codewords of every codebook.
     pub async fn begin(&self) -> Result<()> {
         for (which, book) in self.books.iter().enumerate() {
             let first = self.first_codewords(which, &book.points).await?;
@@ -62,7 +63,7 @@ impl Quantiser<'_> {
         Ok(())
     }
 
-    /// Takes up codewords and codes that are in place.
+    /// Continues from existing codewords and codes.
     pub fn go_on(&self) -> Result<()> {
         if self.residual {
             (0..self.books.len()).try_for_each(|which| self.add(which, -1.0))?;
@@ -70,8 +71,8 @@ impl Quantiser<'_> {
         Ok(())
     }
 
-    /// Improves all books `iterations` times in turn, then files every point. Residual books leave their
-    /// points as what no codebook explains.
+    /// Runs `iterations` iterations on each codebook in turn, then assigns every point. With residual
+    /// codebooks, the points are replaced by their residuals.
     pub fn run(&self, iterations: u32) -> Result<()> {
         watch::begin("building the index", "iterations", iterations.into());
         for iteration in 0..iterations {
@@ -91,7 +92,7 @@ impl Quantiser<'_> {
         Ok(())
     }
 
-    /// Leaves of the points what no codebook explains. They must be nobody else's.
+    /// Replaces the points by their residuals in place; the caller must own the buffer.
     pub fn leave(&self) -> Result<()> {
         if self.residual { Ok(()) } else { (0..self.books.len()).try_for_each(|which| self.add(which, -1.0)) }
     }
@@ -104,7 +105,7 @@ impl Quantiser<'_> {
         if self.residual { self.add(which, -1.0) } else { Ok(()) }
     }
 
-    /// Assigns, and moves codewords to the means of their points.
+    /// One iteration: assigns points to codewords, then moves each codeword to the mean of its points.
     fn iterate(&self, which: usize, iteration: u32) -> Result<()> {
         let book = &self.books[which];
         self.assign(which)?;
@@ -166,7 +167,7 @@ impl Quantiser<'_> {
         self.engine.run(&recording)?;
         let sample = self.engine.read_range(&sample, 0..rows.len() * d).await?;
         let chosen = match self.initialisation {
-            // Fewer points than codewords repeat.
+            // If there are fewer points than codewords, points repeat.
             Initialisation::Random => (0..k).map(|word| word % rows.len()).collect(),
             Initialisation::PlusPlus => {
                 let weights: Vec<f32> = match &self.weights {
@@ -181,7 +182,7 @@ impl Quantiser<'_> {
         Ok(chosen.into_iter().flat_map(|row| &sample[row * d..][..d]).copied().collect())
     }
 
-    /// `wanted` different points of `count`, a function of the seed alone.
+    /// `wanted` distinct points of `count`, determined by the seed alone.
     fn distinct(&self, which: usize, count: usize, wanted: usize) -> Vec<u32> {
         if wanted == count {
             return (0..count as u32).collect();
@@ -206,8 +207,8 @@ impl Quantiser<'_> {
     }
 }
 
-/// K-means++ (Arthur and Vassilvitskii, 2007): each next codeword is a point drawn by its weight times its
-/// squared distance to those chosen before.
+/// K-means++ (Arthur and Vassilvitskii, 2007): each next codeword is a point drawn in proportion to its
+/// weight times its squared distance to the nearest codeword chosen before.
 fn plus_plus(points: &[f32], weights: &[f32], d: usize, k: usize, word: impl Fn(u32) -> u32) -> Vec<usize> {
     let count = points.len() / d.max(1);
     let point = |i: usize| &points[i * d..][..d];
@@ -223,7 +224,7 @@ fn plus_plus(points: &[f32], weights: &[f32], d: usize, k: usize, word: impl Fn(
         let total: f64 = masses().sum();
         let random = word(chosen.len() as u32);
         let mut rest = f64::from(random) / 4_294_967_296.0 * total;
-        // Points all alike have no distance to go by.
+        // All points coincide with codewords, so there are no distances to draw by.
         let next = masses().position(|mass| {
             rest -= mass;
             rest < 0.0

@@ -1,4 +1,5 @@
-//! A refresh of the index: k-means in the geometry of the queries, and what its residuals add to the items' weights.
+//! A refresh of the index: k-means in the geometry of the queries, and corrections of the items' weights for
+//! residuals.
 
 use super::{
     BookBuffers, IndexReport, IndexState, MidxIndex,
@@ -14,21 +15,22 @@ use crate::{
     rng::Rng,
 };
 
-/// Beyond this variance of a logit's error the correction of an item's weight grows no more.
+/// The correction of an item's weight is limited to that for a logit error of this variance.
 const MOST_VARIANCE: f64 = 4.0;
 
-/// What k-means has found, and the items' biases, none where they have none.
+/// The result of k-means, and the items' biases (empty if there are none).
 struct Found {
     codewords: Vec<f32>,
     codes: Vec<u32>,
     crowding: Vec<f32>,
     biases: Vec<f32>,
-    /// Of what codewords leave, in the geometry of the queries: squared norms, and products with the mean query.
+    /// Of the residuals, in the geometry of the queries: squared norms, and inner products with the mean
+    /// query.
     norms: Vec<f32>,
     projections: Vec<f32>,
 }
 
-/// A [`Space`] where kernels find it.
+/// A [`Space`] on the engine.
 struct OnEngine {
     space: Space,
     /// Width x dimensions.
@@ -37,16 +39,16 @@ struct OnEngine {
     back: Buffer<f32>,
     /// The mean query in this geometry, dimensions.
     mean: Buffer<f32>,
-    /// Whether it comes from queries.
+    /// Whether it was computed from queries.
     aware: bool,
 }
 
 impl MidxIndex {
-    /// Runs k-means, from the codewords in use or from new ones the first time, and files every item.
-    /// `weights` are the static weights of the items; their biases join them.
+    /// Runs k-means, from the current codewords or, the first time, from new ones, and assigns every item.
+    /// `weights` are the static weights of the items; their biases are added here.
     ///
     /// # Errors
-    /// If the device is lost or has no room for the mapped items.
+    /// If the device is lost or cannot hold the mapped items.
     pub async fn refresh(
         &mut self,
         engine: &Engine,
@@ -114,7 +116,7 @@ impl MidxIndex {
         })
     }
 
-    /// The geometry of the queries seen so far, where the quantisation goes by it.
+    /// The geometry of the queries observed so far, if the quantisation uses it.
     async fn space(&self, engine: &Engine) -> Result<Option<OnEngine>> {
         if self.config.quantisation == Quantisation::Product {
             return Ok(None);
@@ -131,7 +133,7 @@ impl MidxIndex {
         }))
     }
 
-    /// Items in the geometry of the queries.
+    /// Maps the items to the geometry of the queries.
     fn map(&mut self, engine: &Engine, catalogue: &Catalogue, to: &OnEngine) -> Result<Points> {
         let d = to.space.dimensions;
         let mapped = match self.mapped.take().filter(|mapped| mapped.len() == self.items * d) {
@@ -152,7 +154,7 @@ impl MidxIndex {
         Ok(all_columns(&mapped, self.items, d))
     }
 
-    /// The effective codewords in the geometry of the queries, m K x dimensions.
+    /// Maps the codewords in use to the geometry of the queries, m K x dimensions.
     fn map_codewords(&self, engine: &Engine, to: &OnEngine) -> Result<Buffer<f32>> {
         let (rows, d) = (self.config.codebooks * self.config.codewords, to.space.dimensions);
         let mapped = engine.zeros("mapped codewords", rows * d)?;
@@ -169,7 +171,7 @@ impl MidxIndex {
         Ok(mapped)
     }
 
-    /// The columns that a codebook quantises.
+    /// The columns of the points that a codebook quantises.
     fn columns(&self, book: usize, space: Option<&OnEngine>) -> std::ops::Range<usize> {
         let m = self.config.codebooks;
         match space {
@@ -192,7 +194,7 @@ impl MidxIndex {
         self.books.iter().enumerate().map(book).collect()
     }
 
-    /// Puts the codewords in use where k-means finds them.
+    /// Copies the current codewords to the buffers of k-means.
     async fn go_on_from(&self, engine: &Engine, books: &[Book], space: Option<&OnEngine>) -> Result<()> {
         let mapped = match space {
             Some(on) => Some(engine.read(&self.map_codewords(engine, on)?).await?),
@@ -212,7 +214,8 @@ impl MidxIndex {
         Ok(())
     }
 
-    /// What k-means has found, in one transfer, with the items' biases and, where `left` is known, what is left.
+    /// Reads the result of k-means in one transfer, with the items' biases and, if `left`, statistics of the
+    /// residuals.
     async fn found(
         &self,
         engine: &Engine,
@@ -277,8 +280,8 @@ impl MidxIndex {
         Ok(Found { codewords, codes, crowding, biases, norms, projections })
     }
 
-    /// Squared norms of what codewords leave of the items, in the geometry of the queries, and its products with the
-    /// mean query.
+    /// Squared norms of the items' residuals, in the geometry of the queries, and their inner products with
+    /// the mean query.
     fn project(&self, engine: &Engine, left: &Points, on: &OnEngine) -> Result<()> {
         let d = on.space.dimensions;
         let mut recording = Recording::new();
@@ -305,12 +308,13 @@ impl MidxIndex {
     }
 }
 
-/// What an item's weight makes up for, from the squared norm of its residual in the geometry of the queries and its
-/// product with the mean query.
+/// Correction of an item's log weight for its residual, from the residual's squared norm in the geometry of
+/// the queries and its inner product with the mean query.
 ///
-/// Over the queries, the part r . q of a logit that codewords leave out has mean `r . E q` and variance
-/// `r' S r - (r . E q)^2`. The mean and a quarter of the variance (half of what a normal distribution would ask for:
-/// that favours the divergence from the softmax as much as the effective sample size) join the item's weight.
+/// Over the queries, the part r . q of a logit that codewords do not represent has mean `r . E q` and
+/// variance `r' S r - (r . E q)^2`. The mean plus a quarter of the variance is added to the item's log
+/// weight. (A normal distribution would give half of the variance; a quarter gives the divergence from the
+/// softmax and the effective sample size equal importance.)
 fn correction(norm: f32, mean: f32) -> f64 {
     let (norm, mean) = (f64::from(norm), f64::from(mean));
     mean + 0.25 * (norm - mean * mean).clamp(0.0, MOST_VARIANCE)

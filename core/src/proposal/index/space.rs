@@ -1,13 +1,13 @@
 //! The geometry in which items are quantised.
 //!
-//! A codeword in place of an item row x moves the logit of a query q by q . (x - c), so the error that counts
-//! is `E (q . (x - c))^2 = (x - c)' S (x - c)` with S the second moment of the queries. With `S = L L'` it is
-//! the plain squared distance between `L'x` and `L'c`: k-means on `y = L'x` minimises what matters. L has as
-//! many columns as S has rank, which with a linear decoder is the latent width plus one. A query in the span of
-//! L is `q = L a`, so the score of a codeword c of that space is `a . c = q . P'c` with `P = (L'L)^-1 L'`:
-//! `P'c` is the codeword as queries meet it.
+//! If a codeword c replaces an item row x, the logit of a query q changes by q . (x - c), so the error that
+//! matters is `E (q . (x - c))^2 = (x - c)' S (x - c)`, with S the second moment of the queries. With `S = L
+//! L'` it is the plain squared distance between `L'x` and `L'c`: k-means on `y = L'x` minimises this error. L
+//! has as many columns as S has rank, which for a linear decoder is the latent width plus one. A query in the
+//! span of L is `q = L a`, so the score of a codeword c of that space is `a . c = q . P'c` with `P = (L'L)^-1
+//! L'`: `P'c` is the codeword to multiply queries with.
 
-/// L and P of a second moment; columns are in as many parts as there are codebooks.
+/// L and P of a second moment; the columns are divided into as many parts as there are codebooks.
 pub(super) struct Space {
     /// L, width x dimensions.
     pub map: Vec<f32>,
@@ -17,12 +17,13 @@ pub(super) struct Space {
     pub dimensions: usize,
 }
 
-/// Columns are taken until so small a share of the trace is left.
+/// Columns are added until the remaining share of the trace is this small.
 const LEFT_OVER: f64 = 1e-4;
 
 impl Space {
-    /// Of the second moment of queries, `width` x `width`; one of zeros counts as the identity. At least
-    /// `parts` dimensions come out, and the most telling ones go to the parts in turn.
+    /// The space of a second moment of queries, `width` x `width`; all zeros stand for the identity. It has
+    /// at least `parts` dimensions, and the columns of the largest pivots are distributed over the parts in
+    /// turn.
     pub fn new(moment: &[f32], width: usize, parts: usize) -> Self {
         let mut moment: Vec<f64> = moment.iter().map(|&x| f64::from(x)).collect();
         let known = moment.iter().all(|x| x.is_finite()) && (0..width).any(|i| moment[i * width + i] > 0.0);
@@ -42,7 +43,7 @@ impl Space {
         Self { map, back, dimensions: rank }
     }
 
-    /// A query in this geometry: the a of `q = L a`.
+    /// A query in this geometry: the vector a of `q = L a`.
     pub fn within(&self, query: &[f32]) -> Vec<f32> {
         let dot =
             |row: &[f32]| row.iter().zip(query).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
@@ -56,13 +57,14 @@ impl Space {
     }
 }
 
-/// Columns of L with `matrix = L L'` but for [`LEFT_OVER`]: Cholesky with the largest pivot first.
+/// Columns of L with `matrix = L L'` up to [`LEFT_OVER`]: Cholesky decomposition with the largest pivot
+/// first.
 fn factor(matrix: &[f64], n: usize) -> Vec<Vec<f64>> {
     let mut diagonal: Vec<f64> = (0..n).map(|i| matrix[i * n + i]).collect();
     let trace: f64 = diagonal.iter().sum();
     let mut columns: Vec<Vec<f64>> = Vec::new();
     while columns.len() < n && diagonal.iter().map(|d| d.max(0.0)).sum::<f64>() > LEFT_OVER * trace {
-        // The first of the largest, so that equal ones are taken in order.
+        // The first one of equal pivots, so that the order is well defined.
         let pivot = (0..n).rev().max_by(|&a, &b| diagonal[a].total_cmp(&diagonal[b])).unwrap_or(0);
         let root = diagonal[pivot].sqrt();
         let mut column: Vec<f64> = (0..n).map(|i| matrix[i * n + pivot]).collect();

@@ -1,11 +1,11 @@
-//! The index as a run that goes on needs it.
+//! The state of the index that a resumed run needs.
 
 use crate::{
     Error, Result,
     state::{State, StatePart, TensorData},
 };
 
-/// The tensor of the moments of queries, which are on the engine.
+/// Name of the tensor of the moments of the queries, whose values are on the engine.
 pub(super) const MOMENTS: &str = "index.moments";
 const CODEWORDS: &str = "index.codewords";
 const CODES: &str = "index.codes";
@@ -13,21 +13,21 @@ const LOG_WEIGHTS: &str = "index.log_weights";
 const CROWDING: &str = "index.crowding";
 const AWARE: &str = "index.aware";
 
-/// What determines every draw from an index.
+/// Everything that determines the draws from an index.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IndexState {
-    /// Codewords as queries meet them, codebook by codebook: m K x width. Those of a product quantiser are
-    /// zero outside of their own columns.
+    /// Codewords to multiply queries with, codebook by codebook: m K x width. Those of a product quantiser
+    /// are zero outside of their own columns.
     pub codewords: Vec<f32>,
     /// Codeword of each item in each codebook, M x m.
     pub codes: Vec<u32>,
-    /// ln w of each item when the index was built: its static weight, its bias, and what its residual adds for
-    /// the queries seen, M.
+    /// ln w of each item at the time when the index was built: its static weight, its bias, and the
+    /// correction for its residual, M.
     pub log_weights: Vec<f32>,
-    /// How crowded each codeword of each codebook is, m x K, where k-means is balanced; else empty.
+    /// Crowding factor of each codeword in each codebook, m x K, for balanced k-means; else empty.
     pub crowding: Vec<f32>,
-    /// Whether the codewords were made for the queries of a run. The first refresh that has seen queries
-    /// starts anew.
+    /// Whether the codewords were computed from queries. If not, the first refresh after queries were
+    /// observed starts from new codewords.
     pub aware: bool,
 }
 
@@ -45,14 +45,14 @@ impl IndexState {
         part
     }
 
-    /// A run's state that holds this index, whose queries had these moments, (width + 1) x width, and nothing else.
+    /// A state of only this index and the moments of its queries, (width + 1) x width.
     pub fn with_moments(&self, moments: &[f32]) -> State {
         let mut part = self.part();
         part.insert(MOMENTS, TensorData::F32(moments.to_vec()));
         part.on_host()
     }
 
-    /// The index of a run and the moments of its queries; `None` where it has no index.
+    /// The index of a state and the moments of its queries; `None` if it has no index.
     ///
     /// # Errors
     /// [`Error::Data`] if parts of it are missing.

@@ -1,4 +1,5 @@
-//! From a file, tensor by tensor: what a file claims is held against its size before memory is asked for.
+//! Reads a checkpoint tensor by tensor. Sizes in the header are checked against the size of the file before
+//! memory is allocated.
 
 use std::{
     io::{Cursor, Read, Seek, SeekFrom},
@@ -21,21 +22,21 @@ use crate::{
     state::{State, Tensor, TensorData},
 };
 
-/// The longest header that is read, in bytes: that of the format.
+/// The longest header accepted, in bytes; a limit of the format.
 const LONGEST_HEADER: u64 = 100_000_000;
-/// The length of the header, before it.
+/// Bytes of the header's length, which precedes the header.
 const PREFIX: u64 = 8;
 
 /// Reads a checkpoint.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Checkpoint`] if it is damaged, of another program, or of a
-/// later version.
+/// [`Error::Io`] if it cannot be read; [`Error::Checkpoint`] if it is damaged, was written by another
+/// program, or by a later version.
 pub fn read(path: &Path) -> Result<Checkpoint> {
     open(path, |file, size| File::open(file, size)?.checkpoint())
 }
 
-/// Reads what a checkpoint says of itself, without its numbers.
+/// Reads the header of a checkpoint, without its tensors.
 ///
 /// # Errors
 /// As [`read`].
@@ -43,7 +44,7 @@ pub fn summary(path: &Path) -> Result<Summary> {
     open(path, |file, size| File::open(file, size).map(|file| file.header.summary()))
 }
 
-/// Whether a file begins as those that [`super::write()`] makes.
+/// Whether a file begins like those that [`super::write()`] makes.
 pub fn is_one(path: &Path) -> bool {
     let head = |path| -> std::io::Result<Value> {
         let mut file = std::fs::File::open(path)?;
@@ -56,7 +57,7 @@ pub fn is_one(path: &Path) -> bool {
     head(path).is_ok_and(|header| header["__metadata__"][KEY].is_string())
 }
 
-/// Reads a checkpoint from memory; `path` is what messages call it.
+/// Reads a checkpoint from memory; `path` is its name in messages.
 ///
 /// # Errors
 /// [`Error::Checkpoint`] as for [`read`].
@@ -76,12 +77,12 @@ fn open<T>(path: &Path, read: impl FnOnce(std::fs::File, u64) -> Result<T, Strin
     read(file, metadata.len()).map_err(|problem| Error::Checkpoint { path: path.into(), problem })
 }
 
-/// An open file whose header has been understood.
+/// An open file whose header has been parsed.
 struct File<R> {
     file: R,
     header: Header,
     metadata: Metadata,
-    /// Where the tensors begin.
+    /// Offset of the first tensor.
     start: u64,
 }
 
@@ -132,7 +133,7 @@ impl<R: Read + Seek> File<R> {
             let data = match info.dtype {
                 Dtype::F32 => {
                     let values: Vec<f32> = self.numbers(&name, &info)?;
-                    // Weights of an index may be the logarithm of nothing.
+                    // Log weights of an index may be negative infinity, for a weight of zero.
                     let fine = |value: &f32| {
                         value.is_finite() || (*value == f32::NEG_INFINITY && name == "index.log_weights")
                     };
@@ -159,7 +160,7 @@ impl<R: Read + Seek> File<R> {
         info.cloned().ok_or_else(|| format!("tensor `{name}` is missing; the file is damaged"))
     }
 
-    /// The numbers of a tensor, little-endian as the format has them.
+    /// The values of a tensor, little-endian as the format requires.
     fn numbers<T: bytemuck::Pod>(&mut self, name: &str, info: &TensorInfo) -> Result<Vec<T>, String> {
         let (from, to) = info.data_offsets;
         let mut values =
@@ -173,7 +174,7 @@ impl<R: Read + Seek> File<R> {
         Ok(values)
     }
 
-    /// Numbers of the context.
+    /// Integers of the context.
     fn part<T: bytemuck::Pod>(&mut self, name: &str, dtype: Dtype) -> Result<Vec<T>, String> {
         let name = format!("{CONTEXT}{name}");
         let info = self.info(&name)?;
@@ -189,7 +190,7 @@ impl<R: Read + Seek> File<R> {
         strings::split(name, &bytes, &ends)
     }
 
-    /// Strings that some sets have.
+    /// Strings that only some data sets have.
     fn optional(&mut self, name: &str) -> Result<Option<Vec<String>>, String> {
         let there = self.metadata.info(&format!("{CONTEXT}{name}.ends")).is_some();
         there.then(|| self.strings(name)).transpose()

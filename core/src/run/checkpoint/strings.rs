@@ -1,21 +1,21 @@
-//! Many strings as two tensors: their bytes in a row, and the place where each ends.
+//! Lists of strings as two tensors: the concatenated bytes, and the offset at which each string ends.
 
 use std::io::{self, Write};
 
-/// Between the genres of one item: the unit separator, which no name contains.
+/// Separates the genres of one item: the unit separator, which does not occur in names.
 pub(super) const GENRES: &str = "\u{1f}";
 
-/// Strings to write, one after the other.
+/// Strings to write, in order.
 #[derive(Clone, Copy)]
 pub(super) enum Strings<'a> {
-    /// As they are.
+    /// One string per entry.
     Each(&'a [String]),
-    /// The genres of each item as one string.
+    /// The genres of each item, joined to one string.
     Genres(&'a [Vec<String>]),
 }
 
 impl Strings<'_> {
-    /// How many there are.
+    /// The number of strings.
     pub(super) fn count(self) -> usize {
         match self {
             Self::Each(strings) => strings.len(),
@@ -23,7 +23,7 @@ impl Strings<'_> {
         }
     }
 
-    /// Their bytes in all; an error if they are more than a place in them can say.
+    /// The total number of bytes; an error if it exceeds the range of an offset.
     pub(super) fn bytes(self, name: &str) -> Result<usize, String> {
         let bytes = match self {
             Self::Each(strings) => strings.iter().map(|string| string.len() as u64).sum(),
@@ -34,7 +34,7 @@ impl Strings<'_> {
             .map_err(|_| format!("the {name} of this set take more than 4 GiB of text"))
     }
 
-    /// Writes their bytes in a row.
+    /// Writes the concatenated bytes.
     pub(super) fn write_bytes(self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Each(strings) => strings.iter().try_for_each(|string| out.write_all(string.as_bytes())),
@@ -44,7 +44,7 @@ impl Strings<'_> {
         }
     }
 
-    /// Writes the place where each ends.
+    /// Writes the offset at which each string ends.
     pub(super) fn write_ends(self, out: &mut dyn Write) -> io::Result<()> {
         let mut end = 0u32;
         let mut next = |length: usize| {

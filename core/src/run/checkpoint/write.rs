@@ -1,4 +1,4 @@
-//! To a file, piece by piece: no more than a piece of a tensor is copied at a time.
+//! Writes a checkpoint in pieces, so that at most one piece of a tensor is copied at a time.
 
 use std::io::{self, Write};
 #[cfg(not(target_arch = "wasm32"))]
@@ -18,20 +18,21 @@ use crate::{
 #[cfg(not(target_arch = "wasm32"))]
 use crate::{engine::Engine, file, watch};
 
-/// Numbers that come from an engine at once: 16 MiB.
+/// Values read from an engine at once: 16 MiB.
 #[cfg(not(target_arch = "wasm32"))]
 const PIECE: usize = 1 << 22;
 
-/// Writes a checkpoint, whole or not at all: a full disk leaves the file that was there.
+/// Writes a checkpoint atomically: if the disk is full, the previous file stays.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be written; [`Error::Checkpoint`] if names or ids are more than the format holds.
+/// [`Error::Io`] if it cannot be written; [`Error::Checkpoint`] if names or ids exceed the limits of the
+/// format.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn write(path: &Path, context: &Context, state: &State) -> Result<()> {
     write_frozen(path, context, &state.frozen())
 }
 
-/// The same from where the run stands: memory grows by a piece of a tensor and no more.
+/// As [`write()`], directly from the buffers of a run: memory use grows by one piece of a tensor only.
 ///
 /// # Errors
 /// As [`write()`]; [`Error::Device`] if the device is lost.
@@ -63,10 +64,10 @@ fn write_buffer(engine: &Engine, buffer: &Buffer<u32>, out: &mut dyn Write) -> i
     Ok(())
 }
 
-/// The bytes of a checkpoint, where there are no files.
+/// The bytes of a checkpoint, for platforms without files.
 ///
 /// # Errors
-/// [`Error::Data`] if names or ids are more than the format holds.
+/// [`Error::Data`] if names or ids exceed the limits of the format.
 pub fn to_bytes(context: &Context, state: &State) -> Result<Vec<u8>> {
     let frozen = state.frozen();
     let layout = Layout::of(context, &frozen).map_err(Error::Data)?;
@@ -76,9 +77,9 @@ pub fn to_bytes(context: &Context, state: &State) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The file: its head, and what follows in this order.
+/// The layout of the file: its header, and the tensors in order.
 struct Layout<'a> {
-    /// The length of the header, and the header.
+    /// The length of the header, followed by the header.
     head: Vec<u8>,
     parts: Vec<Part<'a>>,
 }
@@ -91,7 +92,7 @@ struct Part<'a> {
     content: Content<'a>,
 }
 
-/// Where the bytes of a tensor come from.
+/// The source of a tensor's bytes.
 #[derive(Clone, Copy)]
 enum Content<'a> {
     Floats(&'a [f32]),
@@ -126,7 +127,7 @@ impl<'a> Layout<'a> {
             };
             Part { name: name.clone(), dtype, shape: tensor.shape.clone(), content }
         });
-        // Four-byte numbers first, so that every tensor is aligned in the file.
+        // Four-byte types first, so that every tensor is aligned in the file.
         let (words, bytes): (Vec<_>, Vec<_>) =
             states.chain(context_parts(context)?).partition(|part| part.dtype != Dtype::U8);
         let parts: Vec<Part> = words.into_iter().chain(bytes).collect();
