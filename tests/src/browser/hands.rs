@@ -212,7 +212,7 @@ impl Page {
     pub fn drop_files(&self, view: &View<'_>, selector: &str, files: &[&Path]) {
         let (x, y) = view.place(selector, (0.5, 0.5));
         let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        for event in ["dragEnter", "dragOver", "drop"] {
+        for event in ["dragEnter", "dragOver", "dragOver", "dragOver", "drop"] {
             self.devtools(
                 "Input.dispatchDragEvent",
                 json!({
