@@ -150,8 +150,13 @@ check_text() {
 }
 
 check_licences() {
-    # Advisories need a database from the network; they are checked where there is one.
     cargo deny --locked check licenses bans sources
+    # The database of advisories lies on GitHub, which not every machine reaches.
+    if timeout 120 cargo deny --locked fetch db >/dev/null 2>&1; then
+        cargo deny --locked check advisories
+    else
+        printf 'NOT RUN: advisories; https://github.com/RustSec/advisory-db cannot be fetched\n'
+    fi
 }
 
 check_lints() {
@@ -267,7 +272,7 @@ want() { [ "$wanted" = "  " ] || [[ $wanted == *" $1 "* ]]; }
 stage 'setup: machine' setup_machine
 stage 'setup: tools' setup_tools
 if want fmt; then stage 'fmt, typos' check_text; fi
-if want deny; then stage 'licences, bans, sources' check_licences; fi
+if want deny; then stage 'licences, bans, sources, advisories' check_licences; fi
 if want clippy; then stage 'clippy, native and wasm32' check_lints; fi
 if want shaders; then stage 'shaders' check_shaders; fi
 if want test; then stage 'tests, doc tests' run_tests; fi

@@ -4,6 +4,8 @@
 //! `Bindings`. [`Parameters`] connects the two, so a dispatch cannot bind the buffers of one shader to
 //! another, bind an `f32` buffer to a `u32` array, or leave one out.
 
+#![forbid(unsafe_code)]
+
 /// One compute shader.
 #[derive(Debug)]
 pub struct Shader {

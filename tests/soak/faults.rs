@@ -1,18 +1,17 @@
-//! Every event of a run at the file system, and each fault at it.
+//! Injects each fault at every file system event of a run.
 
 use std::{fs, path::Path, process::Command, time::Instant};
 
-use tests::mutation::Random;
-
 use crate::{
-    Count,
-    runs::{complete, said, settings, train, whole},
+    Count, Soak,
+    runs::{complete, failure, settings, train, whole},
 };
 
 const FAULTS: [&str; 5] = ["kill", "after", "half", "enospc", "eio"];
 
 /// Injects faults until the time is over; events are taken in a random order.
-pub fn run(random: &mut Random, end: Instant) -> Count {
+pub fn run(soak: &mut Soak, end: Instant) -> Count {
+    let random = &mut soak.random;
     let mut count = Count::default();
     let Ok(tools) = tempfile::tempdir() else { return count };
     let library = tools.path().join("faults.so");
@@ -57,11 +56,11 @@ pub fn run(random: &mut Random, end: Instant) -> Count {
             count.attacks += 1;
             let what = format!("{fault} at event {at} of {events}");
             let failed = match output.status.code() {
-                // Done all the same; an error in words; killed.
+                // The run succeeded all the same, ended with an error message, or was killed.
                 Some(0..=2) | None => {
                     complete(&folder, &settings).err().map(|failure| format!("{what}: {failure}"))
                 }
-                Some(_) => Some(said(&what, &settings, &output)),
+                Some(_) => Some(failure(&what, &settings, &output)),
             };
             count.failures.extend(failed);
         }

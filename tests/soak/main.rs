@@ -1,36 +1,53 @@
-//! A long campaign against runs and files: `cargo run --release -p tests --bin soak -- [--minutes N] [--seed N] [PART..]`.
+//! A long campaign against runs and files:
+//! `cargo run --release -p tests --bin soak -- [--minutes N] [--seed N] [--corpus FOLDER] [PART..]`.
 //!
 //! Parts, all of them by default, in turn until the time is over:
-//! - `faults`: every file system event of a run, as a kill, a half-done write, a full disk, a broken one;
+//! - `faults`: at every file system event of a run, the process is killed, a write is cut short, or the disk is full or
+//!   broken;
 //! - `signals`: signals at random moments of runs with random settings;
-//! - `settings`: random settings, each trained twice;
-//! - `mutations`: damaged inputs of every form.
+//! - `settings`: every pair of settings, each configuration trained twice;
+//! - `mutations`: damaged inputs of every form; those with a new kind of outcome join the corpus, a folder that later
+//!   campaigns start from.
 //!
-//! Whatever happens, a run that goes on ends with the same bits as one that nothing happened to, and nothing
-//! half-written is left. What fails is printed with the seed and the settings that repeat it; then the campaign ends.
+//! An attacked run must be resumable and end with the same bits as an undisturbed one, and no half-written file may
+//! remain. A failure is printed with the seed and the settings that reproduce it, and ends the campaign.
+
+#![forbid(unsafe_code)]
 
 mod faults;
 mod mutations;
+mod pairs;
 mod runs;
 mod signals;
 
 use std::{
+    path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use tests::mutation::Random;
 
-/// What a part has done.
+/// What the parts share.
+pub struct Soak {
+    /// Every choice of the campaign.
+    pub random: Random,
+    /// The pairs of settings that are not tried yet, once there are any.
+    pub pairs: Option<pairs::Pairs>,
+    /// Inputs to mutate.
+    pub corpus: PathBuf,
+}
+
+/// The result of a part.
 #[derive(Default)]
 pub struct Count {
-    /// Things that were done to a run or a file.
+    /// Number of faults, signals, configurations or inputs.
     pub attacks: u64,
-    /// What went wrong.
+    /// Descriptions of what went wrong.
     pub failures: Vec<String>,
 }
 
-type Part = fn(&mut Random, Instant) -> Count;
+type Part = fn(&mut Soak, Instant) -> Count;
 
 const PARTS: [(&str, Part); 4] = [
     ("faults", faults::run),
@@ -41,6 +58,7 @@ const PARTS: [(&str, Part); 4] = [
 
 fn main() -> ExitCode {
     let (mut minutes, mut seed, mut wanted) = (2.0f64, 1u64, Vec::new());
+    let mut corpus = PathBuf::from("target/soak-corpus");
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|value| value.parse::<f64>().ok());
@@ -48,10 +66,13 @@ fn main() -> ExitCode {
             (_, Some(part)) => wanted.push(*part),
             ("--minutes", _) => minutes = number().unwrap_or(minutes),
             ("--seed", _) => seed = number().map_or(seed, |number| number as u64),
-            // The part that may not survive runs in a process of its own.
+            ("--corpus", _) => corpus = args.next().map_or(corpus, PathBuf::from),
+            // Mutations run in a process of their own, which they may end.
             ("mutate", _) => return mutations::work(args),
             _ => {
-                eprintln!("usage: soak [--minutes N] [--seed N] [faults] [signals] [settings] [mutations]");
+                eprintln!(
+                    "usage: soak [--minutes N] [--seed N] [--corpus FOLDER] [faults] [signals] [settings] [mutations]"
+                );
                 return ExitCode::from(2);
             }
         }
@@ -60,14 +81,14 @@ fn main() -> ExitCode {
         wanted = PARTS.to_vec();
     }
     let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
-    let mut random = Random(seed);
+    let mut soak = Soak { random: Random(seed), pairs: None, corpus };
     let mut totals = vec![0; wanted.len()];
     let mut failed = false;
     while Instant::now() < end && !failed {
         for ((name, part), total) in wanted.iter().zip(&mut totals) {
             let rest = end.saturating_duration_since(Instant::now());
             let turn = Instant::now() + rest.min(Duration::from_secs(60).max(rest / 8));
-            let Count { attacks, failures } = part(&mut random, turn);
+            let Count { attacks, failures } = part(&mut soak, turn);
             *total += attacks;
             println!("{name}: {total} so far");
             failed |= !failures.is_empty();

@@ -1,28 +1,29 @@
-//! Damaged inputs, in a process of their own: one that takes all memory or aborts ends that process, and is found.
+//! Damaged inputs, read in a separate process, so that an input that takes all memory or aborts is found.
 
 use std::{
+    path::PathBuf,
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
-use tests::mutation::{Campaign, Random, samples};
+use tests::mutation::{Campaign, samples};
 
-use crate::Count;
+use crate::{Count, Soak};
 
-/// Mutations of one process. Its seed and number repeat the last of them.
+/// Mutations per process. The seed and the number of a mutation reproduce it from the same corpus.
 const AT_ONCE: u64 = 100_000;
 
 /// Reads damaged inputs until the time is over.
-pub fn run(random: &mut Random, end: Instant) -> Count {
+pub fn run(soak: &mut Soak, end: Instant) -> Count {
     let mut count = Count::default();
     while Instant::now() < end && count.failures.is_empty() {
-        let seed = random.bits().to_string();
+        let seed = soak.random.bits().to_string();
         let seconds = end.saturating_duration_since(Instant::now()).as_secs().max(1).to_string();
         let Ok(program) = std::env::current_exe() else { return count };
-        // A gigabyte is more than any of them needs.
+        // 4 GB of address space is more than any input needs.
         let mut command = Command::new("bash");
         command.args(["-c", "ulimit -v 4000000; exec \"$0\" \"$@\""]).arg(program);
-        command.args(["mutate", &seed, &seconds]).stdin(Stdio::null());
+        command.args(["mutate", &seed, &seconds]).arg(&soak.corpus).stdin(Stdio::null());
         let Ok(output) = command.output() else { return count };
         let done = String::from_utf8_lossy(&output.stdout);
         let done = done.lines().last().and_then(|line| line.parse::<u64>().ok()).unwrap_or(0);
@@ -35,13 +36,14 @@ pub fn run(random: &mut Random, end: Instant) -> Count {
     count
 }
 
-/// `soak mutate SEED SECONDS`: the process that may not survive. Prints how many are behind it.
-pub fn work(args: impl Iterator<Item = String>) -> ExitCode {
-    let numbers: Vec<u64> = args.filter_map(|arg| arg.parse().ok()).collect();
-    let [seed, seconds] = numbers[..] else { return ExitCode::from(2) };
+/// `soak mutate SEED SECONDS CORPUS`: the separate process. Prints the number of inputs read so far.
+pub fn work(mut args: impl Iterator<Item = String>) -> ExitCode {
+    let mut number = || args.next().and_then(|arg| arg.parse::<u64>().ok());
+    let (Some(seed), Some(seconds)) = (number(), number()) else { return ExitCode::from(2) };
+    let corpus = args.next().map(PathBuf::from);
     let end = Instant::now() + Duration::from_secs(seconds);
     let samples = samples();
-    let mut campaign = Campaign::new(seed, &samples);
+    let mut campaign = Campaign::new(seed, &samples, corpus);
     let mut done = 0;
     while done < AT_ONCE && Instant::now() < end {
         campaign.step();

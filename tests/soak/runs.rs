@@ -1,4 +1,4 @@
-//! Runs as the soak makes them: random settings, two of each at least, compared to the bit.
+//! Runs of the campaign: random or pairwise settings, at least two runs of each, compared to the bit.
 
 use std::{
     fs,
@@ -10,10 +10,13 @@ use std::{
 use tempfile::TempDir;
 use tests::{cli::program, mutation::Random};
 
-use crate::Count;
+use crate::{
+    Count, Soak,
+    pairs::{Pairs, Setting},
+};
 
 /// Each setting with values that work with most others.
-const SETTINGS: &[(&str, &[&str])] = &[
+const SETTINGS: &[Setting] = &[
     (
         "loss",
         &[
@@ -51,14 +54,19 @@ const SMALL: &str = "--engine cpu --quiet --hidden 12 --latent 6 --negatives 24 
 
 /// Settings at random: about half of them, each with one of its values.
 pub fn settings(random: &mut Random) -> Vec<String> {
-    let mut chosen: Vec<String> = SMALL.split(' ').map(str::to_owned).collect();
-    chosen.push(format!("--epochs={}", 2 + random.below(3)));
-    chosen.push(format!("--seed={}", random.below(100)));
+    let mut chosen = small(random);
     for (name, values) in SETTINGS {
         if random.below(2) == 0 {
             chosen.push(format!("--{name}={}", random.one(values)));
         }
     }
+    chosen
+}
+
+fn small(random: &mut Random) -> Vec<String> {
+    let mut chosen: Vec<String> = SMALL.split(' ').map(str::to_owned).collect();
+    chosen.push(format!("--epochs={}", 2 + random.below(3)));
+    chosen.push(format!("--seed={}", random.below(100)));
     chosen
 }
 
@@ -70,19 +78,19 @@ pub fn train(folder: &Path, args: &[String]) -> Command {
     command
 }
 
-/// A run that nothing happens to, in `whole`; what is wrong if it does not end well. Some settings do not go together:
-/// then nothing is left to compare.
+/// Trains undisturbed, in `whole`. Returns false if the program refuses the combination of settings, and a description of
+/// the failure if it ends in any other way.
 pub fn whole(folder: &TempDir, settings: &[String]) -> Result<bool, String> {
     let mut command = train(folder.path(), settings);
     let output = command.args(["--out", "whole"]).output().map_err(|error| error.to_string())?;
     match output.status.code() {
         Some(0) => Ok(true),
         Some(2) => Ok(false),
-        _ => Err(said("a run that nothing happened to", settings, &output)),
+        _ => Err(failure("an undisturbed run", settings, &output)),
     }
 }
 
-/// Goes on with `run` (or starts it anew where it had not come to a save) and compares it with `whole`.
+/// Resumes `run`, or starts it again if it ended before its first save, and compares the result with `whole`.
 pub fn complete(folder: &TempDir, settings: &[String]) -> Result<(), String> {
     let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
     if !run.join("metrics.json").exists() {
@@ -97,7 +105,7 @@ pub fn complete(folder: &TempDir, settings: &[String]) -> Result<(), String> {
         }
         let output = command.output().map_err(|error| error.to_string())?;
         if !output.status.success() {
-            return Err(said("going on", settings, &output));
+            return Err(failure("resuming", settings, &output));
         }
     }
     for name in ["model.safetensors", "last.safetensors"] {
@@ -114,20 +122,28 @@ pub fn complete(folder: &TempDir, settings: &[String]) -> Result<(), String> {
     }
 }
 
-/// A failure with all that repeats it.
-pub fn said(what: &str, settings: &[String], output: &Output) -> String {
+/// A failure with the settings that reproduce it.
+pub fn failure(what: &str, settings: &[String], output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     format!("{what} ended with {}: {}\n{text}", output.status, settings.join(" "))
 }
 
-/// Random settings, twice.
-pub fn run(random: &mut Random, end: Instant) -> Count {
+/// Every pair of settings, then again with other seeds; each configuration is trained twice.
+pub fn run(Soak { random, pairs, .. }: &mut Soak, end: Instant) -> Count {
     let mut count = Count::default();
     while Instant::now() < end && count.failures.is_empty() {
-        let settings = settings(random);
+        let open = pairs.get_or_insert_with(|| Pairs::new(SETTINGS));
+        let Some(row) = open.row(random) else {
+            println!("settings: {} pairs met, {} refused: {:?}", open.met, open.refused.len(), open.refused);
+            *pairs = None;
+            continue;
+        };
+        let settings = [small(random), open.flags(&row)].concat();
         let Ok(folder) = tempfile::tempdir() else { return count };
-        let compared = whole(&folder, &settings)
-            .and_then(|works| if works { complete(&folder, &settings) } else { Ok(()) });
+        let compared = whole(&folder, &settings).and_then(|works| {
+            open.settle(&row, works);
+            if works { complete(&folder, &settings) } else { Ok(()) }
+        });
         count.attacks += 1;
         count.failures.extend(compared.err());
     }

@@ -1,4 +1,4 @@
-//! Signals at random moments, several a run.
+//! Sends signals to runs at random moments.
 
 use std::{
     fs,
@@ -10,12 +10,13 @@ use std::{
 use tests::mutation::Random;
 
 use crate::{
-    Count,
-    runs::{complete, said, settings, train, whole},
+    Count, Soak,
+    runs::{complete, failure, settings, train, whole},
 };
 
 /// Sends signals to runs until the time is over.
-pub fn run(random: &mut Random, end: Instant) -> Count {
+pub fn run(soak: &mut Soak, end: Instant) -> Count {
+    let random = &mut soak.random;
     let mut count = Count::default();
     while Instant::now() < end && count.failures.is_empty() {
         let settings = settings(random);
@@ -42,7 +43,7 @@ pub fn run(random: &mut Random, end: Instant) -> Count {
     count
 }
 
-/// A run that gets signals, up to three times.
+/// Starts a run and sends it signals; up to three times, resuming it in between.
 fn interrupted(
     random: &mut Random,
     folder: &tempfile::TempDir,
@@ -79,9 +80,9 @@ fn interrupted(
             count.attacks += 1;
         }
         let output = child.wait_with_output().map_err(|error| error.to_string())?;
-        // Done; stopped; killed by the signal itself, before it was listened to or because it cannot be.
+        // Finished; stopped; or killed by the signal, which arrived before its handler or has none.
         if !matches!(output.status.code(), Some(0 | 130) | None) {
-            return Err(said("a run that got a signal", settings, &output));
+            return Err(failure("a run that got a signal", settings, &output));
         }
     }
     Ok(())

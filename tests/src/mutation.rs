@@ -1,12 +1,14 @@
 //! Fuzzing: changes every form of file that the library reads at random. Inputs with a new kind of outcome
-//! join the corpus. Each input must give an error with a message or a valid result, and never a panic.
+//! join the corpus, which can be a folder that later campaigns start from. Each input must give an error with a
+//! message or a valid result, and never a panic.
 
 mod samples;
 
 use std::{
     collections::HashSet,
+    fs,
     hash::{DefaultHasher, Hash, Hasher},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use fastvae::{
@@ -33,6 +35,17 @@ pub enum Reader {
     Checkpoint,
     /// As a configuration file.
     Config,
+}
+
+impl Reader {
+    /// The folder of its inputs in a corpus.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Data(name) => name,
+            Self::Checkpoint => "checkpoint",
+            Self::Config => "config",
+        }
+    }
 }
 
 /// A valid input.
@@ -132,13 +145,19 @@ pub struct Campaign {
     /// For each sample, the inputs to mutate: the sample, and its mutations with new outcomes.
     corpus: Vec<(Reader, Vec<Vec<u8>>)>,
     seen: HashSet<u64>,
+    /// The folder of the corpus, with a folder for each reader.
+    folder: Option<PathBuf>,
 }
 
 impl Campaign {
-    /// A campaign over these samples; all mutations follow from the seed.
-    pub fn new(seed: u64, samples: &[Sample]) -> Self {
-        let corpus = samples.iter().map(|sample| (sample.reader, vec![sample.bytes.clone()])).collect();
-        Self { random: Random(seed), corpus, seen: HashSet::new() }
+    /// A campaign over these samples and the corpus in a folder; all mutations follow from the seed and the corpus.
+    pub fn new(seed: u64, samples: &[Sample], folder: Option<PathBuf>) -> Self {
+        let corpus = samples.iter().map(|sample| {
+            let mut inputs = vec![sample.bytes.clone()];
+            inputs.extend(folder.iter().flat_map(|folder| stored(&folder.join(sample.reader.name()))));
+            (sample.reader, inputs)
+        });
+        Self { random: Random(seed), corpus: corpus.collect(), seen: HashSet::new(), folder }
     }
 
     /// Makes the next input and reads it. Returns whether it was accepted.
@@ -157,7 +176,14 @@ impl Campaign {
         let outcome = read(reader, &input);
         let mut hash = DefaultHasher::new();
         (place, outcome.as_ref().map_or_else(shape, Clone::clone)).hash(&mut hash);
-        if self.seen.insert(hash.finish()) && self.corpus[place].1.len() < MOST_KEPT {
+        let kind = hash.finish();
+        if self.seen.insert(kind) && self.corpus[place].1.len() < MOST_KEPT {
+            if let Some(folder) = &self.folder {
+                let folder = folder.join(reader.name());
+                // A corpus that cannot be written makes the next campaign start from less.
+                let _ = fs::create_dir_all(&folder)
+                    .and_then(|()| fs::write(folder.join(format!("{kind:016x}")), &input));
+            }
             self.corpus[place].1.push(input);
         }
         outcome.is_ok()
@@ -167,6 +193,15 @@ impl Campaign {
     pub fn kept(&self) -> usize {
         self.corpus.iter().map(|(_, inputs)| inputs.len()).sum()
     }
+}
+
+/// The inputs in a folder of a corpus, in the order of their names.
+fn stored(folder: &Path) -> Vec<Vec<u8>> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.truncate(MOST_KEPT);
+    paths.iter().filter_map(|path| fs::read(path).ok()).collect()
 }
 
 /// The letters of an error message, without numbers and punctuation, to recognise the same kind of error.
@@ -207,7 +242,13 @@ fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
 }
 
 /// Reads an input and uses it as a user would; returns the kind of result.
-fn read(reader: Reader, bytes: &[u8]) -> Result<String, Error> {
+///
+/// # Errors
+/// Those of the library, for an input that it refuses.
+///
+/// # Panics
+/// If a result is not valid, or the library panics.
+pub fn read(reader: Reader, bytes: &[u8]) -> Result<String, Error> {
     match reader {
         Reader::Data(name) => load_bytes(name, bytes, &LoadOptions::default()).map(|set| sound(&set)),
         Reader::Checkpoint => {

@@ -3,11 +3,11 @@
 use tests::mutation::{Campaign, samples};
 
 #[test]
-fn damaged_inputs_of_every_form_end_in_words() {
+fn damaged_inputs_give_errors_or_valid_results() {
     let samples = samples();
-    let mut campaign = Campaign::new(20, &samples);
+    let mut campaign = Campaign::new(20, &samples, None);
     let accepted = (0..6000).filter(|_| campaign.step()).count();
-    // Most damage is seen, some leaves a sound input, and the corpus has learned from both.
+    // Most damaged inputs are refused, some are still valid, and the corpus grows by both.
     assert!(accepted > 100 && accepted < 5000, "{accepted}");
     assert!(campaign.kept() > 2 * samples.len(), "{}", campaign.kept());
 }

@@ -1,5 +1,7 @@
 //! The surface: the full page, or one lesson inside another page.
 
+#![forbid(unsafe_code)]
+
 mod app;
 mod bar;
 mod dom;

@@ -1,5 +1,7 @@
 //! The worker: holds the engine, so that training never stops the page.
 
+#![forbid(unsafe_code)]
+
 mod data;
 mod draw;
 mod engine;
