@@ -1,4 +1,4 @@
-// output[c] = sum over rows of values[r, c].
+// output[offset + c] = sum over rows of values[r, c].
 //
 // Work per thread: one column, in four independent sums.
 // Grid: linear, columns threads.
@@ -8,11 +8,13 @@
 struct Params {
     rows: u32,
     columns: u32,
+    /// First element of the output to write.
+    offset: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>; // rows x columns
-@group(0) @binding(2) var<storage, read_write> output: array<f32>; // columns
+@group(0) @binding(2) var<storage, read_write> output: array<f32>; // offset + columns
 
 @compute @workgroup_size(64)
 fn main(
@@ -33,5 +35,5 @@ fn main(
     for (; row < params.rows; row++) {
         sums.x += values[row * params.columns + column];
     }
-    output[column] = (sums.x + sums.y) + (sums.z + sums.w);
+    output[params.offset + column] = (sums.x + sums.y) + (sums.z + sums.w);
 }

@@ -6,6 +6,7 @@
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 
 struct Params {
     batch: u32,
@@ -23,6 +24,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -65,7 +69,8 @@ fn main(
     var words = vec4<u32>();
     for (var draw = 0u; draw < params.draws; draw++) {
         if draw % 4u == 0u {
-            words = philox(seed, STREAM_NEGATIVES, params.step, row, slot + params.candidates * (draw / 4u));
+            let counter = slot + params.candidates * (draw / 4u);
+            words = philox(seed, STREAM_NEGATIVES, params.step, batch_row(row), counter);
         }
         let item = below(words[draw % 4u], params.items);
         let value = score(row, item);

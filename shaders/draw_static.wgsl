@@ -6,6 +6,7 @@
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 
 struct Params {
     batch: u32,
@@ -19,6 +20,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -39,7 +43,8 @@ fn main(
     let slot = at % params.candidates;
     let rows = rows_of_group(at / params.candidates);
     let row = rows.x + slot % rows.y;
-    let words = philox(vec2<u32>(params.key_low, params.key_high), STREAM_NEGATIVES, params.step, row, slot);
+    let seed = vec2<u32>(params.key_low, params.key_high);
+    let words = philox(seed, STREAM_NEGATIVES, params.step, batch_row(row), slot);
     var item = below(words.x, params.items);
     if params.has_table != 0u && words.y >= thresholds[item] {
         item = aliases[item];

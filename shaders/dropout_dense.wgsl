@@ -5,6 +5,7 @@
 
 #import "shared/grid.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 #import "shared/activation.wgsl"
 
 struct Params {
@@ -18,6 +19,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,7 +40,8 @@ fn main(
     if row >= params.rows {
         return;
     }
-    let words = philox(vec2<u32>(params.key_low, params.key_high), STREAM_DROPOUT, params.step, row, block);
+    let seed = vec2<u32>(params.key_low, params.key_high);
+    let words = philox(seed, STREAM_DROPOUT, params.step, batch_row(row), block);
     for (var i = 0u; i < min(4u, params.width - 4u * block); i++) {
         let at = row * params.width + 4u * block + i;
         let scaled = select(values[at] * params.scale, 0.0, words[i] < params.threshold);

@@ -6,6 +6,7 @@
 
 #import "shared/grid.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 
 struct Params {
     batch: u32,
@@ -16,6 +17,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -37,7 +41,7 @@ fn main(
     let kept = 1.0 / (params.kept * sqrt(f32(count)));
     let seed = vec2<u32>(params.key_low, params.key_high);
     for (var block = local; 4u * block < count; block += 64u) {
-        let words = philox(seed, STREAM_DROPOUT, params.step, b, block);
+        let words = philox(seed, STREAM_DROPOUT, params.step, batch_row(b), block);
         for (var i = 0u; i < min(4u, count - 4u * block); i++) {
             weights[start + 4u * block + i] = select(kept, 0.0, words[i] < params.threshold);
         }

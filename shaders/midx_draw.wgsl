@@ -9,6 +9,7 @@
 #import "shared/midx_draw.wgsl"
 #import "shared/numbers.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 #import "shared/reduce.wgsl"
 
 struct Params {
@@ -22,6 +23,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -77,7 +81,7 @@ fn main(
     let rows = rows_of_group(which);
     let seed = vec2<u32>(params.key_low, params.key_high);
     for (var slot = row - rows.x + local * rows.y; slot < params.candidates; slot += 64u * rows.y) {
-        let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
+        let words = philox(seed, STREAM_NEGATIVES, params.step, batch_row(row), slot);
         let k1 = search(k, unit(words.x) * first[k - 1u]);
         let cell = k1 * k + search_row(row, k1, unit(words.y));
         let start = starts[cell];

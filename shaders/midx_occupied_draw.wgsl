@@ -9,6 +9,7 @@
 #import "shared/midx_draw.wgsl"
 #import "shared/numbers.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 #import "shared/reduce.wgsl"
 
 struct Params {
@@ -28,6 +29,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -87,7 +91,7 @@ fn main(
     let seed = vec2<u32>(params.key_low, params.key_high);
     let list = params.codebooks + 1u;
     for (var slot = row - rows.x + local * rows.y; slot < params.candidates; slot += 64u * rows.y) {
-        let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
+        let words = philox(seed, STREAM_NEGATIVES, params.step, batch_row(row), slot);
         let block = search(params.blocks, unit(words.x) * first[params.blocks - 1u]);
         let cell = search_block(row, block, unit(words.y));
         let start = codes[cell * list];

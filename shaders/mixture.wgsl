@@ -5,6 +5,7 @@
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 
 struct Params {
     batch: u32,
@@ -17,6 +18,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,7 +40,7 @@ fn main(
     let slot = at % params.candidates;
     let rows = rows_of_group(at / params.candidates);
     let seed = vec2<u32>(params.key_low, params.key_high);
-    let words = philox(seed, STREAM_MIXTURE, params.step, rows.x + slot % rows.y, slot);
+    let words = philox(seed, STREAM_MIXTURE, params.step, batch_row(rows.x + slot % rows.y), slot);
     if unit(words.x) < params.probability {
         negatives[at] = second[at];
     }

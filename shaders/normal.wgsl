@@ -5,6 +5,7 @@
 
 #import "shared/grid.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 
 struct Params {
     rows: u32,
@@ -14,6 +15,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,7 +36,8 @@ fn main(
     if row >= params.rows {
         return;
     }
-    let words = philox(vec2<u32>(params.key_low, params.key_high), params.stream, params.step, row, block);
+    let seed = vec2<u32>(params.key_low, params.key_high);
+    let words = philox(seed, params.stream, params.step, batch_row(row), block);
     let noise = vec4<f32>(normal_pair(words.x, words.y), normal_pair(words.z, words.w));
     for (var i = 0u; i < min(4u, params.width - 4u * block); i++) {
         output[row * params.width + 4u * block + i] = params.scale * noise[i];

@@ -7,6 +7,7 @@
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 #import "shared/quadratic.wgsl"
 #import "shared/reduce.wgsl"
 
@@ -31,6 +32,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -60,7 +64,7 @@ fn kernel(item: u32, row: u32) -> f32 {
 /// The random word of a slot at a level; four levels share a block.
 fn random(level: u32, row: u32, slot: u32) -> f32 {
     let seed = vec2<u32>(params.key_low, params.key_high);
-    let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot + params.candidates * (level / 4u));
+    let words = philox(seed, STREAM_NEGATIVES, params.step, batch_row(row), slot + params.candidates * (level / 4u));
     return unit(words[level % 4u]);
 }
 

@@ -1,4 +1,4 @@
-// The gradient of loss + beta / B sum kl with respect to the posterior.
+// The gradient of loss + weight sum kl with respect to the posterior.
 //
 // Work per thread: mean and log-variance of one latent dimension of one user, over all samples.
 // Grid: linear, batch * latent threads.
@@ -9,7 +9,7 @@ struct Params {
     batch: u32,
     latent: u32,
     samples: u32,
-    /// beta / B.
+    /// beta / users of the whole batch.
     weight: f32,
 }
 

@@ -21,7 +21,7 @@ struct Params {
     /// E.
     entries: u32,
     exact_positives: u32,
-    /// 1 / R.
+    /// 1 / rows of the whole batch.
     scale: f32,
 }
 

@@ -8,6 +8,7 @@
 #import "shared/groups.wgsl"
 #import "shared/numbers.wgsl"
 #import "shared/philox.wgsl"
+#import "shared/batch_row.wgsl"
 
 struct Params {
     batch: u32,
@@ -21,6 +22,9 @@ struct Params {
     key_low: u32,
     key_high: u32,
     step: u32,
+    row_offset: u32,
+    row_period: u32,
+    row_gap: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -47,7 +51,7 @@ fn main(
     let rows = rows_of_group(which);
     let seed = vec2<u32>(params.key_low, params.key_high);
     for (var slot = row - rows.x + local * rows.y; slot < params.candidates; slot += 64u * rows.y) {
-        let words = philox(seed, STREAM_NEGATIVES, params.step, row, slot);
+        let words = philox(seed, STREAM_NEGATIVES, params.step, batch_row(row), slot);
         // If no sum exceeds u because of rounding, a search ends at the last element with a positive weight.
         var sum = 0.0;
         var block = 0u;

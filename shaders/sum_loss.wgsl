@@ -1,12 +1,16 @@
-// losses[2 slot] = sum(nll) / R, losses[2 slot + 1] = sum(kl) / B.
+// losses[2 slot] = sum(nll) / (L W), losses[2 slot + 1] = sum(kl) / W, for B of the W users of a batch.
 //
 // Work: one workgroup. Grid: 1 workgroup.
 
 #import "shared/reduce.wgsl"
 
 struct Params {
-    rows: u32,
+    /// L; R = L B.
+    samples: u32,
+    /// B.
     batch: u32,
+    /// W.
+    whole: u32,
     slot: u32,
 }
 
@@ -18,7 +22,7 @@ struct Params {
 @compute @workgroup_size(64)
 fn main(@builtin(local_invocation_index) local: u32) {
     var loss = 0.0;
-    for (var i = local; i < params.rows; i += 64u) {
+    for (var i = local; i < params.samples * params.batch; i += 64u) {
         loss += nll[i];
     }
     var divergence = 0.0;
@@ -28,7 +32,7 @@ fn main(@builtin(local_invocation_index) local: u32) {
     let losses_sum = workgroup_sum(loss, local);
     let divergence_sum = workgroup_sum(divergence, local);
     if local == 0u {
-        losses[2u * params.slot] = losses_sum / f32(params.rows);
-        losses[2u * params.slot + 1u] = divergence_sum / f32(params.batch);
+        losses[2u * params.slot] = losses_sum / f32(params.samples * params.whole);
+        losses[2u * params.slot + 1u] = divergence_sum / f32(params.whole);
     }
 }

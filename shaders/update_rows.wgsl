@@ -6,6 +6,7 @@
 
 #import "shared/grid.wgsl"
 #import "shared/adam.wgsl"
+#import "shared/rank_one.wgsl"
 
 struct Params {
     batch: u32,
@@ -31,11 +32,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> first: array<f32>; // M x width
 @group(0) @binding(7) var<storage, read_write> second: array<f32>; // M x width
 
-fn vector(row: u32, columns: vec4<u32>) -> vec4<f32> {
-    let at = columns + row * params.width;
-    return vec4<f32>(vectors[at.x], vectors[at.y], vectors[at.z], vectors[at.w]);
-}
-
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -52,22 +48,8 @@ fn main(
     if list.w == 0u {
         return;
     }
-    // Beyond the edge, the last column is summed again and not stored.
     let column = thread % quads * 4u;
-    let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.width - 1u));
-    var gradient = vec4<f32>();
-    for (var e = list.y; e < list.y + list.z; e++) {
-        let term = terms[e];
-        if term.x < 0x80000000u {
-            gradient += bitcast<f32>(term.y) * vector(term.x, columns);
-            continue;
-        }
-        let row = term.x & 0x7fffffffu;
-        let members = min(params.share, params.batch - row % params.batch);
-        for (var m = 0u; m < members; m++) {
-            gradient += negative[term.y + m * params.candidates] * vector(row + m, columns);
-        }
-    }
+    let gradient = gradient_of(list, column);
     for (var c = 0u; c < min(4u, params.width - column); c++) {
         let at = list.x * params.width + column + c;
         let next = adam(gradient[c], value[at], first[at], second[at]);

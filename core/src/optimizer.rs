@@ -1,9 +1,11 @@
-//! Adam's coefficients for every step of a run, computed in advance, and the row updates of the item tables.
+//! Adam's coefficients for every step of a run, computed in advance, and how a step applies its gradients.
 
 use crate::{
     config::{OptimizerConfig, RowUpdates, Schedule},
     engine::{Buffer, Recording},
-    kernels::{AdamStep, FLOATS_PER_STEP, ItemLists, RankOne, Reach, ReplayRows, Table, UpdateRows},
+    kernels::{
+        Adam, AdamStep, FLOATS_PER_STEP, ItemLists, Parameter, RankOne, Reach, ReplayRows, Table, UpdateRows,
+    },
 };
 
 /// The learning rates of a run of known length. Steps count from 1.
@@ -76,7 +78,28 @@ impl Optimizer {
     }
 }
 
-/// How a step updates parameters, in particular the rows of the item tables.
+/// The gradient of the first elements of a parameter.
+#[derive(Clone)]
+pub struct DenseGradient {
+    /// d loss / d value, the first `len` elements.
+    pub gradient: Buffer<f32>,
+    /// The parameter.
+    pub parameter: Parameter,
+    /// Elements.
+    pub len: usize,
+}
+
+/// The gradient of the rows that a batch touches, of one or more tables with the same rows. It is a sum that
+/// is not stored anywhere: whoever needs it computes it.
+#[derive(Clone)]
+pub struct RowGradient {
+    /// The touched rows, and the entries that touch them.
+    pub lists: ItemLists,
+    /// The tables, and the contributions of the entries to each.
+    pub tables: Vec<(Table, RankOne)>,
+}
+
+/// How a step updates parameters.
 #[derive(Clone, Copy)]
 pub struct Update<'a> {
     /// The optimiser's settings.
@@ -106,24 +129,29 @@ impl Update<'_> {
         }
     }
 
-    /// Computes the gradient of the rows in `lists` and applies it; `clear` empties the lists.
-    pub fn rows(
+    /// Computes a gradient of rows and applies it in the same kernel; empties the lists.
+    pub fn rows(&self, recording: &mut Recording, gradient: RowGradient) {
+        let last = gradient.tables.len().saturating_sub(1);
+        for (at, (table, of_table)) in gradient.tables.into_iter().enumerate() {
+            recording.push(UpdateRows {
+                lists: gradient.lists.clone(),
+                gradient: of_table,
+                table,
+                adam: self.adam,
+                reach: if self.optimizer.rows == RowUpdates::Dense { Reach::All } else { Reach::Touched },
+                step: self.step,
+                clear: at == last,
+            });
+        }
+    }
+
+    /// Applies a gradient.
+    pub fn dense(
         &self,
         recording: &mut Recording,
-        lists: &ItemLists,
-        gradient: RankOne,
-        table: &Table,
-        clear: bool,
+        DenseGradient { gradient, parameter, len }: DenseGradient,
     ) {
-        recording.push(UpdateRows {
-            lists: lists.clone(),
-            gradient,
-            table: table.clone(),
-            adam: self.adam,
-            reach: if self.optimizer.rows == RowUpdates::Dense { Reach::All } else { Reach::Touched },
-            step: self.step,
-            clear,
-        });
+        recording.push(Adam { gradient, parameter, offset: 0, len, step: self.adam });
     }
 }
 

@@ -30,16 +30,54 @@ pub enum Stream {
     Mixture = 7,
 }
 
-/// The key of a run's random numbers.
+/// The key of a run's random numbers, and which rows of a batch they are drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rng {
     key: [u32; 2],
+    rows: BatchRows,
+}
+
+/// Where the rows of a part of a batch lie in the whole batch: row r is row
+/// `r + offset + (r / period) gap`. A row of several latent samples skips the other users of each sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchRows {
+    /// Users of the batch before the part.
+    pub offset: u32,
+    /// Users of the part.
+    pub period: u32,
+    /// Users of the batch outside of the part.
+    pub gap: u32,
+}
+
+impl BatchRows {
+    /// The whole batch.
+    const ALL: Self = Self { offset: 0, period: u32::MAX, gap: 0 };
+
+    #[inline(always)]
+    fn of(self, row: u32) -> u32 {
+        let samples_before = if self.gap == 0 { 0 } else { row / self.period };
+        row.wrapping_add(self.offset).wrapping_add(samples_before * self.gap)
+    }
 }
 
 impl Rng {
     /// The generator of a seed.
     pub fn new(seed: u64) -> Self {
-        Self { key: [seed as u32, (seed >> 32) as u32] }
+        Self { key: [seed as u32, (seed >> 32) as u32], rows: BatchRows::ALL }
+    }
+
+    /// The generator for a part of a batch of `batch` users, whose users are `part` of it: it draws for each
+    /// row of the part the numbers that [`Rng::new`] draws for that row of the whole batch.
+    #[must_use]
+    pub fn for_part(self, part: std::ops::Range<usize>, batch: usize) -> Self {
+        let users = part.len().max(1) as u32;
+        let rows = BatchRows { offset: part.start as u32, period: users, gap: batch as u32 - users };
+        Self { rows, ..self }
+    }
+
+    /// The rows of the batch that it draws for, as shaders take them.
+    pub fn rows(&self) -> BatchRows {
+        self.rows
     }
 
     /// The key as shaders take it: low word, high word.
@@ -50,7 +88,7 @@ impl Rng {
     /// Four random words.
     #[inline]
     pub fn block(&self, stream: Stream, step: u32, row: u32, draw: u32) -> [u32; 4] {
-        philox([draw, row, step, stream as u32], self.key)
+        philox([draw, self.rows.of(row), step, stream as u32], self.key)
     }
 }
 
@@ -113,6 +151,7 @@ impl Rng {
     /// side in vector registers.
     #[inline(always)]
     pub fn blocks(&self, stream: Stream, step: u32, row: u32, draws: [u32; BLOCKS]) -> [[u32; BLOCKS]; 4] {
+        let row = self.rows.of(row);
         let mut counter = [draws, [row; BLOCKS], [step; BLOCKS], [stream as u32; BLOCKS]];
         let mut key = self.key;
         for _ in 0..10 {
@@ -197,6 +236,22 @@ mod tests {
         let words = rng.blocks(Stream::Negatives, 5, 6, draws);
         for (i, &draw) in draws.iter().enumerate() {
             assert_eq!(words.map(|w| w[i]), rng.block(Stream::Negatives, 5, 6, draw));
+        }
+    }
+
+    #[test]
+    fn parts_of_a_batch_draw_what_the_whole_draws() {
+        let whole = Rng::new(7);
+        let (batch, samples) = (10, 3);
+        for part in [0..10, 0..4, 4..5, 5..10] {
+            let rng = whole.for_part(part.clone(), batch);
+            for (sample, user) in (0..samples).flat_map(|s| part.clone().map(move |user| (s, user))) {
+                let here = (sample * part.len() + user - part.start) as u32;
+                let there = (sample * batch + user) as u32;
+                let want = whole.block(Stream::Noise, 3, there, 9);
+                assert_eq!(rng.block(Stream::Noise, 3, here, 9), want, "{part:?}");
+                assert_eq!(rng.blocks(Stream::Noise, 3, here, [9; BLOCKS]).map(|w| w[0]), want, "{part:?}");
+            }
         }
     }
 

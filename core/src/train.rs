@@ -1,16 +1,24 @@
 //! The training loop: batches in, events out.
 
 mod early_stopping;
+mod exchange;
+mod full_softmax;
 mod limits;
 mod replay;
+mod sampled_softmax;
 mod state;
 mod step;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use web_time::Instant;
 
+pub use self::exchange::Exchange;
 use self::{
+    exchange::Exchanged,
     limits::{capacity, most_entries},
     replay::flush_rows,
     step::{StepInputs, StepPlan},
@@ -69,6 +77,8 @@ pub struct Trainer {
     model: Box<dyn Trainable>,
     proposal: Option<Box<dyn Proposal>>,
     plan: StepPlan,
+    /// If other processes train the same model.
+    exchanged: Option<Exchanged>,
     progress: Progress,
     /// Steps of this epoch whose losses have been read.
     losses_read: u32,
@@ -109,6 +119,20 @@ impl Trainer {
         }
         trainer.losses_read = trainer.progress.step_in_epoch;
         Ok(trainer)
+    }
+
+    /// Trains the model together with other processes, which have started or resumed the same run: each
+    /// computes a part of every batch.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the engine cannot hold the exchanged gradients.
+    pub fn join(mut self, exchange: Arc<dyn Exchange>) -> Result<Self> {
+        let model = self.model.as_ref();
+        self.plan.store_gradients(&self.engine, model)?;
+        let nobody = self.plan.upload_batch(&self.engine, &self.train, &[])?;
+        let gradients = self.plan.gradients(&self.config, model, &nobody);
+        self.exchanged = Some(Exchanged::new(&self.engine, exchange, &gradients)?);
+        Ok(self)
     }
 
     fn assemble(
@@ -182,6 +206,7 @@ impl Trainer {
             model,
             proposal,
             plan,
+            exchanged: None,
             progress,
             losses_read: 0,
             events: VecDeque::new(),
@@ -334,16 +359,19 @@ impl Trainer {
         } else {
             (self.progress.step as f32 / self.config.training.anneal_steps as f32).min(1.0)
         };
+        let part = self
+            .exchanged
+            .as_ref()
+            .map_or(0..users.len(), |exchanged| exchanged.part(users.len(), self.config.proposal.group_size));
         let inputs = StepInputs {
             config: &self.config,
             model: self.model.as_ref(),
             proposal: self.proposal.as_deref(),
-            train: &self.train,
-            users,
             slot: self.progress.step_in_epoch as usize,
             step: TrainStep {
                 step: number as u32,
-                rng: self.rng,
+                rng: self.rng.for_part(part.clone(), users.len()),
+                users: users.len(),
                 beta: self.config.training.beta * annealed,
                 update: Update {
                     optimizer: &self.config.optimizer,
@@ -353,8 +381,12 @@ impl Trainer {
                 },
             },
         };
-        let recording = self.plan.record(&self.engine, &inputs);
-        self.engine.run(&recording)?;
+        let batch = self.plan.upload_batch(&self.engine, &self.train, &users[part])?;
+        self.engine.run(&self.plan.record(&batch, &inputs, self.exchanged.as_ref()))?;
+        if let Some(exchanged) = &mut self.exchanged {
+            let gradients = self.plan.gradients(&self.config, inputs.model, &batch);
+            exchanged.apply(&batch, &inputs, gradients).await?;
+        }
         self.progress.step = number;
         self.progress.step_in_epoch += 1;
         let refresh = u64::from(self.config.proposal.refresh_steps);
@@ -380,7 +412,11 @@ impl Trainer {
         if from == to {
             return Ok(());
         }
-        let pairs = self.engine.read_range(self.plan.losses(), 2 * from as usize..2 * to as usize).await?;
+        let range = 2 * from as usize..2 * to as usize;
+        let mut pairs = self.engine.read_range(self.plan.losses(), range).await?;
+        if let Some(exchanged) = &self.exchanged {
+            exchanged.sum(&mut pairs)?;
+        }
         let first_step = self.progress.step - u64::from(to - from) + 1;
         let (mut nll, mut kl) = (Vec::new(), Vec::new());
         for (i, pair) in pairs.chunks_exact(2).enumerate() {

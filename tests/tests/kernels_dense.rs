@@ -221,11 +221,14 @@ fn column_sums() {
     for engine in engines() {
         for (rows, columns) in [(1, 1), (7, 345), (345, 7), (256, 200), (0, 3), (4099, 5), (2, 65_537)] {
             let values = numbers(0, rows * columns);
-            let output = unwritten(engine, columns);
+            let offset = 3;
+            let output = upload(engine, &vec![7.0; offset + columns + 1]);
             let values_in = upload(engine, &values);
-            run(engine, ColumnSum { values: values_in, rows, columns, output: output.clone() });
-            let want: Vec<f64> =
-                (0..columns).map(|c| (0..rows).map(|r| f64::from(values[r * columns + c])).sum()).collect();
+            run(engine, ColumnSum { values: values_in, rows, columns, offset, output: output.clone() });
+            let mut want = vec![7.0; offset + columns + 1];
+            for c in 0..columns {
+                want[offset + c] = (0..rows).map(|r| f64::from(values[r * columns + c])).sum();
+            }
             let tolerance = 1e-6 * (1.0 + rows as f64);
             assert_close(&format!("{rows} x {columns}"), &read(engine, &output), &want, tolerance, 1e-5);
         }
@@ -422,7 +425,7 @@ fn posterior_gradient_by_central_differences() {
                     batch,
                     latent,
                     samples,
-                    beta,
+                    weight: beta / batch as f32,
                     posterior_gradient: gradient.clone(),
                 };
                 run(engine, kernel);
@@ -469,22 +472,32 @@ fn differences(
 #[test]
 fn mean_losses_land_in_their_slot() {
     for engine in engines() {
-        for (rows, batch, slot) in [(1, 1, 0), (7, 7, 2), (345, 115, 1), (70_001, 70_001, 3)] {
+        // Samples, users, users of the whole batch, slot; a process may have none of the users.
+        for (samples, batch, whole, slot) in [
+            (1, 1, 1, 0),
+            (1, 7, 7, 2),
+            (3, 115, 115, 1),
+            (1, 70_001, 70_001, 3),
+            (3, 5, 12, 0),
+            (1, 0, 2, 1),
+        ] {
+            let rows = samples * batch;
             let (nll, kl) = (numbers(0, rows), numbers(1, batch));
             let before = [7.0f32; 10];
             let losses = upload(engine, &before);
             let kernel = SumLoss {
-                nll: upload(engine, &nll),
-                rows,
-                kl: upload(engine, &kl),
+                nll: upload(engine, if rows == 0 { &[f32::NAN] } else { &nll }),
+                samples,
+                kl: upload(engine, if batch == 0 { &[f32::NAN] } else { &kl }),
                 batch,
+                whole,
                 slot,
                 losses: losses.clone(),
             };
             run(engine, kernel);
             let mut want = wide(&before);
-            want[2 * slot] = wide(&nll).iter().sum::<f64>() / rows as f64;
-            want[2 * slot + 1] = wide(&kl).iter().sum::<f64>() / batch as f64;
+            want[2 * slot] = wide(&nll).iter().sum::<f64>() / (samples * whole) as f64;
+            want[2 * slot + 1] = wide(&kl).iter().sum::<f64>() / whole as f64;
             assert_close(&format!("{rows} rows"), &read(engine, &losses), &want, 1e-6, 1e-5);
         }
     }

@@ -149,6 +149,7 @@ impl Batch {
             negative_log_q: upload(engine, &self.negative_log_q),
             positive_log_q: if all == 0 { room(0) } else { upload(engine, &self.positive_log_q) },
             partition,
+            scale: 1.0 / rows as f32,
             nll: nll.clone(),
             positive: positive.clone(),
             negative: negative.clone(),

@@ -127,7 +127,7 @@ impl<'a> Step<'a> {
         let (x, c) = (View::rows(x, inner).transposed(), View::rows(&dw, outer));
         self.recording.push(MatMul::new(inner, outer, rows, x, g(), c));
         let (values, output) = (gradient.clone(), db.clone());
-        self.recording.push(ColumnSum { values, rows, columns: outer, output });
+        self.recording.push(ColumnSum { values, rows, columns: outer, offset: 0, output });
         let (w, c) = (View::rows(w, outer).transposed(), View::rows(&dx, inner));
         self.recording.push(MatMul::new(rows, inner, outer, g(), w, c));
         (dw, db, dx)
@@ -208,6 +208,7 @@ impl<'a> Step<'a> {
             negative_log_q: upload(self.engine, &negative_log_q),
             positive_log_q: upload(self.engine, &positive_log_q),
             partition: if config.exact_positives { Partition::ExactPositives } else { Partition::Paper },
+            scale: 1.0 / groups.rows() as f32,
             nll: nll.clone(),
             positive: positive.clone(),
             negative: negative.clone(),
@@ -346,9 +347,10 @@ impl<'a> Step<'a> {
         let (nll, losses) = (head.nll.clone(), self.out(2));
         self.recording.push(SumLoss {
             nll,
-            rows: samples * batch,
+            samples,
             kl: kl.clone(),
             batch,
+            whole: batch,
             slot: 0,
             losses: losses.clone(),
         });
@@ -369,7 +371,7 @@ impl<'a> Step<'a> {
             batch,
             latent,
             samples,
-            beta: config.beta as f32,
+            weight: config.beta as f32 / batch as f32,
             posterior_gradient: posterior_gradient.clone(),
         });
         let (dw1, db1, bag_gradient) = self.dense_backward(&bag, &w1, &posterior_gradient, first_layer);
@@ -382,7 +384,7 @@ impl<'a> Step<'a> {
         });
         let db0 = self.out(hidden);
         let (values, output) = (bag_gradient.clone(), db0.clone());
-        self.recording.push(ColumnSum { values, rows: batch, columns: hidden, output });
+        self.recording.push(ColumnSum { values, rows: batch, columns: hidden, offset: 0, output });
         let lists = self.lists(1, None);
         let source = RankOne {
             vectors: bag_gradient,

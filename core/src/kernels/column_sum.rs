@@ -8,7 +8,7 @@ use crate::{
     simd,
 };
 
-/// `output[c] = sum over rows of values[r, c]`.
+/// `output[offset + c] = sum over rows of values[r, c]`.
 pub struct ColumnSum {
     /// Rows x columns.
     pub values: Buffer<f32>,
@@ -16,7 +16,9 @@ pub struct ColumnSum {
     pub rows: usize,
     /// Columns.
     pub columns: usize,
-    /// Out: columns.
+    /// First element of `output` to write.
+    pub offset: usize,
+    /// Out: columns, from `offset`.
     pub output: Buffer<f32>,
 }
 
@@ -27,13 +29,13 @@ impl Kernel for ColumnSum {
 
     fn check(&self, check: &Check) -> Result<()> {
         check.holds(&self.values, &[self.rows, self.columns])?;
-        check.holds(&self.output, &[self.columns])
+        check.holds_after(&self.output, self.offset, &[self.columns])
     }
 
     unsafe fn cpu(&self) {
         let values = self.values.read();
         let mut output = self.output.write();
-        let output = &mut output[..self.columns];
+        let output = &mut output[self.offset..][..self.columns];
         output.fill(0.0);
         simd::dispatch(
             #[inline(always)]
@@ -46,7 +48,11 @@ impl Kernel for ColumnSum {
 
     fn gpu(&self, calls: &mut gpu::Calls) {
         calls.dispatch(
-            column_sum::Params { rows: self.rows as u32, columns: self.columns as u32 },
+            column_sum::Params {
+                rows: self.rows as u32,
+                columns: self.columns as u32,
+                offset: self.offset as u32,
+            },
             column_sum::Bindings { values: &self.values, output: &self.output },
             gpu::Work::Threads(self.columns),
         );

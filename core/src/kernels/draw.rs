@@ -89,6 +89,9 @@ impl Kernel for DrawStatic {
                 key_low: self.rng.key()[0],
                 key_high: self.rng.key()[1],
                 step: self.step,
+                row_offset: self.rng.rows().offset,
+                row_period: self.rng.rows().period,
+                row_gap: self.rng.rows().gap,
             },
             draw_static::Bindings {
                 thresholds: self.table.as_ref().map_or(&empty, |table| &table.thresholds),

@@ -184,6 +184,9 @@ impl Kernel for MidxExactDraw {
                 key_low: self.rng.key()[0],
                 key_high: self.rng.key()[1],
                 step: self.step,
+                row_offset: self.rng.rows().offset,
+                row_period: self.rng.rows().period,
+                row_gap: self.rng.rows().gap,
             },
             midx_exact_draw::Bindings {
                 logits: &self.logits,

@@ -244,6 +244,9 @@ impl Kernel for MidxOccupiedDraw {
                 key_low: self.rng.key()[0],
                 key_high: self.rng.key()[1],
                 step: self.step,
+                row_offset: self.rng.rows().offset,
+                row_period: self.rng.rows().period,
+                row_gap: self.rng.rows().gap,
             },
             midx_occupied_draw::Bindings {
                 scores: &self.scores,

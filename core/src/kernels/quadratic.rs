@@ -246,6 +246,9 @@ impl Kernel for QuadraticDraw {
                 key_low: self.rng.key()[0],
                 key_high: self.rng.key()[1],
                 step: self.step,
+                row_offset: self.rng.rows().offset,
+                row_period: self.rng.rows().period,
+                row_gap: self.rng.rows().gap,
             },
             quadratic_draw::Bindings {
                 queries: &self.queries,

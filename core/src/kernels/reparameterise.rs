@@ -74,7 +74,7 @@ impl Kernel for Reparameterise {
     }
 }
 
-/// The gradient of `loss + beta / B sum kl` with respect to the posterior.
+/// The gradient of `loss + weight sum kl` with respect to the posterior.
 pub struct ReparameteriseBackward {
     /// B x 2D: mu, then the logarithm of the variance.
     pub posterior: Buffer<f32>,
@@ -88,8 +88,8 @@ pub struct ReparameteriseBackward {
     pub latent: usize,
     /// L; R = L B.
     pub samples: usize,
-    /// Weight of the KL divergence.
-    pub beta: f32,
+    /// Weight of each user's KL divergence: beta / B, where B counts the users of the whole batch.
+    pub weight: f32,
     /// Out: B x 2D.
     pub posterior_gradient: Buffer<f32>,
 }
@@ -110,7 +110,7 @@ impl Kernel for ReparameteriseBackward {
         let (posterior, noise, code) = (self.posterior.read(), self.noise.read(), self.code_gradient.read());
         let mut gradient = self.posterior_gradient.write();
         let (batch, latent) = (self.batch, self.latent);
-        let weight = self.beta / batch as f32;
+        let weight = self.weight;
         parallel::for_each_chunk(&mut gradient[..batch * 2 * latent], 2 * latent, |b, gradient| {
             let (mean, log_variance) = posterior[b * 2 * latent..][..2 * latent].split_at(latent);
             let (d_mean, d_log_variance) = gradient.split_at_mut(latent);
@@ -134,7 +134,7 @@ impl Kernel for ReparameteriseBackward {
                 batch: self.batch as u32,
                 latent: self.latent as u32,
                 samples: self.samples as u32,
-                weight: self.beta / self.batch as f32,
+                weight: self.weight,
             },
             reparameterise_backward::Bindings {
                 posterior: &self.posterior,

@@ -51,9 +51,11 @@ pub struct SampledLoss {
     pub positive_log_q: Buffer<f32>,
     /// The kind of denominator.
     pub partition: Partition,
+    /// 1 / (L B), where B counts the users of the whole batch: the loss is the mean over its rows.
+    pub scale: f32,
     /// Out: loss of each row, R.
     pub nll: Buffer<f32>,
-    /// Out: d loss / d logit of each entry, L x E, where the loss is the mean over rows.
+    /// Out: d loss / d logit of each entry, L x E.
     pub positive: Buffer<f32>,
     /// Out: d loss / d logit of each candidate for each row, R x C.
     pub negative: Buffer<f32>,
@@ -101,7 +103,7 @@ impl Kernel for SampledLoss {
             negative_log_q: &self.negative_log_q.read(),
             positive_log_q: &self.positive_log_q.read(),
             partition: self.partition,
-            scale: 1.0 / groups.rows() as f32,
+            scale: self.scale,
         };
         let (mut nll, mut positive) = (self.nll.write(), self.positive.write());
         let (mut negative, mut gradient) = (self.negative.write(), self.query_gradient.write());
@@ -172,7 +174,7 @@ impl Kernel for SampledLoss {
                 rows: rows as u32,
                 entries,
                 exact_positives: (self.partition == Partition::ExactPositives).into(),
-                scale: 1.0 / rows as f32,
+                scale: self.scale,
             },
             sampled_coefficients::Bindings {
                 batch_offsets: &self.batch_offsets,

@@ -95,7 +95,7 @@ pub struct SoftmaxGradient {
     pub batch_offsets: Buffer<u32>,
     /// Item of each entry, ascending within each batch row.
     pub batch_items: Buffer<u32>,
-    /// 1 / (L B).
+    /// 1 / (L B), where B counts the users of the whole batch: the loss is the mean over its rows.
     pub scale: f32,
     /// In and out, R: the first block overwrites, later ones add.
     pub nll: Buffer<f32>,

@@ -156,6 +156,7 @@ fn loss(engine: &Engine, offsets: &[u32]) -> SampledLoss {
         negative_log_q: floats(engine, GROUPS.total()),
         positive_log_q: floats(engine, GROUPS.samples * ENTRIES.len()),
         partition: Partition::Paper,
+        scale: 1.0 / rows as f32,
         nll: out(rows),
         positive: out(GROUPS.samples * ENTRIES.len()),
         negative: out(rows * GROUPS.candidates),

@@ -93,6 +93,22 @@ impl ItemLists {
         })
     }
 
+    /// The most lists there can be.
+    pub fn capacity(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// Copies the item of each list in use.
+    ///
+    /// # Errors
+    /// If the device was lost.
+    pub async fn read_touched(engine: &Engine, lists: &[&Self]) -> Result<Vec<Vec<u32>>> {
+        let counts: Vec<_> = lists.iter().map(|lists| (&lists.count, 0..1)).collect();
+        let counts = engine.read_ranges(&counts).await?;
+        let touched = lists.iter().zip(&counts).map(|(lists, count)| (&lists.touched, 0..count[0] as usize));
+        engine.read_ranges(&touched.collect::<Vec<_>>()).await
+    }
+
     /// Whether all lists are on the engine and have equal lengths.
     pub(super) fn check(&self, check: &Check) -> Result<()> {
         check.holds(&self.count, &[1])?;

@@ -7,15 +7,15 @@ use crate::{
     Result,
     engine::{Buffer, Engine, Recording},
     kernels::Table,
-    optimizer::Update,
+    optimizer::{DenseGradient, RowGradient, Update},
     proposal::Catalogue,
     rng::Rng,
     state::{FrozenTensor, State},
 };
 
 /// A model that is trained by the gradient with respect to its queries: the objective compares queries with
-/// item vectors and returns that gradient. The objective updates the item vectors and biases; the model
-/// updates its other parameters.
+/// item vectors and returns that gradient. The gradients of the item vectors and biases are the objective's;
+/// those of all other parameters are the model's. The trainer applies both.
 pub trait Trainable: Send + Sync {
     /// Query rows per user, L; a batch of B users has R = L B rows, and row s B + b is sample s of user b.
     fn samples(&self) -> usize;
@@ -42,9 +42,15 @@ pub trait Trainable: Send + Sync {
     /// Appends the kernels that compute the queries from the histories of a batch.
     fn record_forward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>);
 
-    /// Appends the kernels that propagate the gradient of the queries back and update all parameters except
-    /// the item tables.
+    /// Appends the kernels that propagate the gradient of the queries back to all parameters except the item
+    /// tables.
     fn record_backward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>);
+
+    /// The gradients that [`Trainable::record_backward`] writes.
+    fn dense_gradients(&self) -> Vec<DenseGradient>;
+
+    /// The gradients of [`Trainable::own_tables`] after [`Trainable::record_backward`].
+    fn row_gradients(&self, batch: &Batch) -> Vec<RowGradient>;
 
     /// The parameters and their moments, for a [`State`].
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>>;
@@ -95,8 +101,10 @@ pub enum Start<'a> {
 pub struct TrainStep<'a> {
     /// Step of the run, counted from 1.
     pub step: u32,
-    /// The run's random numbers.
+    /// The run's random numbers, for the batch's rows.
     pub rng: Rng,
+    /// Users of the whole batch, of which other processes may have some: the loss is the mean over them.
+    pub users: usize,
     /// Weight of the KL divergence.
     pub beta: f32,
     /// How parameters are updated.

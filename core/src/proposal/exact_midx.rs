@@ -126,6 +126,10 @@ impl Proposal for ExactMidx {
         self.index.as_ref()
     }
 
+    fn observes(&self) -> bool {
+        self.index.as_ref().is_some_and(MidxIndex::observes)
+    }
+
     fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         if let Some(index) = &self.index {
             index.observe(recording, queries, rows);

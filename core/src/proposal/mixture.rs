@@ -137,6 +137,10 @@ impl Proposal for Mixture {
         self.first.index().or_else(|| self.second.index())
     }
 
+    fn observes(&self) -> bool {
+        self.first.observes() || self.second.observes()
+    }
+
     fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         self.first.observe(recording, queries, rows);
         self.second.observe(recording, queries, rows);

@@ -119,6 +119,11 @@ pub trait Proposal: Send + Sync {
         self.log_q(recording, draw, &wanted);
     }
 
+    /// Whether [`Proposal::observe`] has any effect.
+    fn observes(&self) -> bool {
+        false
+    }
+
     /// Accumulates statistics of `rows` queries, for proposals that depend on the queries of a run. The
     /// trainer calls it every few steps.
     fn observe(&self, _recording: &mut Recording, _queries: &Buffer<f32>, _rows: usize) {}

@@ -111,6 +111,7 @@ pub async fn gradient(
                 negative_log_q: samples.negative_log_q.clone(),
                 positive_log_q: samples.positive_log_q.clone(),
                 partition,
+                scale: 1.0 / groups.rows() as f32,
                 nll: nll.clone(),
                 positive: positive.clone(),
                 negative: negative.clone(),

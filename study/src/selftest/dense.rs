@@ -38,13 +38,15 @@ pub async fn sums(engine: &Engine) -> Result<Vec<Output>> {
         values: engine.upload("values", &values)?,
         rows,
         columns,
+        offset: 0,
         output: output.clone(),
     });
     recording.push(SumLoss {
         nll: engine.upload("nll", &values)?,
-        rows,
+        samples: 5,
         kl: engine.upload("kl", &values[7..])?,
         batch: 69,
+        whole: 69,
         slot: 1,
         losses: losses.clone(),
     });

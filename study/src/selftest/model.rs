@@ -141,7 +141,7 @@ pub async fn reparameterise(engine: &Engine) -> Result<Vec<Output>> {
         batch,
         latent,
         samples,
-        beta: 0.2,
+        weight: 0.2 / batch as f32,
         posterior_gradient: gradient.clone(),
     });
     recording.push(ActivationBackward {

@@ -268,6 +268,7 @@ pub async fn sampled_loss(engine: &Engine) -> Result<Vec<Output>> {
                 negative_log_q: engine.upload("log q", &log_q(3, groups.total()))?,
                 positive_log_q: engine.upload("log q", &log_q(4, samples * entries))?,
                 partition,
+                scale: 1.0 / rows as f32,
                 nll: nll.clone(),
                 positive: positive.clone(),
                 negative: negative.clone(),

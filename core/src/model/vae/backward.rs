@@ -6,11 +6,11 @@ use crate::{
     config::{Decoder, DropoutOn, ModelConfig},
     engine::{Buffer, Engine, Recording},
     kernels::{
-        Activation, ActivationBackward, Adam, AdamStep, ColumnSum, DropoutDense, MatMul, Parameter,
-        ReparameteriseBackward, View,
+        Activation, ActivationBackward, ColumnSum, DropoutDense, MatMul, Parameter, ReparameteriseBackward,
+        View,
     },
-    model::Batch,
-    rng::Rng,
+    model::{Batch, TrainStep},
+    optimizer::DenseGradient,
 };
 
 /// Gradients of one step.
@@ -22,22 +22,62 @@ pub struct Gradients {
     posterior: Buffer<f32>,
     /// d loss / d (sum of item rows), B x H: the result of backpropagation.
     pub hidden: Buffer<f32>,
-    to_latent: Buffer<f32>,
-    to_hidden: Buffer<f32>,
+    encoder_bias: Buffer<f32>,
+    to_latent: LayerGradient,
+    to_hidden: Option<LayerGradient>,
+}
+
+/// The gradients of a [`Layer`].
+struct LayerGradient {
+    /// Inputs x outputs.
+    weight: Buffer<f32>,
+    /// Outputs.
     bias: Buffer<f32>,
 }
 
-/// The inputs of backpropagation for one step.
-#[derive(Clone, Copy)]
-pub struct Step {
-    /// Adam's coefficients.
-    pub adam: AdamStep,
-    /// Weight of the KL divergence.
-    pub beta: f32,
-    /// The run's random numbers.
-    pub rng: Rng,
-    /// Step of the run.
-    pub step: u32,
+impl LayerGradient {
+    fn new(engine: &Engine, inputs: usize, outputs: usize) -> Result<Self> {
+        Ok(Self {
+            weight: engine.zeros("layer gradient", inputs * outputs)?,
+            bias: engine.zeros("layer bias gradient", outputs)?,
+        })
+    }
+
+    /// Appends `input' = output' W^T`, `W' = input^T output'` and `b' = column sums` of output', over `rows`
+    /// rows.
+    fn record(
+        &self,
+        recording: &mut Recording,
+        layer: &Layer,
+        rows: usize,
+        input: &Buffer<f32>,
+        output_gradient: &Buffer<f32>,
+        input_gradient: &Buffer<f32>,
+    ) {
+        let (inputs, outputs) = (layer.inputs, layer.outputs);
+        recording.push(MatMul::new(
+            rows,
+            inputs,
+            outputs,
+            View::rows(output_gradient, outputs),
+            View::rows(&layer.weight.value, outputs).transposed(),
+            View::rows(input_gradient, inputs),
+        ));
+        recording.push(MatMul::new(
+            inputs,
+            outputs,
+            rows,
+            View::rows(input, inputs).transposed(),
+            View::rows(output_gradient, outputs),
+            View::rows(&self.weight, outputs),
+        ));
+        bias_gradient(recording, output_gradient, rows, outputs, &self.bias);
+    }
+
+    fn dense(&self, layer: &Layer) -> [DenseGradient; 2] {
+        let (weight, bias) = (&layer.weight, &layer.bias);
+        [dense(&self.weight, weight, layer.inputs * layer.outputs), dense(&self.bias, bias, layer.outputs)]
+    }
 }
 
 impl Gradients {
@@ -47,22 +87,19 @@ impl Gradients {
     /// If the engine cannot hold them.
     pub fn new(engine: &Engine, config: &ModelConfig, users: usize, samples: usize) -> Result<Self> {
         let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
+        let decoded = config.decoder == Decoder::Dense;
         Ok(Self {
             queries: engine.zeros("query gradients", rows * config.item_width())?,
-            codes: match config.decoder {
-                Decoder::Dense => Some(engine.zeros("code gradients", rows * latent)?),
-                Decoder::Direct => None,
-            },
+            codes: if decoded { Some(engine.zeros("code gradients", rows * latent)?) } else { None },
             posterior: engine.zeros("posterior gradients", users * 2 * latent)?,
             hidden: engine.zeros("hidden gradients", users * hidden)?,
-            to_latent: engine.zeros("layer gradient", hidden * 2 * latent)?,
-            to_hidden: engine.zeros("layer gradient", latent * hidden)?,
-            bias: engine.zeros("bias gradient", hidden.max(2 * latent))?,
+            encoder_bias: engine.zeros("encoder bias gradient", hidden)?,
+            to_latent: LayerGradient::new(engine, hidden, 2 * latent)?,
+            to_hidden: if decoded { Some(LayerGradient::new(engine, latent, hidden)?) } else { None },
         })
     }
 
-    /// Appends backpropagation through the dense layers down to [`Gradients::hidden`], and the updates of
-    /// those layers. The gradient of a layer's input is computed before the layer is updated.
+    /// Appends backpropagation through the dense layers down to [`Gradients::hidden`].
     pub fn record(
         &self,
         recording: &mut Recording,
@@ -70,25 +107,16 @@ impl Gradients {
         parameters: &Parameters,
         forward: &Activations,
         batch: &Batch,
-        samples: usize,
-        step: Step,
+        step: &TrainStep<'_>,
     ) {
+        let samples = config.latent_samples;
         let (users, rows) = (batch.users, batch.users * samples);
         let (hidden, latent) = (config.hidden, config.latent);
-        if let (Some(layer), Some(codes), Some(decoded)) =
-            (&parameters.to_hidden, &self.codes, &forward.decoded)
+        if let (Some(layer), Some(codes), Some(decoded), Some(gradient)) =
+            (&parameters.to_hidden, &self.codes, &forward.decoded, &self.to_hidden)
         {
             activation_backward(recording, config.decoder_activation, decoded, &self.queries, rows * hidden);
-            self.layer(
-                recording,
-                layer,
-                &forward.codes,
-                &self.queries,
-                Some(codes),
-                &self.to_hidden,
-                rows,
-                step.adam,
-            );
+            gradient.record(recording, layer, rows, &forward.codes, &self.queries, codes);
         }
         recording.push(ReparameteriseBackward {
             posterior: forward.posterior.clone(),
@@ -97,19 +125,11 @@ impl Gradients {
             batch: users,
             latent,
             samples,
-            beta: step.beta,
+            weight: step.beta / step.users as f32,
             posterior_gradient: self.posterior.clone(),
         });
-        self.layer(
-            recording,
-            &parameters.to_latent,
-            &forward.hidden,
-            &self.posterior,
-            Some(&self.hidden),
-            &self.to_latent,
-            users,
-            step.adam,
-        );
+        let layer = &parameters.to_latent;
+        self.to_latent.record(recording, layer, users, &forward.hidden, &self.posterior, &self.hidden);
         activation_backward(recording, config.activation, &forward.hidden, &self.hidden, users * hidden);
         if config.dropout_on == DropoutOn::Bag && config.dropout > 0.0 {
             recording.push(DropoutDense {
@@ -122,69 +142,34 @@ impl Gradients {
                 step: step.step,
             });
         }
-        self.bias(recording, &self.hidden, users, hidden, &parameters.encoder_bias, step.adam);
+        bias_gradient(recording, &self.hidden, users, hidden, &self.encoder_bias);
     }
 
-    /// Computes `input' = output' W^T`, then `W' = input^T output'` and `b' = column sums`, and applies the
-    /// last two.
-    fn layer(
-        &self,
-        recording: &mut Recording,
-        layer: &Layer,
-        input: &Buffer<f32>,
-        output_gradient: &Buffer<f32>,
-        input_gradient: Option<&Buffer<f32>>,
-        weight_gradient: &Buffer<f32>,
-        rows: usize,
-        adam: AdamStep,
-    ) {
-        let (inputs, outputs) = (layer.inputs, layer.outputs);
-        if let Some(input_gradient) = input_gradient {
-            recording.push(MatMul::new(
-                rows,
-                inputs,
-                outputs,
-                View::rows(output_gradient, outputs),
-                View::rows(&layer.weight.value, outputs).transposed(),
-                View::rows(input_gradient, inputs),
-            ));
+    /// The gradients of all parameters outside of tables.
+    pub fn dense(&self, parameters: &Parameters) -> Vec<DenseGradient> {
+        let mut gradients = Vec::new();
+        if let (Some(gradient), Some(layer)) = (&self.to_hidden, &parameters.to_hidden) {
+            gradients.extend(gradient.dense(layer));
         }
-        recording.push(MatMul::new(
-            inputs,
-            outputs,
-            rows,
-            View::rows(input, inputs).transposed(),
-            View::rows(output_gradient, outputs),
-            View::rows(weight_gradient, outputs),
-        ));
-        recording.push(Adam {
-            gradient: weight_gradient.clone(),
-            parameter: layer.weight.clone(),
-            offset: 0,
-            len: inputs * outputs,
-            step: adam,
-        });
-        self.bias(recording, output_gradient, rows, outputs, &layer.bias, adam);
+        gradients.extend(self.to_latent.dense(&parameters.to_latent));
+        gradients.push(dense(&self.encoder_bias, &parameters.encoder_bias, self.encoder_bias.len()));
+        gradients
     }
+}
 
-    fn bias(
-        &self,
-        recording: &mut Recording,
-        gradient: &Buffer<f32>,
-        rows: usize,
-        columns: usize,
-        bias: &Parameter,
-        adam: AdamStep,
-    ) {
-        recording.push(ColumnSum { values: gradient.clone(), rows, columns, output: self.bias.clone() });
-        recording.push(Adam {
-            gradient: self.bias.clone(),
-            parameter: bias.clone(),
-            offset: 0,
-            len: columns,
-            step: adam,
-        });
-    }
+fn dense(gradient: &Buffer<f32>, parameter: &Parameter, len: usize) -> DenseGradient {
+    DenseGradient { gradient: gradient.clone(), parameter: parameter.clone(), len }
+}
+
+fn bias_gradient(
+    recording: &mut Recording,
+    output_gradient: &Buffer<f32>,
+    rows: usize,
+    columns: usize,
+    output: &Buffer<f32>,
+) {
+    let (values, output) = (output_gradient.clone(), output.clone());
+    recording.push(ColumnSum { values, rows, columns, offset: 0, output });
 }
 
 fn activation_backward(

@@ -5,7 +5,7 @@ mod forward;
 mod parameters;
 mod training;
 
-use backward::{Gradients, Step};
+use backward::Gradients;
 use forward::{Activations, Mode};
 use parameters::{Layer, Parameters};
 pub(crate) use training::MultVaeTraining;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Activations, Gradients, Mode, MultVae, Parameters, Step};
+use super::{Activations, Gradients, Mode, MultVae, Parameters};
 use crate::{
     Result,
     config::ModelConfig,
     engine::{Buffer, Engine, Recording},
     kernels::{Groups, ItemLists, RankOne, Table, Transpose},
     model::{AnyModel, Batch, Sizes, Start, TrainStep, Trainable},
+    optimizer::{DenseGradient, RowGradient},
     state::FrozenTensor,
 };
 
@@ -90,17 +91,24 @@ impl Trainable for MultVaeTraining {
 
     fn record_backward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>) {
         let Self { config, parameters, forward, gradients, .. } = self;
-        let numbers = Step { adam: step.update.adam, beta: step.beta, rng: step.rng, step: step.step };
-        gradients.record(recording, config, parameters, forward, batch, config.latent_samples, numbers);
+        gradients.record(recording, config, parameters, forward, batch, step);
+    }
+
+    fn dense_gradients(&self) -> Vec<DenseGradient> {
+        self.gradients.dense(&self.parameters)
+    }
+
+    fn row_gradients(&self, batch: &Batch) -> Vec<RowGradient> {
         let gradient = RankOne {
-            vectors: gradients.hidden.clone(),
+            vectors: self.gradients.hidden.clone(),
             rows: batch.rows.clone(),
             entries: batch.entries,
-            positive: forward.weights.clone(),
+            positive: self.forward.weights.clone(),
             negative: None,
             groups: Groups { batch: batch.users, samples: 1, share: 1, candidates: 0 },
         };
-        step.update.rows(recording, &self.encoder_lists, gradient, &parameters.encoder, true);
+        let tables = vec![(self.parameters.encoder.clone(), gradient)];
+        vec![RowGradient { lists: self.encoder_lists.clone(), tables }]
     }
 
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {

@@ -195,9 +195,14 @@ impl MidxIndex {
         capacity(items, config.codewords, config.codebooks)
     }
 
+    /// Whether the quantisation uses the queries of the run.
+    pub fn observes(&self) -> bool {
+        self.config.quantisation != Quantisation::Product
+    }
+
     /// Accumulates `rows` queries for the next refresh, if the quantisation uses them.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
-        if self.config.quantisation != Quantisation::Product {
+        if self.observes() {
             self.moments.observe(recording, queries, rows);
         }
     }

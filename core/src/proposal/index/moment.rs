@@ -46,7 +46,13 @@ impl Moments {
         let (each, value) = (View::rows(queries, width), View::rows(&self.value, width));
         let second = MatMul::new(width, width, rows, each.clone().transposed(), each, value.clone());
         recording.push(MatMul { alpha, beta, ..second });
-        recording.push(ColumnSum { values: queries.clone(), rows, columns: width, output: self.sum.clone() });
+        recording.push(ColumnSum {
+            values: queries.clone(),
+            rows,
+            columns: width,
+            offset: 0,
+            output: self.sum.clone(),
+        });
         let (one, sum) = (View::rows(&self.one, 1), View::rows(&self.sum, width));
         let first = MatMul::new(1, width, 1, one, sum, value.from_row(width));
         recording.push(MatMul { alpha, beta, ..first });
