@@ -11,6 +11,8 @@ pub mod fixtures;
 pub mod index;
 pub mod mutation;
 pub mod proposal;
+pub mod ranks;
+pub mod rows;
 pub mod static_draw;
 pub mod statistics;
 

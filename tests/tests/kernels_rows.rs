@@ -1,212 +1,17 @@
-//! Lists of touched rows, and Adam on table rows: dense, lazy and replayed, against f64.
+//! Adam on table rows: dense, lazy and replayed, against f64.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
-    engine::{Buffer, Engine},
-    kernels::{
-        AdamStep, FLOATS_PER_STEP, Groups, ItemLists, Parameter, RankOne, Reach, ReplayRows, Table,
-        Transpose, UpdateRows,
-    },
+    engine::Engine,
+    kernels::{AdamStep, FLOATS_PER_STEP, ItemLists, Parameter, Reach, ReplayRows, Table, UpdateRows},
 };
 use tests::{
     assert_close, assert_equal,
-    device::{integers, numbers, read, run, upload, wide},
+    device::{numbers, read, run, upload, wide},
     engines,
+    rows::{Gradient, Met, batches, groups},
 };
-
-/// A step's entries: who met which item, as positive or as candidate.
-struct Met {
-    groups: Groups,
-    items: usize,
-    positives: Vec<u32>,
-    rows: Vec<u32>,
-    negatives: Vec<u32>,
-}
-
-impl Met {
-    fn new(stream: u32, groups: Groups, entries: usize, items: usize) -> Self {
-        let mut rows = integers(3 * stream, entries, groups.batch as u32);
-        rows.sort_unstable();
-        Self {
-            groups,
-            items,
-            positives: integers(3 * stream + 1, entries, items as u32),
-            rows,
-            negatives: integers(3 * stream + 2, groups.total(), items as u32),
-        }
-    }
-
-    /// Entry ids of each item, ascending.
-    fn lists(&self) -> Vec<Vec<u32>> {
-        let mut lists = vec![Vec::new(); self.items];
-        let positives = (0..self.groups.samples).flat_map(|_| &self.positives);
-        for (id, &item) in positives.chain(&self.negatives).enumerate() {
-            lists[item as usize].push(id as u32);
-        }
-        lists
-    }
-
-    fn total(&self) -> usize {
-        self.groups.samples * self.positives.len() + self.negatives.len()
-    }
-
-    fn transpose(&self, engine: &Engine, lists: &ItemLists) {
-        run(
-            engine,
-            Transpose {
-                positives: self.upload(engine, &self.positives),
-                entries: self.positives.len(),
-                samples: self.groups.samples,
-                negatives: (!self.negatives.is_empty()).then(|| upload(engine, &self.negatives)),
-                candidates: self.negatives.len(),
-                items: self.items,
-                lists: lists.clone(),
-            },
-        );
-    }
-
-    /// No buffer is empty: a batch without entries has room for one.
-    fn upload(&self, engine: &Engine, values: &[u32]) -> Buffer<u32> {
-        if values.is_empty() { upload(engine, &[u32::MAX]) } else { upload(engine, values) }
-    }
-}
-
-/// What every entry contributes.
-struct Gradient {
-    vectors: Vec<f32>,
-    positive: Vec<f32>,
-    negative: Vec<f32>,
-    width: usize,
-}
-
-impl Gradient {
-    fn new(stream: u32, met: &Met, width: usize) -> Self {
-        Self {
-            vectors: numbers(3 * stream, met.groups.rows() * width),
-            positive: numbers(3 * stream + 1, met.groups.samples * met.positives.len()),
-            negative: numbers(3 * stream + 2, met.groups.rows() * met.groups.candidates),
-            width,
-        }
-    }
-
-    fn upload(&self, engine: &Engine, met: &Met) -> RankOne {
-        let or_one = |values: &[f32]| upload(engine, if values.is_empty() { &[f32::NAN] } else { values });
-        RankOne {
-            vectors: upload(engine, &self.vectors),
-            rows: met.upload(engine, &met.rows),
-            entries: met.positives.len(),
-            positive: or_one(&self.positive),
-            negative: (met.groups.candidates > 0).then(|| upload(engine, &self.negative)),
-            groups: met.groups,
-        }
-    }
-
-    /// Items x width in f64.
-    fn dense(&self, met: &Met) -> Vec<f64> {
-        let groups = met.groups;
-        let mut gradient = vec![0.0; met.items * self.width];
-        let mut add = |item: u32, coefficient: f32, row: usize| {
-            for column in 0..self.width {
-                gradient[item as usize * self.width + column] +=
-                    f64::from(coefficient) * f64::from(self.vectors[row * self.width + column]);
-            }
-        };
-        for sample in 0..groups.samples {
-            for (entry, (&item, &row)) in met.positives.iter().zip(&met.rows).enumerate() {
-                let coefficient = self.positive[sample * met.positives.len() + entry];
-                add(item, coefficient, sample * groups.batch + row as usize);
-            }
-        }
-        for row in 0..groups.rows() {
-            for slot in 0..groups.candidates {
-                let item = met.negatives[groups.of_row(row) * groups.candidates + slot];
-                add(item, self.negative[row * groups.candidates + slot], row);
-            }
-        }
-        gradient
-    }
-}
-
-fn groups(batch: usize, samples: usize, share: usize, candidates: usize) -> Groups {
-    Groups { batch, samples, share, candidates }
-}
-
-/// Groups, entries, items: single, odd, shared unevenly, without positives, without negatives, many
-/// entries on few items, few entries on many items.
-fn batches() -> Vec<Met> {
-    [
-        (groups(1, 1, 1, 1), 1, 1),
-        (groups(7, 1, 1, 7), 23, 345),
-        (groups(7, 3, 3, 5), 31, 19),
-        (groups(4, 2, 1, 9), 0, 11),
-        (groups(5, 1, 1, 0), 40, 17),
-        (groups(65, 1, 8, 345), 1999, 3),
-        (groups(256, 1, 1, 20), 2500, 70_001),
-    ]
-    .into_iter()
-    .enumerate()
-    .map(|(stream, (groups, entries, items))| Met::new(stream as u32, groups, entries, items))
-    .collect()
-}
-
-#[test]
-fn lists_hold_every_entry_in_order() {
-    for engine in engines() {
-        for met in batches() {
-            let lists = ItemLists::new(engine, met.total(), met.items).unwrap();
-            // Twice: the second time finds what the first, cleared, left behind.
-            for round in 0..2 {
-                met.transpose(engine, &lists);
-                let name = format!("{:?}, round {round}", met.groups);
-                let want = met.lists();
-                let found = pollster::block_on(lists.read(engine)).unwrap();
-                let count = found.touched.len();
-                assert_eq!(
-                    count,
-                    want.iter().filter(|list| !list.is_empty()).count(),
-                    "{name}: rows touched"
-                );
-                let (starts, lengths) = (&found.starts, &found.lengths);
-                for (item, want) in want.iter().enumerate() {
-                    if want.is_empty() {
-                        assert_eq!(found.list_of[item], 0, "{name}: item {item} was not met");
-                        continue;
-                    }
-                    let list = found.list_of[item] as usize - 1;
-                    assert!(
-                        list < count && found.touched[list] as usize == item,
-                        "{name}: list {list} of item {item}"
-                    );
-                    let got = &found.entries[starts[list] as usize..][..lengths[list] as usize];
-                    assert_equal(&format!("{name}: item {item}"), got, want);
-                }
-                let reach = [Reach::All, Reach::Touched][round];
-                let (update, _) = update(engine, &met, &lists, reach);
-                run(engine, update);
-                let list_of = pollster::block_on(lists.read(engine)).unwrap().list_of;
-                assert!(list_of.iter().all(|&list| list == 0), "{name}: lists are cleared");
-            }
-        }
-    }
-}
-
-/// A clearing update of a table of width 1, and the table.
-fn update(engine: &Engine, met: &Met, lists: &ItemLists, reach: Reach) -> (UpdateRows, Table) {
-    let table = table(engine, &vec![0.0; met.items], 1);
-    let gradient = Gradient::new(40, met, 1).upload(engine, met);
-    let adam = Settings::PLAIN.at(1);
-    let update = UpdateRows {
-        lists: lists.clone(),
-        gradient,
-        table: table.clone(),
-        adam,
-        reach,
-        step: 1,
-        clear: true,
-    };
-    (update, table)
-}
 
 /// A table with the given values, no momentum, up to date with step 0.
 fn table(engine: &Engine, values: &[f32], width: usize) -> Table {
@@ -338,7 +143,7 @@ fn one_update_of_all_or_of_touched_rows() {
                     let gradient = Gradient::new(50, &met, width);
                     let step = 3;
                     let kernel = UpdateRows {
-                        lists,
+                        lists: lists.clone(),
                         gradient: gradient.upload(engine, &met),
                         table: table.clone(),
                         adam: settings.at(step),
@@ -359,6 +164,8 @@ fn one_update_of_all_or_of_touched_rows() {
                     truth.check(&name, engine, &table, 1e-4);
                     let want: Vec<u32> = moved.iter().map(|&moved| if moved { step } else { 0 }).collect();
                     assert_equal(&name, &read(engine, &table.last_step), &want);
+                    let list_of = pollster::block_on(lists.read(engine)).unwrap().list_of;
+                    assert!(list_of.iter().all(|&list| list == 0), "{name}: lists are cleared");
                 }
             }
         }

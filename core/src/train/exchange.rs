@@ -320,7 +320,7 @@ mod tests {
             for rank in 0..ranks {
                 let part = part(rank, ranks, batch, share);
                 assert_eq!(part.start, end);
-                assert!(part.end == batch || part.end % share == 0);
+                assert!(part.end == batch || part.end.is_multiple_of(share));
                 end = part.end;
             }
             assert_eq!(end, batch);
