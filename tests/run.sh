@@ -247,7 +247,6 @@ within_budget() { # NAME KILOBYTES FILES...
 
 # Browser tests whose verdict is open or changes from run to run. `cargo test --test browser -- --ignored NAME` runs one.
 unsettled_browser_tests=(
-    data::files_are_dropped_together_and_anywhere
     data::the_set_stays_whatever_becomes_of_the_worker
     hands::each_lesson_has_its_own_controls_in_reach
     hands::every_control_of_every_lesson

@@ -23,7 +23,7 @@ const sheet = new CSSStyleSheet();
 // The host page's rules stop at the shadow root; what it inherits stops at the frame. Inside, rules of :host that are
 // !important win over those of the page.
 sheet.replaceSync(`
-    :host { display: block !important; min-width: 0 }
+    :host { display: flow-root !important; min-width: 0 }
     :host([hidden]) { display: none !important }
     .frame, .about { all: initial; direction: ltr; color-scheme: light dark; display: block; font-family: system-ui, sans-serif }
     .light { color-scheme: light }
@@ -387,7 +387,7 @@ class FastVae extends HTMLElement {
         if (!base) return here.href;
         // A folder, whether or not it was written with its last slash.
         const folder = URL.parse(`${base}/`.replace(/\/+$/, "/"), document.baseURI);
-        const own = [here.origin, location.origin];
+        const own = [...new Set([here.origin, location.origin])];
         if (!/^https?:$/.test(folder?.protocol) || !own.includes(folder.origin)) {
             throw failure("base", `base="${base}" is refused: scripts are loaded from ${own.join(" and ")} only.`,
                 "Leave the attribute away; the files are looked for beside embed.js.");

@@ -29,7 +29,12 @@ pub enum Command {
     Import {
         /// What the file is called.
         name: String,
+        /// As in [`Source::order`].
+        order: u32,
     },
+    /// The set that was asked for cannot be had, for this reason: every [`Command::Start`] fails with it until another
+    /// set comes.
+    Lack(Failure),
     /// Set up runs; answered by [`Report::Started`].
     Start(RunSettings),
     /// Go on with a group of runs; answered by [`Report::Progress`].
@@ -108,7 +113,7 @@ pub struct Question {
 }
 
 /// Where interactions come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// An absolute address, or the names of the files beside the command; the built-in set without.
     pub name: Option<String>,
@@ -118,6 +123,18 @@ pub struct Source {
     pub items: Option<u32>,
     /// Seed of the built-in set and of the split.
     pub seed: u32,
+    /// Number of the request; comes back as [`DataView::order`] or in [`Report::Unread`].
+    pub order: u32,
+}
+
+impl Command {
+    /// The number of a request for a data set.
+    pub fn order(&self) -> Option<u32> {
+        match self {
+            Self::Data(Source { order, .. }) | Self::Import { order, .. } => Some(*order),
+            _ => None,
+        }
+    }
 }
 
 /// Runs that start alike and see the same batches.
@@ -207,6 +224,9 @@ pub enum Report {
     Revived,
     /// The set of before has been read again. Never sent: the page says it to itself.
     Reread,
+    /// The set that was asked for cannot be had, and nothing is trained without it. Never sent: the page says it to
+    /// itself.
+    Missing,
     /// An engine is in place.
     Engine {
         /// The adapter's name; the CPU engine has none.
@@ -318,6 +338,14 @@ pub enum Report {
         /// What it goes on with: `gpu` or `cpu`.
         engine: String,
     },
+    /// A data set that was asked for cannot be used. Where it was to be fetched, nothing is trained until another set
+    /// comes; otherwise the set of before stays.
+    Unread {
+        /// From the request.
+        order: u32,
+        /// Why.
+        failure: Failure,
+    },
     /// Something did not work.
     Failed(Failure),
 }
@@ -325,6 +353,8 @@ pub enum Report {
 /// A data set as the page shows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataView {
+    /// The request that it answers; none where a run made the set itself.
+    pub order: Option<u32>,
     /// Its name.
     pub name: String,
     /// How it was read.

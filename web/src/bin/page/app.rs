@@ -123,11 +123,15 @@ impl App {
         if let Some(only) = &parameters.lesson {
             lessons.retain(|lesson| lesson.name() == only);
         }
+        let mut missing = None;
         for (key, value) in state {
             if let Some((name, key)) = key.split_once('.')
                 && let Some(lesson) = lessons.iter_mut().find(|lesson| lesson.name() == name)
             {
                 lesson.restore(key, value);
+                if key == "own" {
+                    missing = Some(value.clone());
+                }
             }
         }
         dom::policy::set_html(&container, &bar::surface(&parameters, &lessons)).map_err(refused)?;
@@ -162,11 +166,12 @@ impl App {
             move |act| with(&weak, move |app| app.act(&act))
         }));
         app.borrow_mut().window = entry::WindowListeners::new(&weak);
-        with(&weak, move |app| app.begin(failures));
+        with(&weak, move |app| app.begin(failures, missing));
         Ok(app)
     }
 
-    fn begin(&mut self, failures: Vec<Failure>) {
+    /// Starts; `missing` is the set that the sender of a link had and the link has not.
+    fn begin(&mut self, failures: Vec<Failure>, missing: Option<String>) {
         self.set_state(State::Loading, "Loading the engine.");
         self.dress();
         // What is seen first at once, the others one by one, so that no slow machine stands still for long.
@@ -183,7 +188,14 @@ impl App {
             self.set_attribute("selftest", "running");
             self.send(Command::Test { choice });
         }
-        self.send_data();
+        match missing {
+            Some(name) => self.lack(Failure::new(
+                "data",
+                format!("this link was made with {name}, which stayed with its owner"),
+                "Open it here to see the same, or take the built-in films.",
+            )),
+            None => self.send_data(),
+        }
         for failure in failures {
             self.fail(&failure);
         }

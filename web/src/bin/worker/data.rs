@@ -94,10 +94,11 @@ impl Data {
         Ok(Self { all_items: set.items.len(), set, split, built_in: None, own: true })
     }
 
-    /// The set for people.
-    pub fn view(&self) -> DataView {
+    /// The set for people, as the answer to a request.
+    pub fn view(&self, order: Option<u32>) -> DataView {
         let set = &self.set;
         DataView {
+            order,
             name: if set.name == "synthetic" { "built-in films".into() } else { set.name.clone() },
             form: set.report.form.clone(),
             own: self.own,

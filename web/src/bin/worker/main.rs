@@ -41,6 +41,8 @@ struct Worker {
     lost: u32,
     proposals: Proposals,
     data: Option<Data>,
+    /// Why the set that was asked for is missing; nothing is trained on another one instead.
+    lack: Option<Failure>,
     groups: BTreeMap<String, Group>,
 }
 
@@ -49,7 +51,10 @@ impl Worker {
         loop {
             let (command, beside) = commands.next().await;
             if let Err(failure) = self.obey_through_losses(&command, &beside).await {
-                scope::post(&Report::Failed(failure));
+                scope::post(&match command.order() {
+                    Some(order) => Report::Unread { order, failure },
+                    None => Report::Failed(failure),
+                });
             }
         }
     }
@@ -84,15 +89,27 @@ impl Worker {
                 scope::post(&self.proposals.draw(&engine, &question).await?);
                 Ok(())
             }
-            Command::Data(source) => {
-                let data = Data::read(&source, beside).await?;
-                scope::post(&Report::Data(Box::new(data.view())));
-                self.groups.clear();
-                self.data = Some(data);
+            Command::Data(source) => match Data::read(&source, beside).await {
+                Ok(data) => {
+                    self.learn_from(data, Some(source.order));
+                    Ok(())
+                }
+                Err(failure) => {
+                    if source.fetch {
+                        self.learn_from_nothing(failure.clone());
+                    }
+                    Err(failure)
+                }
+            },
+            Command::Import { name, order } => self.import(&name, order, beside).await,
+            Command::Lack(failure) => {
+                self.learn_from_nothing(failure);
                 Ok(())
             }
-            Command::Import { name } => self.import(&name, beside).await,
             Command::Start(settings) => {
+                if let Some(failure) = &self.lack {
+                    return Err(failure.clone());
+                }
                 let engine = self.engine().await?;
                 self.groups.remove(&settings.group);
                 let made = match &self.data {
@@ -100,9 +117,7 @@ impl Worker {
                     None => Some(Data::built_in(settings.seed, None)?),
                 };
                 if let Some(data) = made {
-                    scope::post(&Report::Data(Box::new(data.view())));
-                    self.groups.clear();
-                    self.data = Some(data);
+                    self.learn_from(data, None);
                 }
                 let Some(data) = &self.data else { return Ok(()) };
                 let group = Group::start(&engine, &settings, data).await?;
@@ -199,19 +214,29 @@ impl Worker {
         Ok(())
     }
 
-    async fn import(&mut self, name: &str, beside: &JsValue) -> Result<(), Failure> {
+    /// From now on runs learn from this set.
+    fn learn_from(&mut self, data: Data, order: Option<u32>) {
+        scope::post(&Report::Data(Box::new(data.view(order))));
+        self.groups.clear();
+        (self.data, self.lack) = (Some(data), None);
+    }
+
+    fn learn_from_nothing(&mut self, failure: Failure) {
+        self.groups.clear();
+        (self.data, self.lack) = (None, Some(failure));
+    }
+
+    async fn import(&mut self, name: &str, order: u32, beside: &JsValue) -> Result<(), Failure> {
         let engine = self.engine().await?;
         let file = beside.dyn_ref::<js_sys::Array>().map_or(JsValue::UNDEFINED, |files| files.get(0));
         let bytes = data::bytes(name, &file)?;
         let checkpoint = fastvae::run::checkpoint::from_bytes(name.as_ref(), &bytes)?;
         let data = Data::of_checkpoint(&checkpoint)?;
         let group = Group::of_checkpoint(&engine, checkpoint, &data)?;
-        self.groups.clear();
-        scope::post(&Report::Data(Box::new(data.view())));
+        self.learn_from(data, Some(order));
         scope::post(&Report::Started { group: group.name().into(), settings: group.settings().clone() });
         scope::post(&group.progress(Vec::new()));
         self.groups.insert(group.name().into(), group);
-        self.data = Some(data);
         Ok(())
     }
 }

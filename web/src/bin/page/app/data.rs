@@ -12,8 +12,13 @@ use crate::{
     share,
 };
 
-/// A command that brings a set, and the files beside it.
-type Order = (Command, JsValue);
+/// A request for a set.
+#[derive(Clone)]
+pub(super) struct Order {
+    pub command: Command,
+    /// Files beside the command.
+    pub files: JsValue,
+}
 
 /// Endings of the files that are read.
 const ENDINGS: [&str; 11] =
@@ -22,26 +27,29 @@ const ENDINGS: [&str; 11] =
 /// What the page holds of data.
 #[derive(Default)]
 pub struct Held {
-    /// Brings the set that is shown.
+    /// Brings the set that runs learn from, or says that there is none.
     order: Option<Order>,
-    /// Brings the set that was asked for and has not come yet.
-    asked: Option<Order>,
+    /// Bring sets that were asked for and have not come yet.
+    asked: Vec<Order>,
+    /// Requests so far.
+    number: u32,
     view: Option<DataView>,
 }
 
 impl App {
-    /// What a new worker has to read, with the settings as they are now.
-    pub(super) fn data_for_worker(&self) -> Option<Order> {
-        let (command, files) = self.held.asked.as_ref().or(self.held.order.as_ref())?.clone();
-        Some((self.with_settings(command), files))
+    /// What a new worker has to read, with the settings as they are now: the set that is there, which stays if one that
+    /// was asked for fails, and those that were asked for.
+    pub(super) fn data_for_worker(&self) -> Vec<Order> {
+        let mut orders: Vec<Order> = self.held.order.iter().chain(&self.held.asked).cloned().collect();
+        for order in &mut orders {
+            self.give_settings(&mut order.command);
+        }
+        orders
     }
 
-    fn with_settings(&self, command: Command) -> Command {
-        match command {
-            Command::Data(source) => {
-                Command::Data(Source { items: self.parameters.items, seed: self.parameters.seed, ..source })
-            }
-            command => command,
+    fn give_settings(&self, command: &mut Command) {
+        if let Command::Data(source) = command {
+            (source.items, source.seed) = (self.parameters.items, self.parameters.seed);
         }
     }
 
@@ -53,24 +61,39 @@ impl App {
         }
         match self.parameters.data.as_deref().map(share::data_address).transpose() {
             Ok(name) => {
-                let source = Source { fetch: name.is_some(), name, items: None, seed: 0 };
-                self.order((Command::Data(source), JsValue::UNDEFINED));
+                let source = Source { fetch: name.is_some(), name, ..Source::default() };
+                self.order(Command::Data(source), JsValue::UNDEFINED);
             }
-            Err(failure) => self.fail(&failure),
+            Err(failure) => {
+                self.lack(failure.clone());
+                self.fail(&failure);
+            }
         }
     }
 
+    /// The set of the parameters cannot be had: nothing is trained until the reader chooses another one.
+    pub(super) fn lack(&mut self, failure: Failure) {
+        let command = Command::Lack(failure);
+        self.held.order = Some(Order { command: command.clone(), files: JsValue::UNDEFINED });
+        self.send(command);
+        self.report_to_lessons(&Report::Missing);
+    }
+
     /// Asks for a set.
-    fn order(&mut self, (command, files): Order) {
-        let command = self.with_settings(command);
-        self.held.asked = Some((command.clone(), files.clone()));
+    fn order(&mut self, mut command: Command, files: JsValue) {
+        self.held.number += 1;
+        if let Command::Data(Source { order, .. }) | Command::Import { order, .. } = &mut command {
+            *order = self.held.number;
+        }
+        self.give_settings(&mut command);
+        self.held.asked.push(Order { command: command.clone(), files: files.clone() });
         self.send_with(command, files);
     }
 
     /// Asks for the set that is there, with the settings as they are now.
     pub(super) fn read_data_again(&mut self) {
-        if let Some(order) = self.held.order.clone() {
-            self.order(order);
+        if let Some(Order { command, files, .. }) = self.held.order.clone() {
+            self.order(command, files);
         }
     }
 
@@ -90,11 +113,15 @@ impl App {
                 }
             }
             ("cancel", Kind::Click) => {
-                self.held.asked = None;
-                self.parameters.data = None;
                 // Whatever the worker is reading ends with it; the next one gets the set that was there.
+                self.held.asked.clear();
+                if self.held.order.is_none() {
+                    return self.take_built_in();
+                }
+                self.set_data_parameters();
                 self.restart("Given up; the set that was there stays.");
             }
+            ("built-in", Kind::Click) => return self.take_built_in(),
             _ => return false,
         }
         true
@@ -123,23 +150,45 @@ impl App {
         }
         let name = names.join(" + ");
         let command = if models > 0 {
-            Command::Import { name }
+            Command::Import { name, order: 0 }
         } else {
-            Command::Data(Source { name: Some(name), fetch: false, items: None, seed: 0 })
+            Command::Data(Source { name: Some(name), ..Source::default() })
         };
         (self.parameters.data, self.parameters.items) = (None, None);
         let files: Array = files.iter().collect();
-        self.order((command, files.into()));
+        self.order(command, files.into());
     }
 
-    /// A set has come; whether it is another one than before. One that a new worker has read again is not.
+    /// In place of a set that is missing or was given up.
+    fn take_built_in(&mut self) -> bool {
+        self.parameters.data = None;
+        (self.held.order, self.held.asked) = (None, Vec::new());
+        self.restart("The built-in films.");
+        self.send_data();
+        true
+    }
+
+    /// The parameters are those of the set that is there.
+    fn set_data_parameters(&mut self) {
+        let source = self.held.order.as_ref().and_then(|order| match &order.command {
+            Command::Data(source) => Some(source),
+            _ => None,
+        });
+        self.parameters.items = source.and_then(|source| source.items);
+        self.parameters.data = source.filter(|source| source.fetch).and_then(|source| source.name.clone());
+    }
+
+    /// A set has come; whether curves begin anew: somebody asked for it, or it is another one than before. One that a
+    /// new worker has read again is neither.
     pub(super) fn data_came(&mut self, view: &DataView) -> bool {
-        if let Some(asked) = self.held.asked.take() {
-            self.held.order = Some(asked);
+        let place = self.held.asked.iter().position(|order| order.command.order() == view.order);
+        let asked = place.map(|place| self.held.asked.remove(place));
+        let another =
+            asked.is_some() || self.held.view.as_ref().is_none_or(|before| !before.is_same_set(view));
+        if asked.is_some() {
+            self.held.order = asked;
         }
-        let before = self.held.view.replace(view.clone());
-        let another = before.as_ref().is_none_or(|before| !before.is_same_set(view));
-        if another && before.is_some() {
+        if self.held.view.replace(view.clone()).is_some() && another {
             self.say(&format!(
                 "Another data set: {}, {} viewers, {} films. Curves begin anew.",
                 view.name,
@@ -150,22 +199,43 @@ impl App {
         another
     }
 
-    /// What was asked for last did not work: the set that was there stays.
-    pub(super) fn data_failed(&mut self) {
-        self.held.asked = None;
+    /// A set that was asked for cannot be used; whether runs are without a set now. The set of before stays where
+    /// somebody opened another one, but not where the page is to show the set at an address.
+    pub(super) fn data_failed(&mut self, number: u32) -> bool {
+        let number = Some(number);
+        if let Some(place) = self.held.asked.iter().position(|order| order.command.order() == number) {
+            let failed = self.held.asked.remove(place);
+            if is_fetched(&failed.command) {
+                // Another worker tries again.
+                self.held.order = Some(failed);
+            } else {
+                self.set_data_parameters();
+            }
+        }
+        self.held
+            .order
+            .as_ref()
+            .is_some_and(|order| order.command.order() == number && is_fetched(&order.command))
+    }
+
+    /// The worker has died: files that it was reading may be what it died of.
+    pub(super) fn forget_files_asked_for(&mut self) {
+        self.held.asked.retain(|order| !order.files.is_truthy());
     }
 
     /// Ends the worker and starts another one.
-    pub(super) fn restart(&mut self, status: &str) {
+    fn restart(&mut self, status: &str) {
         self.drop_worker();
         self.playing = false;
         let choice = self.parameters.engine;
         self.send(Command::Engine { choice });
-        for index in 0..self.lessons.len() {
-            self.with_lesson(index, |lesson, context| lesson.report(context, &Report::Revived));
-        }
+        self.report_to_lessons(&Report::Revived);
         self.say(status);
     }
+}
+
+fn is_fetched(command: &Command) -> bool {
+    matches!(command, Command::Data(Source { fetch: true, .. }))
 }
 
 fn files_of(act: &Act) -> Vec<File> {

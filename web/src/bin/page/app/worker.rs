@@ -54,9 +54,8 @@ impl App {
         })?;
         self.link = Some(link);
         self.pending.insert(0, (Command::Engine { choice }, JsValue::UNDEFINED));
-        if let Some(order) = self.data_for_worker() {
-            self.pending.insert(1, order);
-        }
+        let orders = self.data_for_worker().into_iter().map(|order| (order.command, order.files));
+        self.pending.splice(1..1, orders);
         Ok(())
     }
 
@@ -103,14 +102,20 @@ impl App {
                 self.send_with(command, file);
             }
         }
+        self.report_to_lessons(&Report::Revived);
+    }
+
+    /// Lets all lessons hear a report.
+    pub(super) fn report_to_lessons(&mut self, report: &Report) {
         for index in 0..self.lessons.len() {
-            self.with_lesson(index, |lesson, context| lesson.report(context, &Report::Revived));
+            self.with_lesson(index, |lesson, context| lesson.report(context, report));
         }
     }
 
     /// The worker says something.
     fn receive(&mut self, report: &Report) {
-        let (mut report, mut died) = (report, false);
+        let failed;
+        let (mut report, mut missing, mut died) = (report, false, false);
         match report {
             Report::Ready => {
                 self.ready = true;
@@ -134,27 +139,29 @@ impl App {
             Report::Lost { message, engine } => {
                 self.tell("devicelost", json!({ "message": message, "engine": engine }));
             }
-            Report::Failed(failure) => {
-                // Nothing to worry about: what was asked has been replaced meanwhile.
-                if failure.code == "stale" && !self.playing {
-                    return;
-                }
+            // Nothing to worry about: what was asked has been replaced meanwhile.
+            Report::Failed(failure) if failure.code == "stale" && !self.playing => return,
+            Report::Failed(failure) | Report::Unread { failure, .. } => {
+                missing = matches!(report, Report::Unread { order, .. } if self.data_failed(*order));
                 // What the worker held may be broken: the next command gets a new one.
-                self.data_failed();
-                if failure.is_fatal() {
+                died = failure.is_fatal();
+                if died {
+                    self.forget_files_asked_for();
                     self.drop_worker();
-                    died = true;
                 }
                 self.fail(failure);
+                failed = Report::Failed(failure.clone());
+                report = &failed;
             }
             Report::Data(view) if !self.data_came(view) => report = &Report::Reread,
             _ => {}
         }
-        for index in 0..self.lessons.len() {
-            self.with_lesson(index, |lesson, context| lesson.report(context, report));
-            if died {
-                self.with_lesson(index, |lesson, context| lesson.report(context, &Report::Revived));
-            }
+        self.report_to_lessons(report);
+        if missing {
+            self.report_to_lessons(&Report::Missing);
+        }
+        if missing || died {
+            self.report_to_lessons(&Report::Revived);
         }
         if self.playing {
             self.advance();

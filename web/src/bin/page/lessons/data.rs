@@ -14,6 +14,8 @@ pub struct Data {
     reading: Option<(f64, f64)>,
     /// Files that the sender of a link had and the link has not.
     pub missing: Option<String>,
+    /// Whether there is no set, because the one that was asked for cannot be had.
+    lacks: bool,
 }
 
 impl Data {
@@ -62,14 +64,21 @@ impl Data {
             "<p class=\"note\">The films have no titles here. They come from a file of their own: drop it together with the \
              ratings (movies.csv, movies.dat, u.item), or take the whole zip.</p>"
         });
-        let missing = self.missing.as_ref().map_or(String::new(), |name| {
+        let set = if self.lacks {
+            let told = match &self.missing {
+                Some(name) => format!(
+                    "This link was made with <b>{}</b>, which stayed with its owner. Open it here to see the same.",
+                    escape(name)
+                ),
+                None => "The data set of this page cannot be read.".into(),
+            };
             format!(
-                "<p class=\"missing\">This link was made with <b>{}</b>, which stayed with its owner. Open it here to see the \
-                 same.</p>",
-                escape(name)
+                "<p class=\"missing\">{told} <button type=\"button\" data-act=\"built-in\">Take the built-in films</button></p>"
             )
-        });
-        page.fill(&part("data"), format!("<p>{text}</p>{untitled}{missing}"));
+        } else {
+            format!("<p>{text}</p>{untitled}")
+        };
+        page.fill(&part("data"), set);
         if let Some(view) = &self.view {
             let share = (100 * view.items).div_ceil(view.all_items.max(1));
             page.set_value(&part("subset"), &share.to_string());
@@ -88,14 +97,13 @@ impl Data {
         match report {
             Report::Reading { done, total } => self.reading = Some((*done, *total)),
             Report::Data(view) => {
-                if self.missing.as_ref() == Some(&view.name) {
-                    self.missing = None;
-                }
+                (self.missing, self.lacks, self.reading) = (None, false, None);
                 self.view = Some((**view).clone());
-                self.reading = None;
                 return true;
             }
-            Report::Failed(_) | Report::Revived | Report::Reread => self.reading = None,
+            Report::Missing => self.lacks = true,
+            Report::Reread => (self.lacks, self.reading) = (false, None),
+            Report::Failed(_) | Report::Revived => self.reading = None,
             _ => {}
         }
         false

@@ -346,7 +346,7 @@ impl Lesson for Race {
             self.draw(context);
         }
         match report {
-            Report::Reading { .. } | Report::Reread => self.data.draw(context, "race"),
+            Report::Reading { .. } | Report::Reread | Report::Missing => self.data.draw(context, "race"),
             Report::Started { group, settings } if group == GROUP && self.waiting => {
                 self.started = true;
                 if std::mem::take(&mut self.again) == 0 {

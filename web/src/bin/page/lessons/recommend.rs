@@ -302,7 +302,7 @@ impl Lesson for Recommend {
             self.draw(context);
         }
         match report {
-            Report::Reading { .. } | Report::Reread => self.data.draw(context, "recommend"),
+            Report::Reading { .. } | Report::Reread | Report::Missing => self.data.draw(context, "recommend"),
             // On the full page the lesson on fidelity trains the model of both.
             Report::Ready
                 if self.again > 0
