@@ -90,8 +90,9 @@ pub fn whole(folder: &TempDir, settings: &[String]) -> Result<bool, String> {
     }
 }
 
-/// Resumes `run`, or starts it again if it ended before its first save, and compares the result with `whole`.
-pub fn complete(folder: &TempDir, settings: &[String]) -> Result<(), String> {
+/// Resumes `run`, or starts it again if it ended before its first save, and compares the result with `whole`. `killed`: whether
+/// the process of `run` was killed.
+pub fn complete(folder: &TempDir, settings: &[String], mut killed: bool) -> Result<(), String> {
     let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
     if !run.join("metrics.json").exists() {
         let resume = run.join("last.safetensors").exists();
@@ -103,6 +104,7 @@ pub fn complete(folder: &TempDir, settings: &[String]) -> Result<(), String> {
         if !resume {
             command.args(["--force", "--out", "run"]);
         }
+        killed = false;
         let output = command.output().map_err(|error| error.to_string())?;
         if !output.status.success() {
             return Err(failure("resuming", settings, &output));
@@ -114,9 +116,10 @@ pub fn complete(folder: &TempDir, settings: &[String]) -> Result<(), String> {
             return Err(format!("{name} differs from that of an uninterrupted run: {}", settings.join(" ")));
         }
     }
+    // A process that was killed while it removed its lock leaves the file, which locks nothing any more.
     let names = fs::read_dir(&run).map_err(|error| error.to_string())?;
     let names = names.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    match names.into_iter().find(|name| name.contains(".tmp") || name == ".lock") {
+    match names.into_iter().find(|name| name.contains(".tmp") || (name == ".lock" && !killed)) {
         Some(name) => Err(format!("{name} is left: {}", settings.join(" "))),
         None => Ok(()),
     }
@@ -142,7 +145,7 @@ pub fn run(Soak { random, pairs, .. }: &mut Soak, end: Instant) -> Count {
         let Ok(folder) = tempfile::tempdir() else { return count };
         let compared = whole(&folder, &settings).and_then(|works| {
             open.settle(&row, works);
-            if works { complete(&folder, &settings) } else { Ok(()) }
+            if works { complete(&folder, &settings, false) } else { Ok(()) }
         });
         count.attacks += 1;
         count.failures.extend(compared.err());

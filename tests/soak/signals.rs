@@ -32,29 +32,32 @@ pub fn run(soak: &mut Soak, end: Instant) -> Count {
         }
         let length = start.elapsed();
         for _ in 0..4 {
-            if let Err(failure) = interrupted(random, &folder, &settings, length, &mut count) {
+            let ended = interrupted(random, &folder, &settings, length, &mut count)
+                .and_then(|killed| complete(&folder, &settings, killed));
+            if let Err(failure) = ended {
                 count.failures.push(failure);
                 return count;
             }
-            count.failures.extend(complete(&folder, &settings).err());
             let _ = fs::remove_dir_all(folder.path().join("run"));
         }
     }
     count
 }
 
-/// Starts a run and sends it signals; up to three times, resuming it in between.
+/// Starts a run and sends it signals; up to three times, resuming it in between. Returns whether
+/// the last process was killed.
 fn interrupted(
     random: &mut Random,
     folder: &tempfile::TempDir,
     settings: &[String],
     length: Duration,
     count: &mut Count,
-) -> Result<(), String> {
+) -> Result<bool, String> {
+    let mut killed = false;
     for attempt in 0..=random.below(3) {
         let resume = folder.path().join("run/last.safetensors").exists();
         if attempt > 0 && (!resume || folder.path().join("run/metrics.json").exists()) {
-            return Ok(());
+            break;
         }
         let mut command = if resume {
             train(folder.path(), &["--engine=cpu".into(), "--quiet".into(), "--resume=run".into()])
@@ -84,6 +87,7 @@ fn interrupted(
         if !matches!(output.status.code(), Some(0 | 130) | None) {
             return Err(failure("a run that got a signal", settings, &output));
         }
+        killed = output.status.code().is_none();
     }
-    Ok(())
+    Ok(killed)
 }
