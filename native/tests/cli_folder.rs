@@ -91,8 +91,13 @@ fn files_of_others_stay_what_they_are() {
         }
         names.iter().for_each(|name| fs::remove_file(own.join(name)).unwrap());
     }
-    // What a run leaves that is killed before its settings are written.
+    // What a run leaves that is killed before its settings are written, and during its first event.
     fs::write(own.join("log.jsonl"), "").unwrap();
+    stdout(&mut train(&folder, "--epochs 1 --out own"));
+    for name in ["last.safetensors", "metrics.json", "model.safetensors", "report.html"] {
+        fs::remove_file(own.join(name)).unwrap();
+    }
+    fs::write(own.join("log.jsonl"), "{\"time\":1785").unwrap();
     // An empty folder is as good as a new one, and what is put beside a run stays there.
     stdout(&mut train(&folder, "--epochs 1 --out own"));
     fs::write(own.join("notes.txt"), "mine").unwrap();

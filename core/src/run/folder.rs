@@ -318,9 +318,7 @@ fn is_own(path: &Path) -> bool {
         return text.contains("– FastVAE</title>");
     }
     if path.extension().is_some_and(|ending| ending == "jsonl") {
-        let first: Option<serde_json::Value> =
-            text.lines().next().map(|line| serde_json::from_str(line).unwrap_or_default());
-        return first.is_none_or(|event| event["event"].is_string() && event["time"].is_number());
+        return log::is_one(&text);
     }
     let sections = ["data", "split", "model", "optimizer", "training"];
     // A run writes every section; a file written by hand has only some of them.

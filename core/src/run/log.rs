@@ -78,6 +78,16 @@ pub fn read(path: &Path) -> Result<Vec<Event>> {
     Ok(text(path)?.lines().filter_map(event).collect())
 }
 
+/// Whether a text begins like the log of a run. A process that was killed during its first line leaves part of it.
+pub fn is_one(text: &str) -> bool {
+    const START: &str = r#"{"time":"#;
+    let Some((first, _)) = text.split_once('\n') else {
+        return text.starts_with(START) || START.starts_with(text);
+    };
+    let event: Value = serde_json::from_str(first).unwrap_or_default();
+    event["event"].is_string() && event["time"].is_number()
+}
+
 fn text(path: &Path) -> Result<String> {
     match std::fs::read(path) {
         // Damage costs the affected lines only, not the run.
@@ -125,5 +135,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let event = events.unwrap().remove(0);
         assert_eq!(serde_json::to_string(&Line { time: 1.5, event: &event }).unwrap(), line);
+        assert!((0..=line.len()).all(|length| is_one(&line[..length])) && is_one(&format!("{line}\n")));
+        assert!(!is_one("my log") && !is_one("{\"level\":1}") && !is_one("{\"time\":1}\n"));
     }
 }
