@@ -11,7 +11,7 @@
 
 struct Params {
     batch: u32,
-    share: u32,
+    group_size: u32,
     candidates: u32,
     /// M.
     catalogue: u32,

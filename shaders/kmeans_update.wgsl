@@ -26,7 +26,7 @@ struct Params {
     /// Whether f is updated (balanced k-means).
     balanced: u32,
     /// The total weight of the points, divided by K.
-    share: f32,
+    even_weight: f32,
     least_crowding: f32,
     most_crowding: f32,
 }
@@ -57,7 +57,7 @@ fn main(
         sum += sums[(part * params.codewords + k) * params.dimensions + d];
     }
     if params.balanced != 0u && d == 0u {
-        let grown = crowding[k] * sqrt(mass / params.share);
+        let grown = crowding[k] * sqrt(mass / params.even_weight);
         crowding[k] = select(clamp(grown, params.least_crowding, params.most_crowding), 1.0, mass == 0.0);
     }
     if mass == 0.0 {

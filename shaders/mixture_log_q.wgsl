@@ -1,4 +1,4 @@
-// log q of a mixture of two proposals: output = ln((1 - share) exp(output) + share exp(second)).
+// log q of a mixture of two proposals: output = ln((1 - p) exp(output) + p exp(second)).
 //
 // Work per thread: one value. Grid: linear, total threads.
 
@@ -7,10 +7,10 @@
 
 struct Params {
     total: u32,
-    /// ln(1 - share).
-    keep: f32,
-    /// ln share.
-    share: f32,
+    /// ln(1 - p).
+    log_first: f32,
+    /// ln p.
+    log_second: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,8 +28,8 @@ fn main(
         return;
     }
     // If the first proposal gives the item probability zero, only the second one counts.
-    let a = max(output[i], LOWEST) + params.keep;
-    let b = max(second[i], LOWEST) + params.share;
+    let a = max(output[i], LOWEST) + params.log_first;
+    let b = max(second[i], LOWEST) + params.log_second;
     let top = max(a, b);
     output[i] = top + log(exp_below(a - top) + exp_below(b - top));
 }

@@ -10,7 +10,7 @@
 
 struct Params {
     batch: u32,
-    share: u32,
+    group_size: u32,
     candidates: u32,
     /// E if the items are the batch's entries, for each sample; 0 if they are candidates.
     entries: u32,

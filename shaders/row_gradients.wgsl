@@ -9,7 +9,7 @@
 
 struct Params {
     batch: u32,
-    share: u32,
+    group_size: u32,
     candidates: u32,
     /// The most lists there can be.
     rows: u32,

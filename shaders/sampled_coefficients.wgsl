@@ -15,7 +15,7 @@
 
 struct Params {
     batch: u32,
-    share: u32,
+    group_size: u32,
     candidates: u32,
     rows: u32,
     /// E.
@@ -114,8 +114,8 @@ fn main(
             }
             loss = n * log_partition - logit_sum;
             for (var e = local; e < count; e += 64u) {
-                let share = exp_below(positive[first + e] - log_partition);
-                positive[first + e] = params.scale * (n * share - 1.0);
+                let fraction = exp_below(positive[first + e] - log_partition);
+                positive[first + e] = params.scale * (n * fraction - 1.0);
             }
             weight = params.scale * n;
             shift = log_count + log_partition;

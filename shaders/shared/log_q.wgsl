@@ -1,6 +1,6 @@
 // log q of items under their group's mixture, one item per thread. The importing shader defines `log_q(row,
 // place)`, log q of an item or its cell for one query row, and `log_q_of(item, which)`, log q of an item for
-// a group; it binds `items`, `rows` and `output`, and `params` has batch, share, candidates, entries and
+// a group; it binds `items`, `rows` and `output`, and `params` has batch, group_size, candidates, entries and
 // total.
 
 /// The item and the group of an output. Outputs are the groups' candidates or, if there are entries, the

@@ -1,5 +1,5 @@
-// The gradient of a row, the sum over its entries of coefficient x query. `params` has batch, share, candidates
-// and width; the shader binds `terms` (see update_rows_terms), `negative` and `vectors`.
+// The gradient of a row, the sum over its entries of coefficient x query. `params` has batch, group_size,
+// candidates and width; the shader binds `terms` (see update_rows_terms), `negative` and `vectors`.
 
 fn vector(row: u32, columns: vec4<u32>) -> vec4<f32> {
     let at = columns + row * params.width;
@@ -18,7 +18,7 @@ fn gradient_of(list: vec4<u32>, column: u32) -> vec4<f32> {
             continue;
         }
         let row = term.x & 0x7fffffffu;
-        let members = min(params.share, params.batch - row % params.batch);
+        let members = min(params.group_size, params.batch - row % params.batch);
         for (var m = 0u; m < members; m++) {
             gradient += negative[term.y + m * params.candidates] * vector(row + m, columns);
         }

@@ -119,9 +119,9 @@ impl<'a> World<'a> {
     }
 
     /// Draws candidates for every user's group, and looks up log q of every item.
-    pub fn sample(&self, candidates: usize, share: usize, step: u32) -> Drawn {
+    pub fn sample(&self, candidates: usize, group_size: usize, step: u32) -> Drawn {
         let (engine, items, users) = (self.engine, self.bias.len(), self.users());
-        let groups = Groups { batch: users, samples: 1, share, candidates };
+        let groups = Groups { batch: users, samples: 1, size: group_size, candidates };
         let entries = users * items;
         let batch_items: Vec<u32> = (0..entries).map(|e| (e % items) as u32).collect();
         let batch_rows: Vec<u32> = (0..entries).map(|e| (e / items) as u32).collect();

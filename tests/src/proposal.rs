@@ -73,7 +73,7 @@ impl Case {
             width: self.width,
         };
         let groups =
-            Groups { batch: users, samples: 1, share: config.group_size, candidates: config.negatives };
+            Groups { batch: users, samples: 1, size: config.group_size, candidates: config.negatives };
         let mut proposal = build(engine, config, &self.counts, users).expect("builds");
         proposal.attach(&catalogue);
         pollster::block_on(proposal.refresh(engine, &catalogue, Rng::new(3), 0)).expect("refreshes");

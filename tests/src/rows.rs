@@ -135,8 +135,8 @@ impl Gradient {
 }
 
 /// Groups by their numbers.
-pub fn groups(batch: usize, samples: usize, share: usize, candidates: usize) -> Groups {
-    Groups { batch, samples, share, candidates }
+pub fn groups(batch: usize, samples: usize, group_size: usize, candidates: usize) -> Groups {
+    Groups { batch, samples, size: group_size, candidates }
 }
 
 /// Groups, entries, items: single, odd, shared unevenly, without positives, without negatives, many

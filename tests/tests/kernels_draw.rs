@@ -20,8 +20,8 @@ fn static_draws_follow_their_distribution() {
     let popular = truth.popularity();
     let total: f64 = popular.iter().sum();
     for engine in engines() {
-        for (share, candidates) in [(1, 5001), (3, 9001)] {
-            let groups = Groups { batch: 4, samples: 1, share, candidates };
+        for (group_size, candidates) in [(1, 5001), (3, 9001)] {
+            let groups = Groups { batch: 4, samples: 1, size: group_size, candidates };
             let draws = draw_static(engine, groups, truth.items, None, 3, 9);
             let flat = vec![truth.log_q.uniform.exp(); truth.items];
             assert_drawn_from("uniform", &histogram(draws, truth.items), &flat);
@@ -37,7 +37,7 @@ fn static_draws_follow_their_distribution() {
             assert_drawn_from("popularity", &histogram(draws, truth.items), &want);
         }
         assert_eq!(
-            draw_static(engine, Groups { batch: 1, samples: 1, share: 1, candidates: 3 }, 1, None, 0, 0),
+            draw_static(engine, Groups { batch: 1, samples: 1, size: 1, candidates: 3 }, 1, None, 0, 0),
             [0; 3]
         );
     }
@@ -48,7 +48,7 @@ fn static_draws_follow_their_distribution() {
 fn static_draws_reach_every_item_of_a_large_catalogue() {
     let items = 1_500_000;
     for engine in engines() {
-        let groups = Groups { batch: 65, samples: 1, share: 1, candidates: 4096 };
+        let groups = Groups { batch: 65, samples: 1, size: 1, candidates: 4096 };
         let draws = draw_static(engine, groups, items, None, 1, 0);
         assert!(draws.iter().all(|&item| (item as usize) < items));
         let residues = histogram(draws.iter().map(|item| item % 11), 11);
@@ -64,9 +64,9 @@ fn static_draws_are_the_same_on_every_engine() {
     let weights: Vec<f64> = numbers(1, 345).iter().map(|&x| f64::from(x).exp()).collect();
     let table = alias_table(&weights);
     for groups in [
-        Groups { batch: 7, samples: 3, share: 1, candidates: 345 },
-        Groups { batch: 7, samples: 2, share: 3, candidates: 65 },
-        Groups { batch: 65_537, samples: 1, share: 1, candidates: 1 },
+        Groups { batch: 7, samples: 3, size: 1, candidates: 345 },
+        Groups { batch: 7, samples: 2, size: 3, candidates: 65 },
+        Groups { batch: 65_537, samples: 1, size: 1, candidates: 1 },
     ] {
         for table in [None, Some(&table)] {
             let draw = |engine: &Engine| draw_static(engine, groups, 345, table, u64::MAX - 5, 17);

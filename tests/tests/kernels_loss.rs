@@ -188,8 +188,8 @@ fn log_sum_exp(values: &[f64]) -> f64 {
     }
 }
 
-fn groups(batch: usize, samples: usize, share: usize, candidates: usize) -> Groups {
-    Groups { batch, samples, share, candidates }
+fn groups(batch: usize, samples: usize, group_size: usize, candidates: usize) -> Groups {
+    Groups { batch, samples, size: group_size, candidates }
 }
 
 #[test]
@@ -216,9 +216,9 @@ fn sampled_softmax_at_odd_sizes() {
 #[test]
 fn sampled_softmax_with_huge_logits() {
     for engine in engines() {
-        for share in [1, 3] {
+        for group_size in [1, 3] {
             for scale in [30.0, 300.0] {
-                let batch = Batch::new(groups(7, 1, share, 33), 8, 100, scale, true);
+                let batch = Batch::new(groups(7, 1, group_size, 33), 8, 100, scale, true);
                 let largest = (0..100).map(|item| batch.logit(0, item).abs()).fold(0.0, f64::max);
                 assert!(largest > 30.0);
                 batch.check(engine, 1e-5 * f64::from(scale));

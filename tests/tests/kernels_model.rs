@@ -175,7 +175,7 @@ impl<'a> Step<'a> {
         let config = &self.truth.config;
         let (batch, samples, width) = (config.users, config.latent_samples, config.hidden);
         let candidates = config.negatives * config.share;
-        let groups = Groups { batch, samples, share: config.share, candidates };
+        let groups = Groups { batch, samples, size: config.share, candidates };
         let log_q = self.truth.corrected_log_q().expect("a sampled fixture");
         let negatives = self.truth.negatives.as_ref().expect("a sampled fixture");
         let (mut ids, mut negative_log_q) = (Vec::new(), Vec::new());
@@ -392,7 +392,7 @@ impl<'a> Step<'a> {
             entries: self.entries,
             positive: self.weights.clone(),
             negative: None,
-            groups: Groups { batch, samples: 1, share: 1, candidates: 0 },
+            groups: Groups { batch, samples: 1, size: 1, candidates: 0 },
         };
         let de = self.row_gradient(&lists, source, hidden, true);
         Results {

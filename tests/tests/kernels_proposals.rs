@@ -133,7 +133,7 @@ impl<'a> Midx<'a> {
     }
 
     fn alone(&self, candidates: usize) -> Groups {
-        Groups { batch: self.rows, samples: 1, share: 1, candidates }
+        Groups { batch: self.rows, samples: 1, size: 1, candidates }
     }
 
     fn draw(&self, groups: Groups, seed: u64, step: u32) -> Vec<u32> {
@@ -394,7 +394,7 @@ fn assert_mean(name: &str, values: &[f64], want: f64) {
 fn shared_candidates_follow_their_mixture() {
     for engine in engines() {
         let index = Index::random(8, 5, 41);
-        for (batch, samples, share, candidates, spread) in [
+        for (batch, samples, group_size, candidates, spread) in [
             (7, 2, 3, 10, 1.0f32),
             (6, 1, 6, 4, 1.0),
             (5, 1, 2, 7, 1.0),
@@ -403,7 +403,7 @@ fn shared_candidates_follow_their_mixture() {
         ] {
             let scores = numbers(90, samples * batch * 10).iter().map(|x| x * spread).collect();
             let midx = Midx::new(engine, &index, scores);
-            let groups = Groups { batch, samples, share, candidates };
+            let groups = Groups { batch, samples, size: group_size, candidates };
             let name = format!("{}: {groups:?}", engine.describe());
             let mixture = |group: usize| -> Vec<f64> {
                 let rows = groups.rows_of(group);

@@ -115,7 +115,7 @@ fn buffers_stay_on_their_engine() {
 /// Draws and looks up before anything was shown to the proposal.
 fn unprepared(config: &ProposalConfig) -> fastvae::Result<()> {
     let engine = Engine::cpu();
-    let groups = Groups { batch: 2, samples: 1, share: 1, candidates: config.negatives };
+    let groups = Groups { batch: 2, samples: 1, size: 1, candidates: config.negatives };
     let proposal = build(&engine, config, &[3; 40], 2)?;
     let (queries, entries) = (upload(&engine, &[0.5; 2 * 4]), upload(&engine, &[0u32, 1]));
     let draw = Draw { queries: &queries, groups, rng: Rng::new(1), step: 1 };

@@ -19,7 +19,7 @@ const WIDTH: usize = 8;
 const USERS: usize = 4;
 const CANDIDATES: usize = 20_000;
 
-/// What a proposal did for `USERS` users with candidates for groups of `share`: the draws of each group, and
+/// What a proposal did for `USERS` users with candidates for groups of `group_size`: the draws of each group, and
 /// log q of every item for each user.
 fn sample(
     engine: &Engine,
@@ -35,7 +35,7 @@ fn sample(
         width: WIDTH,
     };
     let counts: Vec<u32> = (0..ITEMS as u32).map(|i| i * i % 97).collect();
-    let groups = Groups { batch: USERS, samples: 1, share: config.group_size, candidates: config.negatives };
+    let groups = Groups { batch: USERS, samples: 1, size: config.group_size, candidates: config.negatives };
     let mut proposal = build(engine, config, &counts, USERS).expect("builds");
     proposal.attach(&catalogue);
     pollster::block_on(proposal.refresh(engine, &catalogue, Rng::new(3), 0)).expect("refreshes");
@@ -84,18 +84,18 @@ fn draws_follow_log_q_and_log_q_sums_to_one() {
             ProposalKind::MidxUniform,
             ProposalKind::MidxPopularity,
         ] {
-            for share in [1, 3] {
+            for group_size in [1, 3] {
                 let config = ProposalConfig {
                     kind,
-                    group_size: share,
+                    group_size,
                     negatives: CANDIDATES,
                     codewords: 6,
                     ..ProposalConfig::default()
                 };
                 let (negatives, negative_log_q, log_q) = sample(engine, &config, &queries, &table, &bias);
-                let name = format!("{kind:?}, share {share}, {}", engine.describe());
+                let name = format!("{kind:?}, group_size {group_size}, {}", engine.describe());
                 for user in 0..USERS {
-                    let group = user / share;
+                    let group = user / group_size;
                     let log_q = &log_q[user * ITEMS..][..ITEMS];
                     let probabilities: Vec<f64> = log_q.iter().map(|&q| f64::from(q).exp()).collect();
                     let total: f64 = probabilities.iter().sum();
@@ -112,7 +112,7 @@ fn draws_follow_log_q_and_log_q_sums_to_one() {
                             "{name}: log q of item {item} is {got}, and {want} as a positive"
                         );
                     }
-                    if kind == ProposalKind::Midx && share == 1 {
+                    if kind == ProposalKind::Midx && group_size == 1 {
                         let want = softmax(&queries[user * WIDTH..][..WIDTH], &table, &bias);
                         let got: Vec<f64> = log_q.iter().map(|&q| f64::from(q)).collect();
                         assert_close(&name, &got, &want, 1e-5, 1e-5);

@@ -118,9 +118,9 @@ fn log_q_is_that_of_enumeration_and_draws_follow_it() {
     let case = case(4, 300, 9);
     for engine in engines() {
         for (name, config) in proposals() {
-            for share in [1, 3] {
-                let config = ProposalConfig { group_size: share, ..config.clone() };
-                let name = format!("{name}, share {share}, {}", engine.describe());
+            for group_size in [1, 3] {
+                let config = ProposalConfig { group_size, ..config.clone() };
+                let name = format!("{name}, group_size {group_size}, {}", engine.describe());
                 let sampled = case.sample(engine, &config);
                 for user in 0..case.users() {
                     let log_q = &sampled.log_q[user * 300..][..300];
@@ -132,7 +132,7 @@ fn log_q_is_that_of_enumeration_and_draws_follow_it() {
                     );
                     let want = truth_of_group(&config, &case, sampled.index.as_ref(), user);
                     assert_close(&name, log_q, &want, 2e-4, 1e-4);
-                    let group = user / share;
+                    let group = user / group_size;
                     let drawn = &sampled.negatives[group * CANDIDATES..][..CANDIDATES];
                     assert_drawn_from(&name, &histogram(drawn.iter().copied(), 300), &probabilities);
                     let own = &sampled.negative_log_q[group * CANDIDATES..][..CANDIDATES];

@@ -55,11 +55,11 @@ fn log_q_is_that_of_the_codewords_and_draws_follow_it() {
         for config in forms() {
             let world = World::normal(engine, &config).settled();
             let name = name(engine, &config);
-            for share in [1, 2] {
-                let drawn = world.sample(CANDIDATES, share, 7);
+            for group_size in [1, 2] {
+                let drawn = world.sample(CANDIDATES, group_size, 7);
                 for user in 0..USERS {
-                    let group = user / share;
-                    let members: Vec<Vec<f64>> = (group * share..USERS.min((group + 1) * share))
+                    let group = user / group_size;
+                    let members: Vec<Vec<f64>> = (group * group_size..USERS.min((group + 1) * group_size))
                         .map(|u| world.truth(config.kind, u))
                         .collect();
                     let want: Vec<f64> = (0..ITEMS)

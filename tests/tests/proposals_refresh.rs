@@ -236,7 +236,7 @@ fn the_kernels_of_a_refresh() {
                     rng: Rng::new(1),
                     step: 0,
                     codewords: means.clone(),
-                    balance: Some(Balance { crowding: crowding.clone(), share: 3.0 }),
+                    balance: Some(Balance { crowding: crowding.clone(), even_weight: 3.0 }),
                 },
             );
             let crowding = read(engine, &crowding);

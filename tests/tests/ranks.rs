@@ -121,10 +121,11 @@ fn parts_of_a_batch_draw_the_negatives_of_the_whole() {
             let mut proposal = build(engine, &config, &counts, SAMPLES * BATCH).expect("builds");
             proposal.attach(&catalogue);
             block_on(proposal.refresh(engine, &catalogue, Rng::new(3), 0)).expect("refreshes");
-            for share in [1, 3] {
+            for group_size in [1, 3] {
                 let draw = |rng: Rng, queries: &[f32]| {
                     let batch = queries.len() / (SAMPLES * width);
-                    let groups = Groups { batch, samples: SAMPLES, share, candidates: config.negatives };
+                    let groups =
+                        Groups { batch, samples: SAMPLES, size: group_size, candidates: config.negatives };
                     let draw = Draw { queries: &upload(engine, queries), groups, rng, step: 5 };
                     let negatives = unset(engine, groups.total());
                     let mut recording = Recording::new();
@@ -134,16 +135,17 @@ fn parts_of_a_batch_draw_the_negatives_of_the_whole() {
                     read(engine, &negatives)
                 };
                 let whole = draw(Rng::new(11), &queries);
-                let groups = BATCH.div_ceil(share);
+                let groups = BATCH.div_ceil(group_size);
                 for part in parts() {
                     let of_part = Rng::new(11).for_part(part.clone(), BATCH);
                     let got = draw(of_part, &rows_of(&queries, SAMPLES, part.clone(), width));
-                    let first = part.start / share;
-                    let len = part.len().div_ceil(share) * config.negatives;
+                    let first = part.start / group_size;
+                    let len = part.len().div_ceil(group_size) * config.negatives;
                     let of_sample =
                         |sample: usize| &whole[(sample * groups + first) * config.negatives..][..len];
                     let want: Vec<u32> = (0..SAMPLES).flat_map(of_sample).copied().collect();
-                    let name = format!("{}: {config:?}, share {share}, users {part:?}", engine.describe());
+                    let name =
+                        format!("{}: {config:?}, group_size {group_size}, users {part:?}", engine.describe());
                     assert_equal(&name, &got, &want);
                 }
             }

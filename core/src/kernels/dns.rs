@@ -100,7 +100,7 @@ impl Kernel for DnsDraw {
         calls.dispatch(
             dns_draw::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 total: groups.total() as u32,
                 items: self.items as u32,
@@ -222,7 +222,7 @@ impl Kernel for DnsLogQ {
             calls.dispatch(
                 dns_log_q::Params {
                     batch: groups.batch as u32,
-                    share: groups.share as u32,
+                    group_size: groups.size as u32,
                     candidates: groups.candidates as u32,
                     catalogue: self.catalogue as u32,
                     entries: entries as u32,

@@ -81,7 +81,7 @@ impl Kernel for DrawStatic {
         calls.dispatch(
             draw_static::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 total: groups.total() as u32,
                 items: self.items as u32,

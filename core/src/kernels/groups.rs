@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use crate::{Result, engine::Check};
 
-/// The candidates of a step, for L samples of B users; `share` consecutive users have the same candidates.
+/// The candidates of a step, for L samples of B users; `size` consecutive users have the same candidates.
 ///
-/// Query row `s * batch + b` is sample s of user b. With `share = 1` every row has its own candidates, as in
+/// Query row `s * batch + b` is sample s of user b. With `size = 1` every row has its own candidates, as in
 /// the paper; the last group of a batch may have fewer users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Groups {
@@ -15,7 +15,7 @@ pub struct Groups {
     /// L, latent samples per user.
     pub samples: usize,
     /// G, users that share candidates.
-    pub share: usize,
+    pub size: usize,
     /// C, candidates per row.
     pub candidates: usize,
 }
@@ -23,7 +23,7 @@ pub struct Groups {
 impl Groups {
     /// Whether the numbers are valid, and none of the products below overflows.
     pub(super) fn check(&self, check: &Check) -> Result<()> {
-        check.that(self.batch > 0 && self.share > 0, || format!("{self:?}"))?;
+        check.that(self.batch > 0 && self.size > 0, || format!("{self:?}"))?;
         check.at_most(usize::MAX, &[self.samples, self.batch, self.candidates.max(1)])
     }
 
@@ -34,7 +34,7 @@ impl Groups {
 
     /// Number of groups of one sample.
     pub fn per_sample(&self) -> usize {
-        self.batch.div_ceil(self.share)
+        self.batch.div_ceil(self.size)
     }
 
     /// Number of groups of all samples.
@@ -51,19 +51,19 @@ impl Groups {
     #[inline]
     pub fn of_row(&self, row: usize) -> usize {
         let (sample, user) = (row / self.batch, row % self.batch);
-        sample * self.per_sample() + user / self.share
+        sample * self.per_sample() + user / self.size
     }
 
     /// The query rows of a group.
     #[inline]
     pub fn rows_of(&self, group: usize) -> Range<usize> {
-        if self.share == 1 {
+        if self.size == 1 {
             return group..group + 1;
         }
         let (sample, within) = (group / self.per_sample(), group % self.per_sample());
-        let first = within * self.share;
+        let first = within * self.size;
         let start = sample * self.batch + first;
-        start..start + self.share.min(self.batch - first)
+        start..start + self.size.min(self.batch - first)
     }
 
     /// Number of a group's candidates that its `member`-th row draws; slot c belongs to member `c % size`.
@@ -85,9 +85,9 @@ impl Groups {
         // maximum either.
         let rows = rows.take(self.candidates);
         let top = rows.clone().fold(f32::NEG_INFINITY, |top, row| top.max(log_q(row)));
-        let share = |member| self.drawn_by(member, size) as f32 / self.candidates as f32;
+        let weight = |member| self.drawn_by(member, size) as f32 / self.candidates as f32;
         let sum: f32 =
-            rows.enumerate().map(|(member, row)| share(member) * crate::simd::exp(log_q(row) - top)).sum();
+            rows.enumerate().map(|(member, row)| weight(member) * crate::simd::exp(log_q(row) - top)).sum();
         top + sum.ln()
     }
 }
@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn every_row_has_one_group_and_every_slot_one_drawer() {
-        for (batch, samples, share, candidates) in [(5, 1, 1, 7), (6, 3, 4, 10), (7, 2, 3, 5), (4, 1, 4, 3)] {
-            let groups = Groups { batch, samples, share, candidates };
+        for (batch, samples, size, candidates) in [(5, 1, 1, 7), (6, 3, 4, 10), (7, 2, 3, 5), (4, 1, 4, 3)] {
+            let groups = Groups { batch, samples, size, candidates };
             let mut seen = vec![0; groups.rows()];
             for group in 0..groups.count() {
                 let rows = groups.rows_of(group);

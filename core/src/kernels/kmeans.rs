@@ -158,18 +158,18 @@ impl Kernel for KmeansAssign {
     }
 }
 
-/// Crowding factors of balanced k-means, and the weight that each codeword has at perfect balance.
+/// Crowding factors of balanced k-means.
 #[derive(Clone, Debug)]
 pub struct Balance {
     /// f of [`KmeansAssign`], K.
     pub crowding: Buffer<f32>,
-    /// The total weight of the points, divided by K.
-    pub share: f32,
+    /// The weight of a codeword at perfect balance: the total weight of the points, divided by K.
+    pub even_weight: f32,
 }
 
 /// `c_k = weighted mean of the points with code k`; a codeword without weight is replaced by a random point.
 ///
-/// With a balance, f_k grows with the weight w_k of the codeword's points: `f_k (w_k / share)^(1/2)`, within
+/// With a balance, f_k grows with the weight w_k of the codeword's points: `f_k (w_k / even_weight)^(1/2)`, within
 /// bounds.
 pub struct KmeansUpdate {
     /// M x d.
@@ -234,12 +234,13 @@ impl Kernel for KmeansUpdate {
             );
             out[0] = (sums, masses);
         });
-        let mut crowding = self.balance.as_ref().map(|balance| (balance.crowding.write(), balance.share));
+        let mut crowding =
+            self.balance.as_ref().map(|balance| (balance.crowding.write(), balance.even_weight));
         let mut codewords = self.codewords.write();
         for (code, codeword) in codewords[..k * d].chunks_exact_mut(d).enumerate() {
             let mass: f32 = partial.iter().map(|(_, masses)| masses[code]).sum();
-            if let Some((crowding, share)) = &mut crowding {
-                let grown = (crowding[code] * (mass / *share).sqrt()).clamp(CROWDING[0], CROWDING[1]);
+            if let Some((crowding, even_weight)) = &mut crowding {
+                let grown = (crowding[code] * (mass / *even_weight).sqrt()).clamp(CROWDING[0], CROWDING[1]);
                 crowding[code] = if mass == 0.0 { 1.0 } else { grown };
             }
             if mass == 0.0 {
@@ -299,7 +300,7 @@ impl Kernel for KmeansUpdate {
                 step: self.step,
                 stream: Stream::Codewords as u32,
                 balanced: self.balance.is_some().into(),
-                share: self.balance.as_ref().map_or(1.0, |balance| balance.share),
+                even_weight: self.balance.as_ref().map_or(1.0, |balance| balance.even_weight),
                 least_crowding: CROWDING[0],
                 most_crowding: CROWDING[1],
             },

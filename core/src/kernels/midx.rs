@@ -275,7 +275,7 @@ impl Kernel for MidxDraw {
         calls.dispatch(
             midx_draw::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 rows: groups.rows() as u32,
                 codewords: cells.codewords as u32,
@@ -354,7 +354,7 @@ impl Kernel for MidxLogQ {
         calls.dispatch(
             midx_log_q::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 codewords: self.cells.codewords as u32,
                 entries: entries as u32,

@@ -175,7 +175,7 @@ impl Kernel for MidxExactDraw {
         calls.dispatch(
             midx_exact_draw::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 rows: groups.rows() as u32,
                 blocks: cells.blocks as u32,
@@ -247,7 +247,7 @@ impl Kernel for SoftmaxLogQ {
         calls.dispatch(
             softmax_log_q::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 catalogue: self.catalogue as u32,
                 entries: entries as u32,

@@ -233,7 +233,7 @@ impl Kernel for MidxOccupiedDraw {
         calls.dispatch(
             midx_occupied_draw::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 rows: groups.rows() as u32,
                 codebooks: cells.codebooks as u32,
@@ -320,7 +320,7 @@ impl Kernel for MidxOccupiedLogQ {
         calls.dispatch(
             midx_occupied_log_q::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 codebooks: cells.codebooks as u32,
                 codewords: cells.codewords as u32,

@@ -57,7 +57,7 @@ impl Kernel for MixNegatives {
         calls.dispatch(
             mixture::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 total: groups.total() as u32,
                 probability: self.probability,
@@ -74,7 +74,7 @@ impl Kernel for MixNegatives {
     }
 }
 
-/// `ln((1 - share) exp(first) + share exp(second))`, which overwrites `first`.
+/// `ln((1 - probability) exp(first) + probability exp(second))`, which overwrites `first`.
 pub struct MixLogQ {
     /// Number of values.
     pub len: usize,
@@ -98,14 +98,14 @@ impl Kernel for MixLogQ {
 
     unsafe fn cpu(&self) {
         const PIECE: usize = 4096;
-        let (keep, share) = ((1.0 - self.probability).ln(), self.probability.ln());
+        let (log_first, log_second) = ((1.0 - self.probability).ln(), self.probability.ln());
         let (second, mut output) = (self.second.read(), self.output.write());
         parallel::for_each_chunk(&mut output[..self.len], PIECE, |piece, output| {
             simd::dispatch(
                 #[inline(always)]
                 || {
                     for (output, &second) in output.iter_mut().zip(&second[piece * PIECE..]) {
-                        *output = simd::log_add_exp(*output + keep, second + share);
+                        *output = simd::log_add_exp(*output + log_first, second + log_second);
                     }
                 },
             );
@@ -116,8 +116,8 @@ impl Kernel for MixLogQ {
         calls.dispatch(
             mixture_log_q::Params {
                 total: self.len as u32,
-                keep: (1.0 - self.probability).ln(),
-                share: self.probability.ln(),
+                log_first: (1.0 - self.probability).ln(),
+                log_second: self.probability.ln(),
             },
             mixture_log_q::Bindings { second: &self.second, output: &self.output },
             gpu::Work::Threads(self.len),

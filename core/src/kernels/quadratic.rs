@@ -233,7 +233,7 @@ impl Kernel for QuadraticDraw {
         calls.dispatch(
             quadratic_draw::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 total: groups.total() as u32,
                 items: tree.items as u32,
@@ -379,7 +379,7 @@ impl Kernel for QuadraticLogQ {
         calls.dispatch(
             quadratic_log_q::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 entries: entries as u32,
                 total: total as u32,

@@ -37,7 +37,7 @@ impl RankOne {
     fn reduce(&self, width: usize) -> Option<Vec<f32>> {
         let (groups, candidates) = (&self.groups, self.groups.candidates);
         let negative =
-            self.negative.as_ref().filter(|_| groups.share.min(groups.batch) >= REDUCED_FROM)?.read();
+            self.negative.as_ref().filter(|_| groups.size.min(groups.batch) >= REDUCED_FROM)?.read();
         let vectors = self.vectors.read();
         let mut reduced = vec![0.0; groups.total() * width];
         parallel::for_each_chunk(&mut reduced, candidates * width, |group, reduced| {
@@ -119,7 +119,7 @@ impl RankOne {
         calls.dispatch(
             update_rows_terms::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 entries: self.entries as u32,
                 positives: positives as u32,

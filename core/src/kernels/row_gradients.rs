@@ -76,7 +76,7 @@ impl Kernel for RowGradients {
         calls.dispatch(
             row_gradients::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 rows: rows as u32,
                 width: self.width as u32,

@@ -141,12 +141,13 @@ impl Kernel for SampledLoss {
         let (rows, width, entries) = (groups.rows(), self.width as u32, self.entries as u32);
         // Four items per thread.
         let parts = groups.candidates.div_ceil(256);
-        let (batch, share, candidates) = (groups.batch as u32, groups.share as u32, groups.candidates as u32);
+        let (batch, group_size, candidates) =
+            (groups.batch as u32, groups.size as u32, groups.candidates as u32);
         let no_bias = calls.empty();
         calls.dispatch(
             sampled_logits::Params {
                 batch,
-                share,
+                group_size,
                 candidates,
                 rows: rows as u32,
                 width,
@@ -169,7 +170,7 @@ impl Kernel for SampledLoss {
         calls.dispatch(
             sampled_coefficients::Params {
                 batch,
-                share,
+                group_size,
                 candidates,
                 rows: rows as u32,
                 entries,
@@ -189,7 +190,14 @@ impl Kernel for SampledLoss {
             gpu::Work::Groups(rows),
         );
         calls.dispatch(
-            sampled_query_gradient::Params { batch, share, candidates, rows: rows as u32, width, entries },
+            sampled_query_gradient::Params {
+                batch,
+                group_size,
+                candidates,
+                rows: rows as u32,
+                width,
+                entries,
+            },
             sampled_query_gradient::Bindings {
                 table: &self.table,
                 batch_offsets: &self.batch_offsets,

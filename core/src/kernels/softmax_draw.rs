@@ -162,7 +162,7 @@ impl Kernel for SoftmaxDraw {
         calls.dispatch(
             softmax_draw::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 rows: groups.rows() as u32,
                 items: self.items as u32,

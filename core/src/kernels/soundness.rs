@@ -16,7 +16,7 @@ const WIDTH: usize = 3;
 const OFFSETS: [u32; 4] = [0, 2, 2, 5];
 const ENTRIES: [u32; 5] = [1, 4, 0, 4, 8];
 const ROWS: [u32; 5] = [0, 0, 2, 2, 2];
-const GROUPS: Groups = Groups { batch: 3, samples: 2, share: 1, candidates: 4 };
+const GROUPS: Groups = Groups { batch: 3, samples: 2, size: 1, candidates: 4 };
 
 fn floats(engine: &Engine, len: usize) -> Buffer<f32> {
     engine.upload("floats", &(0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>()).expect("memory")

@@ -117,7 +117,7 @@ impl Kernel for UpdateRows {
         calls.dispatch(
             update_rows::Params {
                 batch: groups.batch as u32,
-                share: groups.share as u32,
+                group_size: groups.size as u32,
                 candidates: groups.candidates as u32,
                 rows: rows as u32,
                 width: self.table.width as u32,

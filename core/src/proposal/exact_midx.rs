@@ -1,24 +1,16 @@
 //! The softmax itself, drawn through the index (paper, theorem 4.1): exact, at the cost of all logits.
 
-use super::{
-    BoxFuture, Catalogue, Draw, IndexReport, MidxIndex, Proposal, Wanted, logits::Logits, not_refreshed,
-};
+use super::{Catalogue, Draw, MidxIndex, Proposal, Structure, Wanted, indexed::Indexed, logits::Logits};
 use crate::{
     Result,
     config::{ProposalConfig, ProposalKind},
     engine::{Buffer, Engine, Recording},
-    kernels::{MidxExactCells, MidxExactDraw, SoftmaxLogQ},
-    rng::Rng,
-    state::{State, StatePart},
+    kernels::{MidxExactCells, MidxExactDraw},
 };
 
 /// q(i) = exp(o_i) / sum of exp(o).
 pub struct ExactMidx {
-    items: usize,
-    config: ProposalConfig,
-    /// Training interactions of each item.
-    counts: Vec<u32>,
-    index: Option<MidxIndex>,
+    index: Indexed,
     logits: Logits,
     /// R x cells.
     sums: Buffer<f32>,
@@ -38,10 +30,7 @@ impl ExactMidx {
         let items = counts.len();
         let (cells, _) = MidxIndex::capacity(config, items);
         Ok(Self {
-            items,
-            config: config.clone(),
-            counts: counts.to_vec(),
-            index: None,
+            index: Indexed::new(config, counts, vec![1.0; items]),
             logits: Logits::new(engine, ProposalKind::Midx, items, queries)?,
             sums: engine.zeros("cell sums", queries * cells)?,
             top: engine.zeros("largest logits", queries)?,
@@ -60,9 +49,7 @@ impl Proposal for ExactMidx {
     }
 
     fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
-        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
-            return recording.fail(not_refreshed("midx"));
-        };
+        let Some(index) = self.index.get(recording) else { return };
         let (rows, cells) = (draw.groups.rows(), index.cells());
         self.logits.record(recording, draw);
         recording.push(MidxExactCells {
@@ -76,9 +63,7 @@ impl Proposal for ExactMidx {
     }
 
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
-            return recording.fail(not_refreshed("midx"));
-        };
+        let Some(index) = self.index.get(recording) else { return };
         recording.push(MidxExactDraw {
             groups: draw.groups,
             logits: self.logits.values.clone(),
@@ -92,66 +77,14 @@ impl Proposal for ExactMidx {
     }
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
-        for Wanted { items, log_q } in wanted {
-            recording.push(SoftmaxLogQ {
-                groups: draw.groups,
-                logits: self.logits.values.clone(),
-                catalogue: self.items,
-                log_z: self.log_z.clone(),
-                items: items.clone(),
-                output: log_q.clone(),
-            });
-        }
+        self.logits.softmax(recording, draw, &self.log_z, wanted);
     }
 
-    fn refresh<'a>(
-        &'a mut self,
-        engine: &'a Engine,
-        catalogue: &'a Catalogue,
-        rng: Rng,
-        step: u32,
-    ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
-        Box::pin(async move {
-            let index = match &mut self.index {
-                Some(index) => index,
-                None => {
-                    self.index.insert(MidxIndex::new(engine, &self.config, &self.counts, catalogue.width)?)
-                }
-            };
-            index.refresh(engine, catalogue, &vec![1.0; self.items], rng, step).await.map(Some)
-        })
+    fn structures(&self) -> Vec<&dyn Structure> {
+        vec![&self.index]
     }
 
-    fn index(&self) -> Option<&MidxIndex> {
-        self.index.as_ref()
-    }
-
-    fn observes(&self) -> bool {
-        self.index.as_ref().is_some_and(MidxIndex::observes)
-    }
-
-    fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
-        if let Some(index) = &self.index {
-            index.observe(recording, queries, rows);
-        }
-    }
-
-    fn needs_refresh(&self) -> bool {
-        true
-    }
-
-    fn is_ready(&self) -> bool {
-        self.index.is_some()
-    }
-
-    fn state(&self) -> StatePart {
-        self.index.as_ref().map_or_else(StatePart::default, MidxIndex::state)
-    }
-
-    fn restore(&mut self, engine: &Engine, state: &State, _: &Catalogue) -> Result<()> {
-        if let Some(index) = MidxIndex::restore(engine, &self.config, &self.counts, state)? {
-            self.index = Some(index);
-        }
-        Ok(())
+    fn structures_mut(&mut self) -> Vec<&mut dyn Structure> {
+        vec![&mut self.index]
     }
 }

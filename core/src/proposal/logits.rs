@@ -1,11 +1,11 @@
 //! The logits of all items for every query row, for proposals that need them.
 
-use super::{Catalogue, Draw};
+use super::{Catalogue, Draw, Wanted};
 use crate::{
     Error, Result,
     config::ProposalKind,
     engine::{Buffer, Engine, Recording},
-    kernels::{MatMul, View},
+    kernels::{MatMul, SoftmaxLogQ, View},
 };
 
 /// The error of a recording that uses a proposal before the item vectors that it reads are set.
@@ -69,5 +69,26 @@ impl Logits {
         );
         product.bias = catalogue.bias.clone();
         recording.push(product);
+    }
+
+    /// Appends the kernels that compute log q under the softmax of the logits; `log_z` is the logarithm of each
+    /// row's partition sum.
+    pub fn softmax(
+        &self,
+        recording: &mut Recording,
+        draw: &Draw<'_>,
+        log_z: &Buffer<f32>,
+        wanted: &[Wanted],
+    ) {
+        for Wanted { items, log_q } in wanted {
+            recording.push(SoftmaxLogQ {
+                groups: draw.groups,
+                logits: self.values.clone(),
+                catalogue: self.items,
+                log_z: log_z.clone(),
+                items: items.clone(),
+                output: log_q.clone(),
+            });
+        }
     }
 }

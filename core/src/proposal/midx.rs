@@ -1,7 +1,7 @@
 //! MIDX_Uni and MIDX_Pop (paper, theorems 5.1 and 5.2): a cell is drawn given the query, then an item of the
 //! cell by its fixed weight.
 
-use super::{BoxFuture, Catalogue, Draw, IndexReport, MidxIndex, Proposal, Wanted, not_refreshed};
+use super::{Draw, MidxIndex, Proposal, Structure, Wanted, indexed::Indexed};
 use crate::{
     Result,
     config::ProposalConfig,
@@ -10,17 +10,11 @@ use crate::{
         MatMul, MidxDraw, MidxLogQ, MidxNormalise, MidxOccupiedDraw, MidxOccupiedLogQ, MidxOccupiedNormalise,
         View,
     },
-    rng::Rng,
-    state::{State, StatePart},
 };
 
 /// q(i) ~ w_i exp(bias_i + q . codewords of i).
 pub struct Midx {
-    weights: Vec<f64>,
-    config: ProposalConfig,
-    /// Training interactions of each item.
-    counts: Vec<u32>,
-    index: Option<MidxIndex>,
+    index: Indexed,
     /// R x m K.
     scores: Buffer<f32>,
     /// R x blocks of cells.
@@ -45,10 +39,7 @@ impl Midx {
         let scores = config.codebooks * config.codewords;
         let (_, blocks) = MidxIndex::capacity(config, weights.len());
         Ok(Self {
-            weights,
-            config: config.clone(),
-            counts: counts.to_vec(),
-            index: None,
+            index: Indexed::new(config, counts, weights),
             scores: engine.zeros("codeword scores", queries * scores)?,
             log_psi: engine.zeros("log psi", queries * blocks)?,
             log_z: engine.zeros("log partition", queries)?,
@@ -58,9 +49,7 @@ impl Midx {
 
 impl Proposal for Midx {
     fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
-        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
-            return recording.fail(not_refreshed("midx"));
-        };
+        let Some(index) = self.index.get(recording) else { return };
         let (rows, cells) = (draw.groups.rows(), index.cells());
         let columns = cells.codebooks * cells.codewords;
         let width = index.stacked().len() / columns;
@@ -82,9 +71,7 @@ impl Proposal for Midx {
     }
 
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
-            return recording.fail(not_refreshed("midx"));
-        };
+        let Some(index) = self.index.get(recording) else { return };
         let (groups, rng, step) = (draw.groups, draw.rng, draw.step);
         let (scores, cells, negatives) = (self.scores.clone(), index.cells().clone(), negatives.clone());
         let (log_psi, log_z) = (self.log_psi.clone(), self.log_z.clone());
@@ -96,9 +83,7 @@ impl Proposal for Midx {
     }
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
-        let Some(index) = self.index.as_ref().filter(|index| index.built()) else {
-            return recording.fail(not_refreshed("midx"));
-        };
+        let Some(index) = self.index.get(recording) else { return };
         for Wanted { items, log_q } in wanted {
             let (groups, cells, items, output) =
                 (draw.groups, index.cells().clone(), items.clone(), log_q.clone());
@@ -111,54 +96,11 @@ impl Proposal for Midx {
         }
     }
 
-    fn refresh<'a>(
-        &'a mut self,
-        engine: &'a Engine,
-        catalogue: &'a Catalogue,
-        rng: Rng,
-        step: u32,
-    ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
-        Box::pin(async move {
-            let index = match &mut self.index {
-                Some(index) => index,
-                None => {
-                    self.index.insert(MidxIndex::new(engine, &self.config, &self.counts, catalogue.width)?)
-                }
-            };
-            index.refresh(engine, catalogue, &self.weights, rng, step).await.map(Some)
-        })
+    fn structures(&self) -> Vec<&dyn Structure> {
+        vec![&self.index]
     }
 
-    fn index(&self) -> Option<&MidxIndex> {
-        self.index.as_ref()
-    }
-
-    fn observes(&self) -> bool {
-        self.index.as_ref().is_some_and(MidxIndex::observes)
-    }
-
-    fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
-        if let Some(index) = &self.index {
-            index.observe(recording, queries, rows);
-        }
-    }
-
-    fn needs_refresh(&self) -> bool {
-        true
-    }
-
-    fn is_ready(&self) -> bool {
-        self.index.is_some()
-    }
-
-    fn state(&self) -> StatePart {
-        self.index.as_ref().map_or_else(StatePart::default, MidxIndex::state)
-    }
-
-    fn restore(&mut self, engine: &Engine, state: &State, _: &Catalogue) -> Result<()> {
-        if let Some(index) = MidxIndex::restore(engine, &self.config, &self.counts, state)? {
-            self.index = Some(index);
-        }
-        Ok(())
+    fn structures_mut(&mut self) -> Vec<&mut dyn Structure> {
+        vec![&mut self.index]
     }
 }

@@ -4,13 +4,11 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{BoxFuture, Catalogue, Draw, IndexReport, MidxIndex, Proposal, Wanted};
+use super::{Catalogue, Draw, Proposal, Structure, Wanted};
 use crate::{
     Result,
     engine::{Buffer, Element, Engine, Recording},
     kernels::{MixLogQ, MixNegatives},
-    rng::Rng,
-    state::{State, StatePart},
 };
 
 /// Draws from either of two proposals, each slot independently.
@@ -119,49 +117,13 @@ impl Proposal for Mixture {
         }
     }
 
-    fn refresh<'a>(
-        &'a mut self,
-        engine: &'a Engine,
-        catalogue: &'a Catalogue,
-        rng: Rng,
-        step: u32,
-    ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
-        Box::pin(async move {
-            let first = self.first.refresh(engine, catalogue, rng, step).await?;
-            let second = self.second.refresh(engine, catalogue, rng, step).await?;
-            Ok(first.or(second))
-        })
+    fn structures(&self) -> Vec<&dyn Structure> {
+        [self.first.structures(), self.second.structures()].concat()
     }
 
-    fn index(&self) -> Option<&MidxIndex> {
-        self.first.index().or_else(|| self.second.index())
-    }
-
-    fn observes(&self) -> bool {
-        self.first.observes() || self.second.observes()
-    }
-
-    fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
-        self.first.observe(recording, queries, rows);
-        self.second.observe(recording, queries, rows);
-    }
-
-    fn needs_refresh(&self) -> bool {
-        self.first.needs_refresh() || self.second.needs_refresh()
-    }
-
-    fn is_ready(&self) -> bool {
-        self.first.is_ready() && self.second.is_ready()
-    }
-
-    fn state(&self) -> StatePart {
-        let mut state = self.first.state();
-        state.tensors.extend(self.second.state().tensors);
-        state
-    }
-
-    fn restore(&mut self, engine: &Engine, state: &State, catalogue: &Catalogue) -> Result<()> {
-        self.first.restore(engine, state, catalogue)?;
-        self.second.restore(engine, state, catalogue)
+    fn structures_mut(&mut self) -> Vec<&mut dyn Structure> {
+        let mut structures = self.first.structures_mut();
+        structures.extend(self.second.structures_mut());
+        structures
     }
 }

@@ -6,6 +6,7 @@ pub mod alias;
 mod dns;
 mod exact_midx;
 pub mod index;
+mod indexed;
 mod logits;
 mod midx;
 mod mixture;
@@ -119,23 +120,37 @@ pub trait Proposal: Send + Sync {
         self.log_q(recording, draw, &wanted);
     }
 
+    /// What it draws from and rebuilds at each refresh; empty for proposals that need no refresh.
+    fn structures(&self) -> Vec<&dyn Structure> {
+        Vec::new()
+    }
+
+    /// As [`Proposal::structures`].
+    fn structures_mut(&mut self) -> Vec<&mut dyn Structure> {
+        Vec::new()
+    }
+
     /// Whether [`Proposal::observe`] has any effect.
     fn observes(&self) -> bool {
-        false
+        self.structures().iter().any(|structure| structure.observes())
     }
 
     /// Accumulates statistics of `rows` queries, for proposals that depend on the queries of a run. The
     /// trainer calls it every few steps.
-    fn observe(&self, _recording: &mut Recording, _queries: &Buffer<f32>, _rows: usize) {}
+    fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
+        for structure in self.structures() {
+            structure.observe(recording, queries, rows);
+        }
+    }
 
     /// Whether it is built from the item vectors at each refresh, and does not change until the next one.
     fn needs_refresh(&self) -> bool {
-        false
+        !self.structures().is_empty()
     }
 
     /// Whether it can draw: if it needs a refresh, whether it was refreshed or restored.
     fn is_ready(&self) -> bool {
-        true
+        self.structures().iter().all(|structure| structure.is_ready())
     }
 
     /// Rebuilds it from the item vectors; returns a report on its index if it has one. `step` gives every
@@ -147,25 +162,74 @@ pub trait Proposal: Send + Sync {
         rng: Rng,
         step: u32,
     ) -> BoxFuture<'a, Result<Option<IndexReport>>> {
-        let _ = (engine, catalogue, rng, step);
-        Box::pin(async { Ok(None) })
+        Box::pin(async move {
+            let mut report = None;
+            for structure in self.structures_mut() {
+                let of_structure = structure.refresh(engine, catalogue, rng, step).await?;
+                report = report.or(of_structure);
+            }
+            Ok(report)
+        })
     }
 
     /// The state that a resumed run needs to draw the same negatives; no other proposal of a mixture uses the
     /// same names.
     fn state(&self) -> StatePart {
-        StatePart::default()
+        let mut state = StatePart::default();
+        for structure in self.structures() {
+            state.tensors.extend(structure.state().tensors);
+        }
+        state
     }
 
     /// Restores the result of [`Proposal::state`], if `state` contains it.
     ///
     /// # Errors
     /// [`Error::Data`] if it is incomplete or does not fit the settings or the catalogue.
-    fn restore(&mut self, _engine: &Engine, _state: &State, _catalogue: &Catalogue) -> Result<()> {
-        Ok(())
+    fn restore(&mut self, engine: &Engine, state: &State, catalogue: &Catalogue) -> Result<()> {
+        let mut structures = self.structures_mut().into_iter();
+        structures.try_for_each(|structure| structure.restore(engine, state, catalogue))
     }
 
     /// The index, for proposals that have one.
+    fn index(&self) -> Option<&MidxIndex> {
+        self.structures().into_iter().find_map(|structure| structure.index())
+    }
+}
+
+/// What a proposal draws from: an index or a tree that is built from the item vectors at each refresh and is
+/// saved with the run. Its methods are those of [`Proposal`] of the same names.
+pub trait Structure: Send + Sync {
+    /// Whether it was built or restored.
+    fn is_ready(&self) -> bool;
+
+    /// Rebuilds it.
+    fn refresh<'a>(
+        &'a mut self,
+        engine: &'a Engine,
+        catalogue: &'a Catalogue,
+        rng: Rng,
+        step: u32,
+    ) -> BoxFuture<'a, Result<Option<IndexReport>>>;
+
+    /// What a resumed run needs.
+    fn state(&self) -> StatePart;
+
+    /// Restores the result of [`Structure::state`], if `state` contains it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it is incomplete or does not fit the settings or the catalogue.
+    fn restore(&mut self, engine: &Engine, state: &State, catalogue: &Catalogue) -> Result<()>;
+
+    /// Whether [`Structure::observe`] has any effect.
+    fn observes(&self) -> bool {
+        false
+    }
+
+    /// Accumulates statistics of `rows` queries.
+    fn observe(&self, _recording: &mut Recording, _queries: &Buffer<f32>, _rows: usize) {}
+
+    /// Itself, if it is an index.
     fn index(&self) -> Option<&MidxIndex> {
         None
     }

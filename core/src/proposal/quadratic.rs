@@ -3,7 +3,7 @@
 //! Between refreshes the tree becomes stale, but it remains an exact proposal: q is defined by the item rows
 //! at the time when the tree was built.
 
-use super::{BoxFuture, Catalogue, Draw, IndexReport, Proposal, Wanted, not_refreshed};
+use super::{BoxFuture, Catalogue, Draw, IndexReport, Proposal, Structure, Wanted, not_refreshed};
 use crate::{
     Error, Result,
     config::ProposalConfig,
@@ -11,7 +11,7 @@ use crate::{
     kernels::{QuadraticDraw, QuadraticLogQ, QuadraticNormalise, QuadraticTree},
     rng::Rng,
     simd,
-    state::{State, StatePart, TensorData},
+    state::{State, StatePart},
 };
 
 /// The most memory of a tree: 2 GiB.
@@ -22,13 +22,16 @@ const SNAPSHOT: &str = "proposal.rows";
 
 /// q(i) ~ alpha o_i^2 + 1.
 pub struct Quadratic {
-    items: usize,
-    alpha: f32,
-    tree: Option<QuadraticTree>,
-    /// The item rows from which the tree was built, M x W.
-    snapshot: Vec<f32>,
+    tree: Tree,
     /// R.
     log_z: Buffer<f32>,
+}
+
+/// The tree, which exists from the first refresh on. It holds the item rows that it was built from.
+struct Tree {
+    items: usize,
+    alpha: f32,
+    built: Option<QuadraticTree>,
 }
 
 impl Quadratic {
@@ -38,17 +41,26 @@ impl Quadratic {
     /// [`Error::Device`] if the engine cannot hold one number per row.
     pub fn new(engine: &Engine, config: &ProposalConfig, items: usize, queries: usize) -> Result<Self> {
         let log_z = engine.zeros("log partition", queries)?;
-        Ok(Self { items, alpha: config.kernel_alpha, tree: None, snapshot: Vec::new(), log_z })
+        Ok(Self { tree: Tree { items, alpha: config.kernel_alpha, built: None }, log_z })
+    }
+}
+
+impl Tree {
+    /// The tree; before the first refresh, `None`, and the recording fails.
+    fn get(&self, recording: &mut Recording) -> Option<&QuadraticTree> {
+        if self.built.is_none() {
+            recording.fail(not_refreshed("kernel"));
+        }
+        self.built.as_ref()
     }
 
-    /// Computes the nodes from the saved item rows, leaves first.
-    fn build(&mut self, engine: &Engine, has_bias: bool) -> Result<()> {
-        let (items, width) = (self.items, self.snapshot.len() / self.items);
+    /// Computes the nodes from the item rows, M x W, leaves first.
+    fn build(&mut self, engine: &Engine, rows: &[f32], has_bias: bool) -> Result<()> {
+        let (items, width) = (self.items, rows.len() / self.items);
         let shape = shape(items, width)?;
         let node = QuadraticTree::node(width);
         let mut nodes = vec![0.0f32; 2 * shape.leaves * node];
         let (inner, leaves) = nodes.split_at_mut(shape.leaves * node);
-        let rows = &self.snapshot;
         parallel::for_each_chunk(leaves, node, |leaf, sum| {
             simd::dispatch(
                 #[inline(always)]
@@ -73,15 +85,15 @@ impl Quadratic {
             });
             (rest, below) = (above, &*level);
         }
-        match &self.tree {
+        match &self.built {
             Some(tree) => {
                 engine.write(&tree.nodes, 0, &nodes)?;
-                engine.write(&tree.rows, 0, &self.snapshot)?;
+                engine.write(&tree.rows, 0, rows)?;
             }
             None => {
-                self.tree = Some(QuadraticTree {
+                self.built = Some(QuadraticTree {
                     nodes: engine.upload("kernel tree", &nodes)?,
-                    rows: engine.upload("kernel rows", &self.snapshot)?,
+                    rows: engine.upload("kernel rows", rows)?,
                     leaves: shape.leaves,
                     leaf: shape.leaf,
                     items,
@@ -136,7 +148,7 @@ fn add_square(row: &[f32], mut triangle: &mut [f32]) {
 
 impl Proposal for Quadratic {
     fn prepare(&self, recording: &mut Recording, draw: &Draw<'_>) {
-        let Some(tree) = &self.tree else { return recording.fail(not_refreshed("kernel")) };
+        let Some(tree) = self.tree.get(recording) else { return };
         recording.push(QuadraticNormalise {
             queries: draw.queries.clone(),
             rows: draw.groups.rows(),
@@ -146,7 +158,7 @@ impl Proposal for Quadratic {
     }
 
     fn draw(&self, recording: &mut Recording, draw: &Draw<'_>, negatives: &Buffer<u32>) {
-        let Some(tree) = &self.tree else { return recording.fail(not_refreshed("kernel")) };
+        let Some(tree) = self.tree.get(recording) else { return };
         recording.push(QuadraticDraw {
             groups: draw.groups,
             queries: draw.queries.clone(),
@@ -158,7 +170,7 @@ impl Proposal for Quadratic {
     }
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
-        let Some(tree) = &self.tree else { return recording.fail(not_refreshed("kernel")) };
+        let Some(tree) = self.tree.get(recording) else { return };
         for Wanted { items, log_q } in wanted {
             recording.push(QuadraticLogQ {
                 groups: draw.groups,
@@ -171,6 +183,16 @@ impl Proposal for Quadratic {
         }
     }
 
+    fn structures(&self) -> Vec<&dyn Structure> {
+        vec![&self.tree]
+    }
+
+    fn structures_mut(&mut self) -> Vec<&mut dyn Structure> {
+        vec![&mut self.tree]
+    }
+}
+
+impl Structure for Tree {
     fn refresh<'a>(
         &'a mut self,
         engine: &'a Engine,
@@ -182,31 +204,27 @@ impl Proposal for Quadratic {
             let (items, width) = (catalogue.items, catalogue.width);
             shape(items, width + usize::from(catalogue.bias.is_some()))?;
             let table = engine.read_range(&catalogue.table, 0..items * width).await?;
-            self.snapshot = match &catalogue.bias {
+            let rows = match &catalogue.bias {
                 None => table,
                 Some(bias) => {
                     let bias = engine.read_range(bias, 0..items).await?;
-                    let rows = table.chunks_exact(width).zip(&bias);
-                    rows.flat_map(|(row, bias)| row.iter().chain([bias])).copied().collect()
+                    let biased = table.chunks_exact(width).zip(&bias);
+                    biased.flat_map(|(row, bias)| row.iter().chain([bias])).copied().collect()
                 }
             };
-            self.build(engine, catalogue.bias.is_some())?;
+            self.build(engine, &rows, catalogue.bias.is_some())?;
             Ok(None)
         })
     }
 
-    fn needs_refresh(&self) -> bool {
-        true
-    }
-
     fn is_ready(&self) -> bool {
-        self.tree.is_some()
+        self.built.is_some()
     }
 
     fn state(&self) -> StatePart {
         let mut part = StatePart::default();
-        if self.tree.is_some() {
-            part.insert(SNAPSHOT, TensorData::F32(self.snapshot.clone()));
+        if let Some(tree) = &self.built {
+            part.insert_buffer(SNAPSHOT, &tree.rows);
         }
         part
     }
@@ -221,7 +239,6 @@ impl Proposal for Quadratic {
                 self.items
             )));
         }
-        self.snapshot = snapshot.to_vec();
-        self.build(engine, catalogue.bias.is_some())
+        self.build(engine, snapshot, catalogue.bias.is_some())
     }
 }

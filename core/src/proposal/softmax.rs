@@ -7,7 +7,7 @@ use crate::{
     Result,
     config::ProposalKind,
     engine::{Buffer, Engine, Recording},
-    kernels::{BLOCKS, SoftmaxBlocks, SoftmaxDraw, SoftmaxLogQ},
+    kernels::{BLOCKS, SoftmaxBlocks, SoftmaxDraw},
 };
 
 /// q(i) = exp(o_i) / sum of exp(o).
@@ -72,15 +72,6 @@ impl Proposal for Softmax {
     }
 
     fn log_q(&self, recording: &mut Recording, draw: &Draw<'_>, wanted: &[Wanted]) {
-        for Wanted { items, log_q } in wanted {
-            recording.push(SoftmaxLogQ {
-                groups: draw.groups,
-                logits: self.logits.values.clone(),
-                catalogue: self.logits.items,
-                log_z: self.log_z.clone(),
-                items: items.clone(),
-                output: log_q.clone(),
-            });
-        }
+        self.logits.softmax(recording, draw, &self.log_z, wanted);
     }
 }

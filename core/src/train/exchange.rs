@@ -62,10 +62,10 @@ fn misfit(rank: usize) -> Error {
     ))
 }
 
-/// The users of a batch that process `rank` of `ranks` computes, if `share` consecutive users share negatives.
-fn part(rank: usize, ranks: usize, batch: usize, share: usize) -> Range<usize> {
-    let groups = batch.div_ceil(share);
-    let cut = |rank: usize| (rank * groups / ranks).saturating_mul(share).min(batch);
+/// The users of a batch that process `rank` of `ranks` computes, if `group_size` consecutive users share negatives.
+fn part(rank: usize, ranks: usize, batch: usize, group_size: usize) -> Range<usize> {
+    let groups = batch.div_ceil(group_size);
+    let cut = |rank: usize| (rank * groups / ranks).saturating_mul(group_size).min(batch);
     cut(rank)..cut(rank + 1)
 }
 
@@ -138,10 +138,10 @@ impl Exchanged {
         }
     }
 
-    /// The part of a batch of `batch` users that this process computes; `share` consecutive users share
+    /// The part of a batch of `batch` users that this process computes; `group_size` consecutive users share
     /// negatives.
-    pub fn part(&self, batch: usize, share: usize) -> Range<usize> {
-        part(self.exchange.rank(), self.exchange.ranks(), batch, share)
+    pub fn part(&self, batch: usize, group_size: usize) -> Range<usize> {
+        part(self.exchange.rank(), self.exchange.ranks(), batch, group_size)
     }
 
     /// Replaces numbers by their sums over all processes.
@@ -279,7 +279,7 @@ impl RowBuffers {
         for (buffer, values) in self.all.iter().zip(&values) {
             engine.write(buffer, 0, values)?;
         }
-        let groups = Groups { batch: ids.len().max(1), samples: 1, share: 1, candidates: 0 };
+        let groups = Groups { batch: ids.len().max(1), samples: 1, size: 1, candidates: 0 };
         let of_table = |vectors: &Buffer<f32>| RankOne {
             vectors: vectors.clone(),
             rows: self.places.clone(),
@@ -313,14 +313,14 @@ mod tests {
 
     #[test]
     fn parts_cover_a_batch_and_cut_no_group() {
-        for (ranks, batch, share) in
+        for (ranks, batch, group_size) in
             [(1, 7, 1), (2, 7, 1), (3, 7, 3), (3, 1, 1), (4, 10, 3), (2, 5, usize::MAX)]
         {
             let mut end = 0;
             for rank in 0..ranks {
-                let part = part(rank, ranks, batch, share);
+                let part = part(rank, ranks, batch, group_size);
                 assert_eq!(part.start, end);
-                assert!(part.end == batch || part.end.is_multiple_of(share));
+                assert!(part.end == batch || part.end.is_multiple_of(group_size));
                 end = part.end;
             }
             assert_eq!(end, batch);

@@ -111,7 +111,7 @@ impl SampledSoftmax {
 }
 
 fn groups(config: &Config, samples: usize, users: usize) -> Groups {
-    Groups { batch: users, samples, share: config.proposal.group_size, candidates: config.proposal.negatives }
+    Groups { batch: users, samples, size: config.proposal.group_size, candidates: config.proposal.negatives }
 }
 
 /// Applies the steps that rows of the item tables skipped, before the rows are read. Without `lists`, to all

@@ -70,7 +70,7 @@ pub async fn curve(
     let engine = subject.engine;
     let queries = engine.upload("query", subject.query(user))?;
     let mut groups = ready.groups(1, AT_ONCE.min(draws));
-    groups.share = 1;
+    groups.size = 1;
     let negatives = engine.zeros("draws", groups.total())?;
     let mut mass = vec![0.0; subject.items()];
     for (step, start) in (0..draws).step_by(AT_ONCE).enumerate() {

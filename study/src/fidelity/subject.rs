@@ -191,7 +191,7 @@ pub struct Ready {
 impl Ready {
     /// Groups of `users` users under the sampler's group size.
     pub fn groups(&self, users: usize, candidates: usize) -> Groups {
-        Groups { batch: users, samples: 1, share: self.sampler.proposal.group_size, candidates }
+        Groups { batch: users, samples: 1, size: self.sampler.proposal.group_size, candidates }
     }
 }
 

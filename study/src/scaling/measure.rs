@@ -102,7 +102,7 @@ struct Batch {
 impl Batch {
     fn new(bench: &Bench<'_>, negatives: usize) -> Result<Self> {
         let (engine, users) = (bench.engine, bench.users);
-        let groups = Groups { batch: users, samples: 1, share: 1, candidates: negatives };
+        let groups = Groups { batch: users, samples: 1, size: 1, candidates: negatives };
         let rows: Vec<u32> = (0..users as u32).collect();
         let items: Vec<u32> = rows.iter().map(|user| user % bench.catalogue.items as u32).collect();
         let positives = ItemsOf::Entries {

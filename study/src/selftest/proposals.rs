@@ -33,9 +33,9 @@ pub async fn all(engine: &Engine) -> Result<Vec<Output>> {
     ]);
     let mut outputs = Vec::new();
     for (name, config) in settings {
-        for (share, samples) in [(1, 2), (4, 1)] {
-            let groups = Groups { batch: 13, samples, share, candidates: 21 };
-            outputs.extend(one(engine, &format!("{name}, shared by {share}"), &config, groups).await?);
+        for (group_size, samples) in [(1, 2), (4, 1)] {
+            let groups = Groups { batch: 13, samples, size: group_size, candidates: 21 };
+            outputs.extend(one(engine, &format!("{name}, shared by {group_size}"), &config, groups).await?);
         }
     }
     Ok(outputs)

@@ -10,7 +10,7 @@ use fastvae::{
 };
 
 const ITEMS: usize = 345;
-const GROUPS: Groups = Groups { batch: 67, samples: 2, share: 4, candidates: 37 };
+const GROUPS: Groups = Groups { batch: 67, samples: 2, size: 4, candidates: 37 };
 
 /// Lists filled with sentinel values, so that a place that the kernel fails to write shows.
 fn empty_lists(engine: &Engine, entries: usize) -> Result<ItemLists> {

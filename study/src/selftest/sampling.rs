@@ -17,7 +17,7 @@ pub async fn draw_static(engine: &Engine) -> Result<Vec<Output>> {
     let (items, rng) = (345, Rng::new(3));
     let weights: Vec<f64> = numbers(0, items).iter().map(|&x| f64::from(x.abs())).collect();
     let (thresholds, aliases) = alias::build(&weights);
-    let groups = Groups { batch: 13, samples: 2, share: 4, candidates: 37 };
+    let groups = Groups { batch: 13, samples: 2, size: 4, candidates: 37 };
     let mut outputs = Vec::new();
     for popular in [false, true] {
         let negatives = unset(engine, groups.total())?;
@@ -82,7 +82,7 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
             rng: Rng::new(5),
             step: 9,
             codewords: codewords.clone(),
-            balance: Some(Balance { crowding: crowding.clone(), share: 60.0 }),
+            balance: Some(Balance { crowding: crowding.clone(), even_weight: 60.0 }),
         },
     )?;
     let crowded_codes = unset(engine, count)?;
@@ -129,8 +129,8 @@ pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
     let (items, k) = (345, 7);
     let index = index(engine, items, k)?;
     let mut outputs = Vec::new();
-    for (share, samples) in [(1, 2), (4, 1)] {
-        let groups = Groups { batch: 13, samples, share, candidates: 21 };
+    for (group_size, samples) in [(1, 2), (4, 1)] {
+        let groups = Groups { batch: 13, samples, size: group_size, candidates: 21 };
         let histories = Histories::new(groups.batch, items);
         let rows = groups.rows();
         let scores = numbers(2, rows * 2 * k).iter().map(|x| 4.0 * x).collect::<Vec<_>>();
@@ -178,7 +178,7 @@ pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
         engine.run(&recording)?;
         outputs.push(Output::twin(engine, "log psi", &log_psi, 1e-5).await?);
         outputs.push(Output::twin(engine, "log Z", &log_z, 1e-5).await?);
-        outputs.push(Output::twin(engine, format!("draws, shared by {share}"), &negatives, 0.0).await?);
+        outputs.push(Output::twin(engine, format!("draws, shared by {group_size}"), &negatives, 0.0).await?);
         outputs.push(Output::twin(engine, "log q of draws", &negative_log_q, 1e-5).await?);
         outputs.push(Output::twin(engine, "log q of positives", &positive_log_q, 1e-5).await?);
     }
@@ -189,8 +189,8 @@ pub async fn midx_exact(engine: &Engine) -> Result<Vec<Output>> {
     let (items, k) = (345, 7);
     let index = index(engine, items, k)?;
     let mut outputs = Vec::new();
-    for (share, samples) in [(1, 2), (4, 1)] {
-        let groups = Groups { batch: 13, samples, share, candidates: 21 };
+    for (group_size, samples) in [(1, 2), (4, 1)] {
+        let groups = Groups { batch: 13, samples, size: group_size, candidates: 21 };
         let rows = groups.rows();
         let logits: Vec<f32> = numbers(2, rows * items).iter().map(|x| 8.0 * x).collect();
         let logits = engine.upload("logits", &logits)?;
@@ -230,7 +230,7 @@ pub async fn midx_exact(engine: &Engine) -> Result<Vec<Output>> {
         outputs.push(Output::twin(engine, "sums of cells", &sums, 1e-5).await?);
         outputs.push(Output::twin(engine, "largest logits", &top, 0.0).await?);
         outputs.push(Output::twin(engine, "log Z", &log_z, 1e-5).await?);
-        outputs.push(Output::twin(engine, format!("draws, shared by {share}"), &negatives, 0.0).await?);
+        outputs.push(Output::twin(engine, format!("draws, shared by {group_size}"), &negatives, 0.0).await?);
         outputs.push(Output::twin(engine, "log q of draws", &log_q, 1e-5).await?);
     }
     Ok(outputs)
@@ -239,13 +239,13 @@ pub async fn midx_exact(engine: &Engine) -> Result<Vec<Output>> {
 pub async fn sampled_loss(engine: &Engine) -> Result<Vec<Output>> {
     let (items, width) = (345, 37);
     let mut outputs = Vec::new();
-    for (share, samples, partition) in [
+    for (group_size, samples, partition) in [
         (1, 1, Partition::Paper),
         (1, 2, Partition::ExactPositives),
         (4, 1, Partition::Paper),
         (4, 2, Partition::ExactPositives),
     ] {
-        let groups = Groups { batch: 13, samples, share, candidates: 21 };
+        let groups = Groups { batch: 13, samples, size: group_size, candidates: 21 };
         let histories = Histories::new(groups.batch, items);
         let (rows, entries) = (groups.rows(), histories.entries());
         let negatives: Vec<u32> = (0..groups.total()).map(|at| (at * at * 13 % items) as u32).collect();
@@ -275,7 +275,7 @@ pub async fn sampled_loss(engine: &Engine) -> Result<Vec<Output>> {
                 query_gradient: query_gradient.clone(),
             },
         )?;
-        let name = |what: &str| format!("{what}, {partition:?}, shared by {share}");
+        let name = |what: &str| format!("{what}, {partition:?}, shared by {group_size}");
         outputs.push(Output::twin(engine, name("loss"), &nll, 1e-5).await?);
         outputs.push(Output::twin(engine, name("positives"), &positive, 1e-5).await?);
         outputs.push(Output::twin(engine, name("negatives"), &negative, 1e-5).await?);

@@ -105,7 +105,7 @@ impl Trainable for MultVaeTraining {
             entries: batch.entries,
             positive: self.forward.weights.clone(),
             negative: None,
-            groups: Groups { batch: batch.users, samples: 1, share: 1, candidates: 0 },
+            groups: Groups { batch: batch.users, samples: 1, size: 1, candidates: 0 },
         };
         let tables = vec![(self.parameters.encoder.clone(), gradient)];
         vec![RowGradient { lists: self.encoder_lists.clone(), tables }]

@@ -110,7 +110,7 @@ impl MidxIndex {
         let total = weights.as_ref().map_or(items as f32, |(weights, _)| weights.iter().sum());
         let balance = || {
             let crowding = engine.upload("crowding of codewords", &vec![1.0; k])?;
-            Ok(Balance { crowding, share: total / k as f32 })
+            Ok(Balance { crowding, even_weight: total / k as f32 })
         };
         let book = |_| {
             Ok(BookBuffers {
@@ -165,7 +165,7 @@ impl MidxIndex {
         part
     }
 
-    /// Whether the index has not been built yet.
+    /// Whether the index was built or restored.
     pub fn built(&self) -> bool {
         self.built
     }

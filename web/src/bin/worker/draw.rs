@@ -137,7 +137,7 @@ pub async fn ask(
     rng: Rng,
     step: u32,
 ) -> Result<(Vec<u32>, Vec<f32>)> {
-    let groups = Groups { batch: rows, samples: 1, share: 1, candidates: draws.max(1) };
+    let groups = Groups { batch: rows, samples: 1, size: 1, candidates: draws.max(1) };
     let everything: Vec<u32> = (0..items as u32).collect();
     let samples = Samples {
         negatives: engine.zeros("draws", groups.total())?,
