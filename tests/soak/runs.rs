@@ -74,7 +74,8 @@ fn small(random: &mut Random) -> Vec<String> {
 pub fn train(folder: &Path, args: &[String]) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder).arg("train").args(args).stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    // Any number of threads gives the same bits, and runs as small as these take longer on several.
+    command.env("RAYON_NUM_THREADS", "1").stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 
@@ -90,9 +91,9 @@ pub fn whole(folder: &TempDir, settings: &[String]) -> Result<bool, String> {
     }
 }
 
-/// Resumes `run`, or starts it again if it ended before its first save, and compares the result with `whole`. `killed`: whether
-/// the process of `run` was killed.
-pub fn complete(folder: &TempDir, settings: &[String], mut killed: bool) -> Result<(), String> {
+/// Resumes `run`, or starts it again if it ended before its first save, and compares the result with `whole`. `attacked`: whether
+/// the process of `run` may have been unable to remove its lock.
+pub fn complete(folder: &TempDir, settings: &[String], mut attacked: bool) -> Result<(), String> {
     let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
     if !run.join("metrics.json").exists() {
         let resume = run.join("last.safetensors").exists();
@@ -104,7 +105,7 @@ pub fn complete(folder: &TempDir, settings: &[String], mut killed: bool) -> Resu
         if !resume {
             command.args(["--force", "--out", "run"]);
         }
-        killed = false;
+        attacked = false;
         let output = command.output().map_err(|error| error.to_string())?;
         if !output.status.success() {
             return Err(failure("resuming", settings, &output));
@@ -116,10 +117,11 @@ pub fn complete(folder: &TempDir, settings: &[String], mut killed: bool) -> Resu
             return Err(format!("{name} differs from that of an uninterrupted run: {}", settings.join(" ")));
         }
     }
-    // A process that was killed while it removed its lock leaves the file, which locks nothing any more.
+    // The file of a lock locks nothing once its process has ended; it stays if the process was killed before it could
+    // remove it, or if it was not allowed to.
     let names = fs::read_dir(&run).map_err(|error| error.to_string())?;
     let names = names.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    match names.into_iter().find(|name| name.contains(".tmp") || (name == ".lock" && !killed)) {
+    match names.into_iter().find(|name| name.contains(".tmp") || (name == ".lock" && !attacked)) {
         Some(name) => Err(format!("{name} is left: {}", settings.join(" "))),
         None => Ok(()),
     }
