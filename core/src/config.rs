@@ -8,7 +8,7 @@ mod initialisation;
 mod kmeans;
 mod method;
 mod mix;
-mod model;
+mod mult_vae;
 mod objective;
 mod optimizer;
 mod popularity_weight;
@@ -26,7 +26,7 @@ pub use self::{
     kmeans::Kmeans,
     method::Method,
     mix::Mix,
-    model::{Decoder, DropoutOn, ModelConfig},
+    mult_vae::{Decoder, DropoutOn, MultVaeConfig},
     objective::{Objective, ObjectiveConfig},
     optimizer::{OptimizerConfig, RowUpdates, Schedule},
     popularity_weight::PopularityWeight,
@@ -37,14 +37,16 @@ pub use self::{
     training::TrainingConfig,
 };
 pub use crate::kernels::{Activation, Partition};
+pub use crate::model::{ModelConfig, ModelKind};
 use crate::{Error, Result};
 
-/// All settings of a training run: the training sections of `RUN/config.toml`.
+/// All settings of training by steps of the gradient, with an objective and proposals: the sections of
+/// `RUN/config.toml` that a [`Trainer`](crate::train::Trainer) needs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// The network.
-    pub model: ModelConfig,
+    pub model: MultVaeConfig,
     /// The loss.
     pub objective: ObjectiveConfig,
     /// The source of negatives.
@@ -135,7 +137,7 @@ impl Config {
     }
 }
 
-impl ModelConfig {
+impl MultVaeConfig {
     /// Checks that the size of every table of a network over `items` items, with `rows` rows per batch, fits
     /// the index types. Whether there is enough memory is only known when it is allocated.
     ///
@@ -198,7 +200,7 @@ mod tests {
     #[test]
     fn sizes_are_checked_before_they_are_multiplied() {
         let sizes = |hidden, latent, rows| {
-            let config = ModelConfig { hidden, latent, ..ModelConfig::default() };
+            let config = MultVaeConfig { hidden, latent, ..MultVaeConfig::default() };
             config.check_sizes(1000, rows).map_err(|error| error.to_string())
         };
         assert!(sizes(200, 32, 256).is_ok());

@@ -21,7 +21,7 @@ pub enum Event {
         interactions: usize,
         /// Number of trained parameters.
         parameters: usize,
-        /// Steps per epoch.
+        /// Steps per epoch; 0 for a model in closed form.
         steps_per_epoch: u32,
         /// Steps already done if the run was resumed, else 0.
         steps_done: u64,
@@ -73,9 +73,14 @@ pub enum Event {
         #[serde(flatten, deserialize_with = "numbers")]
         parts: BTreeMap<String, f64>,
     },
+    /// A model in closed form was computed.
+    Fitted {
+        /// Time taken, in seconds, without validation.
+        seconds: f64,
+    },
     /// The model was evaluated on the validation users.
     Evaluated {
-        /// Epoch, counted from 1.
+        /// Epoch, counted from 1; 0 for a model in closed form.
         epoch: u32,
         /// Metrics by name: `ndcg@50`.
         metrics: BTreeMap<String, f64>,
@@ -86,9 +91,9 @@ pub enum Event {
     },
     /// The run is over.
     Done {
-        /// Number of epochs trained.
+        /// Number of epochs trained; 0 for a model in closed form.
         epochs: u32,
-        /// The best epoch, if there are validation users.
+        /// The best epoch, if there are epochs and validation users.
         best_epoch: Option<u32>,
         /// Whether the run ended early because patience ran out.
         stopped_early: bool,

@@ -8,6 +8,7 @@ mod error;
 pub mod evaluate;
 pub mod event;
 pub mod file;
+mod memory;
 pub mod metrics;
 pub mod model;
 pub mod rank;

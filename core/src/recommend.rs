@@ -11,6 +11,7 @@ use crate::{
     data::Csr,
     engine::Engine,
     model::{AnyModel, Scorer},
+    proposal::Catalogue,
     rank::{RankOptions, rank},
     run::checkpoint::{self, Checkpoint, Context},
 };
@@ -19,7 +20,7 @@ use crate::{
 ///
 /// ```
 /// use fastvae::{
-///     config::Config,
+///     config::MultVaeConfig,
 ///     data,
 ///     engine::Engine,
 ///     recommend::{Filter, Recommender},
@@ -28,11 +29,12 @@ use crate::{
 /// };
 /// # fn main() -> fastvae::Result<()> {
 /// let mut config = RunConfig::default();
-/// (config.model.hidden, config.model.latent, config.training.epochs) = (16, 8, 1);
+/// config.model = MultVaeConfig { hidden: 16, latent: 8, ..Default::default() }.into();
+/// config.training.epochs = 1;
 /// let set = data::synthetic(&Default::default())?;
 /// let split = data::split(&set, &config.split)?;
 /// pollster::block_on(async {
-///     let mut trainer = Trainer::new(Engine::cpu(), &config.training(), &split.train, None).await?;
+///     let mut trainer = Trainer::new(Engine::cpu(), &config.training()?, &split.train, None).await?;
 ///     while trainer.next().await?.is_some() {}
 ///     // `Recommender::load(path, engine)` takes the checkpoint of a run instead.
 ///     let checkpoint =
@@ -65,7 +67,7 @@ pub struct Recommender {
 pub struct Recommendation {
     /// The item; its id is [`Recommender::item_id`].
     pub item: u32,
-    /// Its logit; for similar items, the cosine similarity.
+    /// The model's score of it: for Mult-VAE the logit; for similar items see [`Recommender::similar`].
     pub score: f32,
 }
 
@@ -94,13 +96,15 @@ impl Recommender {
         Self::new(checkpoint::read(&file)?, engine).map_err(named)
     }
 
-    /// Loads the model of a checkpoint in memory.
+    /// Loads the model of a checkpoint in memory. A model that ranks on the CPU engine only is loaded there,
+    /// whatever the engine.
     ///
     /// # Errors
     /// [`Error::Data`] if a tensor is missing or has the wrong shape; [`Error::Device`] if the engine cannot
     /// hold them.
     pub fn new(checkpoint: Checkpoint, engine: Engine) -> Result<Self> {
         let Checkpoint { context, state } = checkpoint;
+        let engine = if context.config.model.kind().needs_cpu() { Engine::cpu() } else { engine };
         let model = AnyModel::from_state(&engine, &context.config.model, context.items.len(), &state)?;
         let numbered = |ids: &[String]| ids.iter().cloned().zip(0..).collect();
         Ok(Self {
@@ -241,12 +245,12 @@ impl Recommender {
         Ok(Some(flags))
     }
 
-    /// The `n` items whose vectors have the largest cosine similarity to that of `item`, which is left out;
-    /// the score is the cosine.
+    /// The `n` items most similar to `item`, which is left out. The score is the cosine similarity of item
+    /// vectors; for a model of weights between items, the weight from `item`.
     ///
     /// # Errors
     /// [`Error::Setting`] for `count` where `n` is 0 or an item that is not in the catalogue; [`Error::Data`] for
-    /// a model without item vectors; [`Error::Device`] if the device is lost.
+    /// a model that does not relate items to each other; [`Error::Device`] if the device is lost.
     pub async fn similar(&self, item: u32, n: usize) -> Result<Vec<Recommendation>> {
         if n == 0 {
             return Err(Error::setting("count", "a list of 0 items is empty; give at least 1"));
@@ -255,7 +259,15 @@ impl Recommender {
         if item as usize >= count {
             return Err(Error::setting("item", format!("{item} is not below the {count} items")));
         }
-        let (vectors, width) = self.vectors().await?;
+        if !self.model.relates_items() {
+            let kind = self.model.kind().name();
+            return Err(Error::Data(format!("a model of kind {kind} does not relate items to each other")));
+        }
+        let Some(vectors) = self.model.item_vectors() else {
+            let all = self.recommend(&[[item]], n, &Filter::default()).await?;
+            return Ok(all.into_iter().next().unwrap_or_default());
+        };
+        let (vectors, width) = self.vectors(&vectors).await?;
         // In f64: squares of large weights overflow f32.
         let dot =
             |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
@@ -282,13 +294,7 @@ impl Recommender {
     }
 
     /// The item vectors, M x width, and their width.
-    async fn vectors(&self) -> Result<(&[f32], usize)> {
-        let on_engine = self.model.item_vectors().ok_or_else(|| {
-            Error::Data(format!(
-                "a model of kind {} has no item vectors to compare",
-                self.model.kind().name()
-            ))
-        })?;
+    async fn vectors(&self, on_engine: &Catalogue) -> Result<(&[f32], usize)> {
         let width = on_engine.width;
         if self.vectors.get().is_none() {
             let read = self.engine.read_range(&on_engine.table, 0..on_engine.items * width).await?;

@@ -146,7 +146,17 @@ pub enum Values<'a> {
     IntegersOnEngine(Buffer<u32>),
 }
 
-impl FrozenTensor<'_> {
+impl<'a> FrozenTensor<'a> {
+    /// Floats that lie on the host.
+    pub fn floats(shape: Vec<usize>, values: &'a [f32]) -> Self {
+        Self { shape, values: Values::Floats(values.into()) }
+    }
+
+    /// Integers that lie on the host.
+    pub fn integers(shape: Vec<usize>, values: &'a [u32]) -> Self {
+        Self { shape, values: Values::Integers(values.into()) }
+    }
+
     /// A whole buffer of floats or integers.
     pub fn on_engine<T: Element>(shape: Vec<usize>, buffer: &Buffer<T>) -> Self {
         let floats = std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>();
@@ -225,6 +235,20 @@ impl State {
             None => Ok(None),
             Some(TensorData::U32(values)) => Ok(Some(values)),
             Some(TensorData::F32(_)) => Err(Error::Data(format!("tensor `{name}` holds floats"))),
+        }
+    }
+
+    /// The floats of a tensor of this shape.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if it is missing or has another shape or type.
+    pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<&[f32]> {
+        match self.tensors.get(name) {
+            Some(Tensor { shape: found, data: TensorData::F32(values) }) if found == shape => Ok(values),
+            Some(Tensor { shape: found, .. }) => Err(Error::Data(format!(
+                "tensor `{name}` has shape {found:?}, the settings ask for {shape:?}"
+            ))),
+            None => Err(Error::Data(format!("tensor `{name}` is missing"))),
         }
     }
 

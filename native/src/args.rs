@@ -8,11 +8,11 @@ pub mod flags;
 pub mod train;
 pub mod use_model;
 
-use std::str::FromStr;
+use std::{collections::BTreeMap, str::FromStr};
 
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 use fastvae::{
-    config::{Method, ProposalKind},
+    config::{Method, ModelKind, ProposalKind},
     run::RunConfig,
 };
 use serde_json::Value;
@@ -90,16 +90,38 @@ pub fn command() -> clap::Command {
     with_defaults(Cli::command(), &defaults())
 }
 
-/// Default settings by name. They go through JSON text, so that the f32 0.2 is shown as 0.2.
-fn defaults() -> serde_json::Map<String, Value> {
-    let text = serde_json::to_string(&RunConfig::default()).unwrap_or_default();
-    let Ok(Value::Object(sections)) = serde_json::from_str(&text) else { return Default::default() };
-    let settings = sections.into_iter().filter_map(|(_, values)| Some(values.as_object()?.clone())).flatten();
-    let loss = ("loss".to_owned(), Value::from(RunConfig::default().method().name()));
-    settings.chain([loss]).collect()
+/// Default settings by flag, as they are shown: where kinds of models differ, with the kind.
+fn defaults() -> BTreeMap<String, String> {
+    let mut of_kinds: BTreeMap<String, Vec<(&str, String)>> = BTreeMap::new();
+    for (name, kind) in ModelKind::NAMED {
+        // Through JSON text, so that the f32 0.2 is shown as 0.2.
+        let text = serde_json::to_string(&RunConfig::of(kind)).unwrap_or_default();
+        let sections: Value = serde_json::from_str(&text).unwrap_or_default();
+        for setting in RunConfig::settings_of(kind) {
+            let value = &sections[setting.section][setting.key()];
+            let Some(flag) = setting.flag().filter(|_| !value.is_null()) else { continue };
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            of_kinds.entry(flag).or_default().push((name, value));
+        }
+    }
+    let method = RunConfig::default().method().name().to_owned();
+    let shown = of_kinds.into_iter().map(|(flag, values)| {
+        let first = values[0].1.clone();
+        let others: Vec<String> = values
+            .iter()
+            .filter(|(_, value)| *value != first)
+            .map(|(kind, value)| format!("; {kind} {value}"))
+            .collect();
+        (flag, first + &others.concat())
+    });
+    shown.filter(|(flag, _)| flag != "model").chain([("loss".into(), method), default_model()]).collect()
 }
 
-fn with_defaults(mut command: clap::Command, defaults: &serde_json::Map<String, Value>) -> clap::Command {
+fn default_model() -> (String, String) {
+    ("model".into(), ModelKind::default().name().into())
+}
+
+fn with_defaults(mut command: clap::Command, defaults: &BTreeMap<String, String>) -> clap::Command {
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     for name in names {
         command = command.mut_subcommand(name, |sub| with_defaults(sub, defaults));
@@ -109,11 +131,7 @@ fn with_defaults(mut command: clap::Command, defaults: &serde_json::Map<String, 
             return arg;
         }
         let arg = arg.allow_negative_numbers(true);
-        let key = match arg.get_id().as_str() {
-            "split" => "protocol",
-            id => id,
-        };
-        match defaults.get(key) {
+        match defaults.get(arg.get_id().as_str()) {
             Some(value) if arg.get_default_values().is_empty() => described(arg, value),
             _ => arg,
         }
@@ -121,8 +139,7 @@ fn with_defaults(mut command: clap::Command, defaults: &serde_json::Map<String, 
 }
 
 /// Adds the default to the help of an argument.
-fn described(arg: Arg, value: &Value) -> Arg {
-    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+fn described(arg: Arg, value: &str) -> Arg {
     let add = |help: &clap::builder::StyledStr| format!("{help} [default: {value}]");
     let (short, long) = (arg.get_help().map(add), arg.get_long_help().map(add));
     let arg = if let Some(short) = short { arg.help(short) } else { arg };

@@ -71,13 +71,16 @@ impl Display {
         match event {
             Event::Started { users, items, interactions, parameters, steps_per_epoch, .. } => {
                 self.users = *users;
+                let steps = match *steps_per_epoch {
+                    0 => "in closed form".into(),
+                    steps => format!("{} steps an epoch", grouped(steps.into())),
+                };
                 self.say(&format!(
-                    "training: {} users x {} items, {} interactions, {} parameters, {} steps an epoch\n",
+                    "training: {} users x {} items, {} interactions, {} parameters, {steps}\n",
                     grouped(*users as u64),
                     grouped(*items as u64),
                     grouped(*interactions as u64),
                     grouped(*parameters as u64),
-                    grouped(u64::from(*steps_per_epoch)),
                 ));
             }
             Event::Step { epoch, users, .. } => self.step(*epoch, *users),
@@ -85,6 +88,7 @@ impl Display {
                 let mean = |values: &Vec<f32>| values.iter().sum::<f32>() / values.len().max(1) as f32;
                 self.losses = (parts.get("nll").map(mean), parts.get("kl").map(mean));
             }
+            Event::Fitted { seconds } => self.line = Some(format!("  fitted in {}", duration(*seconds))),
             Event::Epoch { epoch, seconds, loss, parts } => {
                 self.flush();
                 self.began = None;
@@ -98,14 +102,16 @@ impl Display {
                     width = of.len(),
                 ));
             }
-            Event::Evaluated { metrics, best, seconds, .. } => {
+            Event::Evaluated { epoch, metrics, best, seconds } => {
                 let value = metrics.get(&self.metric).copied();
                 self.validation = value;
                 if let Some(spent) = self.spent.last_mut() {
                     *spent += seconds;
                 }
                 if let (Some(line), Some(value)) = (&mut self.line, value) {
-                    line.push_str(&format!("   {} {value:.4}{}", self.metric, if *best { " *" } else { "" }));
+                    // A closed form has one evaluation, which is the best by necessity.
+                    let mark = if *best && *epoch > 0 { " *" } else { "" };
+                    line.push_str(&format!("   {} {value:.4}{mark}", self.metric));
                 }
                 self.flush();
             }

@@ -6,7 +6,10 @@
 use fastvae::Error;
 
 /// Settings whose flag differs from their key: key, then flag.
-const RENAMED: [(&str, &str); 5] = [
+const RENAMED: [(&str, &str); 8] = [
+    ("model.kind", "model"),
+    ("model.kind = elsa", "model elsa"),
+    ("model.kind = mult-vae", "model mult-vae"),
     ("objective.kind", "loss"),
     ("objective.kind = full-softmax", "loss full"),
     ("path", "data"),

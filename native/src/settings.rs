@@ -4,9 +4,10 @@ use std::{io::Read, path::Path};
 
 use fastvae::{
     Error, Result,
-    config::{Kind, ProposalConfig},
+    config::{Kind, ModelKind, ProposalConfig},
     data::{self, Dataset},
     engine::{Engine, EngineKind},
+    recommend::Recommender,
     run::{self, DataConfig, RunConfig},
 };
 use serde::Serialize;
@@ -24,15 +25,18 @@ use crate::args::{
 pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> {
     let mut given = config.map(read_file).transpose()?.unwrap_or_else(|| json!({}));
     merge(&mut given, flags.given().clone());
+    let kind = kind_of(&given);
+    check_use(kind, flags.given())?;
     let seed = given["training"]["seed"].clone();
     if !seed.is_null() && given["split"]["seed"].is_null() {
         merge(&mut given, json!({ "split": { "seed": seed } }));
     }
-    if given["data"]["path"].is_null() {
-        let mut quick = built_in();
-        merge(&mut quick, given);
-        given = quick;
+    let mut defaults = defaults(kind)?;
+    if given["data"]["path"].is_null() && kind == ModelKind::MultVae {
+        merge(&mut defaults, built_in());
     }
+    merge(&mut defaults, given);
+    given = defaults;
     let config: RunConfig = understood(given)?;
     check(&config.data)?;
     Ok(config)
@@ -45,6 +49,7 @@ pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> 
 pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
     let mut given = value(before)?;
     merge(&mut given, flags.given().clone());
+    check_use(kind_of(&given), flags.given())?;
     let config: RunConfig = understood(given)?;
     before.check_resume(&config)?;
     Ok(config)
@@ -56,6 +61,31 @@ pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
 /// [`Error::Setting`] for invalid settings.
 pub fn proposal(flags: &ProposalArgs) -> Result<ProposalConfig> {
     Ok(understood(flags.given().clone())?.proposal)
+}
+
+/// The kind of model that the settings name; an unknown one is refused when they are read.
+fn kind_of(given: &Value) -> ModelKind {
+    given["model"]["kind"].as_str().and_then(ModelKind::parse).unwrap_or_default()
+}
+
+/// Refuses flags that have no effect on a kind of model. Settings of a file may be there for another kind.
+fn check_use(kind: ModelKind, flags: &Value) -> Result<()> {
+    for setting in RunConfig::settings().filter(|setting| setting.section != "model") {
+        let key = setting.key();
+        if !flags[setting.section][&key].is_null() && !kind.uses(setting.section, &key) {
+            let field = if key == "kind" { format!("{}.kind", setting.section) } else { key };
+            let problem = format!("a model of kind {} has no such setting; leave it out", kind.name());
+            return Err(Error::setting(field, problem));
+        }
+    }
+    Ok(())
+}
+
+/// The defaults of training that a kind of model has.
+fn defaults(kind: ModelKind) -> Result<Value> {
+    let Value::Object(mut sections) = value(&RunConfig::of(kind))? else { return Ok(json!({})) };
+    sections.retain(|section, _| matches!(section.as_str(), "optimizer" | "training"));
+    Ok(Value::Object(sections))
 }
 
 /// Defaults for the built-in set, which is small: a smaller network, batch and number of negatives.
@@ -73,7 +103,7 @@ fn value(settings: &impl Serialize) -> Result<Value> {
 }
 
 fn understood(given: Value) -> Result<RunConfig> {
-    for setting in RunConfig::settings() {
+    for setting in RunConfig::settings_of(kind_of(&given)) {
         let key = setting.key();
         let Some(value) = given.get(setting.section).and_then(|section| section.get(&key)) else { continue };
         if value.is_number() {
@@ -117,8 +147,10 @@ fn read_file(path: &Path) -> Result<Value> {
     let given: Value = toml::from_str(&text).map_err(wrong)?;
     let mut today = given.clone();
     run::migrate(&mut today).map_err(|error| in_file(path, &text, &given, error))?;
-    if today == given {
-        // Parses the text again as settings, because errors of this parse name the line.
+    let model = json!({ "model": today.get("model").cloned().unwrap_or_else(|| json!({})) });
+    if today == given && understood(model).is_ok() {
+        // Parses the text again as settings, because errors of this parse name the line. Settings of the model depend
+        // on its kind, so their errors have no line.
         toml::from_str::<RunConfig>(&text).map_err(wrong)?;
     } else {
         understood(today.clone()).map_err(|error| in_file(path, &text, &given, error))?;
@@ -129,7 +161,13 @@ fn read_file(path: &Path) -> Result<Value> {
 /// Turns an error in a file with settings of an earlier version into one that names the line, if a single
 /// setting alone causes the same error.
 fn in_file(path: &Path, text: &str, given: &Value, error: Error) -> Error {
-    let problem = |mut alone: Value| run::migrate(&mut alone).and_then(|()| understood(alone)).err();
+    let kind = given["model"].get("kind").cloned();
+    let problem = |mut alone: Value| {
+        if let (Some(kind), Some(model)) = (&kind, alone.get_mut("model").and_then(Value::as_object_mut)) {
+            model.entry("kind").or_insert(kind.clone());
+        }
+        run::migrate(&mut alone).and_then(|()| understood(alone)).err()
+    };
     let settings = given.as_object().into_iter().flatten().flat_map(|(section, settings)| {
         settings.as_object().into_iter().flatten().map(move |(name, value)| (section, name, value))
     });
@@ -206,6 +244,21 @@ pub fn load(config: &DataConfig) -> Result<Dataset> {
     }
 }
 
+/// Selects the engine for the flags and a kind of model; also returns the reason for the choice.
+///
+/// # Errors
+/// As [`Engine::select`]; [`Error::Setting`] if the model needs the CPU and the flags ask for a GPU.
+pub fn engine_for(flags: &EngineArgs, kind: ModelKind) -> Result<(Engine, String)> {
+    if !kind.needs_cpu() {
+        return engine(flags);
+    }
+    if flags.engine == "gpu" || flags.adapter.is_some() {
+        let problem = format!("a model of kind {} needs the CPU; take `engine = cpu`", kind.name());
+        return Err(Error::setting("engine", problem));
+    }
+    Ok((Engine::cpu(), format!("a model of kind {} is fitted and ranks on the CPU", kind.name())))
+}
+
 /// Selects the engine for the flags; also returns the reason for the choice.
 ///
 /// # Errors
@@ -219,11 +272,29 @@ pub fn engine(flags: &EngineArgs) -> Result<(Engine, String)> {
     pollster::block_on(Engine::select(kind, flags.adapter.as_deref()))
 }
 
+/// Loads the model of a run on the engine that the flags select, or that the model needs.
+///
+/// # Errors
+/// As [`engine()`] and [`Recommender::load`]; [`Error::Setting`] if the model needs the CPU and the flags ask for a
+/// GPU.
+pub fn recommender(run: &Path, flags: &EngineArgs) -> Result<Recommender> {
+    let recommender = Recommender::load(run, engine(flags)?.0)?;
+    engine_for(flags, recommender.model().kind())?;
+    Ok(recommender)
+}
+
 #[cfg(test)]
 mod tests {
-    use fastvae::config::{Method, ProposalKind, RowUpdates, Setting};
+    use fastvae::config::{Method, ModelConfig, MultVaeConfig, ProposalKind, RowUpdates, Setting};
 
     use super::*;
+
+    fn network(config: &RunConfig) -> MultVaeConfig {
+        let ModelConfig::MultVae(network) = &config.model else {
+            panic!("another model: {:?}", config.model)
+        };
+        network.clone()
+    }
 
     fn flags(line: &str) -> SettingArgs {
         use clap::FromArgMatches;
@@ -241,9 +312,9 @@ mod tests {
         )
         .unwrap();
         let config = new_run(Some(&file), &flags("--hidden 50 --dropout 0.3 --rows lazy")).unwrap();
-        assert_eq!((config.model.hidden, config.model.latent, config.data.core), (50, 32, 5));
+        assert_eq!((network(&config).hidden, network(&config).latent, config.data.core), (50, 32, 5));
         assert_eq!((config.split.seed, config.training.seed), (9, 9));
-        assert_eq!((config.model.dropout, config.optimizer.rows), (0.3, RowUpdates::Lazy));
+        assert_eq!((network(&config).dropout, config.optimizer.rows), (0.3, RowUpdates::Lazy));
         let config = new_run(Some(&file), &flags("--split-seed 4")).unwrap();
         assert_eq!((config.split.seed, config.training.seed), (4, 9));
         std::fs::write(&file, "[model]\nhiden = 100\n").unwrap();
@@ -312,54 +383,93 @@ mod tests {
     #[test]
     fn a_setting_is_the_same_by_flag_file_and_default() {
         let file = std::env::temp_dir().join(format!("fastvae-every-{}.toml", std::process::id()));
-        let defaults = serde_json::to_value(RunConfig::default()).unwrap();
         let help =
             crate::args::command().find_subcommand_mut("train").unwrap().render_long_help().to_string();
-        let mut tried = 0;
-        for setting in RunConfig::settings() {
-            let (section, key) = (setting.section, setting.key());
-            let default = defaults[section].get(&key).cloned().unwrap_or(Value::Null);
-            let value = sample(setting, &default);
-            assert!(
-                default.is_null() || setting.check(&default).is_ok(),
-                "{section}.{key}: its default is refused"
-            );
-            assert_ne!(value, default, "{section}.{key}");
-            assert!(!setting.paragraphs().is_empty(), "{section}.{key} has no help");
+        for (model, kind) in ModelKind::NAMED {
+            let defaults = serde_json::to_value(RunConfig::of(kind)).unwrap();
+            let mut tried = 0;
+            for setting in RunConfig::settings_of(kind) {
+                let (section, key) = (setting.section, setting.key());
+                let default = defaults[section].get(&key).cloned().unwrap_or(Value::Null);
+                let value = sample(setting, &default);
+                let what = format!("{section}.{key} of {model}");
+                assert!(
+                    default.is_null() || setting.check(&default).is_ok(),
+                    "{what}: its default is refused"
+                );
+                assert_ne!(value, default, "{what}");
+                assert!(!setting.paragraphs().is_empty(), "{what} has no help");
 
-            let mut text = toml::Table::new();
-            text.insert(key.clone(), toml::Value::try_from(&value).unwrap());
-            // Filters are not allowed with the built-in set.
-            let path = if section == "data" { "" } else { "[data]\npath = \"x.csv\"\n" };
-            let text = format!("{path}[{section}]\n{}", toml::to_string(&text).unwrap());
-            let text =
-                if section == "data" && key != "path" { format!("{text}path = \"x.csv\"\n") } else { text };
-            std::fs::write(&file, text).unwrap();
-            let of_file = serde_json::to_value(new_run(Some(&file), &flags("")).unwrap()).unwrap();
-            let close = |found: &Value| match (found.as_f64(), value.as_f64()) {
-                (Some(found), Some(value)) => (found - value).abs() <= 1e-6 * value.abs(),
-                _ => *found == value,
-            };
-            assert!(close(&of_file[section][&key]), "{section}.{key} by file: {}", of_file[section][&key]);
+                let mut given = json!({ "model": { "kind": model }, "data": { "path": "x.csv" } });
+                // Filters are not allowed with the built-in set, so there is always a path.
+                given[section][&key] = value.clone();
+                std::fs::write(&file, toml::to_string(&given).unwrap()).unwrap();
+                let of_file = new_run(Some(&file), &flags(""));
+                let of_file =
+                    serde_json::to_value(of_file.unwrap_or_else(|e| panic!("{what}: {e}"))).unwrap();
+                let close = |found: &Value| match (found.as_f64(), value.as_f64()) {
+                    (Some(found), Some(value)) => (found - value).abs() <= 1e-6 * value.abs(),
+                    _ => *found == value,
+                };
+                assert!(close(&of_file[section][&key]), "{what} by file: {}", of_file[section][&key]);
 
-            for name in setting.flag().into_iter().chain(setting.aliases.iter().map(|&name| name.to_owned()))
-            {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                let line = format!("--{name}={text}");
-                let line = if name == "data" { line } else { format!("--data x.csv {line}") };
-                let of_flag = serde_json::to_value(new_run(None, &flags(&line)).unwrap()).unwrap();
-                assert_eq!(of_flag[section][&key], of_file[section][&key], "{line}");
+                let aliases = setting.aliases.iter().map(|&name| name.to_owned());
+                for name in setting.flag().into_iter().chain(aliases) {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    let mut line = format!("--{name}={text}");
+                    for (other, text) in [("data", "x.csv"), ("model", model)] {
+                        if name != other {
+                            line.push_str(&format!(" --{other}={text}"));
+                        }
+                    }
+                    let of_flag = serde_json::to_value(new_run(None, &flags(&line)).unwrap()).unwrap();
+                    assert_eq!(of_flag[section][&key], of_file[section][&key], "{line}");
+                }
+                if let Some(name) = setting.flag() {
+                    assert!(help.contains(&format!("--{name}")), "{name} is not in the help");
+                }
+                tried += 1;
             }
-            if let Some(name) = setting.flag() {
-                assert!(help.contains(&format!("--{name}")), "{name} is not in the help");
+            if kind == ModelKind::MultVae {
+                let sections =
+                    defaults.as_object().unwrap().values().map(|section| section.as_object().unwrap().len());
+                // Optional settings without a value are not serialised, hence the addition.
+                assert_eq!(tried, sections.sum::<usize>() + 4);
             }
-            tried += 1;
         }
         std::fs::remove_file(&file).unwrap();
-        let sections =
-            defaults.as_object().unwrap().values().map(|section| section.as_object().unwrap().len());
-        // Optional settings without a value are not serialised, hence the addition.
-        assert_eq!(tried, sections.sum::<usize>() + 4);
+    }
+
+    #[test]
+    fn settings_of_one_model_are_refused_for_another() {
+        let problem = |line: &str| new_run(None, &flags(line)).expect_err("accepted").to_string();
+        let lambda = problem("--lambda 5");
+        assert!(lambda.contains("`lambda` is a setting of ease, and the model is mult-vae"), "{lambda}");
+        let hidden = problem("--model ease --hidden 5");
+        assert!(hidden.contains("`hidden` is a setting of mult-vae, and the model is ease"), "{hidden}");
+        assert!(problem("--model ease --lambda 0").starts_with("lambda: 0 is outside"));
+        for (line, field) in [
+            ("--loss full", "objective.kind"),
+            ("--epochs 3", "epochs"),
+            ("--learning-rate 0.1", "learning-rate"),
+        ] {
+            let text = problem(&format!("--model ease {line}"));
+            assert!(
+                text.starts_with(&format!("{field}: a model of kind ease has no such setting")),
+                "{text}"
+            );
+        }
+        let file = std::env::temp_dir().join(format!("fastvae-models-{}.toml", std::process::id()));
+        for (text, line, words) in [
+            ("[training]\nseed = 1\n[model]\nkind = \"ease\"\nhidden = 3\n", 5, "a setting of mult-vae"),
+            ("[model]\nkind = \"easy\"\n", 2, "\"easy\" is no model; use one of mult-vae, popularity"),
+            ("[model]\nlambda = 3\n", 2, "a setting of ease"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let error = new_run(Some(&file), &flags("")).unwrap_err().to_string();
+            assert!(error.contains(&format!("line {line}")) && error.contains(words), "{error}");
+        }
+        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]
@@ -372,6 +482,15 @@ mod tests {
             }
             for word in arg.get_possible_values() {
                 let flag = format!("--data x --{}={}", arg.get_long().unwrap(), word.get_name());
+                // Words of a setting of another model come with that model.
+                let of = |kind: &ModelKind| {
+                    RunConfig::settings_of(*kind).any(|s| s.flag().as_deref() == arg.get_long())
+                };
+                let kind = ModelKind::NAMED.into_iter().map(|(_, kind)| kind).find(of);
+                let flag = match kind {
+                    Some(kind) if kind != ModelKind::default() => format!("--model={} {flag}", kind.name()),
+                    _ => flag,
+                };
                 if arg.get_action().takes_values() {
                     new_run(None, &flags(&flag)).unwrap_or_else(|error| panic!("{flag}: {error}"));
                     tried += 1;
@@ -386,7 +505,8 @@ mod tests {
 
     #[test]
     fn the_built_in_set_is_quick_and_not_filtered() {
-        assert!(new_run(None, &flags("")).unwrap().model.hidden < RunConfig::default().model.hidden);
+        let hidden = network(&new_run(None, &flags("")).unwrap()).hidden;
+        assert!(hidden < network(&RunConfig::default()).hidden);
         assert!(
             new_run(None, &flags("--core 10")).unwrap_err().to_string().starts_with("core: the built-in")
         );

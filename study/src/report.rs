@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::chart::{self, Escaped, Frame, Series};
 use fastvae::{
     Result,
-    config::Method,
+    config::{Method, ModelKind},
     file,
     run::{EpochMetrics, RunMetrics},
 };
@@ -30,21 +30,33 @@ pub fn html(run: &RunMetrics) -> String {
     let settings = flatten(&run.config);
     let sampler = method(&settings);
     let title = format!("{sampler}: {} users × {} items", grouped(run.users), grouped(run.items));
+    let what = if is_sampled(&settings) { "Sampler" } else { "Model" };
     let line =
-        format!("Sampler {sampler} · engine {} · seed {} · version {}", run.engine, run.seed, run.version);
+        format!("{what} {sampler} · engine {} · seed {} · version {}", run.engine, run.seed, run.version);
     let mut page = open("FastVAE run", &title, chart::colour_of(sampler), &line);
     headline(&mut page, run);
-    curves(&mut page, run, sampler);
+    if run.closed_form.is_none() {
+        let label = if is_sampled(&settings) { "nll + β KL, a user" } else { "a user" };
+        curves(&mut page, run, sampler, label);
+    }
     page.push_str("<div class=\"columns\">\n");
     section(&mut page, "Test set", &test_table(&run.test));
     section(&mut page, "Data", &rows(&data(run)));
     page.push_str("</div>\n");
     section(&mut page, "Settings", &format!("<div class=\"settings\">{}</div>", rows(&settings)));
-    section(
-        &mut page,
-        "Epochs",
-        &format!("<details><summary>Every epoch</summary>{}</details>", epochs(run)),
-    );
+    match &run.closed_form {
+        None => {
+            let table = format!("<details><summary>Every epoch</summary>{}</details>", epochs(run));
+            section(&mut page, "Epochs", &table);
+        }
+        Some(fit) => {
+            let seconds = format!("<p>Computed in closed form in {}.</p>", duration(fit.seconds));
+            section(&mut page, "Fit", &seconds);
+            if let Some(validation) = &fit.validation {
+                section(&mut page, "Validation set", &test_table(validation));
+            }
+        }
+    }
     section(&mut page, "Notes", &notes(run));
     page.push_str("</main>\n</body>\n</html>\n");
     page
@@ -118,7 +130,7 @@ fn headline(page: &mut String, run: &RunMetrics) {
 }
 
 /// Curves of loss, KL, validation and seconds by epoch, in the sampler's colour.
-fn curves(page: &mut String, run: &RunMetrics, sampler: &str) {
+fn curves(page: &mut String, run: &RunMetrics, sampler: &str, loss: &str) {
     let metric = run.epochs.iter().find_map(|epoch| {
         let validation = epoch.validation.as_ref()?;
         main_cutoff(validation).map(|k| format!("ndcg@{k}")).or_else(|| validation.keys().next().cloned())
@@ -136,7 +148,7 @@ fn curves(page: &mut String, run: &RunMetrics, sampler: &str) {
         };
         page.push_str(&chart::lines(&frame, &[Series::new(sampler, points)]));
     };
-    draw("Loss", "nll + β KL, a user", &|epoch| Some(epoch.loss));
+    draw("Loss", loss, &|epoch| Some(epoch.loss));
     if run.epochs.iter().any(|epoch| epoch.parts.contains_key("kl")) {
         draw("KL divergence from the prior", "nats a user", &|epoch| epoch.parts.get("kl").copied());
     }
@@ -248,6 +260,9 @@ fn notes(run: &RunMetrics) -> String {
     notes.push("NDCG has binary relevance, log2 discounts, and an ideal list of min(k, |test|) hits.".into());
     notes.push(match run.best_epoch {
         Some(best) => format!("The test set saw the model of epoch {best}, the best on the validation part."),
+        None if run.closed_form.is_some() => {
+            "The model has a closed form, so there were no epochs to choose from.".into()
+        }
         None => "There was no validation part: the test set saw the model of the last epoch.".into(),
     });
     let items: String = notes.iter().map(|note| format!("<li>{note}</li>\n")).collect();
@@ -260,10 +275,19 @@ fn main_cutoff(metrics: &BTreeMap<String, f64>) -> Option<u64> {
     cutoffs().find(|&k| k == 50).or_else(|| cutoffs().max())
 }
 
-/// The method's name on the command line.
+fn value<'a>(settings: &'a [(String, String)], key: &str) -> Option<&'a str> {
+    settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+}
+
+/// Whether the model is trained with an objective and a proposal, after which it is named.
+fn is_sampled(settings: &[(String, String)]) -> bool {
+    value(settings, "model.kind").is_none_or(|kind| kind == ModelKind::MultVae.name())
+}
+
+/// The method's name on the command line, or that of another model.
 fn method(settings: &[(String, String)]) -> &str {
-    let value = |key: &str| settings.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
-    match (value("objective.kind"), value("proposal.kind")) {
+    match (value(settings, "objective.kind"), value(settings, "proposal.kind")) {
+        _ if !is_sampled(settings) => value(settings, "model.kind").unwrap_or_default(),
         (Some("full-softmax"), _) => Method::Full.name(),
         (_, Some(proposal)) => proposal,
         _ => "Mult-VAE",

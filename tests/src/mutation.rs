@@ -258,7 +258,7 @@ pub fn read(reader: Reader, bytes: &[u8]) -> Result<String, Error> {
         Reader::Config => {
             let text = String::from_utf8_lossy(bytes);
             let config: RunConfig = toml::from_str(&text).map_err(|error| Error::Data(error.to_string()))?;
-            config.training().validate(800)?;
+            config.validate(800)?;
             Ok("settings".into())
         }
     }
@@ -274,8 +274,8 @@ fn sound(set: &Dataset) -> String {
 }
 
 fn use_checkpoint(checkpoint: Checkpoint) -> Result<String, Error> {
-    let config = checkpoint.context.config.training();
-    config.validate(checkpoint.context.items.len())?;
+    checkpoint.context.config.validate(checkpoint.context.items.len())?;
+    let config = checkpoint.context.config.training()?;
     // Settings that need much more time or memory than the sample are not run.
     let small = config.model.hidden <= 64 && config.model.latent <= 64 && config.training.batch <= 4096;
     let steps = config.training.epochs <= 1000

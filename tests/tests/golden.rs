@@ -168,7 +168,7 @@ fn checkpoints_of_every_version_are_read_and_go_on() {
         assert_eq!(best[0].len(), 3, "{version}");
 
         let last = read("last");
-        let mut config = last.context.config.training();
+        let mut config = last.context.config.training().expect("a network");
         config.training.epochs += 1;
         let mut state = last.state;
         assert_eq!((state.progress.epoch, state.progress.step, state.progress.finished), (3, 12, true));

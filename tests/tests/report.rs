@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use fastvae::{
     Error,
-    run::{EpochMetrics, RunMetrics},
+    run::{ClosedFormMetrics, EpochMetrics, RunMetrics},
 };
 use fastvae_study::report;
 use serde_json::json;
@@ -61,6 +61,7 @@ fn run() -> RunMetrics {
             "training": { "epochs": 60, "batch": 256, "beta": 0.2, "metric": "ndcg@50" },
         }),
         epochs,
+        closed_form: None,
         best_epoch: Some(22),
         test: metrics(0.3341),
         test_users_skipped: 3,
@@ -101,6 +102,18 @@ fn a_run_cut_short_has_a_report() {
     let page = report::html(&bare);
     assert!(page.contains("The test set was not evaluated.") && page.contains("no data"));
     assert!(!page.contains("NaN") && !page.contains("NDCG@"));
+}
+
+#[test]
+fn a_closed_form_is_reported_without_epochs() {
+    let fit = ClosedFormMetrics { seconds: 12.34, validation: Some(metrics(0.3131)) };
+    let config = json!({ "model": { "kind": "ease", "lambda": 300.0 } });
+    let run = RunMetrics { epochs: vec![], closed_form: Some(fit), best_epoch: None, config, ..run() };
+    let page = report::html(&run);
+    for words in ["Model ease", "closed form in 12.3 s", "Validation set", "0.3131", "model.lambda"] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(!page.contains("<svg") && !page.contains("Every epoch") && !page.contains("Best epoch"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
+    config::MultVaeConfig,
     data::{self, Dataset, Split, SplitOptions, SyntheticOptions},
     engine::Engine,
     event::Event,
@@ -20,7 +21,7 @@ fn small() -> (RunConfig, Dataset, Split) {
         split: SplitOptions { validation_users: 30, ..Default::default() },
         ..Default::default()
     };
-    (config.model.hidden, config.model.latent) = (16, 6);
+    config.model = MultVaeConfig { hidden: 16, latent: 6, ..Default::default() }.into();
     (config.proposal.negatives, config.proposal.codewords) = (12, 4);
     (config.training.epochs, config.training.batch, config.training.anneal_steps) = (3, 32, 6);
     let split = data::split(&set, &config.split).unwrap();
@@ -136,7 +137,7 @@ fn another_set_and_other_settings_cannot_go_on() {
     };
     assert!(problem(&config, true).contains("is finished after 3 epochs"));
     let mut other = config.clone();
-    other.model.hidden = 8;
+    other.model = MultVaeConfig { hidden: 8, latent: 6, ..Default::default() }.into();
     assert!(problem(&other, false).starts_with("hidden: it was 16"));
     let mut longer = config;
     longer.training.epochs = 5;

@@ -133,7 +133,7 @@ macro_rules! settings {
             $(#[serde($($serde:tt)+)])?
             $field:ident: $type:ty = $default:expr, $value_name:literal, $kind:expr
             $(, flag $flag:literal)? $(, formerly $($alias:literal)|+)?;
-        )+
+        )*
     }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -143,12 +143,12 @@ macro_rules! settings {
                 $(#[doc = $doc])+
                 $(#[serde($($serde)+)])?
                 pub $field: $type,
-            )+
+            )*
         }
 
         impl Default for $name {
             fn default() -> Self {
-                Self { $($field: $default,)+ }
+                Self { $($field: $default,)* }
             }
         }
 
@@ -161,7 +161,7 @@ macro_rules! settings {
                 value_name: $value_name,
                 help: concat!($($doc, "\n"),+),
                 kind: $kind,
-            }),+];
+            }),*];
         }
     };
 }

@@ -45,6 +45,11 @@ impl<'e> Check<'e> {
         buffer.expect_on(self.engine)
     }
 
+    /// Fails on a GPU, for a kernel without a shader.
+    pub fn on_cpu(&self) -> Result<()> {
+        self.that(self.engine.is_cpu(), || "it runs on the CPU engine only".into())
+    }
+
     /// Fails if the product of `shape` exceeds `most`.
     pub fn at_most(&self, most: usize, shape: &[usize]) -> Result<()> {
         let fits = product(shape).is_some_and(|product| product <= most);

@@ -2,7 +2,7 @@
 
 /// `C[m x n] (+)= A[m x k] B[k x n]` with strides (row, column), on the calling thread.
 #[inline(always)]
-pub(super) fn local_product(
+pub(crate) fn local_product(
     m: usize,
     n: usize,
     k: usize,

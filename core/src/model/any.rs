@@ -1,73 +1,228 @@
-//! The tagged union of all models.
+//! The union of all models: one line per model. Files and front ends hold these types.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Map, Value};
 
 use super::{
-    Scorer, Scoring, Sizes, Start, Trainable,
+    Ease, EaseConfig, Elsa, ElsaConfig, Ials, IalsConfig, ItemKnn, ItemKnnConfig, Popularity,
+    PopularityConfig, Scorer, Scoring, Sizes, Start, Trainable, WrmfConfig,
+    fit::{Fit, FitInputs, ModelSettings},
     vae::{MultVae, MultVaeTraining},
 };
-use crate::{Result, config::ModelConfig, engine::Engine, proposal::Catalogue, state::State};
+use crate::{
+    Error, Result,
+    config::{Kind, MultVaeConfig, OptimizerConfig, Section, Setting, TrainingConfig, setting::words},
+    engine::Engine,
+    proposal::Catalogue,
+    state::State,
+};
 
-/// The kind of a model, by its name in files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ModelKind {
-    /// The variational autoencoder of Liang et al. (2018).
-    #[default]
-    MultVae,
+/// Declares the union: documentation, variant, name in files and on the command line, settings, model.
+macro_rules! models {
+    ($($(#[doc = $doc:literal])+ $kind:ident = $name:literal, $settings:ident, $model:ident;)+) => {
+        words! {
+            /// The kind of a model, by its name in files and on the command line.
+            pub enum ModelKind default MultVae {
+                $($(#[doc = $doc])+ $kind = $name,)+
+            }
+        }
+
+        /// Which model, and its settings: the section `model` of a configuration file, where `kind` names the
+        /// model. Without `kind` it is Mult-VAE.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(tag = "kind")]
+        pub enum ModelConfig {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $kind($settings),)+
+        }
+
+        /// A trained model of any kind, ready to rank: what files and front ends hold.
+        #[derive(Clone)]
+        pub enum AnyModel {
+            $($(#[doc = $doc])+ $kind($model),)+
+        }
+
+        impl ModelConfig {
+            /// The default settings of a kind.
+            pub fn new(kind: ModelKind) -> Self {
+                match kind {
+                    $(ModelKind::$kind => Self::$kind(Default::default()),)+
+                }
+            }
+
+            /// The kind of the model.
+            pub fn kind(&self) -> ModelKind {
+                match self {
+                    $(Self::$kind(_) => ModelKind::$kind,)+
+                }
+            }
+
+            /// Checks every setting against its bounds.
+            ///
+            /// # Errors
+            /// [`Error::Setting`] with the setting, the value and the bounds.
+            pub fn check_bounds(&self) -> Result<()> {
+                match self {
+                    $(Self::$kind(settings) => settings.check_bounds(),)+
+                }
+            }
+
+            /// Begins to fit the model; `None` if it is trained by a [`Trainer`](crate::train::Trainer).
+            ///
+            /// # Errors
+            /// [`Error::Setting`] for settings that do not suit the data or this machine; [`Error::Data`] for a state
+            /// that does not fit.
+            pub(crate) fn fit(&self, inputs: &FitInputs<'_>) -> Result<Option<Box<dyn Fit>>> {
+                match self {
+                    $(Self::$kind(settings) => settings.fit(inputs),)+
+                }
+            }
+
+            fn of(kind: ModelKind, settings: Value) -> Result<Self, serde_json::Error> {
+                Ok(match kind {
+                    $(ModelKind::$kind => Self::$kind(serde_json::from_value(settings)?),)+
+                })
+            }
+        }
+
+        impl ModelKind {
+            /// The settings of its models, without those of training.
+            pub fn settings(self) -> &'static [Setting] {
+                match self {
+                    $(Self::$kind => $settings::SETTINGS,)+
+                }
+            }
+
+            /// Whether a setting outside of the section `model` has an effect on its models. Settings of the data and
+            /// the split always have.
+            pub fn uses(self, section: &str, key: &str) -> bool {
+                matches!(section, "data" | "split")
+                    || match self {
+                        $(Self::$kind => $settings::uses(section, key),)+
+                    }
+            }
+
+            /// Whether its models are fitted and rank on the CPU engine only.
+            pub fn needs_cpu(self) -> bool {
+                match self {
+                    $(Self::$kind => $settings::NEEDS_CPU,)+
+                }
+            }
+
+            /// Sets the defaults of training that differ from kind to kind.
+            pub(crate) fn set_defaults(self, optimizer: &mut OptimizerConfig, training: &mut TrainingConfig) {
+                match self {
+                    $(Self::$kind => $settings::set_defaults(optimizer, training),)+
+                }
+            }
+        }
+
+        impl AnyModel {
+            /// Uploads the parameters of a state.
+            ///
+            /// # Errors
+            /// [`Error::Data`] if a tensor is missing or has the wrong shape; [`Error::Device`] if the engine cannot
+            /// hold them.
+            pub fn from_state(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
+                Ok(match config {
+                    $(ModelConfig::$kind(settings) => Self::$kind(settings.load(engine, items, state)?),)+
+                })
+            }
+
+            /// The kind of the model.
+            pub fn kind(&self) -> ModelKind {
+                match self {
+                    $(Self::$kind(_) => ModelKind::$kind,)+
+                }
+            }
+
+            fn scorer(&self) -> &dyn Scorer {
+                match self {
+                    $(Self::$kind(model) => model,)+
+                }
+            }
+        }
+    };
 }
 
-impl ModelKind {
-    /// All kinds, by their names in files.
-    pub const NAMED: [(&'static str, Self); 1] = [("mult-vae", Self::MultVae)];
+models! {
+    /// The variational autoencoder of Liang et al. (2018).
+    MultVae = "mult-vae", MultVaeConfig, MultVae;
+    /// The same list for everybody: items by the number of users who have them.
+    Popularity = "popularity", PopularityConfig, Popularity;
+    /// Neighbours of items by cosine.
+    ItemKnn = "item-knn", ItemKnnConfig, ItemKnn;
+    /// A weight for every pair of items, in closed form (Steck, 2019).
+    Ease = "ease", EaseConfig, Ease;
+    /// Matrix factorisation by implicit alternating least squares (Rendle et al., 2022).
+    Ials = "ials", IalsConfig, Ials;
+    /// Weighted matrix factorisation as first published (Hu et al., 2008).
+    Wrmf = "wrmf", WrmfConfig, Ials;
+    /// EASE's idea at a low rank (Vančura et al., 2022).
+    Elsa = "elsa", ElsaConfig, Elsa;
+}
 
-    /// The name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::MultVae => "mult-vae",
-        }
+impl ModelConfig {
+    /// The setting that selects the kind.
+    pub const KIND: Setting = Setting {
+        section: "model",
+        field: "kind",
+        flag: Some("model"),
+        aliases: &[],
+        value_name: "MODEL",
+        help: "The model. `mult-vae` is the network of FastVAE; the others are known systems to compare it with.",
+        kind: Kind::Word(ModelKind::WORDS),
+    };
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self::new(ModelKind::default())
     }
 }
 
-/// A trained model of any kind, ready to rank: what files and front ends hold.
-#[derive(Clone)]
-pub enum AnyModel {
-    /// The variational autoencoder.
-    MultVae(MultVae),
+impl From<MultVaeConfig> for ModelConfig {
+    fn from(config: MultVaeConfig) -> Self {
+        Self::MultVae(config)
+    }
+}
+
+impl<'de> Deserialize<'de> for ModelConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut settings = Map::deserialize(deserializer)?;
+        let kind = match settings.remove("kind") {
+            None => ModelKind::default(),
+            Some(name) => name.as_str().and_then(ModelKind::parse).ok_or_else(|| {
+                D::Error::custom(format!("{name} is no model; use one of {}", ModelKind::WORDS.join(", ")))
+            })?,
+        };
+        let has = |kind: ModelKind, key: &str| kind.settings().iter().any(|setting| setting.key() == key);
+        if let Some(key) = settings.keys().find(|key| !has(kind, key)) {
+            let others: Vec<&str> =
+                ModelKind::NAMED.iter().filter(|(_, kind)| has(*kind, key)).map(|(name, _)| *name).collect();
+            let problem = if others.is_empty() {
+                let known: Vec<String> = kind.settings().iter().map(Setting::key).collect();
+                format!("unknown field `{key}` of a {}, which has {}", kind.name(), known.join(", "))
+            } else {
+                format!("`{key}` is a setting of {}, and the model is {}", others.join(", "), kind.name())
+            };
+            return Err(D::Error::custom(problem));
+        }
+        Self::of(kind, Value::Object(settings)).map_err(D::Error::custom)
+    }
 }
 
 impl AnyModel {
-    /// Uploads the parameters of a state.
-    ///
-    /// # Errors
-    /// [`crate::Error::Data`] if a tensor is missing or has the wrong shape; [`crate::Error::Device`] if the
-    /// engine cannot hold them.
-    pub fn from_state(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
-        Ok(match config.kind() {
-            ModelKind::MultVae => Self::MultVae(MultVae::from_state(engine, config, items, state)?),
-        })
-    }
-
-    /// A model for training.
+    /// A model for training by steps.
     ///
     /// # Errors
     /// As [`AnyModel::from_state`].
     pub(crate) fn training(
         engine: &Engine,
-        config: &ModelConfig,
+        config: &MultVaeConfig,
         sizes: Sizes,
         start: Start<'_>,
     ) -> Result<Box<dyn Trainable>> {
-        Ok(match config.kind() {
-            ModelKind::MultVae => Box::new(MultVaeTraining::new(engine, config, sizes, start)?),
-        })
-    }
-
-    /// The kind of the model.
-    pub fn kind(&self) -> ModelKind {
-        match self {
-            Self::MultVae(_) => ModelKind::MultVae,
-        }
+        Ok(Box::new(MultVaeTraining::new(engine, config, sizes, start)?))
     }
 
     /// The latent code of a history, for models that have one.
@@ -77,12 +232,7 @@ impl AnyModel {
     pub async fn code(&self, engine: &Engine, history: &[u32]) -> Result<Option<Vec<f32>>> {
         match self {
             Self::MultVae(model) => model.code(engine, history).await.map(Some),
-        }
-    }
-
-    fn scorer(&self) -> &dyn Scorer {
-        match self {
-            Self::MultVae(model) => model,
+            _ => Ok(None),
         }
     }
 }
@@ -93,10 +243,20 @@ impl Scorer for AnyModel {
     }
 
     fn scoring(&self, engine: &Engine, users: usize, entries: usize) -> Result<Box<dyn Scoring>> {
+        if self.kind().needs_cpu() && !engine.is_cpu() {
+            return Err(Error::setting(
+                "engine",
+                format!("a model of kind {} ranks on the CPU; take `engine = cpu`", self.kind().name()),
+            ));
+        }
         self.scorer().scoring(engine, users, entries)
     }
 
     fn item_vectors(&self) -> Option<Catalogue> {
         self.scorer().item_vectors()
+    }
+
+    fn relates_items(&self) -> bool {
+        self.scorer().relates_items()
     }
 }

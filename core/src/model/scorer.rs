@@ -55,6 +55,12 @@ pub trait Scorer: Send + Sync {
     fn item_vectors(&self) -> Option<Catalogue> {
         None
     }
+
+    /// Whether the scores for a history of one item tell which items are similar to it. A model that scores
+    /// every history alike returns `false`.
+    fn relates_items(&self) -> bool {
+        true
+    }
 }
 
 /// Scores batches with buffers of its own.

@@ -2,26 +2,28 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
     Error, Result,
     config::{
-        Config, Kind, Method, ModelConfig, ObjectiveConfig, OptimizerConfig, ProposalConfig, Section,
-        Setting, TrainingConfig, setting::settings,
+        Config, Kind, Method, ModelConfig, ModelKind, ObjectiveConfig, OptimizerConfig, ProposalConfig,
+        Section, Setting, TrainingConfig, setting::settings,
     },
     data::{Columns, LoadOptions, SplitOptions},
 };
 
 /// The content of `RUN/config.toml`. Together with the data it determines a run to the last bit.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+///
+/// Only the sections that the model uses are written; the others have their defaults when they are read.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunConfig {
     /// The data set.
     pub data: DataConfig,
     /// The split into training, validation and test.
     pub split: SplitOptions,
-    /// The network.
+    /// Which model, and its settings.
     pub model: ModelConfig,
     /// The loss.
     pub objective: ObjectiveConfig,
@@ -111,13 +113,44 @@ impl DataConfig {
     }
 }
 
+impl Serialize for RunConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let uses = |settings: &[Setting]| {
+            settings.iter().any(|setting| self.model.kind().uses(setting.section, &setting.key()))
+        };
+        let mut sections = serializer.serialize_map(None)?;
+        sections.serialize_entry("data", &self.data)?;
+        sections.serialize_entry("split", &self.split)?;
+        sections.serialize_entry("model", &self.model)?;
+        if uses(ObjectiveConfig::SETTINGS) {
+            sections.serialize_entry("objective", &self.objective)?;
+        }
+        if uses(ProposalConfig::SETTINGS) {
+            sections.serialize_entry("proposal", &self.proposal)?;
+        }
+        if uses(OptimizerConfig::SETTINGS) {
+            sections.serialize_entry("optimizer", &self.optimizer)?;
+        }
+        sections.serialize_entry("training", &self.training)?;
+        sections.end()
+    }
+}
+
 impl RunConfig {
-    /// Every setting, section by section.
-    pub fn settings() -> impl Iterator<Item = &'static Setting> {
+    /// The default settings for a kind of model.
+    pub fn of(kind: ModelKind) -> Self {
+        let mut config = Self { model: ModelConfig::new(kind), ..Self::default() };
+        kind.set_defaults(&mut config.optimizer, &mut config.training);
+        config
+    }
+
+    /// Every setting of runs with models of this kind, section by section.
+    pub fn settings_of(kind: ModelKind) -> impl Iterator<Item = &'static Setting> {
         [
             DataConfig::SETTINGS,
             SplitOptions::SETTINGS,
-            ModelConfig::SETTINGS,
+            std::slice::from_ref(&ModelConfig::KIND),
+            kind.settings(),
             ObjectiveConfig::SETTINGS,
             ProposalConfig::SETTINGS,
             OptimizerConfig::SETTINGS,
@@ -125,6 +158,29 @@ impl RunConfig {
         ]
         .into_iter()
         .flatten()
+        .filter(move |setting| setting.section == "model" || kind.uses(setting.section, &setting.key()))
+    }
+
+    /// Every setting of every kind of model, section by section. Where several kinds have a setting of one name,
+    /// it comes once for each.
+    pub fn settings() -> impl Iterator<Item = &'static Setting> {
+        let models = ModelKind::NAMED.into_iter().map(|(_, kind)| kind.settings());
+        let before = [DataConfig::SETTINGS, SplitOptions::SETTINGS, std::slice::from_ref(&ModelConfig::KIND)];
+        let after = [
+            ObjectiveConfig::SETTINGS,
+            ProposalConfig::SETTINGS,
+            OptimizerConfig::SETTINGS,
+            TrainingConfig::SETTINGS,
+        ];
+        before.into_iter().chain(models).chain(after).flatten()
+    }
+
+    /// The name of what is trained: the model, for Mult-VAE its objective and proposal as one word.
+    pub fn name(&self) -> &'static str {
+        match self.model {
+            ModelConfig::MultVae(_) => self.method().name(),
+            ref other => other.kind().name(),
+        }
     }
 
     /// The objective and its proposal as one word.
@@ -141,14 +197,38 @@ impl RunConfig {
     }
 
     /// The settings that a [`Trainer`](crate::train::Trainer) needs.
-    pub fn training(&self) -> Config {
-        Config {
-            model: self.model.clone(),
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the model is one that a [`Run`](super::Run) fits without a trainer.
+    pub fn training(&self) -> Result<Config> {
+        let ModelConfig::MultVae(model) = &self.model else {
+            let problem = format!("{} has no proposals and no gradient steps", self.model.kind().name());
+            return Err(Error::setting(
+                "model.kind",
+                format!("{problem}; this needs `model.kind = mult-vae`"),
+            ));
+        };
+        Ok(Config {
+            model: model.clone(),
             objective: self.objective.clone(),
             proposal: self.proposal.clone(),
             optimizer: self.optimizer.clone(),
             training: self.training.clone(),
+        })
+    }
+
+    /// Checks that the settings are compatible with each other and with a catalogue of `items` items.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the field, the problem, and valid values.
+    pub fn validate(&self, items: usize) -> Result<()> {
+        if let ModelConfig::MultVae(_) = self.model {
+            return self.training()?.validate(items);
         }
+        self.model.check_bounds()?;
+        self.optimizer.check_bounds()?;
+        self.training.check_bounds()?;
+        crate::metrics::cutoff(&self.training.metric).map(drop)
     }
 
     /// Checks that a run with these settings can be resumed with the settings `now`: all equal, except for
@@ -160,7 +240,17 @@ impl RunConfig {
         let json = |config: &Self| {
             serde_json::to_value(config).map_err(|error| Error::setting("resume", error.to_string()))
         };
+        let cannot_change = |field: String, was: &serde_json::Value| {
+            let was = if was.is_null() { "not set".to_owned() } else { was.to_string() };
+            let problem =
+                format!("it was {was} in the run and cannot change in a run that goes on; leave it out");
+            Err(Error::setting(field, problem))
+        };
         let (before, after) = (json(self)?, json(now)?);
+        // Another kind has other settings, so it is compared first.
+        if before["model"]["kind"] != after["model"]["kind"] {
+            return cannot_change("model.kind".into(), &before["model"]["kind"]);
+        }
         for (section, values) in before.as_object().into_iter().flatten() {
             for name in keys(values).chain(keys(&after[section])) {
                 let (was, is) = (&values[name], &after[section][name]);
@@ -169,14 +259,8 @@ impl RunConfig {
                     ("data", "path") | ("training", "epochs" | "patience")
                 );
                 if was != is && !free {
-                    let was = if was.is_null() { "not set".to_owned() } else { was.to_string() };
                     let field = if name == "kind" { format!("{section}.kind") } else { name.to_owned() };
-                    return Err(Error::setting(
-                        field,
-                        format!(
-                            "it was {was} in the run and cannot change in a run that goes on; leave it out"
-                        ),
-                    ));
+                    return cannot_change(field, was);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use super::{
     RunMetrics, Saved, Storage, checkpoint::Context, history::History, peak_memory::peak_memory_bytes,
+    training::Training,
 };
 use crate::{
     Error, Result,
@@ -11,7 +12,6 @@ use crate::{
     event::Event,
     model::AnyModel,
     state::Progress,
-    train::Trainer,
 };
 
 /// Cut-offs of the test metrics.
@@ -45,17 +45,20 @@ impl Default for Saves {
     }
 }
 
-/// A run: drives a [`Trainer`], logs its events, saves its best model, and can be resumed after a stop.
+/// A run: drives a [`Trainer`](crate::train::Trainer), or for other models the algorithm that fits them, logs
+/// its events, saves its best model, and can be resumed after a stop.
 ///
 /// ```
 /// use fastvae::{
+///     config::MultVaeConfig,
 ///     data,
 ///     engine::Engine,
 ///     run::{Memory, Run, RunConfig, Saves, Setup, checkpoint::Context},
 /// };
 /// # fn main() -> fastvae::Result<()> {
-/// let mut config = RunConfig::default();
-/// (config.model.hidden, config.model.latent, config.training.epochs) = (16, 8, 2);
+/// let mut config = RunConfig::default(); // `RunConfig::of` gives those of another model
+/// config.model = MultVaeConfig { hidden: 16, latent: 8, ..Default::default() }.into();
+/// config.training.epochs = 2;
 /// let set = data::synthetic(&Default::default())?;
 /// let split = data::split(&set, &config.split)?;
 /// let setup = Setup {
@@ -79,7 +82,7 @@ impl Default for Saves {
 /// # }
 /// ```
 pub struct Run<S> {
-    trainer: Trainer,
+    training: Training,
     context: Context,
     split: Split,
     saves: Saves,
@@ -94,15 +97,14 @@ impl<S: Storage> Run<S> {
     /// files behind.
     ///
     /// # Errors
-    /// As [`Trainer::new`] and [`Storage::begin`].
+    /// As [`Trainer::new`](crate::train::Trainer::new) and [`Storage::begin`].
     pub async fn start(setup: Setup<'_>, storage: impl FnOnce() -> Result<S>) -> Result<Self> {
         let Setup { engine, context, split, saves } = setup;
-        let config = context.config.training();
-        let trainer = Trainer::new(engine, &config, &split.train, Some(&split.validation)).await?;
+        let training = Training::new(engine, &context.config, split, None).await?;
         let mut storage = storage()?;
         storage.begin(&context.config)?;
         let (history, split) = (History::default(), split.clone());
-        Ok(Self { trainer, context, split, saves, storage, history, save_due: false })
+        Ok(Self { training, context, split, saves, storage, history, save_due: false })
     }
 
     /// Resumes a saved run: it ends in the same bits as a run that was not stopped.
@@ -115,26 +117,24 @@ impl<S: Storage> Run<S> {
         saved.check_model(&storage)?;
         let Saved { context: before, state } = saved;
         context.metrics = before.metrics;
-        let config = context.config.training();
-        let trainer = Trainer::resume(engine, &config, &split.train, Some(&split.validation), &state)
-            .await
-            .map_err(|error| match error {
+        let training = Training::new(engine, &context.config, split, Some(&state)).await;
+        let training = training.map_err(|error| match error {
             Error::Data(problem) => Error::Checkpoint { path: storage.last_save(), problem },
             other => other,
         })?;
         let history = History::of(&storage.events()?, state.progress.epoch);
         storage.reopen(&context.config)?;
         let split = split.clone();
-        Ok(Self { trainer, context, split, saves, storage, history, save_due: false })
+        Ok(Self { training, context, split, saves, storage, history, save_due: false })
     }
 
     /// Trains for about one step and returns an event that describes it; `None` when the run is over. Logs
     /// the event and makes the saves that it causes.
     ///
     /// # Errors
-    /// As [`Trainer::next`], and if the storage cannot be written. Earlier saves stay.
+    /// As [`Trainer::next`](crate::train::Trainer::next), and if the storage cannot be written. Earlier saves stay.
     pub async fn next(&mut self) -> Result<Option<Event>> {
-        let Some(event) = self.trainer.next().await? else { return Ok(None) };
+        let Some(event) = self.training.next().await? else { return Ok(None) };
         self.record(&event)?;
         match &event {
             Event::Epoch { epoch, .. } => {
@@ -143,11 +143,12 @@ impl<S: Storage> Run<S> {
             Event::Evaluated { best: true, metrics, .. } => {
                 self.context.metrics.clone_from(metrics);
                 if self.saves.best {
-                    let model = self.trainer.freeze().await?.into_model();
+                    let model = self.training.freeze().await?.into_model();
                     self.storage.save_model(&self.context, model).await?;
                 }
             }
-            Event::Done { .. } => self.save_due = true,
+            // There is nothing to go on with after a closed form, and its model may be large.
+            Event::Done { .. } => self.save_due = self.training.has_steps(),
             _ => {}
         }
         if self.save_due && self.can_stop() {
@@ -160,7 +161,7 @@ impl<S: Storage> Run<S> {
     /// already includes the work that they report, so a resumed run would not report it again, nor save a
     /// best model that one of them announces.
     pub fn can_stop(&self) -> bool {
-        !self.trainer.has_events()
+        !self.training.has_events()
     }
 
     /// Saves the state that a resume needs.
@@ -168,7 +169,7 @@ impl<S: Storage> Run<S> {
     /// # Errors
     /// If the device is lost or the storage cannot be written.
     pub async fn save(&mut self) -> Result<()> {
-        let run = self.trainer.freeze().await?;
+        let run = self.training.freeze().await?;
         self.save_due = false;
         self.storage.save_last(&self.context, run).await
     }
@@ -180,8 +181,8 @@ impl<S: Storage> Run<S> {
     pub async fn stop(mut self) -> Result<S> {
         self.save().await?;
         // The save has read losses from the device; their events belong in the log.
-        while self.trainer.has_events() {
-            if let Some(event) = self.trainer.next().await? {
+        while self.training.has_events() {
+            if let Some(event) = self.training.next().await? {
                 self.record(&event)?;
             }
         }
@@ -199,21 +200,21 @@ impl<S: Storage> Run<S> {
     /// # Errors
     /// If the storage cannot be read or written, or the device is lost.
     pub async fn measure(&mut self) -> Result<RunMetrics> {
-        let best = self.trainer.progress().best;
-        let best_epoch = best.map(|(epoch, _)| epoch);
+        let best = self.training.progress().best;
+        let best_epoch = best.map(|(epoch, _)| epoch).filter(|_| self.training.has_steps());
         match best {
             Some(best) => self.check_model(best)?,
             None => {
                 self.context.metrics.clear();
-                let model = self.trainer.freeze().await?.into_model();
+                let model = self.training.freeze().await?.into_model();
                 self.storage.save_model(&self.context, model).await?;
             }
         }
         // Frees what only further steps need, to make space for the model that is read.
-        self.trainer.retire()?;
+        self.training.retire()?;
         let state = self.storage.read_model()?;
         let Context { config, items, users, histories, .. } = &self.context;
-        let engine = self.trainer.engine();
+        let engine = self.training.engine();
         let model = AnyModel::from_state(engine, &config.model, items.len(), &state)?;
         drop(state);
         let test = evaluate(engine, &model, &self.split.test, &AT).await?;
@@ -229,6 +230,7 @@ impl<S: Storage> Run<S> {
             interactions: histories.nnz() as u64,
             config: settings.map_err(|error| Error::setting("config", error.to_string()))?,
             epochs: self.history.epochs().to_vec(),
+            closed_form: self.history.closed_form().cloned(),
             best_epoch,
             test: test.means()?,
             test_users_skipped: u64::from(self.split.test.skipped) + test.skipped(),
@@ -257,12 +259,10 @@ impl<S: Storage> Run<S> {
     /// Continues from the last save on another engine, after a device was lost.
     ///
     /// # Errors
-    /// As [`Trainer::resume`], and if there is no save.
+    /// As [`Run::resume`], and if there is no save.
     pub async fn go_back(&mut self, engine: Engine) -> Result<()> {
-        let config = self.context.config.training();
         let state = self.storage.read_last()?;
-        let Split { train, validation, .. } = &self.split;
-        self.trainer = Trainer::resume(engine, &config, train, Some(validation), &state).await?;
+        self.training = Training::new(engine, &self.context.config, &self.split, Some(&state)).await?;
         self.history = History::of(&self.storage.events()?, state.progress.epoch);
         self.save_due = false;
         Ok(())
@@ -270,7 +270,7 @@ impl<S: Storage> Run<S> {
 
     /// The progress of the run.
     pub fn progress(&self) -> &Progress {
-        self.trainer.progress()
+        self.training.progress()
     }
 
     /// The settings and the data, with the validation metrics of the best model so far.

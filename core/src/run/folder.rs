@@ -119,7 +119,7 @@ impl Folder {
         fs::create_dir_all(runs).map_err(|error| Error::io("create", runs, error))?;
         let plain = |c: char| if c.is_alphanumeric() || c == '.' { c } else { '-' };
         let name: String = data.chars().map(plain).take(LONGEST_NAME).collect();
-        let method = config.method().name();
+        let method = config.name();
         let seed = config.training.seed;
         for number in 1u32.. {
             let path = runs.join(format!("{name}-{method}-{seed}-{number}"));
@@ -320,7 +320,7 @@ fn is_own(path: &Path) -> bool {
     if path.extension().is_some_and(|ending| ending == "jsonl") {
         return log::is_one(&text);
     }
-    let sections = ["data", "split", "model", "optimizer", "training"];
+    let sections = ["data", "split", "model", "training"];
     // A run writes every section; a file written by hand has only some of them.
     toml::from_str::<toml::Table>(&text)
         .is_ok_and(|table| sections.iter().all(|section| table.contains_key(*section)))

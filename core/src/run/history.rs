@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::{event::Event, run::EpochMetrics};
+use crate::{
+    event::Event,
+    run::{ClosedFormMetrics, EpochMetrics},
+};
 
 /// The metrics of the epochs so far. They are collected from the same events while a run trains and when a
 /// resumed run reads its log.
 #[derive(Debug, Default)]
 pub struct History {
     epochs: Vec<EpochMetrics>,
+    /// A model in closed form.
+    closed_form: Option<ClosedFormMetrics>,
     /// Seconds of validation per epoch.
     validation: BTreeMap<u32, f64>,
     /// Seconds spent on the index since the last epoch ended.
@@ -44,8 +49,14 @@ impl History {
                     validation: None,
                 });
             }
+            Event::Fitted { seconds } => {
+                self.closed_form = Some(ClosedFormMetrics { seconds: *seconds, validation: None });
+            }
             Event::Evaluated { epoch, metrics, seconds, .. } => {
                 self.validation.insert(*epoch, *seconds);
+                if let Some(fit) = self.closed_form.as_mut().filter(|_| *epoch == 0) {
+                    fit.validation = Some(metrics.clone());
+                }
                 if let Some(last) = self.epochs.last_mut().filter(|last| last.epoch == *epoch) {
                     last.validation = Some(metrics.clone());
                 }
@@ -59,9 +70,16 @@ impl History {
         &self.epochs
     }
 
+    /// The fit of a model in closed form.
+    pub fn closed_form(&self) -> Option<&ClosedFormMetrics> {
+        self.closed_form.as_ref()
+    }
+
     /// Seconds of training and validation.
     pub fn total_seconds(&self) -> f64 {
-        self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>() + self.validation.values().sum::<f64>()
+        let fit = self.closed_form.as_ref().map_or(0.0, |fit| fit.seconds);
+        let epochs = self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
+        fit + epochs + self.validation.values().sum::<f64>()
     }
 }
 

@@ -26,9 +26,12 @@ pub struct RunMetrics {
     pub interactions: u64,
     /// Every setting of the run, nested as in the configuration file.
     pub config: Value,
-    /// One entry per epoch, in order.
+    /// One entry per epoch, in order; empty for a model in closed form.
     pub epochs: Vec<EpochMetrics>,
-    /// The epoch, counted from 1, whose model was tested; `None` without validation.
+    /// The fit of a model in closed form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_form: Option<ClosedFormMetrics>,
+    /// The epoch, counted from 1, whose model was tested; `None` without epochs or validation.
     pub best_epoch: Option<u32>,
     /// Means over test users by metric name (see [`crate::metrics`]); empty if the model was not tested.
     pub test: BTreeMap<String, f64>,
@@ -38,6 +41,16 @@ pub struct RunMetrics {
     pub total_seconds: f64,
     /// Largest resident set of the process; `None` if the system does not report it.
     pub peak_memory_bytes: Option<u64>,
+}
+
+/// The fit of a model in closed form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClosedFormMetrics {
+    /// Wall-clock seconds of the computation, without validation.
+    pub seconds: f64,
+    /// Means over validation users by metric name, if there are validation users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<BTreeMap<String, f64>>,
 }
 
 /// One epoch of a run.

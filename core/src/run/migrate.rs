@@ -105,11 +105,18 @@ pub(super) fn header<T: DeserializeOwned>(header: &str) -> Result<T, String> {
         migrate(config).map_err(|error| format!("its settings cannot be understood ({error})"))?;
     }
     let kind = header["kind"].as_str().ok_or("it does not say which model it holds; the file is damaged")?;
-    if !ModelKind::NAMED.iter().any(|(name, _)| *name == kind) {
-        let known: Vec<&str> = ModelKind::NAMED.iter().map(|(name, _)| *name).collect();
+    let Some(known) = ModelKind::parse(kind) else {
         return Err(format!(
             "it holds a model of kind `{kind}`, and this program knows {}; use a newer fastvae",
-            known.join(", ")
+            ModelKind::WORDS.join(", ")
+        ));
+    };
+    // Settings without a kind, which files of one kind had, are those of the default.
+    let settings =
+        header["config"]["model"]["kind"].as_str().map_or(Some(ModelKind::default()), ModelKind::parse);
+    if header.get("config").is_some() && settings != Some(known) {
+        return Err(format!(
+            "it says it holds a {kind}, and its settings are not those of one; the file is damaged"
         ));
     }
     serde_json::from_value(header).map_err(|error| {
@@ -224,7 +231,7 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         for (header, words) in [
             (r#"{"version":3,"kind":"mult-vae"}"#, "of format 3, and this program reads up to 2"),
-            (r#"{"version":2,"kind":"ease"}"#, "kind `ease`, and this program knows mult-vae"),
+            (r#"{"version":2,"kind":"other"}"#, "kind `other`, and this program knows mult-vae, popularity"),
             (r#"{"version":2}"#, "does not say which model"),
             (r#"{"version":2,"kind":"mult-vae","sead":7}"#, "its setting `sead` is unknown"),
             (r#"{"version":2,"kind":"mult-vae","seed":"x"}"#, "settings cannot be understood"),

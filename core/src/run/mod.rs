@@ -1,13 +1,14 @@
 //! A run from its first step to its metrics; only the display is left to the front ends.
 //!
-//! [`Run`] drives a [`Trainer`](crate::train::Trainer), logs its events, saves in the right order, and
-//! evaluates the trained model. It saves to a [`Storage`]: a [`Folder`] for the command line, memory for a
+//! [`Run`] drives a [`Trainer`](crate::train::Trainer), or for other models the algorithm that fits them, logs
+//! its events, saves in the right order, and evaluates the trained model. It saves to a [`Storage`]: a [`Folder`] for the command line, memory for a
 //! page. The terminal and the page both loop over [`Run::next`].
 
 pub mod checkpoint;
 mod config;
 mod driver;
 mod fingerprint;
+mod fitting;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 mod history;
@@ -20,13 +21,14 @@ mod migrate;
 mod peak_memory;
 mod resume;
 mod storage;
+mod training;
 
 pub use config::{DataConfig, RunConfig, path};
 pub use driver::{Run, Saves, Setup};
 pub use fingerprint::fingerprint;
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::Folder;
-pub use metrics::{EpochMetrics, RunMetrics};
+pub use metrics::{ClosedFormMetrics, EpochMetrics, RunMetrics};
 pub use migrate::migrate;
 pub use peak_memory::peak_memory_bytes;
 pub use resume::Saved;

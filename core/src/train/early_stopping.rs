@@ -4,7 +4,7 @@ use crate::state::Progress;
 
 impl Progress {
     /// Adds the validation metric of an epoch; returns whether it is the best so far.
-    pub(super) fn evaluated(&mut self, epoch: u32, value: f64) -> bool {
+    pub(crate) fn evaluated(&mut self, epoch: u32, value: f64) -> bool {
         let best = self.best.is_none_or(|(_, before)| value > before);
         if best {
             self.best = Some((epoch, value));
@@ -16,7 +16,7 @@ impl Progress {
     }
 
     /// Whether the last `patience` evaluations brought no improvement; with 0, always false.
-    pub(super) fn out_of_patience(&self, patience: u32) -> bool {
+    pub(crate) fn out_of_patience(&self, patience: u32) -> bool {
         patience > 0 && self.evaluations_since_best >= patience
     }
 }

@@ -1,10 +1,10 @@
 //! Flags of settings, generated from the library's declarations: every declared setting has a flag.
 
-use std::{ffi::OsString, fmt, marker::PhantomData, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, fmt, marker::PhantomData, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use fastvae::{
-    config::{Kind, Method, ProposalConfig, Section, Setting},
+    config::{Kind, Method, ModelKind, ProposalConfig, Section, Setting},
     data::SplitOptions,
     run::{DataConfig, RunConfig},
 };
@@ -124,26 +124,37 @@ impl<G> Flags<G> {
     }
 }
 
-/// Heading in the help for the settings of a section.
-fn heading(section: &str) -> &'static str {
-    match section {
+/// Heading in the help for a setting.
+fn heading(setting: &Setting) -> &'static str {
+    match setting.section {
+        "model" if setting.field == "kind" => "Model",
+        "model" if models(setting) == [ModelKind::MultVae] => {
+            "Network: items -> hidden -> latent -> hidden -> items"
+        }
+        "model" => "Other models",
         "data" => "Data",
         "split" => "Split",
-        "model" => "Network: items -> hidden -> latent -> hidden -> items",
         "objective" | "proposal" => "Loss and negatives",
         "optimizer" => "Optimiser",
         _ => "Training",
     }
 }
 
+/// The kinds of models that have a setting of this name, for settings of the section `model`.
+fn models(setting: &Setting) -> Vec<ModelKind> {
+    let has = |kind: &ModelKind| kind.settings().iter().any(|other| other.field == setting.field);
+    let kinds = ModelKind::NAMED.into_iter().map(|(_, kind)| kind);
+    if setting.section == "model" { kinds.filter(has).collect() } else { Vec::new() }
+}
+
 const METHOD: &str = "loss";
 
-fn method_flag() -> Arg {
+fn method_flag(setting: &Setting) -> Arg {
     Arg::new(METHOD)
         .long(METHOD)
         .value_name("LOSS")
         .value_parser(super::methods())
-        .help_heading(heading("objective"))
+        .help_heading(heading(setting))
         .help(
             "The softmax over all items, or a sampled one by where its negatives come from; `midx-*` draw from the \
              inverted multi-index",
@@ -152,11 +163,15 @@ fn method_flag() -> Arg {
 
 fn flag(setting: &'static Setting, name: String) -> Arg {
     let paragraphs = setting.paragraphs();
-    let short = paragraphs.first().map_or("", String::as_str).trim_end_matches('.').to_owned();
+    let mut short = paragraphs.first().map_or("", String::as_str).trim_end_matches('.').to_owned();
+    let models: Vec<&str> = models(setting).into_iter().map(ModelKind::name).collect();
+    if !models.is_empty() && models != [ModelKind::default().name()] {
+        short = format!("{}: {short}", models.join(", "));
+    }
     let mut arg = Arg::new(name.clone())
         .long(name)
         .value_name(setting.value_name)
-        .help_heading(heading(setting.section))
+        .help_heading(heading(setting))
         .help(short)
         .aliases(setting.aliases);
     if paragraphs.len() > 1 {
@@ -194,11 +209,13 @@ fn path_value(path: OsString) -> Value {
 
 impl<G: Group> Args for Flags<G> {
     fn augment_args(mut command: Command) -> Command {
+        let mut added = BTreeSet::new();
         for setting in G::settings() {
             if G::METHOD && setting.section == "objective" && setting.field == "kind" {
-                command = command.arg(method_flag());
+                command = command.arg(method_flag(setting));
             }
-            if let Some(name) = setting.flag() {
+            // Models may share the name of a setting, and then have one flag for it.
+            if let Some(name) = setting.flag().filter(|name| added.insert(name.clone())) {
                 command = command.arg(flag(setting, name));
             }
         }

@@ -47,7 +47,7 @@ fn prepare(flags: &SettingArgs) -> Result<(RunConfig, Dataset, Split)> {
     let config = settings::new_run(None, flags)?;
     let dataset = settings::load(&config.data)?;
     let split = data::split(&dataset, &config.split)?;
-    config.training().validate(dataset.items.len())?;
+    config.training()?.validate(dataset.items.len())?;
     Ok((config, dataset, split))
 }
 
@@ -120,7 +120,7 @@ fn eval(args: &EvalArgs) -> Result<()> {
     let (engine, why) = settings::engine(&args.engine)?;
     let what = engine.describe();
     // An untrained model is enough: the time of ranking does not depend on the parameters.
-    let trainer = block_on(Trainer::new(engine, &config.training(), &split.train, None))?;
+    let trainer = block_on(Trainer::new(engine, &config.training()?, &split.train, None))?;
     let (model, histories) = (trainer.model(), &split.test.fold_in);
     let options = RankOptions::default();
     let (times, _) =

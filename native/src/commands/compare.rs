@@ -21,7 +21,7 @@ use crate::{
 /// Errors of data, engine and training; [`Error::Setting`] for invalid samplers.
 pub fn run(args: &CompareArgs) -> Result<Outcome> {
     let config = settings::new_run(None, &args.settings)?;
-    let samplers = Sampler::parse_all(&args.samplers, &config.training())?;
+    let samplers = Sampler::parse_all(&args.samplers, &config.training()?)?;
     let dataset = settings::load(&config.data)?;
     let split = data::split(&dataset, &config.split)?;
     let (part, set) = if args.validation { ("validation", &split.validation) } else { ("test", &split.test) };
@@ -33,7 +33,7 @@ pub fn run(args: &CompareArgs) -> Result<Outcome> {
     if !args.output.quiet {
         note(&format!("engine: {}, because {why}", engine.describe()));
     }
-    let training = config.training();
+    let training = config.training()?;
     let metric = &training.training.metric;
     let mut tell = |sampler: &str, point: &fastvae_study::compare::Point| {
         if !args.output.quiet {

@@ -6,7 +6,6 @@ use fastvae::{
     Error, Result,
     data::{self, Csr, Dataset, EvaluationSet},
     evaluate::evaluate,
-    recommend::Recommender,
     run::{checkpoint::Context, fingerprint},
 };
 use pollster::block_on;
@@ -24,8 +23,7 @@ use crate::{
 /// # Errors
 /// Errors of checkpoint, data and engine; [`Error::Data`] if the data does not match the model.
 pub fn run(args: &EvaluateArgs) -> Result<Outcome> {
-    let (engine, _) = settings::engine(&args.engine)?;
-    let recommender = Recommender::load(&args.run, engine)?;
+    let recommender = settings::recommender(&args.run, &args.engine)?;
     let context = recommender.context();
     let dataset = dataset(args, context)?;
     let split = data::split(&dataset, &context.config.split)?;

@@ -36,7 +36,7 @@ pub fn run(args: &FidelityArgs) -> Result<Outcome> {
         None => (settings::new_run(None, &args.settings)?, None),
     };
     // A proposal is measured without shared negatives unless a sampler sets a group size.
-    let mut base = config.training();
+    let mut base = config.training()?;
     let proposal = &mut base.proposal;
     (proposal.codewords, proposal.group_size, proposal.mix) = (args.sampler_codewords, 1, None);
     let samplers = Sampler::parse_all(&args.samplers, &base)?;
@@ -66,7 +66,7 @@ pub fn run(args: &FidelityArgs) -> Result<Outcome> {
     };
     tell(&format!("engine: {}, because {why}", engine.describe()));
     let state: Option<State> = trained.map(|(checkpoint, _)| checkpoint.state);
-    let mut study = block_on(study(&engine, &split.train, &config.training(), &options, state, &mut tell))?;
+    let mut study = block_on(study(&engine, &split.train, &config.training()?, &options, state, &mut tell))?;
     study.data = dataset.name.clone();
     results.write("fidelity.csv", &study.csv())?;
     results.write("curves.csv", &study.curves_csv())?;

@@ -20,8 +20,7 @@ use crate::{
 /// # Errors
 /// [`Error::Setting`] for unknown users or items; errors of checkpoint and engine.
 pub fn run(args: &RecommendArgs) -> Result<Outcome> {
-    let (engine, _) = settings::engine(&args.engine)?;
-    let recommender = Recommender::load(&args.run, engine)?;
+    let recommender = settings::recommender(&args.run, &args.engine)?;
     let filter = Filter {
         include_seen: args.include_seen,
         allow: args.allow.as_deref().map(|path| items(&recommender, "allow", path)).transpose()?,

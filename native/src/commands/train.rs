@@ -37,9 +37,10 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
     }
     let metrics = match block_on(run.measure()) {
         Err(Error::Interrupted) => {
-            let run = run.storage().path().display();
+            let (path, resumed) = (run.storage().path().display(), run.storage().last().exists());
+            let command = if resumed { "train --resume" } else { "evaluate" };
             note(&format!(
-                "\nstopped while measuring; the model is saved, and measured by: fastvae train --resume {run}"
+                "\nstopped while measuring; the model is saved, and measured by: fastvae {command} {path}"
             ));
             return Ok(Outcome::Interrupted);
         }
@@ -55,8 +56,13 @@ fn start(args: &TrainArgs) -> Result<Run<Folder>> {
     let config = settings::new_run(args.run.config.as_deref(), &args.settings)?;
     Folder::check(args.run.out.as_deref(), args.run.force)?;
     let (context, split) = prepare(args, config)?;
-    context.config.training().validate(context.items.len())?;
-    let setup = Setup { engine: engine(args)?, context: context.clone(), split: &split, saves: saves(args) };
+    context.config.validate(context.items.len())?;
+    let setup = Setup {
+        engine: engine(args, &context)?,
+        context: context.clone(),
+        split: &split,
+        saves: saves(args),
+    };
     let folder = || Folder::create(args.run.out.as_deref(), args.run.force, &context.data, &context.config);
     block_on(Run::start(setup, folder))
 }
@@ -71,7 +77,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<Run<Folder>> {
     }
     let (epochs, steps) = (saved.epochs(), saved.steps());
     let (context, split) = prepare(args, config)?;
-    let setup = Setup { engine: engine(args)?, context, split: &split, saves: saves(args) };
+    let setup = Setup { engine: engine(args, &context)?, context, split: &split, saves: saves(args) };
     let run = block_on(Run::resume(setup, saved, folder))?;
     if !args.run.quiet {
         note(&format!("resumed:  {} after {epochs} epochs and {steps} steps", path.display()));
@@ -98,8 +104,8 @@ fn prepare(args: &TrainArgs, config: RunConfig) -> Result<(Context, Split)> {
     Ok((Context::new(config, &dataset), split))
 }
 
-fn engine(args: &TrainArgs) -> Result<Engine> {
-    let (engine, why) = settings::engine(&args.engine)?;
+fn engine(args: &TrainArgs, context: &Context) -> Result<Engine> {
+    let (engine, why) = settings::engine_for(&args.engine, context.config.model.kind())?;
     if !args.run.quiet {
         note(&format!("engine:   {}\n          because: {why}", engine.describe()));
     }
@@ -170,6 +176,7 @@ fn show(args: &TrainArgs, run: &Run<Folder>, metrics: &RunMetrics) -> Result<()>
     };
     let model = match metrics.best_epoch {
         Some(best) => format!("the model of epoch {best}, the best on validation"),
+        None if metrics.closed_form.is_some() => format!("{}, in closed form", run.context().config.name()),
         None => "the model of the last epoch".into(),
     };
     let peak = match metrics.peak_memory_bytes {

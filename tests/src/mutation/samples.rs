@@ -3,6 +3,7 @@
 use std::io::{Cursor, Write};
 
 use fastvae::{
+    config::MultVaeConfig,
     config::{Kmeans, Method, ProposalKind},
     data::{self, LoadOptions, SyntheticOptions, WriteForm, load_bytes},
     engine::Engine,
@@ -90,13 +91,14 @@ fn checkpoints() -> Vec<Vec<u8>> {
         (Method::Sampled(ProposalKind::Quadratic), Kmeans::Plain),
     ] {
         let mut config = RunConfig::default();
-        (config.model.hidden, config.model.latent, config.training.batch) = (4, 3, 8);
+        config.model = MultVaeConfig { hidden: 4, latent: 3, ..Default::default() }.into();
+        config.training.batch = 8;
         config.set_method(method);
         config.proposal.kmeans = kmeans;
         (config.proposal.negatives, config.proposal.codewords, config.proposal.first_iterations) = (8, 3, 3);
         let state = block_on(async {
             let train = &set.interactions;
-            let mut trainer = Trainer::new(Engine::cpu(), &config.training(), train, None).await?;
+            let mut trainer = Trainer::new(Engine::cpu(), &config.training()?, train, None).await?;
             for _ in 0..5 {
                 trainer.next().await?;
             }

@@ -3,7 +3,7 @@
 use super::{Activations, Layer, Parameters};
 use crate::{
     Result,
-    config::{Decoder, DropoutOn, ModelConfig},
+    config::{Decoder, DropoutOn, MultVaeConfig},
     engine::{Buffer, Engine, Recording},
     kernels::{
         Activation, ActivationBackward, ColumnSum, DropoutDense, MatMul, Parameter, ReparameteriseBackward,
@@ -85,7 +85,7 @@ impl Gradients {
     ///
     /// # Errors
     /// If the engine cannot hold them.
-    pub fn new(engine: &Engine, config: &ModelConfig, users: usize, samples: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &MultVaeConfig, users: usize, samples: usize) -> Result<Self> {
         let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
         let decoded = config.decoder == Decoder::Dense;
         Ok(Self {
@@ -103,7 +103,7 @@ impl Gradients {
     pub fn record(
         &self,
         recording: &mut Recording,
-        config: &ModelConfig,
+        config: &MultVaeConfig,
         parameters: &Parameters,
         forward: &Activations,
         batch: &Batch,

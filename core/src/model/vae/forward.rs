@@ -3,7 +3,7 @@
 use super::Values;
 use crate::{
     Result,
-    config::{DropoutOn, ModelConfig},
+    config::{DropoutOn, MultVaeConfig},
     engine::{Buffer, Engine, Recording},
     kernels::{Activation, DropoutDense, DropoutInput, EncodeRows, MatMul, Normal, Reparameterise, View},
     model::Batch,
@@ -48,7 +48,7 @@ impl Activations {
     /// If the engine cannot hold them.
     pub fn new(
         engine: &Engine,
-        config: &ModelConfig,
+        config: &MultVaeConfig,
         users: usize,
         entries: usize,
         samples: usize,
@@ -75,7 +75,7 @@ impl Activations {
     pub fn record(
         &self,
         recording: &mut Recording,
-        config: &ModelConfig,
+        config: &MultVaeConfig,
         values: &Values,
         batch: &Batch,
         samples: usize,

@@ -10,10 +10,10 @@ use forward::{Activations, Mode};
 use parameters::{Layer, Parameters};
 pub(crate) use training::MultVaeTraining;
 
-use super::{Batch, ModelKind, Scorer, Scoring, record_products};
+use super::{Batch, Scorer, Scoring, fit::ModelSettings, record_products};
 use crate::{
     Error, Result,
-    config::{Decoder, ModelConfig},
+    config::{Decoder, MultVaeConfig},
     engine::{Buffer, Engine, Recording},
     proposal::Catalogue,
     state::State,
@@ -22,7 +22,7 @@ use crate::{
 /// A trained network: parameters without an optimiser, ready to rank.
 #[derive(Clone)]
 pub struct MultVae {
-    config: ModelConfig,
+    config: MultVaeConfig,
     /// M.
     items: usize,
     values: Values,
@@ -47,12 +47,21 @@ struct Values {
     item_bias: Option<Buffer<f32>>,
 }
 
-impl ModelConfig {
-    /// The kind of model that the settings describe.
-    pub fn kind(&self) -> ModelKind {
-        ModelKind::MultVae
+impl ModelSettings for MultVaeConfig {
+    type Model = MultVae;
+
+    const NEEDS_CPU: bool = false;
+
+    fn uses(_: &str, _: &str) -> bool {
+        true
     }
 
+    fn load(&self, engine: &Engine, items: usize, state: &State) -> Result<MultVae> {
+        MultVae::from_state(engine, self, items, state)
+    }
+}
+
+impl MultVaeConfig {
     /// Width of item rows and queries.
     pub fn item_width(&self) -> usize {
         match self.decoder {
@@ -73,7 +82,7 @@ impl MultVae {
     /// # Errors
     /// [`Error::Data`] if a tensor is missing or has the wrong shape; [`Error::Device`] if the engine cannot
     /// hold them.
-    pub fn from_state(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
+    pub fn from_state(engine: &Engine, config: &MultVaeConfig, items: usize, state: &State) -> Result<Self> {
         config.check_sizes(items, 1)?;
         let tensor = |name: &'static str| -> Result<Buffer<f32>> {
             let shape = parameters::shapes(config, items)
@@ -81,7 +90,7 @@ impl MultVae {
                 .find(|(known, _)| *known == name)
                 .map(|(_, shape)| shape)
                 .ok_or_else(|| Error::Data(format!("no tensor `{name}` in this network")))?;
-            engine.upload(name, parameters::values(state, name, &shape)?)
+            engine.upload(name, state.values(name, &shape)?)
         };
         let values = Values {
             encoder: tensor("encoder")?,

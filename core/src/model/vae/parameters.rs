@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Values;
 use crate::{
     Error, Result,
-    config::{Decoder, ModelConfig},
+    config::{Decoder, MultVaeConfig},
     engine::{Engine, Recording},
     kernels::{Normal, Parameter, Table},
     rng::{Rng, Stream},
@@ -42,7 +42,7 @@ pub struct Parameters {
 }
 
 /// Names and shapes of all trained tensors, in the order in which they are initialised.
-pub(super) fn shapes(config: &ModelConfig, items: usize) -> Vec<(&'static str, Vec<usize>)> {
+pub(super) fn shapes(config: &MultVaeConfig, items: usize) -> Vec<(&'static str, Vec<usize>)> {
     let (hidden, latent) = (config.hidden, config.latent);
     let mut shapes = vec![
         ("encoder", vec![items, hidden]),
@@ -59,17 +59,6 @@ pub(super) fn shapes(config: &ModelConfig, items: usize) -> Vec<(&'static str, V
         shapes.push(("item_bias", vec![items]));
     }
     shapes
-}
-
-/// The values of a tensor of a state, after a check of its shape.
-pub(super) fn values<'a>(state: &'a State, name: &str, shape: &[usize]) -> Result<&'a [f32]> {
-    match state.tensors.get(name) {
-        Some(Tensor { shape: found, data: TensorData::F32(values) }) if found == shape => Ok(values),
-        Some(Tensor { shape: found, .. }) => {
-            Err(Error::Data(format!("tensor `{name}` has shape {found:?}, the settings ask for {shape:?}")))
-        }
-        None => Err(Error::Data(format!("tensor `{name}` is missing"))),
-    }
 }
 
 fn parameter(engine: &Engine, label: &'static str, len: usize) -> Result<Parameter> {
@@ -93,7 +82,7 @@ fn layer(engine: &Engine, label: &'static str, inputs: usize, outputs: usize) ->
 
 impl Parameters {
     /// Zeros everywhere.
-    fn zeros(engine: &Engine, config: &ModelConfig, items: usize) -> Result<Self> {
+    fn zeros(engine: &Engine, config: &MultVaeConfig, items: usize) -> Result<Self> {
         let (hidden, latent) = (config.hidden, config.latent);
         Ok(Self {
             encoder: table(engine, "encoder", items, hidden)?,
@@ -113,7 +102,7 @@ impl Parameters {
     ///
     /// # Errors
     /// If the engine cannot hold them.
-    pub fn initialise(engine: &Engine, config: &ModelConfig, items: usize, rng: Rng) -> Result<Self> {
+    pub fn initialise(engine: &Engine, config: &MultVaeConfig, items: usize, rng: Rng) -> Result<Self> {
         let parameters = Self::zeros(engine, config, items)?;
         let mut recording = Recording::new();
         for (step, (name, shape)) in shapes(config, items).into_iter().enumerate() {
@@ -136,13 +125,13 @@ impl Parameters {
     ///
     /// # Errors
     /// [`Error::Data`] if a tensor is missing or has the wrong shape.
-    pub fn restore(engine: &Engine, config: &ModelConfig, items: usize, state: &State) -> Result<Self> {
+    pub fn restore(engine: &Engine, config: &MultVaeConfig, items: usize, state: &State) -> Result<Self> {
         let parameters = Self::zeros(engine, config, items)?;
         for (name, shape) in shapes(config, items) {
             let parameter = parameters.named(name);
-            engine.write(&parameter.value, 0, values(state, name, &shape)?)?;
-            engine.write(&parameter.first, 0, values(state, &format!("{name}.first"), &shape)?)?;
-            engine.write(&parameter.second, 0, values(state, &format!("{name}.second"), &shape)?)?;
+            engine.write(&parameter.value, 0, state.values(name, &shape)?)?;
+            engine.write(&parameter.first, 0, state.values(&format!("{name}.first"), &shape)?)?;
+            engine.write(&parameter.second, 0, state.values(&format!("{name}.second"), &shape)?)?;
         }
         for (name, table) in parameters.tables() {
             let name = format!("{name}.last_step");
@@ -157,7 +146,7 @@ impl Parameters {
     }
 
     /// The parameters and their moments, for a [`State`].
-    pub(crate) fn frozen(&self, config: &ModelConfig) -> BTreeMap<String, FrozenTensor<'static>> {
+    pub(crate) fn frozen(&self, config: &MultVaeConfig) -> BTreeMap<String, FrozenTensor<'static>> {
         let mut tensors = BTreeMap::new();
         for (name, shape) in shapes(config, self.encoder.rows) {
             let parameter = self.named(name);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Activations, Gradients, Mode, MultVae, Parameters};
 use crate::{
     Result,
-    config::ModelConfig,
+    config::MultVaeConfig,
     engine::{Buffer, Engine, Recording},
     kernels::{Groups, ItemLists, RankOne, Table, Transpose},
     model::{AnyModel, Batch, Sizes, Start, TrainStep, Trainable},
@@ -15,7 +15,7 @@ use crate::{
 
 /// The network with Adam's moments, and the buffers of a step.
 pub struct MultVaeTraining {
-    config: ModelConfig,
+    config: MultVaeConfig,
     parameters: Parameters,
     forward: Activations,
     gradients: Gradients,
@@ -28,7 +28,7 @@ impl MultVaeTraining {
     /// # Errors
     /// [`crate::Error::Data`] if the state does not fit the settings; [`crate::Error::Device`] if the engine
     /// cannot hold it.
-    pub fn new(engine: &Engine, config: &ModelConfig, sizes: Sizes, start: Start<'_>) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &MultVaeConfig, sizes: Sizes, start: Start<'_>) -> Result<Self> {
         let Sizes { items, users, entries } = sizes;
         let samples = config.latent_samples;
         Ok(Self {

@@ -35,7 +35,7 @@ pub fn run(args: &EpochArgs) -> Result<()> {
         flags.put("training", "epochs", (args.repeats + 2).into());
         let config = settings::new_run(None, &flags)?;
         let (engine, _) = settings::engine(&args.engine)?;
-        let trainer = block_on(Trainer::new(engine, &config.training(), &split.train, None))?;
+        let trainer = block_on(Trainer::new(engine, &config.training()?, &split.train, None))?;
         contenders.push(Contender {
             loss: loss.clone(),
             trainer,

@@ -26,7 +26,7 @@ pub fn run(args: &StepArgs) -> Result<()> {
     config.training.epochs = (steps + warm_up).div_ceil(an_epoch) + 1;
     let engine = crate::settings::engine(&args.engine)?.0.profiled();
     let what = engine.describe();
-    let mut trainer = block_on(Trainer::new(engine, &config.training(), &split.train, None))?;
+    let mut trainer = block_on(Trainer::new(engine, &config.training()?, &split.train, None))?;
     advance(&mut trainer, warm_up)?;
     let before = trainer.engine().profile();
     let (seconds, index) = advance(&mut trainer, steps)?;

@@ -2,7 +2,7 @@
 
 use fastvae::{
     Error, Result,
-    config::Method,
+    config::{Method, ModelConfig},
     engine::Engine,
     event::Event,
     model::AnyModel,
@@ -110,6 +110,12 @@ impl Group {
     pub fn of_checkpoint(engine: &Engine, checkpoint: Checkpoint, data: &Data) -> Result<Self> {
         let Checkpoint { context, state } = checkpoint;
         AnyModel::from_state(engine, &context.config.model, context.items.len(), &state)?;
+        let ModelConfig::MultVae(network) = &context.config.model else {
+            let kind = context.config.model.kind().name();
+            return Err(Error::Data(format!(
+                "the file holds a model of kind {kind}, and the page shows mult-vae"
+            )));
+        };
         let (epoch, config) = (state.progress.epoch, &context.config);
         let settings = RunSettings {
             group: "study".into(),
@@ -118,8 +124,8 @@ impl Group {
             epochs: epoch,
             negatives: config.proposal.negatives as u32,
             codewords: config.proposal.codewords as u32,
-            hidden: config.model.hidden as u32,
-            latent: config.model.latent as u32,
+            hidden: network.hidden as u32,
+            latent: network.latent as u32,
             batch: config.training.batch as u32,
         };
         let origin = Origin::File(Epochs::of(state, context.metrics.clone()));
@@ -309,7 +315,7 @@ fn check_room(settings: &RunSettings, items: usize) -> Result<()> {
 fn run_config(settings: &RunSettings, sampler: Method) -> RunConfig {
     let config = settings.config(sampler);
     RunConfig {
-        model: config.model,
+        model: config.model.into(),
         objective: config.objective,
         proposal: config.proposal,
         optimizer: config.optimizer,

@@ -141,7 +141,7 @@ impl Curves {
                         evaluated.push((*index, *epoch, ndcg));
                     }
                 }
-                Event::Indexed { .. } | Event::Losses { .. } | Event::Done { .. } => {}
+                Event::Indexed { .. } | Event::Losses { .. } | Event::Fitted { .. } | Event::Done { .. } => {}
             }
         }
         evaluated

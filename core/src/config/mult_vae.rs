@@ -1,4 +1,4 @@
-//! The network.
+//! The network of Mult-VAE.
 
 use super::{
     Activation, Kind,
@@ -7,7 +7,7 @@ use super::{
 
 settings! {
     /// The network: M -> hidden -> latent (-> hidden) -> M.
-    pub struct ModelConfig in "model" {
+    pub struct MultVaeConfig in "model" {
         /// Width of the hidden layer.
         hidden: usize = 200, "H", Kind::Integer(1, u64::MAX);
         /// Width of the latent code.
