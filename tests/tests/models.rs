@@ -406,15 +406,15 @@ fn a_fit_by_steps_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn a_fit_that_fails_says_what_to_do() {
+fn settings_are_checked_before_anything_starts() {
     let mut config = config_of(ModelConfig::Elsa(ElsaConfig { factors: 8 }));
-    (config.optimizer.learning_rate, config.optimizer.beta1) = (10.0, 0.0);
-    config.optimizer.epsilon = 1e-30;
-    config.validate(ITEMS).unwrap();
     config.optimizer.learning_rate = f32::NAN;
     assert!(config.validate(ITEMS).unwrap_err().to_string().starts_with("learning-rate"));
     let config = config_of(ModelConfig::Ials(IalsConfig { factors: 0, ..Default::default() }));
     assert!(config.validate(ITEMS).unwrap_err().to_string().starts_with("factors: is 0"));
+    let mut config = config_of(ModelConfig::new(ModelKind::Ease));
+    config.training.metric = "ndgc@50".into();
+    assert!(config.validate(ITEMS).unwrap_err().to_string().starts_with("metric"));
 }
 
 #[test]

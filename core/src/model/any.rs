@@ -37,6 +37,7 @@ macro_rules! models {
 
         /// A trained model of any kind, ready to rank: what files and front ends hold.
         #[derive(Clone)]
+        #[allow(clippy::large_enum_variant, reason = "a program holds few of them")]
         pub enum AnyModel {
             $($(#[doc = $doc])+ $kind($model),)+
         }

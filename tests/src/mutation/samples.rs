@@ -90,8 +90,8 @@ fn checkpoints() -> Vec<Vec<u8>> {
         (Method::Sampled(ProposalKind::MidxUniform), Kmeans::Balanced),
         (Method::Sampled(ProposalKind::Quadratic), Kmeans::Plain),
     ] {
-        let mut config = RunConfig::default();
-        config.model = MultVaeConfig { hidden: 4, latent: 3, ..Default::default() }.into();
+        let network = MultVaeConfig { hidden: 4, latent: 3, ..Default::default() };
+        let mut config = RunConfig { model: network.into(), ..Default::default() };
         config.training.batch = 8;
         config.set_method(method);
         config.proposal.kmeans = kmeans;
