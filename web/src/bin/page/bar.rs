@@ -2,7 +2,10 @@
 
 use web::{ENGINES, Parameters, SPEEDS, THEMES, text::escape};
 
-use crate::{dom::Page, lessons::Lesson};
+use crate::{
+    dom::{Page, options},
+    lessons::Lesson,
+};
 
 const PLAY: &str = "M3 2l10 6-10 6z";
 const PAUSE: &str = "M3 2h4v12H3zM9 2h4v12H9z";
@@ -12,16 +15,6 @@ const RESET: &str = "M8 3a5 5 0 1 1-4.8 3.6l1.9.6A3 3 0 1 0 8 5v2.5L4 4l4-3.5z";
 
 fn icon(path: &str) -> String {
     format!("<svg class=\"icon\" viewBox=\"0 0 16 16\" aria-hidden=\"true\"><path d=\"{path}\"/></svg>")
-}
-
-/// Options of a select.
-pub fn options<'a>(all: impl IntoIterator<Item = (&'a str, &'a str)>, chosen: &str) -> String {
-    all.into_iter()
-        .map(|(value, title)| {
-            let selected = if value == chosen { " selected" } else { "" };
-            format!("<option value=\"{value}\"{selected}>{}</option>", escape(title))
-        })
-        .collect()
 }
 
 /// The whole surface.

@@ -18,6 +18,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Document, Element, HtmlElement};
 
 use self::control::Controls;
+pub use self::control::options;
 pub use self::events::{Act, Kind, Listeners};
 
 /// The container of a page or widget.

@@ -4,7 +4,7 @@ use wasm_bindgen::prelude::*;
 use web::{Failure, Parameters, text};
 use web_sys::Url;
 
-use crate::{dom, lessons::Lesson};
+use crate::dom;
 
 #[wasm_bindgen]
 extern "C" {
@@ -52,24 +52,6 @@ pub fn page_pairs() -> Vec<(String, String)> {
     let mut pairs = text::pairs(&location.search().unwrap_or_default());
     pairs.extend(text::pairs(&location.hash().unwrap_or_default()));
     pairs
-}
-
-/// Parameters and state as a fragment.
-pub fn fragment(parameters: &Parameters, lessons: &[Box<dyn Lesson>]) -> String {
-    let mut pairs: Vec<String> = parameters
-        .pairs()
-        .into_iter()
-        .map(|(key, value)| format!("{key}={}", text::encode(&value)))
-        .collect();
-    for lesson in lessons {
-        pairs.extend(
-            lesson
-                .state()
-                .into_iter()
-                .map(|(key, value)| format!("{}.{key}={}", lesson.name(), text::encode(&value))),
-        );
-    }
-    pairs.join("&")
 }
 
 /// The page with a fragment: the full page, wherever the widget stands.

@@ -1,7 +1,7 @@
 //! Parameters and the lessons' own state: changed, told, shared.
 
 use serde_json::Value;
-use web::{Failure, LESSONS};
+use web::{Failure, LESSONS, text};
 
 use super::{App, with};
 use crate::{dom, share};
@@ -71,9 +71,20 @@ impl App {
         Value::Object(state)
     }
 
-    /// The address of exactly what is shown.
+    /// The fragment of the address of exactly what is shown: parameters, and the state of every lesson.
     pub(super) fn address(&self) -> String {
-        share::fragment(&self.parameters, &self.lessons)
+        let encoded = |key: String, value: &str| format!("{key}={}", text::encode(value));
+        let mut pairs: Vec<String> = self
+            .parameters
+            .pairs()
+            .into_iter()
+            .map(|(key, value)| encoded(key.to_string(), &value))
+            .collect();
+        for lesson in &self.lessons {
+            let state = lesson.state().into_iter();
+            pairs.extend(state.map(|(key, value)| encoded(format!("{}.{key}", lesson.name()), &value)));
+        }
+        pairs.join("&")
     }
 
     pub(super) fn share(&mut self) {

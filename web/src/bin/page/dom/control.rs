@@ -4,7 +4,18 @@
 use std::cell::RefCell;
 
 use wasm_bindgen::JsCast;
+use web::text::escape;
 use web_sys::{Element, HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
+
+/// Options of a select.
+pub fn options<'a>(all: impl IntoIterator<Item = (&'a str, &'a str)>, chosen: &str) -> String {
+    all.into_iter()
+        .map(|(value, title)| {
+            let selected = if value == chosen { " selected" } else { "" };
+            format!("<option value=\"{value}\"{selected}>{}</option>", escape(title))
+        })
+        .collect()
+}
 
 /// Values on their way into controls.
 #[derive(Default)]

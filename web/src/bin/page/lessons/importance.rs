@@ -14,8 +14,7 @@ use web::{
 use self::view::{describe, mean_vector};
 use super::{Context, Lesson, Pace};
 use crate::{
-    bar,
-    dom::{Act, Kind},
+    dom::{Act, Kind, options},
     failure,
     plane::{self, Dot},
 };
@@ -217,7 +216,7 @@ impl Lesson for Importance {
                  up and down change its share.\"></div>\
                  <h3>200 estimates of ln Z</h3><div data-part=\"importance-strip\"></div>\
                  <div data-part=\"importance-told\" role=\"status\"></div></div></div></div>",
-                bar::options(PROPOSALS, PROPOSALS[self.proposal].0),
+                options(PROPOSALS, PROPOSALS[self.proposal].0),
                 DRAWS.len() - 1,
                 self.draws,
                 if self.corrected { " checked" } else { "" },

@@ -10,8 +10,7 @@ use web::{Parameters, Report, samplers, text::grouped, toy::Toy};
 
 use super::{Context, Lesson, Pace};
 use crate::{
-    bar,
-    dom::{Act, Kind},
+    dom::{Act, Kind, options},
     failure, plane,
 };
 use fastvae::config::{Method, ProposalKind};
@@ -196,7 +195,7 @@ impl Lesson for Midx {
              <div class=\"halves\"><div><h3>Inside the cell</h3><div data-part=\"midx-cell\"></div></div>\
              <div><h3>Draws against theory</h3><div data-part=\"midx-draws\"></div></div></div></div>",
             parameters.k.min(24),
-            bar::options(variants, VARIANTS[self.variant].0),
+            options(variants, VARIANTS[self.variant].0),
             plane::area("midx-plane"),
         ) + &text(
             "<p>Each draw costs 2K inner products and K² additions, however many films there are. With K = 64 that stands \

@@ -12,8 +12,7 @@ use web::{
 use self::curves::{Axis, Curves};
 use super::{Context, Lesson, Pace, data::Data};
 use crate::{
-    bar,
-    dom::{Act, Kind},
+    dom::{Act, Kind, options},
     share,
 };
 
@@ -212,7 +211,7 @@ impl Lesson for Race {
             number("epochs", "Epochs", parameters.epochs, Parameters::MAX_EPOCHS),
             number("negatives", "Negatives", parameters.negatives, 10_000),
             number("k", "Codewords", parameters.k, 256),
-            bar::options(Axis::ALL.iter().map(|(name, title, _)| (*name, *title)), self.axis.name()),
+            options(Axis::ALL.iter().map(|(name, title, _)| (*name, *title)), self.axis.name()),
         )
     }
 

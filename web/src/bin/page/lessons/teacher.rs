@@ -7,8 +7,7 @@ use web::{
 
 use super::{Context, Lesson, Pace};
 use crate::{
-    bar,
-    dom::{self, Act, Kind},
+    dom::{self, Act, Kind, options},
     share,
 };
 
@@ -115,7 +114,7 @@ impl Lesson for Teacher {
              <a data-part=\"teacher-link\" href=\"#\" target=\"_blank\" rel=\"noopener\">Open the widget by itself</a></div></div>\
              <h3>Tasks</h3><div class=\"controls\"><label><input type=\"checkbox\" data-act=\"answers\" data-part=\"teacher-answers\"> show what to look for</label>\
              <button type=\"button\" data-act=\"print\">Print tasks and figures</button></div><ol data-part=\"teacher-tasks\" class=\"tasks\"></ol>",
-            bar::options(lessons, &self.lesson),
+            options(lessons, &self.lesson),
             if self.fixed_seed { " checked" } else { "" }
         )
     }
