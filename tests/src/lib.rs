@@ -9,12 +9,14 @@ pub mod device;
 mod engines;
 pub mod fixtures;
 pub mod index;
+pub mod midx;
 pub mod mutation;
 pub mod proposal;
 pub mod ranks;
 pub mod rows;
 pub mod static_draw;
 pub mod statistics;
+pub mod step;
 
 pub use close::{assert_close, assert_equal};
 pub use engines::engines;
