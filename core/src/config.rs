@@ -26,8 +26,8 @@ pub use self::{
     kmeans::Kmeans,
     method::Method,
     mix::Mix,
-    mult_vae::{Decoder, DropoutOn, MultVaeConfig},
-    objective::{Objective, ObjectiveConfig},
+    mult_vae::{Activation, Decoder, DropoutOn, MultVaeConfig},
+    objective::{Objective, ObjectiveConfig, Partition},
     optimizer::{OptimizerConfig, RowUpdates, Schedule},
     popularity_weight::PopularityWeight,
     proposal::ProposalConfig,
@@ -36,7 +36,6 @@ pub use self::{
     setting::{Kind, Section, Setting},
     training::TrainingConfig,
 };
-pub use crate::kernels::{Activation, Partition};
 pub use crate::model::{ModelConfig, ModelKind};
 use crate::{Error, Result};
 

@@ -2,11 +2,11 @@
 
 use crate::{
     Error, Result,
-    data::{Csr, EvaluationSet},
+    data::EvaluationSet,
     engine::Engine,
     metrics::Metrics,
     model::Scorer,
-    rank::{RankOptions, rank},
+    rank::{RankOptions, rank, same_catalogue},
 };
 
 /// Fails unless the set covers a catalogue of `items` items and has a history and held-out items for each of
@@ -21,17 +21,6 @@ pub(crate) fn fits(set: &EvaluationSet, items: usize) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-pub(crate) fn same_catalogue(what: &str, rows: &Csr, items: usize) -> Result<()> {
-    if rows.columns() == items {
-        return Ok(());
-    }
-    Err(Error::Data(format!(
-        "{what} over a catalogue of {} items cannot be used with a model of {items}: read the set that it is trained on, \
-         with the same filters",
-        rows.columns()
-    )))
 }
 
 /// Ranks all items except the folded-in ones for every user of the set, and compares the ranking with the

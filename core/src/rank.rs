@@ -4,7 +4,6 @@ use crate::{
     Error, Result,
     data::Csr,
     engine::{Buffer, Engine, Recording},
-    evaluate::same_catalogue,
     kernels::{MaskSeen, TopK},
     model::{Batch, Scorer},
     watch,
@@ -42,6 +41,18 @@ impl Default for RankOptions {
     fn default() -> Self {
         Self { mask_seen: true, allowed: None }
     }
+}
+
+/// Fails if histories are not over the catalogue of a model of `items` items.
+pub(crate) fn same_catalogue(what: &str, rows: &Csr, items: usize) -> Result<()> {
+    if rows.columns() == items {
+        return Ok(());
+    }
+    Err(Error::Data(format!(
+        "{what} over a catalogue of {} items cannot be used with a model of {items}: read the set that it is trained on, \
+         with the same filters",
+        rows.columns()
+    )))
 }
 
 /// Scores held at once: 64 MiB.

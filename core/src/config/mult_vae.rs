@@ -1,7 +1,7 @@
 //! The network of Mult-VAE.
 
 use super::{
-    Activation, Kind,
+    Kind,
     setting::{settings, words},
 };
 
@@ -46,5 +46,17 @@ words! {
         Input = "input",
         /// On the summed item rows, before the activation (the authors' code).
         Bag = "bag",
+    }
+}
+
+words! {
+    /// An activation function. Shaders identify it by its number, from 0 in this order.
+    pub enum Activation default None {
+        /// The identity.
+        None = "none",
+        /// Hyperbolic tangent.
+        Tanh = "tanh",
+        /// max(0, x).
+        Relu = "relu",
     }
 }

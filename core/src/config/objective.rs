@@ -1,7 +1,7 @@
 //! The loss.
 
 use super::{
-    Kind, Partition,
+    Kind,
     setting::{settings, words},
 };
 
@@ -23,5 +23,17 @@ words! {
         FullSoftmax = "full-softmax",
         /// The sampled softmax, whose negatives come from the proposal.
         SampledSoftmax = "sampled-softmax",
+    }
+}
+
+words! {
+    /// How the negatives estimate the sum over all items.
+    pub enum Partition default Paper {
+        /// One denominator per positive, over the positive itself and the negatives, all corrected by their
+        /// proposal probabilities (paper, section 6): `nll = - sum_i (o'_i - ln(exp o'_i + sum_j exp o'_j))`.
+        Paper = "paper",
+        /// A single denominator, to which the positives contribute exactly, while the negatives estimate the
+        /// rest: `Z = sum_{i in I} exp o_i + 1/C sum_{j not in I} exp(o_j - log q_j)`.
+        ExactPositives = "exact-positives",
     }
 }

@@ -11,9 +11,9 @@ use serde_json::value::RawValue;
 use super::{
     Columns,
     collect::Shard,
+    excerpt::shorten,
     lines::LineFormat,
     roles::{asked_roles, named_roles},
-    sniff::shorten,
 };
 use crate::{Error, Result};
 

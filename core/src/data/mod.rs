@@ -26,6 +26,7 @@ mod convert;
 mod csr;
 #[cfg(feature = "download")]
 pub mod download;
+mod excerpt;
 mod filter;
 mod forms;
 mod intern;

@@ -18,9 +18,9 @@ use parquet::{
 use super::{
     LoadOptions,
     collect::Shard,
+    excerpt::shorten,
     lines::Text,
     roles::{asked_roles, named_roles, no_ratings},
-    sniff::shorten,
     unpack::check_growth,
 };
 use crate::{Error, Result, watch};

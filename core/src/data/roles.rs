@@ -1,7 +1,7 @@
 //! Finds the columns of user, item and rating: as requested, by the names in a header, or by the format of
 //! the rows.
 
-use super::{Column, Columns, sniff::shorten};
+use super::{Column, Columns, excerpt::shorten};
 use crate::{Error, Result};
 
 /// The error for a lowest rating when the file has no ratings.

@@ -2,6 +2,7 @@
 
 use super::{
     Columns,
+    excerpt::shorten,
     forms::JsonLines,
     lines::{LONGEST_LINE, Text, too_long},
     quoted::{Failure, Records},
@@ -181,10 +182,6 @@ fn delimiter(name: &str, first: &[u8]) -> Result<Delimiter> {
             shorten(&String::from_utf8_lossy(first))
         ),
     ))
-}
-
-pub(super) fn shorten(text: &str) -> String {
-    if text.chars().count() <= 60 { text.into() } else { text.chars().take(60).chain(['…']).collect() }
 }
 
 /// The fields of the first lines, or the line (counted from 1) with invalid quotes and the reason.

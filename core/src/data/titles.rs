@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::{
-    Dataset,
+    Dataset, excerpt,
     layout::TitleForm,
     quoted::{Failure, Records},
-    roles, sniff,
+    roles,
     source::Source,
     table::Delimiter,
 };
@@ -98,7 +98,7 @@ fn read(name: &str, bytes: Vec<u8>, form: TitleForm) -> Result<Titles> {
                     _ => netflix(line),
                 };
                 entry.ok_or_else(|| {
-                    let problem = format!("no item with a title: {:?}", sniff::shorten(line));
+                    let problem = format!("no item with a title: {:?}", excerpt::shorten(line));
                     Error::format(format!("{name}:{}", number + 1), problem)
                 })
             };
@@ -185,7 +185,7 @@ fn recbole(name: &str, text: &str) -> Result<Titles> {
     let (Some(id), title) = (speaks(&["item_id"]), speaks(&["title", "name"])) else {
         return Err(Error::format(
             format!("{name}:1"),
-            format!("the header names no item_id: {}", sniff::shorten(header)),
+            format!("the header names no item_id: {}", excerpt::shorten(header)),
         ));
     };
     let classes = speaks(&["genre", "class", "categor"]);
@@ -214,7 +214,7 @@ pub(super) fn relabel(ids: &mut [String], source: &mut Source, file: &str) -> Re
         // Some lists have more columns; ids contain no blanks.
         let mut fields = line.split_whitespace();
         let (Some(original), Some(number_of_it)) = (fields.next(), fields.next()) else {
-            let problem = format!("expected `org_id remap_id`, found {:?}", sniff::shorten(line));
+            let problem = format!("expected `org_id remap_id`, found {:?}", excerpt::shorten(line));
             return Err(Error::format(format!("{name}:{}", number + 1), problem));
         };
         originals.insert(number_of_it, original);

@@ -6,23 +6,11 @@
 use super::elementwise::activate;
 use crate::{
     Result,
-    config::setting::words,
+    config::Activation,
     engine::{Buffer, Check, Kernel, gpu, parallel},
     simd,
 };
 use fastvae_shaders::matmul;
-
-words! {
-    /// An activation function. Shaders identify it by its number, from 0 in this order.
-    pub enum Activation default None {
-        /// The identity.
-        None = "none",
-        /// Hyperbolic tangent.
-        Tanh = "tanh",
-        /// max(0, x).
-        Relu = "relu",
-    }
-}
 
 /// A matrix inside a buffer: element (r, c) lies at `offset + r * row + c * column`.
 #[derive(Clone)]
@@ -44,13 +32,13 @@ impl View {
     }
 
     /// The same matrix without its first rows.
-    pub fn from_row(mut self, row: usize) -> Self {
+    pub fn skip_rows(mut self, row: usize) -> Self {
         self.offset += row * self.row;
         self
     }
 
     /// The same matrix without its first columns.
-    pub fn from_column(mut self, column: usize) -> Self {
+    pub fn skip_columns(mut self, column: usize) -> Self {
         self.offset += column * self.column;
         self
     }

@@ -5,25 +5,13 @@ use fastvae_shaders::{sampled_coefficients, sampled_logits, sampled_query_gradie
 use super::{groups::Groups, local_product::local_product};
 use crate::{
     Result,
-    config::setting::words,
+    config::Partition,
     engine::{
         Buffer, Check, Kernel, gpu, parallel,
         parallel::{Rows, Spans},
     },
     simd,
 };
-
-words! {
-    /// How the negatives estimate the sum over all items.
-    pub enum Partition default Paper {
-        /// One denominator per positive, over the positive itself and the negatives, all corrected by their
-        /// proposal probabilities (paper, section 6): `nll = - sum_i (o'_i - ln(exp o'_i + sum_j exp o'_j))`.
-        Paper = "paper",
-        /// A single denominator, to which the positives contribute exactly, while the negatives estimate the
-        /// rest: `Z = sum_{i in I} exp o_i + 1/C sum_{j not in I} exp(o_j - log q_j)`.
-        ExactPositives = "exact-positives",
-    }
-}
 
 /// For every query row: the loss over its user's history and its group's candidates.
 pub struct SampledLoss {
