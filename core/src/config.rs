@@ -190,7 +190,8 @@ mod tests {
         assert!(problem(|c| c.proposal.first_iterations = u32::MAX).starts_with("first-iterations"));
         for rows in [RowUpdates::Dense, RowUpdates::Replay] {
             let decayed = |c: &mut Config| {
-                (c.optimizer.weight_decay, c.optimizer.learning_rate, c.optimizer.rows) = (1.0, 1.0, rows);
+                (c.optimizer.weight_decay, c.optimizer.learning_rate, c.optimizer.row_updates) =
+                    (1.0, 1.0, rows);
             };
             assert!(problem(decayed).starts_with("weight-decay: 1 at `learning-rate = 1` keeps"));
         }

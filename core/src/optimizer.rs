@@ -58,7 +58,7 @@ impl Optimizer {
     pub fn schedule(&self) -> Vec<f32> {
         let config = &self.config;
         let mut table = vec![0.0; FLOATS_PER_STEP];
-        if config.rows != RowUpdates::Replay {
+        if config.row_updates != RowUpdates::Replay {
             return table;
         }
         table.reserve_exact(self.steps as usize * FLOATS_PER_STEP);
@@ -116,7 +116,7 @@ impl Update<'_> {
     /// Applies the steps that rows skipped, before the rows are read. Without `lists`, to all rows of the
     /// table.
     pub fn replay(&self, recording: &mut Recording, lists: Option<&ItemLists>, table: &Table) {
-        if self.optimizer.rows == RowUpdates::Replay {
+        if self.optimizer.row_updates == RowUpdates::Replay {
             recording.push(ReplayRows {
                 lists: lists.cloned(),
                 table: table.clone(),
@@ -138,7 +138,11 @@ impl Update<'_> {
                 gradient: of_table,
                 table,
                 adam: self.adam,
-                reach: if self.optimizer.rows == RowUpdates::Dense { Reach::All } else { Reach::Touched },
+                reach: if self.optimizer.row_updates == RowUpdates::Dense {
+                    Reach::All
+                } else {
+                    Reach::Touched
+                },
                 step: self.step,
                 clear: at == last,
             });

@@ -28,7 +28,7 @@ pub fn told(error: &Error) -> String {
     if flags.is_empty() { text } else { format!("{text} (--{})", flags.join(", --")) }
 }
 
-/// The flag of a setting, with its value if one is given: `rows = dense` gives `rows dense`.
+/// The flag of a setting, with its value if one is given: `row-updates = dense` gives `row-updates dense`.
 fn flag(setting: &str) -> String {
     let renamed = RENAMED.iter().find(|(known, _)| *known == setting);
     renamed.map_or_else(|| setting.replace(" = ", " "), |(_, flag)| (*flag).to_owned())

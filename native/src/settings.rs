@@ -314,7 +314,7 @@ mod tests {
         let config = new_run(Some(&file), &flags("--hidden 50 --dropout 0.3 --rows lazy")).unwrap();
         assert_eq!((network(&config).hidden, network(&config).latent, config.data.core), (50, 32, 5));
         assert_eq!((config.split.seed, config.training.seed), (9, 9));
-        assert_eq!((network(&config).dropout, config.optimizer.rows), (0.3, RowUpdates::Lazy));
+        assert_eq!((network(&config).dropout, config.optimizer.row_updates), (0.3, RowUpdates::Lazy));
         let config = new_run(Some(&file), &flags("--split-seed 4")).unwrap();
         assert_eq!((config.split.seed, config.training.seed), (4, 9));
         std::fs::write(&file, "[model]\nhiden = 100\n").unwrap();

@@ -124,7 +124,7 @@ mod tests {
 
     const SETTINGS: &[Setting] = &[
         ("loss", &["full", "midx"]),
-        ("rows", &["dense", "lazy"]),
+        ("row-updates", &["dense", "lazy"]),
         ("kmeans", &["plain", "balanced", "none"]),
     ];
 

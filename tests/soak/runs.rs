@@ -31,7 +31,7 @@ const SETTINGS: &[Setting] = &[
             "kernel",
         ],
     ),
-    ("rows", &["dense", "replay", "lazy"]),
+    ("row-updates", &["dense", "replay", "lazy"]),
     ("decoder", &["dense", "direct"]),
     ("partition", &["paper", "exact-positives"]),
     ("quantisation", &["product", "query-aware", "residual"]),

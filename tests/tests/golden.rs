@@ -44,17 +44,17 @@ fn runs() -> Vec<(String, Config)> {
     };
     add("full, dense rows, bag", |c| {
         Method::Full.apply(c);
-        (c.optimizer.rows, c.model.dropout_on) = (RowUpdates::Dense, DropoutOn::Bag);
+        (c.optimizer.row_updates, c.model.dropout_on) = (RowUpdates::Dense, DropoutOn::Bag);
     });
     add("full, two samples, direct", |c| {
         Method::Full.apply(c);
         (c.model.latent_samples, c.model.decoder) = (2, Decoder::Direct);
     });
     add("uniform, lazy rows", |c| {
-        (c.proposal.kind, c.optimizer.rows) = (ProposalKind::Uniform, RowUpdates::Lazy);
+        (c.proposal.kind, c.optimizer.row_updates) = (ProposalKind::Uniform, RowUpdates::Lazy);
     });
     add("popularity, dense rows, decay", |c| {
-        (c.proposal.kind, c.optimizer.rows, c.optimizer.weight_decay) =
+        (c.proposal.kind, c.optimizer.row_updates, c.optimizer.weight_decay) =
             (ProposalKind::Popularity, RowUpdates::Dense, 0.01);
     });
     add("shared, exact positives, direct", |c| {

@@ -178,12 +178,12 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
     add("full", |c| Method::Full.apply(c));
     add("full, dense rows, no bias", |c| {
         Method::Full.apply(c);
-        (c.optimizer.rows, c.model.item_bias) = (RowUpdates::Dense, false);
+        (c.optimizer.row_updates, c.model.item_bias) = (RowUpdates::Dense, false);
     });
     add("uniform, replayed rows", |c| c.optimizer.weight_decay = 0.01);
-    add("uniform, dense rows", |c| c.optimizer.rows = RowUpdates::Dense);
+    add("uniform, dense rows", |c| c.optimizer.row_updates = RowUpdates::Dense);
     add("popularity, lazy rows, l2", |c| {
-        (c.proposal.kind, c.optimizer.rows, c.optimizer.l2) =
+        (c.proposal.kind, c.optimizer.row_updates, c.optimizer.l2) =
             (ProposalKind::Popularity, RowUpdates::Lazy, 0.01);
     });
     add("shared negatives", |c| c.proposal.group_size = 3);
@@ -203,7 +203,7 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
         c.proposal.mix = Some(Mix { with: ProposalKind::Softmax, probability: 0.5 });
     });
     add("dns, dense rows", |c| {
-        (c.proposal.kind, c.optimizer.rows) = (ProposalKind::Dns, RowUpdates::Dense);
+        (c.proposal.kind, c.optimizer.row_updates) = (ProposalKind::Dns, RowUpdates::Dense);
     });
     variants
 }

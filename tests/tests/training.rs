@@ -46,12 +46,12 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
         ("full", of(|c| Method::Full.apply(c))),
         (
             "uniform, lazy",
-            of(|c| (c.proposal.kind, c.optimizer.rows) = (ProposalKind::Uniform, RowUpdates::Lazy)),
+            of(|c| (c.proposal.kind, c.optimizer.row_updates) = (ProposalKind::Uniform, RowUpdates::Lazy)),
         ),
         (
             "popularity, dense, decay",
             of(|c| {
-                (c.proposal.kind, c.optimizer.rows, c.optimizer.weight_decay) =
+                (c.proposal.kind, c.optimizer.row_updates, c.optimizer.weight_decay) =
                     (ProposalKind::Popularity, RowUpdates::Dense, 0.01)
             }),
         ),
@@ -258,7 +258,7 @@ fn replayed_rows_end_where_dense_updates_end() {
             method.apply(&mut config);
             let ended = |rows: RowUpdates| {
                 let mut config = config.clone();
-                config.optimizer.rows = rows;
+                config.optimizer.row_updates = rows;
                 run(engine, &config, &split.train, &split.validation)
             };
             let (dense, dense_losses) = ended(RowUpdates::Dense);

@@ -25,7 +25,7 @@ settings! {
         /// Which item rows a step updates. `dense`: all of them. `replay`: the touched ones; the steps that
         /// other rows miss are applied when those rows are next read. `lazy`: the touched ones; missed steps
         /// are dropped.
-        rows: RowUpdates = RowUpdates::default(), "ROWS", Kind::Word(RowUpdates::WORDS);
+        row_updates: RowUpdates = RowUpdates::default(), "ROWS", Kind::Word(RowUpdates::WORDS), formerly "rows";
     }
 }
 

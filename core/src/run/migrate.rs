@@ -21,7 +21,7 @@ type Place = [&'static str; 2];
 const LOSS: &str = "loss";
 
 /// Settings whose section or name has changed.
-const MOVED: [(Place, Place); 18] = [
+const MOVED: [(Place, Place); 19] = [
     ([LOSS, "partition"], ["objective", "partition"]),
     ([LOSS, "share"], ["proposal", "group-size"]),
     ([LOSS, "negatives"], ["proposal", "negatives"]),
@@ -40,6 +40,7 @@ const MOVED: [(Place, Place); 18] = [
     ([LOSS, "dns-draws"], ["proposal", "dns-draws"]),
     ([LOSS, "dns-correction"], ["proposal", "dns-correction"]),
     ([LOSS, "kernel-alpha"], ["proposal", "kernel-alpha"]),
+    (["optimizer", "rows"], ["optimizer", "row-updates"]),
 ];
 
 /// Renames old settings in the settings of a run, nested by section as in `config.toml`.

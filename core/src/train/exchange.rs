@@ -9,7 +9,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use super::step::{StepGradients, StepInputs};
+use super::inputs::{StepGradients, StepInputs};
 use crate::{
     Error, Result,
     engine::{Buffer, Engine, Recording},

@@ -1,6 +1,6 @@
 //! The full softmax of a step: loss, gradients of item rows and queries, and the update of the item rows.
 
-use super::step::StepInputs;
+use super::inputs::StepInputs;
 use crate::{
     Result,
     engine::{Buffer, Engine, Recording},
@@ -83,7 +83,7 @@ impl FullSoftmax {
         let bias = model.item_bias().map(|bias| &bias.parameter);
         let blocks = || (0..items).step_by(*block).map(|start| (start, (*block).min(items - start)));
         let score = |start: usize, count: usize| {
-            let rows_of_block = View::rows(&table.value, width).from_row(start).transposed();
+            let rows_of_block = View::rows(&table.value, width).skip_rows(start).transposed();
             let mut product = MatMul::new(
                 rows,
                 count,
@@ -129,7 +129,7 @@ impl FullSoftmax {
                 width,
                 count,
                 View::rows(logits, count),
-                View::rows(&table.value, width).from_row(start),
+                View::rows(&table.value, width).skip_rows(start),
                 View::rows(query_gradients, width),
             );
             to_queries.beta = if start == 0 { 0.0 } else { 1.0 };
@@ -140,7 +140,7 @@ impl FullSoftmax {
                 rows,
                 View::rows(logits, count).transposed(),
                 View::rows(queries, width),
-                View::rows(rows_gradient, width).from_row(if *stored { start } else { 0 }),
+                View::rows(rows_gradient, width).skip_rows(if *stored { start } else { 0 }),
             ));
             if let Some(bias_gradient) = bias_gradient {
                 recording.push(ColumnSum {

@@ -36,7 +36,7 @@ pub(super) fn flush_rows(
 /// biases in every step without writing `last_step`, so they never lag: a replay would apply their momentum
 /// twice.
 fn replayed_tables<'a>(config: &Config, model: &'a dyn Trainable) -> Vec<&'a Table> {
-    if config.optimizer.rows != RowUpdates::Replay {
+    if config.optimizer.row_updates != RowUpdates::Replay {
         return Vec::new();
     }
     let mut tables = model.own_tables();

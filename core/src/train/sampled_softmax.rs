@@ -1,7 +1,7 @@
 //! The sampled softmax of a step: draws negatives, and computes the loss and the gradients of item rows and
 //! queries.
 
-use super::step::StepInputs;
+use super::inputs::StepInputs;
 use crate::{
     Result,
     config::Config,

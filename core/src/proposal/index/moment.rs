@@ -54,7 +54,7 @@ impl Moments {
             output: self.sum.clone(),
         });
         let (one, sum) = (View::rows(&self.one, 1), View::rows(&self.sum, width));
-        let first = MatMul::new(1, width, 1, one, sum, value.from_row(width));
+        let first = MatMul::new(1, width, 1, one, sum, value.skip_rows(width));
         recording.push(MatMul { alpha, beta, ..first });
     }
 

@@ -234,8 +234,8 @@ impl MidxIndex {
                     width,
                     columns.len(),
                     View::rows(&book.codewords, columns.len()),
-                    View::rows(&on.back, width).from_row(columns.start),
-                    View::rows(&self.stacked, width).from_row(which * k),
+                    View::rows(&on.back, width).skip_rows(columns.start),
+                    View::rows(&self.stacked, width).skip_rows(which * k),
                 ));
             }
             engine.run(&recording)?;
