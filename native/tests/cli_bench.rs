@@ -1,4 +1,4 @@
-//! `fastvae bench samplers` and the files it leaves.
+//! `fastvae bench samplers` and the files that it writes.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -31,7 +31,7 @@ fn samplers_are_measured_and_what_cannot_be_is_named() {
     );
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let costs = json["costs"].as_array().unwrap();
-    // Six items are too few for 20 negatives' worth of anything but the uniform sampler.
+    // With six items, only the uniform sampler can draw 20 negatives.
     let of = |sampler: &str| costs.iter().filter(|cost| cost["sampler"] == sampler).collect::<Vec<_>>();
     assert_eq!(of("midx-popularity").len(), 2, "{json}");
     assert!(json["refused"].to_string().contains("6 items"), "{json}");
@@ -42,7 +42,7 @@ fn samplers_are_measured_and_what_cannot_be_is_named() {
         assert!(cost["refresh_seconds"].as_f64().unwrap() > 0.0);
     }
     let bytes: Vec<u64> = of("midx-popularity").iter().map(|cost| cost["bytes"].as_u64().unwrap()).collect();
-    // Three codes, a place, a weight, a norm, two words of an alias table: more than 32 bytes an item.
+    // Three codes, a position, a weight, a norm, and two words of an alias table: more than 32 bytes per item.
     assert!(bytes[1] > bytes[0] + 600 * 32, "{bytes:?}");
     let csv = fs::read_to_string(folder.path().join("report/samplers.csv")).unwrap();
     assert_eq!(csv.lines().count(), costs.len() + 1);

@@ -1,4 +1,4 @@
-//! `fastvae data`, and how bad files look to those who have them.
+//! `fastvae data`, and its messages about invalid files.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -80,7 +80,7 @@ fn more_than_the_machine_and_the_set_have_is_refused() {
 #[test]
 fn a_set_that_cannot_be_fetched_says_where_to_put_it() {
     let folder = tempdir().unwrap();
-    // Port 9 discards; nothing listens there.
+    // No server listens on port 9.
     let line = ["data", "get", "ml-latest-small", "--to", "sets", "--mirror", "http://127.0.0.1:9/x"];
     let text = complaint(fastvae(&folder).args(line), 1);
     assert!(

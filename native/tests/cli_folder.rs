@@ -1,4 +1,4 @@
-//! The folder of a run: one owner, and what belongs to others stays.
+//! The folder of a run: one process at a time, and files of others are not touched.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 #![cfg(unix)]
@@ -24,14 +24,14 @@ fn train(folder: &TempDir, rest: &str) -> tests::cli::Command {
     command
 }
 
-/// Every file of a folder with its content.
+/// The files of a folder, with their contents.
 fn content(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     files.map(|path| (path.file_name().unwrap().to_str().unwrap().into(), fs::read(path).unwrap())).collect()
 }
 
-/// A run that would take for ever, once it has a model.
+/// An endless run, after it has saved its first model.
 fn going_on(folder: &TempDir, out: &str) -> Child {
     let mut command = Command::new(program());
     command.current_dir(folder.path()).args(TINY.split_whitespace());
@@ -60,7 +60,7 @@ fn a_folder_in_use_is_refused_until_its_owner_is_gone() {
     let text = complaint(fastvae(&folder).args(["train", "--resume", "run"]), 2);
     assert!(text.contains("--resume: run is in use by another run"), "{text}");
     kill(owner);
-    // The lock went with its process, though its file is still there.
+    // The lock ended with its process, although its file still exists.
     assert!(folder.path().join("run/.lock").exists());
     fs::write(folder.path().join("run/model.safetensors.tmp.99.7"), "half").unwrap();
     let text = complaint(&mut train(&folder, "--epochs 1 --out run"), 2);
@@ -91,19 +91,19 @@ fn files_of_others_stay_what_they_are() {
         }
         names.iter().for_each(|name| fs::remove_file(own.join(name)).unwrap());
     }
-    // What a run leaves that is killed before its settings are written, and during its first event.
+    // The files of runs that were killed before their settings were written, and during their first event.
     fs::write(own.join("log.jsonl"), "").unwrap();
     stdout(&mut train(&folder, "--epochs 1 --out own"));
     for name in ["last.safetensors", "metrics.json", "model.safetensors", "report.html"] {
         fs::remove_file(own.join(name)).unwrap();
     }
     fs::write(own.join("log.jsonl"), "{\"time\":1785").unwrap();
-    // An empty folder is as good as a new one, and what is put beside a run stays there.
+    // An empty folder is treated like a new one, and other files in the folder of a run are not removed.
     stdout(&mut train(&folder, "--epochs 1 --out own"));
     fs::write(own.join("notes.txt"), "mine").unwrap();
     stdout(&mut train(&folder, "--epochs 1 --out own --force"));
     assert_eq!(fs::read_to_string(own.join("notes.txt")).unwrap(), "mine");
-    // Among the files of a run there may be one that only has its name.
+    // A file may have the name of a file of a run without being one.
     fs::write(own.join("report.html"), "<p>mine</p>").unwrap();
     let before = content(&own);
     let text = complaint(&mut train(&folder, "--epochs 1 --out own --force"), 2);
@@ -135,7 +135,7 @@ fn a_model_of_another_run_is_refused_and_a_lost_one_has_a_way_on() {
     let model = fs::read(run.join("model.safetensors")).unwrap();
     fs::remove_file(run.join("metrics.json")).unwrap();
     let other = fs::read(folder.path().join("other/model.safetensors")).unwrap();
-    // Of the same run, but not of its best epoch.
+    // From the same run, but not from its best epoch.
     let mut early = checkpoint::read(&run.join("model.safetensors")).unwrap();
     early.state.progress.epoch = 1;
     early.context.metrics.values_mut().for_each(|value| *value /= 2.0);
@@ -176,7 +176,7 @@ fn nonsense_in_a_checkpoint_is_named() {
         let text = complaint(fastvae(&folder).args("train --resume run --epochs 2".split(' ')), 1);
         assert!(text.contains(words) && text.contains("last.safetensors"), "{text}");
     }
-    // Finite weights whose squares are not: cosines are what they are.
+    // Finite weights whose squares overflow; cosines are still correct.
     let mut large = whole;
     for tensor in large.state.tensors.values_mut() {
         if let fastvae::state::TensorData::F32(values) = &mut tensor.data {

@@ -1,4 +1,4 @@
-//! `fastvae fidelity` and `fastvae compare`: what they write, on the built-in set, and what they refuse.
+//! `fastvae fidelity` and `fastvae compare` on the built-in set: their files, and invalid arguments.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -59,7 +59,7 @@ fn fidelity_of_a_model_that_it_trains() {
     assert_eq!(users.len(), 2 * 3 * 20);
     let (header, rows) = columns(&folder.path().join("measured/fidelity.csv"));
     assert_eq!(header[..5], ["model", "sampler", "sweep", "value", "kl_q_p"]);
-    // Three samplers on two models; K, m (2, 3, 4) and age of the two that have an index; S of all three.
+    // Three samplers on two models; K, m (2, 3, 4) and age for the two with an index; S for all three.
     assert_eq!(rows.len(), 6 + 2 + 6 + 2 + 3);
     let kl: f64 =
         rows.iter().find(|row| row[0] == "trained" && row[1] == "uniform").unwrap()[4].parse().unwrap();

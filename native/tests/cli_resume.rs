@@ -1,4 +1,4 @@
-//! The same bits: twice, and after any interruption.
+//! Repeated and interrupted runs end in the same bits.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 #![cfg(unix)]
@@ -24,7 +24,7 @@ fn args(loss: &str, out: &str, epochs: u32) -> Vec<String> {
         .collect()
 }
 
-/// Both checkpoints agree to the last bit, in all that a run is made of; only clocks may differ.
+/// Asserts that two checkpoints are equal bit for bit, except for times.
 #[track_caller]
 fn assert_same(folder: &TempDir, a: &str, b: &str) {
     for name in ["model.safetensors", "last.safetensors"] {
@@ -49,7 +49,7 @@ fn start(folder: &TempDir, args: &[String]) -> Child {
     command.spawn().unwrap()
 }
 
-/// Waits until the log tells of so many epochs.
+/// Waits until the log contains this number of epochs.
 fn wait_for_epochs(log: &Path, epochs: usize, child: &mut Child) {
     let start = Instant::now();
     while fs::read_to_string(log).unwrap_or_default().matches("\"event\":\"epoch\"").count() < epochs {
@@ -79,7 +79,7 @@ fn the_same_seed_gives_the_same_bits_twice() {
 fn a_run_stopped_by_ctrl_c_goes_on_with_the_same_bits() {
     let folder = tempdir().unwrap();
     stdout(fastvae(&folder).args(args("midx-popularity", "whole", 8)));
-    // Somewhere inside an epoch: where exactly is up to the clock.
+    // At some point within an epoch; which one depends on timing.
     for (number, delay) in [3, 11, 23].into_iter().enumerate() {
         let run = format!("stopped{number}");
         let mut child = start(&folder, &args("midx-popularity", &run, 8));
@@ -128,7 +128,7 @@ fn a_run_that_was_killed_goes_on_from_its_last_save() {
 #[test]
 fn a_finished_run_goes_on_only_if_asked_for_more_epochs() {
     let folder = tempdir().unwrap();
-    // A cosine is laid over all epochs of a run; a constant rate does not know how many there will be.
+    // A cosine schedule depends on the number of epochs of a run; a constant rate does not.
     let constant =
         |out, epochs| [args("midx-popularity", out, epochs), vec!["--schedule=constant".into()]].concat();
     stdout(fastvae(&folder).args(constant("run", 2)));
@@ -169,7 +169,7 @@ fn a_full_disk_is_an_error_and_the_previous_save_stays() {
     stdout(fastvae(&folder).args(args("midx-popularity", "run", 1)));
     let last = folder.path().join("run/last.safetensors");
     let before = fs::read(&last).unwrap();
-    // Files may grow to 64 KiB here, and writing beyond fails as it does on a full disk.
+    // Files are limited to 64 KiB here; writing more fails as on a full disk.
     let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\"";
     let output = Command::new("bash")
         .current_dir(folder.path())

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 use tests::cli::{complaint, fastvae, stdout};
 
-/// Settings that train in a second even without optimisation.
+/// Settings for a run that takes a second even in an unoptimised build.
 const TINY: &str = "--hidden 16 --latent 8 --negatives 20 --codewords 4 --epochs 3 --seed 7";
 
 /// A finished run on the built-in set in the folder `run`, trained once for all tests.
@@ -226,7 +226,7 @@ fn damaged_and_foreign_checkpoints_say_so() {
     let text = complaint(fastvae(&folder).args(["recommend", "nowhere", "--user", "1"]), 1);
     assert!(text.contains("cannot read nowhere"), "{text}");
 
-    // Whole files with nonsense in them.
+    // Complete files with invalid contents.
     let run = folder.path().join("run");
     copy(&finished().path().join("run"), &run);
     let last = checkpoint::read(&run.join("last.safetensors")).unwrap();
@@ -273,7 +273,7 @@ fn a_folder_that_cannot_be_written_is_noticed_before_training() {
     assert!(text.contains("--out: file is a file"), "{text}");
     let text = complaint(fastvae(&folder).args(["train", "--out", "file/run"]), 1);
     assert!(text.contains("cannot create file/run"), "{text}");
-    // Root may write where permissions forbid it; nobody may write here.
+    // Root can write regardless of permissions, but not here.
     if cfg!(target_os = "linux") {
         let text = complaint(fastvae(&folder).args(["train", "--out", "/proc/run"]), 1);
         assert!(text.contains("cannot create /proc/run") && !text.contains("epoch"), "{text}");
@@ -290,8 +290,9 @@ fn nan_in_training_names_the_step_and_keeps_the_last_save() {
     assert!(text.contains("training diverged in epoch") && text.contains("--learning-rate"), "{text}");
     assert!(!folder.path().join("run/metrics.json").exists());
 
-    // A run that went well, and diverges as it goes on: what it had is what it keeps. Weights this
-    // large give losses that are not finite.
+    // A run that succeeded, and diverges after it is resumed: its files do not change. Weights this large give losses
+    // that
+    // are not finite.
     stdout(fastvae(&folder).args(format!("train --quiet --out good {TINY}").split_whitespace()));
     let kept = ["good/model.safetensors", "good/last.safetensors"].map(|name| folder.path().join(name));
     let mut checkpoint = checkpoint::read(&kept[1]).unwrap();
@@ -306,7 +307,7 @@ fn nan_in_training_names_the_step_and_keeps_the_last_save() {
     assert_eq!(kept.map(|path| fs::read(path).unwrap()), before);
 }
 
-/// The settings that ship with the command line are settings of this version.
+/// The presets of the command line are valid settings of this version.
 #[test]
 fn presets_can_be_used() {
     let presets = concat!(env!("CARGO_MANIFEST_DIR"), "/presets");
@@ -314,7 +315,7 @@ fn presets_can_be_used() {
     let mut used = 0;
     for preset in fs::read_dir(presets).unwrap() {
         let preset = preset.unwrap().path();
-        // On the built-in set, which needs no filter and has fewer items than a preset may want negatives.
+        // On the built-in set, which needs no filters and may have fewer items than a preset has negatives.
         let line = "train --quiet --json --epochs 1 --core 0 --batch 500 --negatives 96 --config";
         let result = json(&stdout(fastvae(&folder).args(line.split_whitespace()).arg(&preset)));
         assert!(result["test"]["ndcg@50"].as_f64().unwrap() > 0.0, "{}", preset.display());

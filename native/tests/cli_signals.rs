@@ -1,4 +1,4 @@
-//! Signals: what is heard, when, and what is left.
+//! Signals: their effects at different times, and the files afterwards.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 #![cfg(unix)]
@@ -25,7 +25,7 @@ fn signal(name: &str, child: &Child) {
     assert!(status.success());
 }
 
-/// Waits until it runs the thread that hears signals.
+/// Waits until the process has started the thread that handles signals.
 fn wait_until_it_listens(child: &Child) {
     let status = format!("/proc/{}/status", child.id());
     loop {
@@ -53,7 +53,7 @@ fn a_run_is_stopped_while_it_reads() {
     let mut child =
         start(&folder, &[program().to_str().unwrap(), "train", "--data", "/dev/stdin", "--out", "run"]);
     wait_until_it_listens(&child);
-    // A set that comes slowly and never ends.
+    // Input that arrives slowly and never ends.
     let mut data = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || {
         let rows = (0..100_000).map(|row| format!("{},{}\n", row % 1000, row % 777)).collect::<String>();
@@ -107,7 +107,7 @@ fn a_hang_up_ends_a_run_unless_it_is_to_be_ignored() {
             assert!(ended(child, 130).contains("train --resume heard"));
             continue;
         }
-        // The next signal is answered, so the one before was let pass.
+        // The next signal is handled, so the previous one was ignored.
         signal("USR1", &child);
         sleep(Duration::from_millis(200));
         assert!(child.try_wait().unwrap().is_none());

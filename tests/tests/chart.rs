@@ -1,4 +1,4 @@
-//! Charts: snapshots, colours that can be told apart, and odd data.
+//! Charts: snapshots, contrast of colours, and unusual data.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -92,7 +92,7 @@ fn a_bar_chart() {
     insta::assert_snapshot!(seconds_by_sampler());
 }
 
-/// Writes the charts where `FASTVAE_FIGURES` says, to be looked at.
+/// Writes the charts to the folder in `FASTVAE_FIGURES`, for inspection.
 #[test]
 fn figures_for_the_eye() {
     let Some(folder) = std::env::var_os("FASTVAE_FIGURES") else {

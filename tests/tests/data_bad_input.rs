@@ -1,4 +1,4 @@
-//! Whatever is wrong with a file, the message says what, where, and what to do.
+//! Every error in a file has a message that says what is wrong, where, and what to do.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -14,7 +14,7 @@ fn message(name: &str, bytes: &[u8]) -> String {
     load_bytes(name, bytes, &LoadOptions::default()).unwrap_err().to_string()
 }
 
-/// The message must hold every one of these pieces.
+/// Asserts that the message contains all of these texts.
 #[track_caller]
 fn says(message: &str, pieces: &[&str]) {
     for piece in pieces {
@@ -65,7 +65,7 @@ fn truncated_and_damaged_archives() {
     let error = load_bytes("a.csv.gz", cut, &LoadOptions::default()).unwrap_err();
     assert!(matches!(error, Error::Format { .. }));
     says(&error.to_string(), &["a.csv.gz", "cut short", "fetch or pack it again"]);
-    // The check sum at the end counts too.
+    // The checksum at the end is verified too.
     let mut flipped = whole.clone();
     let at = flipped.len() - 6;
     flipped[at] ^= 1;
@@ -110,16 +110,16 @@ fn wrong_lines_are_named() {
 fn quotes_left_open_are_named_and_swallow_nothing() {
     let rows = |from: u32| (from..from + 300).map(|row| format!("u{row},i{row},note\n")).collect::<String>();
     for (open, line) in [
-        // Never closed: in the last field, in an id, in the header.
+        // A quote that is never closed: in the last field, in an id, in the header.
         (format!("user,item,note\n{}9,8,\"open\n{}", rows(0), rows(500)), 302),
         (format!("user,item,note\n{}9,\"8,open\n{}", rows(0), rows(500)), 302),
         (format!("user,item,\"note\n{}", rows(0)), 1),
-        // Closed by the opening quote of a later field.
+        // A quote that the opening quote of a later field closes.
         (format!("user,item,note\n{}9,8,\"open\n{}7,6,\"x\"\n{}", rows(0), rows(500), rows(900)), 302),
     ] {
         says(&message("a.csv", open.as_bytes()), &[&format!("a.csv:{line}:"), "a quote (\") opens here"]);
     }
-    // The same in the titles beside it.
+    // The same in the file of titles in the same folder.
     let folder = tempfile::tempdir().unwrap();
     let movies = "movieId,title,genres\n1,\"One,Drama\n2,Two,Drama\n";
     fs::write(folder.path().join("movies.csv"), movies).unwrap();
@@ -140,7 +140,7 @@ fn lines_that_end_in_carriage_returns_alone_are_not_one_line() {
 
 #[test]
 fn what_grows_or_never_ends_is_refused_in_words() {
-    // Longer than any line, in a few kilobytes.
+    // A line longer than the limit, compressed to a few kilobytes.
     let many = |start: &str, piece: &[u8], times: usize| {
         [gzip(start.as_bytes()), gzip(piece).repeat(times)].concat()
     };
@@ -148,7 +148,7 @@ fn what_grows_or_never_ends_is_refused_in_words() {
     says(&message("a.csv.gz", &long("user,item\n1,2\n3,", b'a')), &["a.csv.gz:3:", "longer than 64 MiB"]);
     says(&message("a.csv.gz", &long("user,item\n1,2\n3,\"", b'a')), &["a.csv.gz:3:", "longer than 64 MiB"]);
     says(&message("a.csv.gz", &long("", b'a')), &["a.csv.gz:1:", "longer than 64 MiB"]);
-    // More than a table can be compressed to.
+    // Expands by more than any table does.
     let breaks = many("", &[b'\n'; 1 << 20], 300);
     says(
         &message("a.csv.gz", &breaks),
@@ -178,7 +178,7 @@ fn names_that_are_not_utf_8_are_names() {
     let table = folder.path().join(name(b"caf\xe9.csv"));
     fs::write(&table, "user,item\n1,2\n").unwrap();
     assert_eq!(load(&table, &LoadOptions::default()).unwrap().interactions.nnz(), 1);
-    // Alone in a folder, and in a folder of such a name.
+    // Alone in a folder, and in a folder with such a name.
     assert_eq!(load(folder.path(), &LoadOptions::default()).unwrap().interactions.nnz(), 1);
     let inner = folder.path().join(name(b"d\xff"));
     fs::create_dir(&inner).unwrap();
@@ -188,7 +188,7 @@ fn names_that_are_not_utf_8_are_names() {
     assert!(load(&inner.join("ratings.csv"), &LoadOptions::default()).unwrap().titles.is_some());
 }
 
-/// Parquet that was written well, with bytes changed one after the other: an error or a set, never a panic.
+/// A valid Parquet file with single bytes changed gives an error or a data set, never a panic.
 #[test]
 fn damaged_parquet_ends_in_words() {
     let folder = tempfile::tempdir().unwrap();
@@ -257,7 +257,7 @@ fn settings_that_do_not_fit_the_file() {
     assert_eq!("item=1, user=name".parse::<Columns>().unwrap().to_string(), "user=name,item=1");
 }
 
-/// Text that looks like data more often than arbitrary bytes do.
+/// Text that resembles data more often than arbitrary bytes do.
 fn almost_data() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop::sample::select(vec![
         "user",

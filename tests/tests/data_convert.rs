@@ -1,4 +1,4 @@
-//! What is written in any form reads back as the same set.
+//! A data set written in any form is read back unchanged.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -42,7 +42,7 @@ fn every_table_round_trips_with_titles() {
         let underscored =
             |genres: &Vec<Vec<String>>| format!("{genres:?}").replace("Science Fiction", "Science_Fiction");
         assert_eq!(underscored(back.genres.as_ref().unwrap()), underscored(set.genres.as_ref().unwrap()));
-        // The folder is a set too, and nothing unfinished lies about.
+        // The folder can be read as a data set too, and contains no unfinished files.
         assert_eq!(read(path.parent().unwrap()).interactions, set.interactions);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
     }
@@ -64,7 +64,7 @@ fn lightgcn_round_trips_its_split() {
     let given = split(&back, &options).unwrap();
     assert_eq!((&given.test.users, &given.test.held_out), (&weak.test.users, &weak.test.held_out));
     assert_eq!(given.test.fold_in, weak.test.fold_in);
-    // Written again without a split, it keeps the one it has.
+    // Written again without a split, it retains its split.
     write(&back, &folder.path().join("again"), WriteForm::Lightgcn, &WriteOptions::default()).unwrap();
     assert_eq!(read(&folder.path().join("again")).given, back.given);
 }

@@ -1,4 +1,4 @@
-//! Fetching, against a server on this machine.
+//! Downloads, from a server on this machine.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -16,7 +16,8 @@ use fastvae::{
     data::download::{Progress, REMOTES, Remote, Server, get, remote},
 };
 
-/// What a server sends: its file, the validator of it, how many bytes before the connection ends or falls silent.
+/// What a server sends: its file, the file's validator, and the number of bytes before the connection closes or
+/// stalls.
 #[derive(Clone)]
 struct Answer {
     body: Vec<u8>,
@@ -35,8 +36,9 @@ impl Answer {
     }
 }
 
-/// A server that answers one request after the other, and says from which byte on each asked. Like many, it knows
-/// nothing of `If-Range`: whoever goes on must look at what comes back.
+/// A server that answers one request after the other, and reports the first byte that each asked for. Like many
+/// servers,
+/// it ignores `If-Range`, so a client that resumes has to check the response.
 fn serve(answers: Vec<Answer>) -> (Server, mpsc::Receiver<Option<usize>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let home = format!("http://{}", listener.local_addr().unwrap());
@@ -74,7 +76,7 @@ fn serve(answers: Vec<Answer>) -> (Server, mpsc::Receiver<Option<usize>>) {
                 open.push(stream);
             }
         }
-        // Silent connections stay open as long as the test lasts.
+        // Stalled connections stay open until the test ends.
         if !open.is_empty() {
             thread::park();
         }
@@ -84,7 +86,7 @@ fn serve(answers: Vec<Answer>) -> (Server, mpsc::Receiver<Option<usize>>) {
 
 const BODY: &[u8] = b"The quick brown fox jumps over the lazy dog";
 const FOX: Remote = Remote { name: "fox", md5: Some("9e107d9d372bb6826bd81d3542a419d6"), licence: "none" };
-/// One whose hash nobody has published.
+/// A data set without a published hash.
 const UNHASHED: Remote = Remote { name: "fox", md5: None, licence: "none" };
 
 fn names(folder: &tempfile::TempDir) -> Vec<PathBuf> {
@@ -94,7 +96,7 @@ fn names(folder: &tempfile::TempDir) -> Vec<PathBuf> {
     names
 }
 
-/// A zip with a table in it; different texts of one length give files of one length.
+/// A zip archive with a table in it; texts of equal length give files of equal length.
 fn zip(text: &str) -> Vec<u8> {
     let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
@@ -119,7 +121,7 @@ fn an_interrupted_download_goes_on() {
     assert_eq!(names(&folder), [PathBuf::from("fox.zip")]);
     assert_eq!(seen[0], Progress { done: 10, total: Some(43) });
     assert_eq!(seen.last(), Some(&Progress { done: 43, total: Some(43) }));
-    // Now it is there: no server is asked.
+    // The file exists now, so no request is made.
     let nobody = Server { home: "http://127.0.0.1:1".into(), ..Server::default() };
     assert_eq!(get(&nobody, &FOX, folder.path(), |_| ()).unwrap(), path);
 }
@@ -129,9 +131,9 @@ fn pieces_of_two_files_never_become_one() {
     let (old, new) = (zip(&"1,2,3\n".repeat(900)), zip(&"4,5,6\n".repeat(900)));
     let of = |body: &[u8], tag: Option<&'static str>| Answer { validator: tag, ..Answer::of(body) };
     for (first, then, goes_on) in [
-        // The same file by its tag: the second half is enough.
+        // The tag shows that the file is unchanged, so only the second half is requested.
         (of(&new, Some("b")), vec![of(&new, Some("b"))], true),
-        // Another tag; none at all.
+        // Another tag, and no tag.
         (of(&old, Some("a")), vec![of(&new, Some("b")), of(&new, Some("b"))], false),
         (of(&old, None), vec![of(&new, None)], false),
     ] {
@@ -145,7 +147,7 @@ fn pieces_of_two_files_never_become_one() {
         let asked: Vec<_> = log.iter().take(requests).collect();
         assert_eq!(asked.last().unwrap().is_some(), goes_on, "{asked:?}");
     }
-    // With a published hash nothing is asked of the server; the hash finds out, and the whole is fetched.
+    // With a published hash, no validator is needed: the hash does not match, so the whole file is fetched.
     let folder = tempfile::tempdir().unwrap();
     let other = b"THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG";
     let (server, log) = serve(vec![Answer::of(other).cut(10), Answer::of(BODY), Answer::of(BODY)]);
@@ -198,7 +200,7 @@ fn wrong_bytes_are_not_kept() {
     let error = get(&server, &FOX, folder.path(), |_| ()).unwrap_err();
     assert!(matches!(error, Error::Format { .. }) && error.to_string().contains("MD5"), "{error}");
     assert!(names(&folder).is_empty());
-    // A zip put there by hand is checked too, and left for its owner to judge.
+    // An archive that the user put there is checked too, and is not deleted.
     fs::write(folder.path().join("fox.zip"), "other").unwrap();
     assert!(get(&server, &FOX, folder.path(), |_| ()).unwrap_err().to_string().contains("delete it"));
     assert_eq!(names(&folder), [PathBuf::from("fox.zip")]);

@@ -1,4 +1,4 @@
-//! Every form of interactions, from bytes and from folders and zips made for the purpose.
+//! Every form of interactions, read from bytes, folders and zip archives.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -17,7 +17,7 @@ fn options(columns: &str) -> LoadOptions {
     LoadOptions { columns: Some(columns.parse().unwrap()), ..LoadOptions::default() }
 }
 
-/// Each user with his items, by their ids.
+/// Each user with their items, by ids.
 fn shown(set: &Dataset) -> String {
     let rows = set.users.iter().zip(set.interactions.iter());
     let items =
@@ -143,7 +143,7 @@ fn lightgcn_keeps_its_split_and_its_ids() {
     let given = set.given.unwrap();
     assert_eq!(given.train.iter().collect::<Vec<_>>(), [&[0, 1][..], &[2], &[0]]);
     assert_eq!(given.test.users, [0, 1]);
-    // Item 1 of user 0 is in both parts: what is known is not to be found.
+    // Item 1 of user 0 is in both parts; an item of the history cannot be held out.
     assert_eq!(given.test.held_out.iter().collect::<Vec<_>>(), [&[2][..], &[0]]);
     assert_eq!(given.test.fold_in.iter().collect::<Vec<_>>(), [&[0, 1][..], &[2]]);
     assert_eq!((given.test.skipped, given.validation), (1, None));
@@ -156,7 +156,7 @@ fn lightgcn_keeps_its_split_and_its_ids() {
 fn adjacency_is_known_by_its_name_or_by_its_ragged_lines() {
     assert_eq!(shown(&read("lists.txt", b"0 0 1 2\n1 2\n2 0 1\n")), "0: 0 1 2; 1: 2; 2: 0 1");
     assert_eq!(shown(&read("train.txt", b"0 0 1\n1 2 0\n")), "0: 0 1; 1: 0 2");
-    // Ratings that are cut short are no list of items.
+    // Truncated ratings are not taken for lists of items.
     let error = load_bytes("ratings.txt", b"7 10 5\n7 11 4\n8 10 3\n8 12", &LoadOptions::default());
     let error = error.expect_err("a column is missing").to_string();
     assert!(error.contains("ratings.txt:4"), "{error}");
@@ -192,7 +192,7 @@ fn recbole_parts_and_titles() {
     assert_eq!(set.titles.unwrap(), ["w", "The X", "y", "z"]);
     assert_eq!(set.genres.unwrap()[1], ["Drama", "War"]);
     let given = set.given.unwrap();
-    // What was validated on is known by the time of the test.
+    // Validation items belong to the history in the test.
     assert_eq!(given.test.fold_in.items(), [1, 2, 3]);
     assert_eq!(
         (given.validation.unwrap().held_out.items(), given.test.held_out.items()),
@@ -239,7 +239,7 @@ fn quotes_may_begin_anywhere_and_hold_anything() {
 
 #[test]
 fn blocks_and_threads_do_not_show() {
-    // Several blocks of 8 MiB; users and items in no order.
+    // Several blocks of 8 MiB, with unsorted users and items.
     let rows: Vec<(u32, u32)> =
         (0..1_500_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 16, n % 1_999)).collect();
     let text: String = rows.iter().map(|(user, item)| format!("u{user},{item}\n")).collect();
@@ -256,7 +256,7 @@ fn blocks_and_threads_do_not_show() {
         let item = set.items.iter().position(|id| *id == item.to_string()).unwrap() as u32;
         assert!(set.interactions.row(user).binary_search(&item).is_ok());
     }
-    // A mistake far inside is found at its line.
+    // An error far inside the file is reported with its line.
     let broken = text.replacen(&format!("u{},{}\n", rows[1_400_000].0, rows[1_400_000].1), "oops\n", 1);
     let line = broken.lines().position(|line| line == "oops").unwrap() + 1;
     let error = load_bytes("big.csv", broken.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! The public sets come out exactly as published. `FASTVAE_DATA` names the folder that holds them.
+//! The public data sets are read with exactly the published numbers. `FASTVAE_DATA` names their folder.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -10,7 +10,7 @@ use std::{
 
 use fastvae::data::{Counts, Dataset, LoadOptions, load, load_bytes};
 
-/// The file or folder, if the machine has it.
+/// The file or folder, if it exists on this machine.
 fn real(name: &str) -> Option<PathBuf> {
     let path = env::var_os("FASTVAE_DATA").map(|folder| Path::new(&folder).join(name));
     let path = path.filter(|path| path.exists());
@@ -64,7 +64,7 @@ fn movielens_100k_with_latin1_titles() {
     let accented = titles.iter().position(|title| title.starts_with("Visitors, The (Visiteurs")).unwrap();
     assert_eq!(titles[accented], "Visitors, The (Visiteurs, Les) (1993)");
     assert!(titles.iter().any(|title| title.contains('é')), "Latin-1 became UTF-8");
-    // The same file alone finds its neighbour, and the same bytes without a neighbour have no titles.
+    // The file alone finds the titles next to it; the same bytes without a folder have no titles.
     let alone = load(&path.join("u.data"), &LoadOptions::default()).unwrap();
     assert_eq!(alone.titles, set.titles);
     assert_eq!(alone.interactions, set.interactions);

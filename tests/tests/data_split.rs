@@ -1,4 +1,4 @@
-//! Splits: who is trained on what. And the built-in set they are tried on.
+//! Splits into training, validation and test, and the built-in data set.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -58,10 +58,10 @@ fn weak_divides_every_history() {
             None => assert_eq!(train, known),
         }
     }
-    // The same again, whatever the number of threads; another with another seed.
+    // The same for any number of threads; different for another seed.
     assert_eq!(split(&set, &options).unwrap(), weak);
     assert_ne!(split(&set, &SplitOptions { seed: 1, ..options.clone() }).unwrap().test, weak.test);
-    // Without validation all training items train, and the test items stay the same.
+    // Without validation all these items are training items, and the test items are the same.
     let bare = split(&set, &SplitOptions { validation_users: 0, ..options.clone() }).unwrap();
     assert_eq!((&bare.train, &bare.test), (&bare.test.fold_in, &weak.test));
     assert!(bare.validation.users.is_empty());
@@ -70,7 +70,7 @@ fn weak_divides_every_history() {
 
 #[test]
 fn test_items_are_drawn_evenly() {
-    // 20 users x 500 seeds with 10 items each: every place is held out in a fifth of the cases.
+    // 20 users x 500 seeds with 10 items each: each position is held out in a fifth of the cases.
     let rows: String = (0..20).flat_map(|user| (0..10).map(move |item| format!("{user},{item}\n"))).collect();
     let set = load_bytes("a.csv", rows.as_bytes(), &LoadOptions::default()).unwrap();
     let mut counts = [0u32; 10];
@@ -91,7 +91,7 @@ fn short_histories_are_skipped_and_counted() {
     sound(&set, &weak);
     // round(.8 x 1) = 1, round(.8 x 2) = 2, round(.8 x 3) = 2.
     assert_eq!((&weak.test.users[..], weak.test.skipped), (&[2][..], 2));
-    // Two of them have two training items; one of each validates.
+    // Two of them have two training items, one of which becomes a validation item.
     assert_eq!((&weak.validation.users[..], weak.validation.held_out.nnz()), (&[1, 2][..], 2));
     let tiny = load_bytes("a.csv", b"1,1\n2,1\n", &LoadOptions::default()).unwrap();
     assert!(
@@ -143,7 +143,7 @@ fn settings_out_of_range_are_refused() {
     }
 }
 
-/// FNV-1a: any change of the built-in set, on any platform, shows.
+/// FNV-1a, which detects any change of the built-in set on any platform.
 fn fingerprint(set: &Dataset) -> u64 {
     let numbers =
         set.interactions.offsets().iter().chain(set.interactions.items()).flat_map(|n| n.to_le_bytes());
@@ -163,7 +163,7 @@ fn the_built_in_set_is_always_the_same() {
     assert!((600..=1000).contains(&statistics.counts.items));
     let titles = set.titles.as_ref().unwrap();
     assert_eq!(titles.iter().collect::<std::collections::HashSet<_>>().len(), titles.len());
-    // Zipf: the most popular tenth has a good part of all interactions, but not nearly all.
+    // Zipf: the most popular tenth of the items has a large part of all interactions, but not nearly all.
     let mut counts = set.interactions.column_counts();
     counts.sort_unstable_by(|a, b| b.cmp(a));
     let head: u32 = counts[..counts.len() / 10].iter().sum();

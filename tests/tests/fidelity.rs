@@ -22,7 +22,7 @@ fn sampler(text: &str) -> Sampler {
     Sampler::parse(text, &base).expect("a sampler")
 }
 
-/// Users with given queries before given items; each has one item, its own number.
+/// Users with given queries over given items; user u has the single item u.
 fn subject<'a>(engine: &'a Engine, case: &Case) -> Subject<'a> {
     let rows: Vec<Vec<u32>> = (0..case.users() as u32).map(|user| vec![user]).collect();
     let logits: Vec<Vec<f64>> = (0..case.users()).map(|user| case.logits(user)).collect();
@@ -100,7 +100,7 @@ fn exact_samplers_are_at_no_distance() {
     }
 }
 
-/// Theorems 5.3 and 5.4, on a new model, a trained one, and with an index that has gone stale.
+/// Theorems 5.3 and 5.4, on a new model, on a trained one, and with an index that is out of date.
 #[test]
 fn the_bounds_of_the_paper_hold() {
     let (config, split) = small();
@@ -143,7 +143,8 @@ fn the_bounds_of_the_paper_hold() {
     }
 }
 
-/// Between a refresh and the measurement the biases drift by as much as 6: bounds without the drift would be too small.
+/// Between a refresh and the measurement the biases drift by as much as 6: bounds without the drift would be too
+/// small.
 #[test]
 fn the_bounds_of_a_stale_index_hold_what_became_of_the_biases() {
     for engine in engines() {
@@ -223,7 +224,7 @@ fn closer_samplers_have_less_bias_and_more_negatives_too() {
         error.expect("measures").query_bias
     };
     let (softmax, index, uniform) = (bias("softmax", 20), bias("midx-uniform", 20), bias("uniform", 20));
-    // The index is so close to the softmax here that noise decides which of the two has less.
+    // The index is so close to the softmax here that the order of the two is noise.
     assert!(softmax < uniform / 4.0 && index < uniform / 4.0, "{softmax} {index} {uniform}");
     assert!(bias("uniform", 200) < uniform / 2.0);
 }
@@ -241,7 +242,7 @@ fn curves_of_exact_draws_lie_on_that_of_the_softmax() {
         };
         for name in ["softmax", "midx"] {
             let curve = drawn(name);
-            // Kolmogorov: beyond 1.95 / sqrt(n) once in a thousand.
+            // Kolmogorov's test: the distance exceeds 1.95 / sqrt(n) once in a thousand times.
             assert!(curve.distance < 1.95 / 100_000f64.sqrt(), "{name}: {}", curve.distance);
             assert_close(name, &curve.cumulative, &exact.cumulative, 0.0062, 0.0);
             assert!((curve.cumulative.last().expect("points") - 1.0).abs() < 1e-9);
@@ -276,11 +277,11 @@ fn a_study_measures_what_it_was_asked_for() {
         assert_eq!(count(|sweep| sweep == Sweep::None), 8);
         assert_eq!(count(|sweep| matches!(sweep, Sweep::Codewords(_))), 2);
         assert_eq!(count(|sweep| matches!(sweep, Sweep::Negatives(_))), 8);
-        // The kernel's tree and the index go stale, the others have nothing that could.
+        // The kernel's tree and the index get out of date; the other proposals have no such structure.
         assert_eq!(count(|sweep| matches!(sweep, Sweep::Staleness(_))), 4);
         let divergence =
             |model, name| study.row(model, name).and_then(|row| row.divergence).expect("measured");
-        // Training draws the softmax away from what does not look at it.
+        // Training moves the softmax away from proposals that do not depend on it.
         assert!(
             divergence(Model::Trained, "uniform").kl_qp > 2.0 * divergence(Model::Random, "uniform").kl_qp
         );
@@ -339,7 +340,7 @@ fn what_cannot_be_studied_is_refused() {
 fn compared_samplers_start_alike_and_see_the_same_batches() {
     let (mut config, split) = small();
     (config.training.epochs, config.training.evaluate_every) = (3, 2);
-    // A setting that a uniform proposal does not look at makes the same run under another name.
+    // A setting that a uniform proposal ignores gives the same run under another name.
     let samplers = ["uniform", "uniform:codewords=5", "full", "midx-popularity"].map(sampler);
     for engine in engines() {
         let mut told = Vec::new();

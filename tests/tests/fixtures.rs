@@ -1,4 +1,4 @@
-//! The truth files hold what the typed structs promise.
+//! The fixtures have the shapes and properties that their structs document.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -55,7 +55,7 @@ fn proposals_are_distributions() {
                 tests::assert_close(name, &[total], &[1.0], 1e-12, 0.0);
             }
         }
-        // An item that nobody has is never proposed by popularity: null in the file.
+        // An item without interactions is never proposed by popularity: null in the file.
         assert_eq!((truth.counts[0], q.popularity.data[0]), (0, f64::NEG_INFINITY));
     }
 }

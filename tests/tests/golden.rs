@@ -1,8 +1,9 @@
-//! Stored results: short runs of every loss end in the bits that they ended in before, and files that earlier versions
-//! wrote are read.
+//! Stored results: short runs of every loss end in the same bits as before, and files of earlier versions can be
+//! read.
 //!
-//! `FASTVAE_WRITE_GOLDEN=1 cargo test --test golden` stores the hashes anew, after a change that is meant to change
-//! results; the commit says why.
+//! `FASTVAE_WRITE_GOLDEN=1 cargo test --test golden` replaces the stored hashes after a change that intentionally
+//! changes
+//! results; the commit explains why.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
@@ -112,7 +113,7 @@ fn hash(state: &State) -> String {
 fn short_runs_end_in_the_stored_bits() {
     let file = folder().join("hashes.txt");
     let writing = std::env::var("FASTVAE_WRITE_GOLDEN").is_ok_and(|value| value == "1");
-    // Sums of products are fused or not by what the processor has, so bits are compared on one kind of machine.
+    // Whether products are fused with sums depends on the processor, so bits are compared on one kind of machine.
     if fastvae::simd::describe() != "AVX2" {
         println!("NOT RUN: the stored hashes are of a processor with AVX2 and FMA");
         return;

@@ -1,4 +1,4 @@
-//! What a step starts from: the batch's histories, dropout, the bag of item rows, noise.
+//! The first kernels of a step: the batch's histories, dropout, the bag of item rows, noise.
 
 use fastvae::{
     engine::Engine,
@@ -29,7 +29,7 @@ fn histories_lie_side_by_side() {
             let of_batch: Vec<Vec<u32>> =
                 picked.iter().map(|&user| histories[user as usize].clone()).collect();
             let (batch_offsets, want) = csr(&of_batch);
-            // Beyond the entries nothing is written.
+            // Nothing is written beyond the entries.
             let (out, rows) = (unset(engine, want.len() + 3), unset(engine, want.len() + 3));
             let history_items = if items.is_empty() { unset(engine, 1) } else { upload(engine, &items) };
             let kernel = GatherBatch {
@@ -94,7 +94,7 @@ fn input_dropout_keeps_its_share_scaled_up() {
     }
 }
 
-/// Whether one entry is kept says nothing about the next one, the next user or the next step.
+/// Dropout of an entry is independent of the next entry, the next user and the next step.
 #[test]
 fn input_dropout_is_independent_and_reproducible() {
     const LEN: usize = 2001;
@@ -154,7 +154,7 @@ fn dense_dropout_scales_activates_and_repeats_itself() {
                     run(engine, DropoutDense { values, rows, width, probability, activation, rng, step: 6 });
                     read(engine, &buffer)
                 };
-                // The mask, from ones; the same step on gradients meets the same mask.
+                // Applied to ones, the result is the mask; on gradients, the same step has the same mask.
                 let mask = dropout(&vec![1.0; rows * width], Activation::None);
                 let scale = 1.0 / (1.0 - f64::from(probability));
                 let dropped = mask.iter().filter(|&&m| m == 0.0).count() as u64;
@@ -238,7 +238,7 @@ fn normal(engine: &Engine, rows: usize, width: usize, scale: f32, stream: Stream
     read(engine, &output)
 }
 
-/// Mean of values that have unit variance: within five standard errors.
+/// Asserts the mean of values with unit variance, within five standard errors.
 #[track_caller]
 fn assert_moment(name: &str, values: impl Iterator<Item = f64>, want: f64, deviation: f64) {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
@@ -268,7 +268,8 @@ fn noise_is_standard_normal() {
         product("two apart", 2);
         product("blocks", 4);
         product("rows", width);
-        // Partners of a Box and Muller pair share their radius alone, which a product of squares would show.
+        // The two numbers of a Box and Muller pair have the same radius; a product of squares would reveal a
+        // dependence.
         let squares = x().zip(x().skip(1)).map(|(a, b)| (a * a - 1.0) * (b * b - 1.0));
         assert_moment("squares of neighbours", squares, 0.0, 2.0);
         for (name, other) in [
@@ -287,7 +288,7 @@ fn normal_cdf(x: f64) -> f64 {
     if x < 0.0 { 0.5 - half } else { 0.5 + half }
 }
 
-/// A value depends on seed, stream, step, row and column alone: not on the shape around it, nor the engine.
+/// A value depends only on seed, stream, step, row and column, and not on the shape of the matrix or the engine.
 #[test]
 fn noise_is_reproducible() {
     let want = normal(&Engine::cpu(), 9, 345, 1.0, Stream::Noise, 1);

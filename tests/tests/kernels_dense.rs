@@ -76,7 +76,7 @@ fn gradients_through_activations() {
     }
 }
 
-/// Settings of Adam in f64, and what they are at step t.
+/// Settings of Adam in f64.
 struct Settings {
     rate: f64,
     betas: (f64, f64),
@@ -109,7 +109,7 @@ impl Settings {
     }
 }
 
-/// As a kernel takes them: 1 - .999 is 1.3e-5 off once .999 has been rounded to f32.
+/// Rounded to f32 like a kernel's arguments: the rounding of .999 changes 1 - .999 by a factor of 1.3e-5.
 fn betas(first: f32, second: f32) -> (f64, f64) {
     (first.into(), second.into())
 }
@@ -152,7 +152,7 @@ fn adam_over_several_steps() {
     }
 }
 
-/// A weight without gradient or momentum stays: 0 / (0 + epsilon) is 0.
+/// A weight without gradient or momentum does not change: 0 / (0 + epsilon) is 0.
 #[test]
 fn adam_leaves_what_has_no_gradient() {
     for engine in engines() {
@@ -246,8 +246,9 @@ fn posterior_gradient_by_central_differences() {
     }
 }
 
-/// Central differences of `code_gradient . z + beta / B sum kl`. An element of the posterior reaches the
-/// codes and the divergence of its own column alone, so that column is all that is computed.
+/// Central differences of `code_gradient . z + beta / B sum kl`. An element of the posterior affects only the codes
+/// and the
+/// divergence of its own column, so only that column is computed.
 fn differences(
     posterior: &[f32],
     noise: &[f32],

@@ -1,4 +1,4 @@
-//! Draws from static distributions, and the probabilities that go with them.
+//! Draws from static distributions, and their probabilities.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -43,7 +43,7 @@ fn static_draws_follow_their_distribution() {
     }
 }
 
-/// Over a million and a half items every residue comes up: 24 bits of a float would leave most items out.
+/// All of 1.5 million items can be drawn; from 24 bits of a float, some residues would never occur.
 #[test]
 fn static_draws_reach_every_item_of_a_large_catalogue() {
     let items = 1_500_000;
@@ -58,7 +58,7 @@ fn static_draws_reach_every_item_of_a_large_catalogue() {
     }
 }
 
-/// Integers, so the same on every engine.
+/// Static draws use only integers, so they are the same on every engine.
 #[test]
 fn static_draws_are_the_same_on_every_engine() {
     let weights: Vec<f64> = numbers(1, 345).iter().map(|&x| f64::from(x).exp()).collect();

@@ -127,7 +127,7 @@ impl Batch {
         [nll, positive, negative, query_gradient]
     }
 
-    /// As [`Batch::truth`] by the kernel; buffers of nothing have room for one.
+    /// As [`Batch::truth`], by the kernel; buffers are never empty, so those without values have one element.
     fn run(&self, engine: &Engine, partition: Partition) -> [Vec<f32>; 4] {
         let (offsets, items) = csr(&self.histories);
         let (rows, entries) = (self.groups.rows(), items.len());
@@ -166,7 +166,7 @@ impl Batch {
             let (got, want) = (self.run(engine, partition), self.truth(partition));
             let name =
                 format!("{}: {:?}, width {}, {partition:?}", engine.describe(), self.groups, self.width);
-            // Gradients carry 1 / R.
+            // Gradients contain the factor 1 / R.
             let by_row = atol / self.groups.rows() as f64;
             for (index, (what, atol)) in
                 [("nll", 10.0 * atol), ("positive", by_row), ("negative", by_row), ("query", by_row * 5.0)]
@@ -212,7 +212,7 @@ fn sampled_softmax_at_odd_sizes() {
     }
 }
 
-/// Logits far beyond what an exponent holds; f32 itself leaves them a relative error of 1e-6.
+/// Logits whose exponentials overflow; rounding to f32 alone gives a relative error of 1e-6.
 #[test]
 fn sampled_softmax_with_huge_logits() {
     for engine in engines() {
@@ -227,8 +227,9 @@ fn sampled_softmax_with_huge_logits() {
     }
 }
 
-/// Every candidate is a positive, so that exact positives leave no estimate of the rest; and users
-/// without a history, who add nothing.
+/// Every candidate is a positive, so the rest of the partition function has no estimate; and users without a history,
+/// whose
+/// loss is zero.
 #[test]
 fn candidates_that_are_all_positives() {
     for engine in engines() {
@@ -254,7 +255,7 @@ fn full_softmax_at_odd_sizes() {
             let rows = groups.rows();
             let logits: Vec<f32> = numbers(30, rows * items).iter().map(|x| x * scale).collect();
             let (offsets, entries) = csr(&inputs.histories);
-            // As if in double precision from the same f32 logits.
+            // Computed in f64 from the same f32 logits.
             let (mut nll, mut gradient) = (vec![0.0; rows], vec![0.0; rows * items]);
             for row in 0..rows {
                 let logits: Vec<f64> =
@@ -315,7 +316,7 @@ fn full_softmax_at_odd_sizes() {
     }
 }
 
-/// A running sum over blocks that rise by 100 each keeps the last ones alone, and never overflows.
+/// Logits that rise by 100 from block to block: only the last blocks contribute to the sum, and it does not overflow.
 #[test]
 fn running_maximum_rises_and_falls() {
     for engine in engines() {

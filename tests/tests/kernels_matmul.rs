@@ -23,7 +23,7 @@ fn activate(activation: Activation, x: f64) -> f64 {
     }
 }
 
-/// Where a matrix lies in memory, and how large that is.
+/// The layout of a matrix in memory.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     rows: usize,
@@ -82,7 +82,7 @@ impl Product {
         let (m, n, k) = (c.rows, c.columns, a.columns);
         let (left, right) = (numbers(0, a.len()), numbers(1, b.len()));
         let bias_values = numbers(2, bias.unwrap_or(0) + n);
-        // With beta = 0 what C held must not matter, not even NaN.
+        // With beta = 0, the previous content of C has no effect, even if it is NaN.
         let before = numbers(3, c.len());
         let mut start = before.clone();
         let mut want = wide(&before);
@@ -181,7 +181,7 @@ fn fixed_rng() -> proptest::test_runner::TestRng {
     proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha)
 }
 
-/// A saturated tanh is 1, never the quotient of two infinities.
+/// A saturated tanh is 1, and not the quotient of two infinities.
 #[test]
 fn matmul_saturates() {
     for engine in engines() {
@@ -196,7 +196,7 @@ fn matmul_saturates() {
     }
 }
 
-/// More blocks than one axis of a dispatch holds: 65,535 workgroups of 64 threads with 4 rows each.
+/// More blocks than one axis of a dispatch can have: 65,535 workgroups of 64 threads with 4 rows each.
 #[test]
 fn matmul_past_a_grid_axis() {
     for engine in engines() {

@@ -1,6 +1,6 @@
 //! The kernels of one training step, in order, against PyTorch in f64: loss and every gradient.
 //!
-//! Dropout, noise, negatives and log q are those of the fixture; nothing else is given.
+//! Only dropout, noise, negatives and log q come from the fixture.
 
 use fastvae::engine::Engine;
 use tests::{MultVae, assert_close, device::read, engines, fixture, fixtures::MULT_VAE, step::Step};
@@ -62,7 +62,7 @@ fn sampled_softmax() {
     }
 }
 
-/// Blocks of one item, that divide the catalogue or not, of all of it, and larger than it.
+/// Blocks of one item, of sizes that divide the catalogue or not, of the whole catalogue, and larger.
 #[test]
 fn full_softmax_in_blocks() {
     for engine in engines() {

@@ -26,7 +26,7 @@ fn midx_follows_the_fixtures() {
                 let midx = Midx::new(engine, &index, scores(&truth));
                 let name = format!("{}: {name}, {variant}", engine.describe());
                 midx.check_stages(&name, stage);
-                // Each item as entry of the batch, and as candidate of every row.
+                // Every item as an entry of the batch, and as a candidate of every row.
                 let groups = midx.alone(truth.items);
                 assert_close(&name, &midx.log_q_of_all(groups), &log_q.data, 1e-5, 1e-6);
                 let all: Vec<u32> = (0..midx.rows).flat_map(|_| 0..truth.items as u32).collect();
@@ -69,7 +69,7 @@ fn midx_at_odd_sizes() {
     }
 }
 
-/// Scores of 80 either way: nothing overflows, and the best pair of codewords being empty loses nothing.
+/// Scores of plus and minus 80: nothing overflows, also where the cell with the best scores is empty.
 #[test]
 fn midx_with_huge_scores() {
     for engine in engines() {
@@ -90,8 +90,9 @@ fn midx_with_huge_scores() {
         assert_close(&name, &midx.log_q_of_all(midx.alone(1)), &want, 1e-4, 1e-6);
         midx.check_draws(&name, 13);
 
-        // Row 0 of cells holds k2 = 1 alone, row 1 holds 2 and 3, row 2 nothing; the pair of best scores is
-        // in an empty cell 160 above every other.
+        // With k1 = 0 only the cell k2 = 1 has items, with k1 = 1 the cells 2 and 3, with k1 = 2 none. The best pair
+        // of
+        // scores, 160 above all others, belongs to an empty cell.
         let index =
             Index { k: 4, cell_of: vec![1, 1, 4 + 2, 4 + 3, 12 + 1], weights: vec![1.0, 2.0, 1.0, 3.0, 0.5] };
         let midx = Midx::new(engine, &index, vec![0.5, 0.0, 80.0, -1.0, 80.0, -80.0, -79.0, -80.5]);
@@ -102,7 +103,7 @@ fn midx_with_huge_scores() {
     }
 }
 
-/// All items in one cell: what is drawn inside it follows the weights.
+/// All items in one cell, within which draws follow the weights.
 #[test]
 fn midx_with_one_giant_cell() {
     for engine in engines() {
@@ -122,8 +123,9 @@ fn draws_and_log_q_give_the_partition_function() {
     for engine in engines() {
         for name in TWO_BOOKS {
             let mut truth: Proposals = fixture(name);
-            // Logits of trained models rather than of wide normals, whose partition few items make up: the
-            // estimate would be right, but show nothing.
+            // Scaled to the logits of trained models: with a larger variance, few items would make up the partition
+            // function, and
+            // the standard error would be too large for the test to fail.
             truth.queries.data.iter_mut().for_each(|x| *x *= 0.4);
             for weights in [vec![1.0; truth.items], truth.popularity()] {
                 let index = Index::of_fixture(&truth, weights);
@@ -139,7 +141,7 @@ fn draws_and_log_q_give_the_partition_function() {
                     let drawn = draws[span.clone()].iter().zip(&log_q[span]);
                     let estimates: Vec<f64> =
                         drawn.map(|(&j, &log_q)| (logit(j as usize) - f64::from(log_q)).exp()).collect();
-                    // Items of weight 0 are out of the proposal's reach.
+                    // Items of weight 0 are never drawn.
                     let reachable = (0..truth.items).filter(|&i| index.weights[i] > 0.0);
                     let partition: f64 = reachable.map(|i| logit(i).exp()).sum();
                     assert_mean(&format!("{name}, row {row}"), &estimates, partition);
@@ -164,8 +166,9 @@ fn assert_mean(name: &str, values: &[f64], want: f64) {
     assert!(error < 0.05 * want, "{name}: {want} +- {error} shows nothing");
 }
 
-/// Users that share candidates: log q is the mixture's, it sums to one, and the pool follows it; also where
-/// the batch and the candidates do not divide, and where there are fewer candidates than users.
+/// If users share candidates, log q is that of their mixture, its probabilities sum to one, and the draws follow it;
+/// also
+/// if group sizes divide neither the batch nor the candidates, and if there are fewer candidates than users.
 #[test]
 fn shared_candidates_follow_their_mixture() {
     for engine in engines() {
@@ -219,7 +222,7 @@ fn shared_candidates_follow_their_mixture() {
                     );
                 }
             }
-            // Candidates get the same log q as entries do.
+            // Candidates have the same log q as entries.
             let log_q = midx.log_q(groups, ItemsOf::Candidates(upload(engine, &draws[0])), groups.total());
             let want: Vec<f64> = (draws[0].iter().enumerate())
                 .map(|(at, &item)| mixture(at / candidates)[item as usize])
@@ -229,7 +232,7 @@ fn shared_candidates_follow_their_mixture() {
     }
 }
 
-/// Draws at different slots, users and steps have nothing to do with one another; at the same, the same.
+/// Draws of different slots, users and steps are independent; repeated draws are equal.
 #[test]
 fn draws_are_independent_and_reproducible() {
     const SLOTS: usize = 6000;

@@ -73,7 +73,7 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 }
 
 const CLOUDS: [(usize, usize, usize, usize); 7] = [
-    // Points, dimensions, columns left out on either side, codewords.
+    // Points, dimensions, columns outside of the view on either side, codewords.
     (1, 1, 0, 1),
     (7, 3, 2, 7),
     (345, 7, 0, 16),
@@ -93,7 +93,8 @@ fn points_get_their_nearest_codeword() {
             let codeword = |code: usize| &codewords[code * dimensions..][..dimensions];
             let name = format!("{count} points, {dimensions} dimensions, {k} codewords");
             assert!(codes.iter().all(|&code| (code as usize) < k), "{name}: codes below K");
-            // Distances rather than codes: rounding may settle what is all but a tie either way.
+            // Distances and not codes are compared, because rounding decides between codewords at almost equal
+            // distances.
             let got: Vec<f64> =
                 (0..count).map(|i| distance(cloud.point(i), codeword(codes[i] as usize))).collect();
             let nearest = |i: usize| {
@@ -149,7 +150,7 @@ fn codewords_become_means() {
     }
 }
 
-/// Codewords without points become points of the cloud: different ones, and others at another step.
+/// Codewords without points are replaced by different points, and by other ones in another step.
 #[test]
 fn empty_codewords_start_anew() {
     for engine in engines() {
@@ -172,7 +173,7 @@ fn empty_codewords_start_anew() {
     }
 }
 
-/// Lloyd's iterations never make the quantisation worse.
+/// Lloyd's iterations never increase the distortion.
 #[test]
 fn iterations_lower_the_error() {
     for engine in engines() {
@@ -233,7 +234,7 @@ fn by_sorting(scores: &[f32], items: usize, k: usize) -> (Vec<u32>, Vec<f32>) {
     for row in scores.chunks(items) {
         let mut order: Vec<u32> =
             (0..items as u32).filter(|&i| row[i as usize] > f32::NEG_INFINITY).collect();
-        // Stable, and `partial_cmp` holds -0 and 0 for the same.
+        // The sort is stable, and `partial_cmp` treats -0 and 0 as equal.
         order.sort_by(|&a, &b| row[b as usize].partial_cmp(&row[a as usize]).expect("no NaN is left"));
         for place in 0..k {
             ids.push(order.get(place).copied().unwrap_or(u32::MAX));
@@ -270,11 +271,11 @@ fn the_k_best_by_score_then_id() {
         ] {
             let distinct = numbers(0, rows * items);
             check_top_k(engine, &distinct, items, k);
-            // Coarse scores tie at every place, the last included.
+            // Coarse scores have ties at every rank, including the last.
             let coarse: Vec<f32> = distinct.iter().map(|x| x.round()).collect();
             check_top_k(engine, &coarse, items, k);
             if rows > 1000 {
-                // Many rows, for the grid's sake: what follows differs within a row.
+                // Many rows, to test the grid; the cases after this one differ within a row.
                 continue;
             }
             check_top_k(engine, &vec![-3.5; rows * items], items, k);

@@ -54,7 +54,7 @@ impl Settings {
         }
     }
 
-    /// What [`ReplayRows`] takes, for steps 0 to `last`.
+    /// The schedule for [`ReplayRows`], for steps 0 to `last`.
     fn schedule(&self, last: u32) -> Vec<f32> {
         let mut schedule = vec![0.0; FLOATS_PER_STEP];
         let mut log_keep = 0.0;
@@ -204,8 +204,9 @@ fn replay_makes_up_for_skipped_steps() {
     }
 }
 
-/// Where the second moment is as small as epsilon squared, one epsilon stands for all of a tail's: what
-/// remains is second order in its drift, which is larger at the start of training.
+/// If the second moment is as small as epsilon squared, a mean epsilon replaces those of the tail's steps. The
+/// remaining
+/// error is of second order in the change of epsilon, which is larger at the start of training.
 #[test]
 fn replay_is_close_where_epsilon_rules() {
     let settings = Settings { epsilon: 1e-4, ..Settings::PLAIN };
@@ -229,7 +230,7 @@ fn replay_is_close_where_epsilon_rules() {
     }
 }
 
-/// Rows that nothing ever touched, or that are ahead of the step asked for, stay as they are.
+/// Rows that were never touched, or are already past the requested step, do not change.
 #[test]
 fn replay_leaves_what_is_up_to_date() {
     for engine in engines() {
@@ -245,7 +246,8 @@ fn replay_leaves_what_is_up_to_date() {
     }
 }
 
-/// 300 steps that touch few of the rows: replay ends where dense Adam does, lazy where it should.
+/// 300 steps that touch few of the rows: replay gives the result of dense Adam, and lazy that of Adam without skipped
+/// steps.
 #[test]
 fn a_schedule_of_300_steps() {
     const STEPS: u32 = 300;
@@ -257,7 +259,7 @@ fn a_schedule_of_300_steps() {
             let (mut dense_truth, mut lazy_truth) = (Truth::new(&start), Truth::new(&start));
             for t in 1..=STEPS {
                 let groups = groups(3, 1, 1 + t as usize % 2, 2);
-                // Item 60 comes up at the start alone, so that a tail of nearly 300 steps is replayed.
+                // Item 60 occurs only at the start, so that a tail of nearly 300 steps is replayed.
                 let met = Met::new(1000 + t, groups, 4, if t < 5 { items } else { items - 1 });
                 let met = Met { items, ..met };
                 let gradient = Gradient::new(1000 + t, &met, width);

@@ -15,7 +15,7 @@ fn lists_hold_every_entry_in_order() {
     for engine in engines() {
         for met in batches() {
             let lists = ItemLists::new(engine, met.total(), met.items).unwrap();
-            // Twice: the second time finds what the first, cleared, left behind.
+            // Twice: the second time starts from the cleared lists of the first.
             for round in 0..2 {
                 met.transpose(engine, &lists);
                 let name = format!("{:?}, round {round}", met.groups);

@@ -1,4 +1,4 @@
-//! Ranking metrics against float64 truth, direct definitions and what must hold for any ranking.
+//! Ranking metrics against float64 truth, direct definitions, and properties of all rankings.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -126,7 +126,7 @@ fn measured(k: usize, users: &[(Vec<u32>, Vec<u32>)]) -> Metrics {
     metrics
 }
 
-/// The definitions, word for word.
+/// The definitions, implemented literally.
 fn direct(k: usize, ranked: &[u32], held_out: &[u32]) -> BTreeMap<String, f64> {
     let top = &ranked[..k.min(ranked.len())];
     let hit = |rank: usize| held_out.contains(&top[rank - 1]);

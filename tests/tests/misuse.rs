@@ -1,5 +1,6 @@
-//! What does not belong together is an error that says so: foreign catalogues, buffers of other engines, proposals that
-//! have nothing to draw from.
+//! Arguments that do not fit together are errors: catalogues of other models, buffers of other engines, proposals
+//! before
+//! their first refresh.
 
 use fastvae::{
     Error,
@@ -32,7 +33,7 @@ fn config() -> Config {
     config
 }
 
-/// Expects an error of data or device, with these words.
+/// Asserts that the error is one of data or device and contains these words.
 #[track_caller]
 fn refused<T>(result: fastvae::Result<T>, words: &[&str]) {
     match result {
@@ -112,7 +113,7 @@ fn buffers_stay_on_their_engine() {
     }
 }
 
-/// Draws and looks up before anything was shown to the proposal.
+/// Draws and computes log q before the proposal was attached or refreshed.
 fn unprepared(config: &ProposalConfig) -> fastvae::Result<()> {
     let engine = Engine::cpu();
     let groups = Groups { batch: 2, samples: 1, size: 1, candidates: config.negatives };

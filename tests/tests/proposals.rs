@@ -1,4 +1,4 @@
-//! Every proposal as training uses it: index built on the engine, drawn from, compared with its own log q.
+//! Every proposal as in training: built on the engine, and its draws compared with its log q.
 
 use fastvae::{
     config::{ProposalConfig, ProposalKind},
@@ -19,8 +19,7 @@ const WIDTH: usize = 8;
 const USERS: usize = 4;
 const CANDIDATES: usize = 20_000;
 
-/// What a proposal did for `USERS` users with candidates for groups of `group_size`: the draws of each group, and
-/// log q of every item for each user.
+/// The results of a proposal for `USERS` users: the draws of each group, and log q of every item for each user.
 fn sample(
     engine: &Engine,
     config: &ProposalConfig,

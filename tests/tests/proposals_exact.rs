@@ -1,5 +1,5 @@
 //! The proposals that need no index (softmax, dns, kernel) and mixtures: log q against enumeration, draws
-//! against log q, what importance weights must average to, independence, and odd catalogues, on both engines.
+//! against log q, means of importance weights, independence, and unusual catalogues, on both engines.
 
 use fastvae::{
     config::{DnsCorrection, Mix, PopularityWeight, ProposalConfig, ProposalKind},
@@ -169,7 +169,7 @@ fn log_q_agrees_with_the_fixtures() {
     }
 }
 
-/// `E[exp(o_j - log q_j)]` is the partition function, whatever the proposal.
+/// `E[exp(o_j - log q_j)]` is the partition function for every proposal.
 #[test]
 fn importance_weights_average_to_the_partition_function() {
     let case = case(3, 300, 9);
@@ -199,11 +199,11 @@ fn importance_weights_average_to_the_partition_function() {
     }
 }
 
-/// Pairs of draws fall into pairs of classes as independent draws do.
+/// The classes of pairs of draws are distributed like those of independent draws.
 #[test]
 fn draws_of_slots_users_and_steps_are_independent() {
     const CLASSES: usize = 4;
-    // Two users with one query: nothing but the random numbers tells them apart.
+    // Two users with the same query: they differ only in their random numbers.
     let mut case = case(2, 300, 9);
     let (first, second) = case.queries.split_at_mut(9);
     second.copy_from_slice(first);
@@ -247,7 +247,7 @@ fn draws_of_slots_users_and_steps_are_independent() {
 fn odd_catalogues_still_make_proposals() {
     let alike =
         |items: usize| Case { table: [0.5f32, -0.25, 1.0].repeat(items), bias: None, ..case(3, items, 3) };
-    // Largest logit of each user exactly 80 in size.
+    // The largest absolute logit of each user is exactly 80.
     let mut huge = case(3, 345, 7);
     huge.bias = None;
     for user in 0..3 {
@@ -275,7 +275,7 @@ fn odd_catalogues_still_make_proposals() {
                     let log_q = &sampled.log_q[user * items..][..items];
                     let q: Vec<f64> = log_q.iter().map(|&q| f64::from(q).exp()).collect();
                     let total: f64 = q.iter().sum();
-                    // Codeword scores of ten times the usual size carry ten times the rounding.
+                    // Codeword scores are ten times as large as usual, and so are their rounding errors.
                     let tolerance = if what == "huge logits" { 1e-4 } else { 1e-5 };
                     assert!((total - 1.0).abs() <= tolerance, "{name}: user {user} sums to {total}");
                     let drawn = &sampled.negatives[user * 1500..][..1500];
@@ -289,8 +289,9 @@ fn odd_catalogues_still_make_proposals() {
     }
 }
 
-/// Static proposals are integers all through; the others may fall to the neighbour where a random number lies
-/// within rounding of an edge.
+/// Static proposals use only integers. The others may draw the neighbouring item where a random number lies within
+/// rounding
+/// of an edge.
 #[test]
 fn engines_draw_the_same_items() {
     let case = case(4, 300, 9);
@@ -319,7 +320,7 @@ fn dns_as_published_draws_the_same_and_claims_nothing() {
         let plain = ProposalConfig { dns_correction: DnsCorrection::None, ..config(ProposalKind::Dns) };
         let plain = case.sample(engine, &plain);
         assert!(plain.log_q.iter().all(|&q| (f64::from(q) + 300f64.ln()).abs() < 1e-5));
-        // Inner products made one by one and by the matrix product round differently.
+        // Single inner products and matrix products are rounded differently.
         let other = exact.negatives.iter().zip(&plain.negatives).filter(|(a, b)| a != b).count();
         assert!(other <= exact.negatives.len() / 500, "{other} draws differ, {}", engine.describe());
     }
@@ -338,7 +339,7 @@ fn what_cannot_fit_is_refused_with_the_arithmetic() {
         let all = [kind.name(), "256 query rows x 1500000 items x 4 bytes = 1464 MiB", "at most 178"];
         assert!(all.iter().all(|part| message.contains(part)), "{message}");
     }
-    // The tree of the kernel for rows of 500 numbers is refused when it is to be built.
+    // For rows of 500 numbers, building the kernel's tree is refused.
     let items = 1_500_000;
     let catalogue = fastvae::proposal::Catalogue {
         table: engine.zeros("no item rows", 0).expect("nothing"),

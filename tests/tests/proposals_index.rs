@@ -1,4 +1,4 @@
-//! The index in all its forms: what it draws, what it says of its draws, and what a refresh makes of it.
+//! Every form of index: its draws, their log q, and its restoration.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -14,7 +14,7 @@ use tests::{
     statistics::{assert_drawn_from, histogram},
 };
 
-/// Every form of index that there is, small.
+/// Small indices of every form.
 fn forms() -> Vec<ProposalConfig> {
     let mut forms = Vec::new();
     for quantisation in QUANTISATIONS {
@@ -88,7 +88,7 @@ fn log_q_is_that_of_the_codewords_and_draws_follow_it() {
 /// `mean over draws of exp(o_j - log q_j) = sum over items of exp(o_i)`, within five standard errors.
 #[test]
 fn draws_and_log_q_give_the_partition_function() {
-    // Software adapters stop a thread's loops after 65,536 rounds.
+    // Software adapters stop loops of a thread after 65,536 iterations.
     const CANDIDATES: usize = 8000;
     for engine in engines() {
         for config in forms() {
@@ -117,7 +117,7 @@ fn draws_and_log_q_give_the_partition_function() {
     }
 }
 
-/// Codewords and codes of the fixtures, put in place as a checkpoint does it.
+/// Codewords and codes of the fixtures, installed as from a checkpoint.
 #[test]
 fn the_fixtures_hold_for_any_number_of_codebooks() {
     for engine in engines() {
@@ -171,7 +171,7 @@ fn the_fixtures_hold_for_any_number_of_codebooks() {
     }
 }
 
-/// Rows all alike, two kinds of rows for many codewords, logits of 80 either way, items that weigh nothing.
+/// Identical rows, two kinds of rows for many codewords, logits of plus and minus 80, items of weight 0.
 #[test]
 fn odd_catalogues_make_no_trouble() {
     let alike = vec![0.5; ITEMS * WIDTH];
@@ -232,7 +232,7 @@ fn odd_catalogues_make_no_trouble() {
     }
 }
 
-/// An item without weight is never drawn; log q says so, and the others share the rest.
+/// An item of weight 0 is never drawn and has log q of minus infinity; the other probabilities sum to one.
 #[test]
 fn items_of_no_weight_are_never_drawn() {
     for engine in engines() {
@@ -260,7 +260,7 @@ fn items_of_no_weight_are_never_drawn() {
     }
 }
 
-/// The same index on two engines: cells differ only where a random number falls on the edge of a sum.
+/// The same index on two engines: draws differ only where a random number lies at the edge of a running sum.
 #[test]
 fn the_engines_draw_the_same_but_at_the_edges() {
     // Software adapters stop a thread's loops after 65,536 rounds.
@@ -286,7 +286,7 @@ fn the_engines_draw_the_same_but_at_the_edges() {
     }
 }
 
-/// 256 codewords a codebook: the widest the kernels take.
+/// 256 codewords per codebook, the largest number that the kernels support.
 #[test]
 fn the_largest_codebooks() {
     let items = 2000;

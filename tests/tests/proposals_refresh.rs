@@ -1,4 +1,4 @@
-//! What a refresh makes of the index: its kernels, its report, its balance, and that it can be repeated.
+//! Refreshes of the index: kernels, reports, balance, and reproducibility.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -17,7 +17,7 @@ use tests::{
     statistics::histogram,
 };
 
-/// What a refresh reports is so, by f64.
+/// The numbers of a refresh's report agree with f64.
 #[test]
 fn reports_tell_the_truth() {
     for engine in engines() {
@@ -71,7 +71,9 @@ fn reports_tell_the_truth() {
     }
 }
 
-/// Of the same number of codewords, those made for the queries get logits better, and residual ones best.
+/// With the same number of codewords, query-aware quantisation has a smaller error of logits than product
+/// quantisation, and
+/// residual quantisation the smallest.
 #[test]
 fn knowing_the_queries_pays() {
     let engine = &Engine::cpu();
@@ -99,7 +101,7 @@ fn knowing_the_queries_pays() {
     assert!(errors[1] < 0.7 * errors[0] && errors[2] < 0.9 * errors[1], "{errors:?}");
 }
 
-/// The same seed and history give the same bits; going on from what was kept does too.
+/// The same seed and history give the same bits, also after the state was saved and restored.
 #[test]
 fn refreshes_are_reproducible_and_survive_a_restore() {
     for engine in engines() {
@@ -151,7 +153,7 @@ fn what_does_not_fit_is_refused() {
     assert!(world.restore(&kept, &moments[1..]).is_err());
 }
 
-/// Balanced codewords share the items out more evenly than plain ones, at some cost in distortion.
+/// Balanced codewords have more even numbers of items than plain ones, at some cost in distortion.
 #[test]
 fn balanced_codewords_have_about_the_same() {
     for engine in engines() {
@@ -185,7 +187,8 @@ fn balanced_codewords_have_about_the_same() {
     }
 }
 
-/// Points go to the nearest codeword, codewords come and go in place, norms are those of the rest.
+/// Points are assigned to the nearest codeword, codewords are subtracted and added in place, and norms are those of
+/// residuals.
 #[test]
 fn the_kernels_of_a_refresh() {
     for engine in engines() {

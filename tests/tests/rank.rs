@@ -22,7 +22,7 @@ struct Neighbours {
     items: usize,
 }
 
-/// [`Neighbours`] at work.
+/// The buffers of [`Neighbours`].
 struct Sums {
     weights: Buffer<f32>,
     ones: Buffer<f32>,
@@ -61,7 +61,7 @@ impl Scoring for Sums {
     }
 }
 
-/// The k best of one user, by sorting all.
+/// The k best items of a user, by a full sort.
 fn truth(weights: &[f32], items: usize, history: &[u32], k: usize, left_out: &[u32]) -> Vec<u32> {
     let score = |item: u32| -> f32 {
         history.iter().map(|&seen| weights[seen as usize * items + item as usize]).sum()
@@ -74,7 +74,7 @@ fn truth(weights: &[f32], items: usize, history: &[u32], k: usize, left_out: &[u
 
 #[test]
 fn dense_scores_are_masked_and_ranked() {
-    // More users than are ranked at once, some of them without a history.
+    // More users than are ranked at once, including some without a history.
     let (items, users, k) = (61usize, 1100usize, 7usize);
     let weights: Vec<f32> = numbers(3, items * items);
     let rows: Vec<Vec<u32>> =
@@ -106,7 +106,7 @@ fn dense_scores_are_masked_and_ranked() {
 #[test]
 fn any_scorer_is_evaluated() {
     let items = 12usize;
-    // Item i leads to item i + 1 and to nothing else.
+    // Item i recommends item i + 1 and no other.
     let mut weights = vec![0.0; items * items];
     for item in 0..items {
         weights[item * items + (item + 1) % items] = 1.0;

@@ -1,4 +1,4 @@
-//! The driver of a run: stopped anywhere it ends in the same bits, and no event is lost.
+//! The driver of a run: after a stop at any point it ends in the same bits, and no event is lost.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -36,7 +36,7 @@ fn train(run: &mut Run<Memory>) {
     while block_on(run.next()).unwrap().is_some() {}
 }
 
-/// The steps whose losses were written down.
+/// The steps whose losses were logged.
 fn steps(events: &[Event]) -> Vec<u64> {
     let of = |event: &Event| match event {
         Event::Losses { first_step, parts } => (*first_step..).take(parts["nll"].len()).collect(),

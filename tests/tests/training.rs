@@ -1,4 +1,4 @@
-//! Whole runs: the same bits twice and after a resume, what must be learned is learned, engines agree.
+//! Whole runs: the same bits twice and after a resume, a simple pattern is learned, engines agree.
 
 use fastvae::{
     Error,
@@ -146,7 +146,7 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
 /// Does one piece of work: a step, an index or the end of an epoch. False when the run is over.
 fn advance(trainer: &mut Trainer) -> bool {
     let next = |trainer: &mut Trainer| block_on(trainer.next()).expect("trains");
-    // Events that wait are of work that is done.
+    // Pending events report work that is already done.
     while trainer.has_events() {
         next(trainer);
     }
@@ -157,8 +157,9 @@ fn advance(trainer: &mut Trainer) -> bool {
     more
 }
 
-/// One run is frozen and resumed after every piece of work; another is frozen as often and goes on by itself. They pass
-/// through the same states, and end as the run that nobody froze.
+/// One run is saved and resumed after every piece of work, another is saved as often and continues. Both pass through
+/// the
+/// same states and end like a run that was never saved.
 #[test]
 fn a_resumed_run_ends_in_the_same_bits() {
     let (base, train, validation) = small();
@@ -193,7 +194,7 @@ fn a_resumed_run_ends_in_the_same_bits() {
     }
 }
 
-/// On a model and a catalogue large enough for every loop and product of the CPU engine to be spread.
+/// On a model and a catalogue so large that every loop and product of the CPU engine uses several threads.
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let (mut base, ..) = small();
@@ -235,14 +236,15 @@ fn the_engines_take_the_same_steps() {
         assert_eq!(want.len(), 12, "{name}");
         for engine in &engines[1..] {
             let got = run(engine, &config, &train, &validation).1;
-            // Draws near the edge of a running sum may fall to the neighbour on another engine.
+            // Near the edge of a running sum, another engine may draw the neighbouring item.
             tests::assert_close(name, &got, &want, 0.0, 5e-3);
         }
     }
 }
 
-/// Losses, parameters and moments after four epochs on a catalogue in which a step touches few of the rows. The seed is
-/// one for which no draw falls so near the edge of a running sum that rounding decides it.
+/// Losses, parameters and moments after four epochs on a catalogue of which a step touches few rows. With this seed,
+/// no draw
+/// is so close to the edge of a running sum that rounding would change it.
 #[test]
 fn replayed_rows_end_where_dense_updates_end() {
     let (mut config, ..) = small();
@@ -266,13 +268,13 @@ fn replayed_rows_end_where_dense_updates_end() {
             let place = |tensor: &str| format!("{name}, {tensor}, {}", engine.describe());
             tests::assert_close(&place("losses"), &replay_losses, &dense_losses, 0.0, 1e-5);
             for (tensor, dense) in floats(&dense) {
-                // Values by themselves, moments by the largest of their tensor: they may all be tiny.
+                // Values absolutely, moments relative to the largest of their tensor, because they may all be tiny.
                 let scale = if tensor.contains('.') { largest(dense) } else { 1.0 };
                 let replayed =
                     floats(&replay).find(|(other, _)| *other == tensor).expect("the same tensors").1;
                 tests::assert_close(&place(tensor), replayed, dense, 1e-6 * f64::from(scale), 0.0);
             }
-            // Rows that forget the steps they missed end elsewhere: the comparison can fail.
+            // Rows without the skipped steps end with other values, so the comparison can fail.
             if method == Method::Sampled(ProposalKind::Uniform) {
                 let (lazy, _) = ended(RowUpdates::Lazy);
                 let encoder =
@@ -298,7 +300,7 @@ fn largest(values: &[f32]) -> f32 {
     values.iter().fold(f32::MIN_POSITIVE, |top, value| top.max(value.abs()))
 }
 
-/// User i has item i and item i + n; from the first, the second must come back.
+/// User i has the items i and i + n; given the first, the second must be ranked first.
 #[test]
 fn a_checkerboard_is_learned() {
     let n = 24u32;
@@ -342,7 +344,7 @@ fn divergence_names_the_step() {
     assert!(error.to_string().contains("learning rate 10"), "{error}");
 }
 
-/// Runs and the futures of all that they do can be sent to other threads; that this compiles is most of the test.
+/// Runs and the futures of their methods can be sent to other threads. Most of the test is that it compiles.
 #[test]
 fn runs_move_between_threads() {
     fn sendable<T: Send>(value: T) -> T {
