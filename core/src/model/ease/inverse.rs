@@ -49,8 +49,8 @@ pub(super) fn negate_inverse(engine: &Engine, matrix: &Buffer<f32>, size: usize)
         recording.push(MatMul::new(size, width, width, rows(&before), rows(&diagonal), rows(&after)));
         for left in (0..size).step_by(STRIP) {
             let columns = STRIP.min(size - left);
-            let result = View::rows(matrix, size).from_row(left).from_column(left);
-            let (a, b) = (rows(&after).from_row(left), rows(&before).from_row(left).transposed());
+            let result = View::rows(matrix, size).skip_rows(left).skip_columns(left);
+            let (a, b) = (rows(&after).skip_rows(left), rows(&before).skip_rows(left).transposed());
             let mut product = MatMul::new(size - left, columns, width, a, b, result);
             (product.alpha, product.beta) = (-1.0, 1.0);
             recording.push(product);
