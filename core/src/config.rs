@@ -36,7 +36,6 @@ pub use self::{
     setting::{Kind, Section, Setting},
     training::TrainingConfig,
 };
-pub use crate::model::{ModelConfig, ModelKind};
 use crate::{Error, Result};
 
 /// All settings of training by steps of the gradient, with an objective and proposals: the sections of

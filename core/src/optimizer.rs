@@ -62,16 +62,16 @@ impl Optimizer {
             return table;
         }
         table.reserve_exact(self.steps as usize * FLOATS_PER_STEP);
-        let mut kept = 0.0;
+        let mut log_decay = 0.0;
         for step in 1..=self.steps {
             let rate = self.rate(step);
             let correction = |beta: f32| 1.0 - f64::from(beta).powf(step as f64);
             let root = correction(config.beta2).sqrt();
-            kept += (-rate * f64::from(config.weight_decay)).ln_1p();
+            log_decay += (-rate * f64::from(config.weight_decay)).ln_1p();
             table.extend([
                 (rate * root / correction(config.beta1)) as f32,
                 (f64::from(config.epsilon) * root) as f32,
-                kept as f32,
+                log_decay as f32,
             ]);
         }
         table

@@ -12,7 +12,8 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 use fastvae::{
-    config::{Method, ModelKind, ProposalKind},
+    config::{Method, ProposalKind},
+    model::ModelKind,
     run::RunConfig,
 };
 use serde_json::Value;

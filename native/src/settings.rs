@@ -4,9 +4,10 @@ use std::{io::Read, path::Path};
 
 use fastvae::{
     Error, Result,
-    config::{Kind, ModelKind, ProposalConfig},
+    config::{Kind, ProposalConfig},
     data::{self, Dataset},
     engine::{Engine, EngineKind},
+    model::ModelKind,
     recommend::Recommender,
     run::{self, DataConfig, RunConfig},
 };
@@ -285,7 +286,10 @@ pub fn recommender(run: &Path, flags: &EngineArgs) -> Result<Recommender> {
 
 #[cfg(test)]
 mod tests {
-    use fastvae::config::{Method, ModelConfig, MultVaeConfig, ProposalKind, RowUpdates, Setting};
+    use fastvae::{
+        config::{Method, MultVaeConfig, ProposalKind, RowUpdates, Setting},
+        model::ModelConfig,
+    };
 
     use super::*;
 

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use fastvae::{config::ModelKind, run::RunMetrics};
+use fastvae::{model::ModelKind, run::RunMetrics};
 use tempfile::tempdir;
 use tests::cli::{complaint, fastvae, stdout};
 

@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::chart::{self, Escaped, Frame, Series};
 use fastvae::{
     Result,
-    config::{Method, ModelKind},
+    config::Method,
     file,
+    model::ModelKind,
     run::{EpochMetrics, RunMetrics},
 };
 

@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use fastvae::{
-    config::{ModelConfig, ModelKind},
     data::{self, Csr, Dataset, Split, SplitOptions, SyntheticOptions},
     engine::Engine,
     event::Event,
     model::{AnyModel, EaseConfig, ElsaConfig, IalsConfig, ItemKnnConfig, Scorer, WrmfConfig},
+    model::{ModelConfig, ModelKind},
     rank::{RankOptions, rank},
     recommend::{Filter, Recommender},
     run::{

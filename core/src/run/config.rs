@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use crate::{
     Error, Result,
     config::{
-        Config, Kind, Method, ModelConfig, ModelKind, ObjectiveConfig, OptimizerConfig, ProposalConfig,
-        Section, Setting, TrainingConfig, setting::settings,
+        Config, Kind, Method, ObjectiveConfig, OptimizerConfig, ProposalConfig, Section, Setting,
+        TrainingConfig, setting::settings,
     },
     data::{Columns, LoadOptions, SplitOptions},
+    model::{ModelConfig, ModelKind},
 };
 
 /// The content of `RUN/config.toml`. Together with the data it determines a run to the last bit.

@@ -23,6 +23,32 @@ use crate::{
 /// All processes call the same methods in the same order, as a [`super::Trainer`] does if it has the same
 /// settings and data and its caller calls the same methods. If one process fails, the calls of the others must
 /// return an error instead of waiting for it.
+///
+/// ```
+/// use fastvae::{Result, train::Exchange};
+///
+/// /// A cluster of one process.
+/// struct Alone;
+///
+/// impl Exchange for Alone {
+///     fn rank(&self) -> usize {
+///         0
+///     }
+///
+///     fn ranks(&self) -> usize {
+///         1
+///     }
+///
+///     fn all_gather(&self, words: Vec<u32>) -> Result<Vec<Vec<u32>>> {
+///         Ok(vec![words])
+///     }
+/// }
+///
+/// let mut values = [1.0, 2.0];
+/// Alone.all_reduce(&mut values)?;
+/// assert_eq!(values, [1.0, 2.0]);
+/// # Ok::<(), fastvae::Error>(())
+/// ```
 pub trait Exchange: Send + Sync {
     /// The number of this process, from 0.
     fn rank(&self) -> usize;

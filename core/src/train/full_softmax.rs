@@ -11,7 +11,7 @@ use crate::{
 
 /// The most logits of a step that are stored whole (64 MiB). If they fit, the second sweep need not compute
 /// them again, which saves a quarter of the products of a step.
-const KEPT_LOGITS: usize = 1 << 24;
+const STORED_LOGITS: usize = 1 << 24;
 /// Logits per block of items on the CPU: a block fits a second-level cache.
 const CPU_BLOCK_LOGITS: usize = 1 << 18;
 /// Logits per block of items on a GPU: a block is enough to occupy it.
@@ -39,7 +39,7 @@ impl FullSoftmax {
     pub fn new(engine: &Engine, model: &dyn Trainable, rows: usize, stored: bool) -> Result<Self> {
         let (items, width) = (model.items().rows, model.items().width);
         let logits = if engine.is_cpu() { CPU_BLOCK_LOGITS } else { GPU_BLOCK_LOGITS };
-        let block = if rows * items <= KEPT_LOGITS { items } else { (logits / rows).max(64).min(items) };
+        let block = if rows * items <= STORED_LOGITS { items } else { (logits / rows).max(64).min(items) };
         let gradients = if stored { items } else { block };
         let has_bias = model.item_bias().is_some();
         Ok(Self {

@@ -69,8 +69,8 @@ impl Trainer {
     pub fn join(mut self, exchange: Arc<dyn Exchange>) -> Result<Self> {
         let model = self.model.as_ref();
         self.plan.store_gradients(&self.engine, model)?;
-        let nobody = self.plan.upload_batch(&self.engine, &self.train, &[])?;
-        let gradients = self.plan.gradients(&self.config, model, &nobody);
+        let empty = self.plan.upload_batch(&self.engine, &self.train, &[])?;
+        let gradients = self.plan.gradients(&self.config, model, &empty);
         self.exchanged = Some(Exchanged::new(&self.engine, exchange, &gradients)?);
         Ok(self)
     }

@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, ffi::OsString, fmt, marker::PhantomData, path::
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
 use fastvae::{
-    config::{Kind, Method, ModelKind, ProposalConfig, Section, Setting},
+    config::{Kind, Method, ProposalConfig, Section, Setting},
     data::SplitOptions,
+    model::ModelKind,
     run::{DataConfig, RunConfig},
 };
 use serde_json::{Map, Value};

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Decay of the running means at each observation: about the last ten observations count.
-const KEPT: f32 = 0.9;
+const DECAY: f32 = 0.9;
 
 /// Running means of `q q'` and of `q` over batches of queries: `width` rows of the former, then one of the
 /// latter.
@@ -41,7 +41,7 @@ impl Moments {
     /// Adds `rows` queries of width `width` to the means.
     pub fn observe(&self, recording: &mut Recording, queries: &Buffer<f32>, rows: usize) {
         let width = self.width;
-        let beta = if self.begun.swap(true, Ordering::Relaxed) { KEPT } else { 0.0 };
+        let beta = if self.begun.swap(true, Ordering::Relaxed) { DECAY } else { 0.0 };
         let alpha = (1.0 - beta) / rows.max(1) as f32;
         let (each, value) = (View::rows(queries, width), View::rows(&self.value, width));
         let second = MatMul::new(width, width, rows, each.clone().transposed(), each, value.clone());

@@ -2,10 +2,11 @@
 
 use fastvae::{
     Error, Result,
-    config::{Method, ModelConfig},
+    config::Method,
     engine::Engine,
     event::Event,
     model::AnyModel,
+    model::ModelConfig,
     rank::{RankOptions, rank},
     run::{
         Run, RunConfig, Saves, Setup,
