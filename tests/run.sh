@@ -247,23 +247,23 @@ within_budget() { # NAME KILOBYTES FILES...
     [ $size -le $(($2 * 1000)) ] || fail "dist/$1 is over its budget"
 }
 
-# Browser tests whose verdict is open or changes from run to run. `cargo test --test browser -- --ignored NAME` runs one.
-unsettled_browser_tests=(
-    data::the_set_stays_whatever_becomes_of_the_worker
-    hands::each_lesson_has_its_own_controls_in_reach
-    hands::every_control_of_every_lesson
-    links::
-    look::nothing_blocks_the_page
-    safety::a_base_of_another_site_or_scheme_is_refused
-)
-
+# A test that fails is run once more, alone: on a machine that other programs use, a browser may be late. It is named, and
+# a second failure counts. figures:: prints and asserts nothing; it is for people.
 run_browser_tests() {
-    local name skipped=()
-    for name in "${unsettled_browser_tests[@]}"; do
-        printf 'NOT RUN: %s (unsettled)\n' "$name"
-        skipped+=(--skip "$name")
+    local log status=0 name failed=()
+    local tests=(cargo test --locked --workspace --test browser -- --ignored --nocapture)
+    log=$(mktemp)
+    "${tests[@]}" --skip figures:: 2>&1 | tee "$log" || status=$?
+    # The names that the harness lists at the end.
+    mapfile -t failed < <(awk '/^failures:$/ { list = 1; next } list && /^    [a-z0-9_:]+$/ { print $1; next } { list = 0 }' "$log")
+    rm -f "$log"
+    [ $status -eq 0 ] && return
+    [ ${#failed[@]} -gt 0 ] || fail 'the browser tests ended without a verdict'
+    for name in "${failed[@]}"; do
+        printf '\n--- once more, alone: %s\n' "$name"
+        "${tests[@]}" --exact "$name" || fail "$name failed twice"
     done
-    cargo test --locked --workspace --test browser -- --ignored --nocapture "${skipped[@]}"
+    printf 'FLAKY, passed when run again: %s\n' "${failed[@]}"
 }
 
 # ------------------------------------------------------------------------------------------------------------- main

@@ -7,7 +7,7 @@ use crate::common::{Files, LOAD, RUN, choose, press, site};
 
 /// Opens a lesson on the CPU engine.
 fn open(page: &Page, lesson: &str) {
-    page.go(&format!("?engine=cpu&seed=7&speed=max&lesson={lesson}"));
+    page.go(&format!("?engine=cpu&seed=7&speed=max&epochs=200&lesson={lesson}"));
     page.wait("engine", LOAD, |engine| engine == "cpu");
 }
 

@@ -9,6 +9,7 @@ mod common;
 mod data;
 mod embed;
 mod engines;
+mod figures;
 mod hands;
 mod links;
 mod look;

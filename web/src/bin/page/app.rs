@@ -72,6 +72,8 @@ pub struct App {
     remembering: bool,
     /// Whether the page is about to be made to fit.
     fitting: bool,
+    /// Whether the rest is about to be drawn.
+    drawing: bool,
     state: State,
     link: Option<Link>,
     held: data::Held,
@@ -148,6 +150,7 @@ impl App {
                 timer: false,
                 remembering: false,
                 fitting: false,
+                drawing: false,
                 state: State::Loading,
                 link: None,
                 held: data::Held::default(),

@@ -88,7 +88,8 @@ fn contents(lessons: &[Box<dyn Lesson>]) -> String {
 fn controls(lesson: &str, title: &str) -> String {
     let button = |act: &str, path: &str, name: &str| {
         format!(
-            "<button type=\"button\" class=\"small\" data-act=\"{act}\" title=\"{name}\" aria-label=\"{name}\">{}</button>",
+            "<button type=\"button\" class=\"small\" data-act=\"{act}\" data-part=\"{act}-{lesson}\" title=\"{name}\" \
+             aria-label=\"{name}\">{}</button>",
             icon(path)
         )
     };
@@ -161,6 +162,11 @@ pub fn refresh(
         let part = format!("play-{}", lesson.name());
         page.fill(&part, format!("{}<span>{word}</span>", icon(path)));
         page.attribute(&part, "aria-label", &format!("{word}: {}", lesson.title()));
+        // Not `disabled`, which would take the focus away from the button that was pressed last.
+        let over = if lesson.finished() { "true" } else { "false" };
+        for act in ["part", "step"] {
+            page.attribute(&format!("{act}-{}", lesson.name()), "aria-disabled", over);
+        }
     }
     page.set_value("speed", parameters.speed.name());
     page.set_value("seed", &parameters.seed.to_string());

@@ -12,7 +12,10 @@ mod events;
 mod patch;
 pub mod policy;
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+};
 
 use wasm_bindgen::prelude::*;
 use web_sys::{Document, Element, HtmlElement};
@@ -21,18 +24,59 @@ use self::control::Controls;
 pub use self::control::options;
 pub use self::events::{Act, Kind, Listeners};
 
+/// Milliseconds of a task after which what is still to be drawn waits for the next one, so that no slow machine stands
+/// still for long.
+const TASK: f64 = 6.0;
+/// Content of at most so many bytes never waits.
+const SMALL: usize = 300;
+
 /// The container of a page or widget.
 pub struct Page {
     /// What everything lies in.
     pub root: Element,
     /// What each part shows.
     shown: RefCell<HashMap<String, String>>,
+    /// Parts and the content that they are to get, after this task.
+    waiting: RefCell<Vec<(String, String)>>,
+    /// When this task began.
+    began: Cell<f64>,
+    /// Parts that were found; looking for one goes through all elements.
+    parts: RefCell<HashMap<String, Element>>,
     controls: Controls,
 }
 
 impl Page {
     pub fn new(root: Element) -> Self {
-        Self { root, shown: RefCell::default(), controls: Controls::default() }
+        Self {
+            root,
+            shown: RefCell::default(),
+            waiting: RefCell::default(),
+            began: Cell::new(0.0),
+            parts: RefCell::default(),
+            controls: Controls::default(),
+        }
+    }
+
+    /// A task begins.
+    pub fn begin_task(&self) {
+        self.began.set(js_sys::Date::now());
+    }
+
+    fn is_late(&self) -> bool {
+        js_sys::Date::now() - self.began.get() > TASK
+    }
+
+    /// Whether something is still to be drawn.
+    pub fn waits(&self) -> bool {
+        !self.waiting.borrow().is_empty()
+    }
+
+    /// Draws what waits, as much as fits into this task.
+    pub fn draw_waiting(&self) {
+        while !self.is_late() && self.waits() {
+            let (name, html) = self.waiting.borrow_mut().remove(0);
+            self.put(&name, html);
+        }
     }
 
     pub fn document(&self) -> Option<Document> {
@@ -41,20 +85,35 @@ impl Page {
 
     /// The element that carries `data-part`.
     pub fn part(&self, name: &str) -> Option<Element> {
-        self.root.query_selector(&format!("[data-part=\"{name}\"]")).ok().flatten()
+        let mut parts = self.parts.borrow_mut();
+        if let Some(part) = parts.get(name).filter(|part| part.is_connected()) {
+            return Some(part.clone());
+        }
+        let part = self.root.query_selector(&format!("[data-part=\"{name}\"]")).ok().flatten()?;
+        parts.insert(name.to_owned(), part.clone());
+        Some(part)
     }
 
-    /// Gives a part its content, if that is another than it has.
-    pub fn fill(&self, name: &str, html: impl AsRef<str>) {
-        let html = html.as_ref();
-        let mut shown = self.shown.borrow_mut();
-        if shown.get(name).is_some_and(|before| before == html) {
+    /// Gives a part its content, if that is another than it has: now, or in a later task if this one has lasted for long.
+    pub fn fill(&self, name: &str, html: impl Into<String>) {
+        let html = html.into();
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.retain(|(known, _)| known != name);
+        if self.shown.borrow().get(name) == Some(&html) {
             return;
         }
+        if html.len() > SMALL && (!waiting.is_empty() || self.is_late()) {
+            return waiting.push((name.to_owned(), html));
+        }
+        drop(waiting);
+        self.put(name, html);
+    }
+
+    fn put(&self, name: &str, html: String) {
         if let Some(part) = self.part(name)
-            && patch::fill(&part, html).is_ok()
+            && patch::fill(&part, &html).is_ok()
         {
-            shown.insert(name.to_owned(), html.to_owned());
+            self.shown.borrow_mut().insert(name.to_owned(), html);
         }
     }
 

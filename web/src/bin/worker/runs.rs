@@ -209,6 +209,10 @@ impl Group {
                 *done = run.progress().finished;
                 *epoch += 1;
                 self.forget();
+                // So that one step of the page is one epoch, however short.
+                if self.runs.iter().all(|run| run.epoch == self.runs[index].epoch) {
+                    break;
+                }
             }
             if (single && step) || start.elapsed().as_secs_f64() * 1000.0 >= milliseconds {
                 break;

@@ -17,7 +17,9 @@ pub fn with(app: &Weak<RefCell<App>>, act: impl FnOnce(&mut App) + 'static) {
     let Some(app) = app.upgrade() else { return };
     let told = match app.try_borrow_mut() {
         Ok(mut inside) => {
+            inside.page.begin_task();
             act(&mut inside);
+            inside.draw_rest();
             inside.take_outbox()
         }
         Err(_) => {

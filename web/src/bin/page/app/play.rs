@@ -41,11 +41,14 @@ impl App {
         }
     }
 
-    /// Goes one step, unless the lesson is still at the one before.
+    /// Goes one step, after those that the lesson is still at.
     pub(super) fn step(&mut self, pace: Pace) {
-        self.pause();
+        self.unpark();
+        if self.playing || !self.owes(pace) {
+            self.pause();
+        }
         self.clear_error();
-        self.with_current(|lesson, context| lesson.step(context, pace));
+        self.owe(pace);
         self.refresh();
     }
 
@@ -54,9 +57,7 @@ impl App {
         self.playing = false;
         self.settle();
         self.clear_error();
-        for name in ["epoch", "loss", "ndcg"] {
-            self.unset_attribute(name);
-        }
+        self.unset_progress();
         self.with_current(|lesson, context| lesson.reset(context));
         self.page_state(if self.ready { State::Ready } else { State::Loading }, "Ready.");
         self.refresh();

@@ -23,6 +23,19 @@ impl App {
         self.fit();
     }
 
+    /// What did not fit into this task is drawn in the next ones.
+    pub(super) fn draw_rest(&mut self) {
+        if self.page.waits() && !std::mem::replace(&mut self.drawing, true) {
+            let this = self.this.clone();
+            dom::later(0, move || {
+                with(&this, |app| {
+                    app.drawing = false;
+                    app.page.draw_waiting();
+                });
+            });
+        }
+    }
+
     /// A compact page fits into its height and into the window, soon after something was drawn.
     fn fit(&mut self) {
         if self.parameters.compact.is_none() || std::mem::replace(&mut self.fitting, true) {
@@ -77,6 +90,13 @@ impl App {
 
     pub(super) fn unset_attribute(&self, name: &str) {
         let _ = self.page.root.remove_attribute(&format!("data-{name}"));
+    }
+
+    /// A curve begins anew.
+    pub(super) fn unset_progress(&self) {
+        for name in ["epoch", "loss", "ndcg"] {
+            self.unset_attribute(name);
+        }
     }
 
     pub(super) fn clear_error(&mut self) {

@@ -153,7 +153,13 @@ impl App {
                 failed = Report::Failed(failure.clone());
                 report = &failed;
             }
-            Report::Data(view) if !self.data_came(view) => report = &Report::Reread,
+            Report::Data(view) => {
+                if self.data_came(view) {
+                    self.unset_progress();
+                } else {
+                    report = &Report::Reread;
+                }
+            }
             _ => {}
         }
         self.report_to_lessons(report);

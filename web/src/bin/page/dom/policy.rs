@@ -8,8 +8,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Element, Worker};
 
 /// Elements that the surface never has. Text is escaped where it enters markup, so each `<` begins an element.
-const REFUSED: [&str; 9] =
-    ["<script", "<iframe", "<object", "<embed", "<base", "<link", "<meta", "<style", "<form"];
+const REFUSED: [&str; 9] = ["script", "iframe", "object", "embed", "base", "link", "meta", "style", "form"];
 
 thread_local! {
     /// The policy; none where the browser knows no trusted types, or the host page's policy does not allow it.
@@ -30,10 +29,15 @@ pub fn start_worker(address: &str) -> Result<Worker, JsValue> {
 }
 
 fn check_html(html: &str) -> Result<(), JsValue> {
-    match REFUSED.iter().find(|tag| html.contains(**tag)) {
-        Some(tag) => Err(js_sys::Error::new(&format!("markup with {tag}> is refused")).into()),
+    match refused(html) {
+        Some(tag) => Err(js_sys::Error::new(&format!("markup with <{tag}> is refused")).into()),
         None => Ok(()),
     }
+}
+
+fn refused(html: &str) -> Option<&'static str> {
+    let mut elements = html.split('<').skip(1);
+    elements.find_map(|element| REFUSED.into_iter().find(|tag| element.starts_with(tag)))
 }
 
 fn check_script(address: &str) -> Result<(), JsValue> {
@@ -58,15 +62,12 @@ fn create() -> Option<Object> {
     let types = Reflect::get(&js_sys::global(), &"trustedTypes".into()).ok().filter(JsValue::is_object)?;
     let create: Function = Reflect::get(&types, &"createPolicy".into()).ok()?.dyn_into().ok()?;
     let rules = Object::new();
-    let rule = |name: &str, check: fn(&str) -> Result<(), JsValue>| {
-        let rule = Closure::<dyn Fn(String) -> Result<String, JsValue>>::new(move |text: String| {
-            check(&text).map(|()| text)
-        });
+    for name in ["createHTML", "createScriptURL"] {
+        // Nothing but this file reaches the policy, and it has checked the text by then.
+        let rule = Closure::<dyn Fn(JsValue) -> JsValue>::new(|text| text);
         // The policy lives as long as the page.
-        Reflect::set(&rules, &name.into(), &rule.into_js_value())
-    };
-    rule("createHTML", check_html).ok()?;
-    rule("createScriptURL", check_script).ok()?;
+        Reflect::set(&rules, &name.into(), &rule.into_js_value()).ok()?;
+    }
     create.call2(&types, &"fastvae".into(), &rules).ok()?.dyn_into().ok()
 }
 
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_surface_has_no_script() {
-        let markup = "<p title=\"&lt;script>\">text</p>";
-        assert!(!REFUSED.iter().any(|tag| markup.contains(*tag)));
+        assert_eq!(refused("<p title=\"&lt;script>\">text, script</p>"), None);
+        assert_eq!(refused("<p>text</p><script>"), Some("script"));
     }
 }

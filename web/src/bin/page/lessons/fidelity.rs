@@ -214,11 +214,11 @@ impl Lesson for Fidelity {
         };
         page.fill("fidelity-note", note);
         if self.answer.is_some() {
-            page.fill("fidelity-curves", self.curves(page.chart_size("fidelity-curves", 340), false));
-            page.fill(
-                "fidelity-codewords-chart",
-                self.by_codewords(page.chart_size("fidelity-codewords-chart", 340)),
-            );
+            // Read before anything is drawn, which would make the browser lay out the page in between.
+            let sizes =
+                ["fidelity-curves", "fidelity-codewords-chart"].map(|part| page.chart_size(part, 340));
+            page.fill("fidelity-curves", self.curves(sizes[0], false));
+            page.fill("fidelity-codewords-chart", self.by_codewords(sizes[1]));
             page.fill("fidelity-table", self.table());
         } else {
             for part in ["fidelity-curves", "fidelity-codewords-chart", "fidelity-table"] {

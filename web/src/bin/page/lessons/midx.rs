@@ -268,7 +268,8 @@ impl Lesson for Midx {
             ("cell" | "film", Kind::Hover) if !*context.playing => {
                 let before = (self.cell, self.film);
                 match (act.name.as_str(), act.number::<usize>(), &self.shown) {
-                    ("cell", Some(cell), Some(shown)) => {
+                    // The grid of another K may be seen a moment longer.
+                    ("cell", Some(cell), Some(shown)) if cell < shown.joint.len() => {
                         (self.cell, self.film) = ((cell / shown.k, cell % shown.k), None);
                     }
                     ("film", Some(film), _) => self.point(film),
@@ -297,6 +298,11 @@ impl Lesson for Midx {
             self.settle(context);
             return self.draw(context);
         }
+        if self.ready.is_empty() {
+            // It is counted when it comes.
+            self.owed += 1;
+            self.settle(context);
+        }
         self.stage(context);
         while pace == Pace::Step && self.stage < 3 {
             self.stage(context);
@@ -324,7 +330,11 @@ impl Lesson for Midx {
     fn report(&mut self, context: &mut Context<'_>, report: &Report) {
         match report {
             // Another worker draws the same: what has come stays.
-            Report::Ready if self.waiting || self.shown.is_none() => self.ask(context),
+            Report::Ready if self.waiting || self.shown.is_none() => {
+                // What was asked before counts no more, so that no draw comes twice.
+                self.proposal += 1;
+                self.ask(context);
+            }
             Report::Drawn { to, draws, log_q, cells, codewords, .. } if *to == self.name_of_proposal() => {
                 self.waiting = false;
                 if std::mem::take(&mut self.stale) {

@@ -229,15 +229,10 @@ impl Lesson for Race {
         page.set_value("race-epochs", &context.parameters.epochs.to_string());
         page.set_value("race-negatives", &context.parameters.negatives.to_string());
         page.set_value("race-k", &context.parameters.k.to_string());
-        let height = 300;
-        page.fill(
-            "race-loss",
-            self.runs.chart(true, self.axis, self.back, page.chart_size("race-loss", height), false),
-        );
-        page.fill(
-            "race-ndcg",
-            self.runs.chart(false, self.axis, self.back, page.chart_size("race-ndcg", height), false),
-        );
+        // Read before anything is drawn, which would make the browser lay out the page in between.
+        let sizes = ["race-loss", "race-ndcg"].map(|part| page.chart_size(part, 300));
+        page.fill("race-loss", self.runs.chart(true, self.axis, self.back, sizes[0], false));
+        page.fill("race-ndcg", self.runs.chart(false, self.axis, self.back, sizes[1], false));
         let most = self.runs.epochs();
         page.attribute("race-back", "max", &most.max(1).to_string());
         page.set_value("race-back", &self.back.unwrap_or(most.max(1)).to_string());

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::json;
 use web::{
     Command, Parameters, Report,
-    text::{digits, escape},
+    text::{digits, escape, percent},
 };
 
 use super::{Context, Lesson, Pace, data::Data, fidelity};
@@ -29,6 +29,8 @@ pub struct Recommend {
     asking: bool,
     stale: bool,
     epochs: u32,
+    /// Steps of the epoch under way, of how many.
+    steps: (u32, u32),
     until: u32,
     /// Epochs of a worker that is gone, or of a link, to be run again.
     again: u32,
@@ -50,6 +52,7 @@ impl Recommend {
             asking: false,
             stale: false,
             epochs: 0,
+            steps: (0, 1),
             until: 0,
             again: 0,
             loss: None,
@@ -195,12 +198,13 @@ impl Lesson for Recommend {
         let note = match (self.started, self.loss) {
             (false, _) => "Press play to train the model that recommends.".into(),
             (true, None) if self.finished => "The model comes from a file.".into(),
-            (true, loss) => format!(
-                "Epoch {}: loss {}, NDCG@50 {}.",
-                self.epochs,
-                loss.map_or("–".into(), digits),
-                self.ndcg.map_or("–".into(), digits)
-            ),
+            (true, loss) => {
+                let shown = |value: Option<f64>| value.map_or("–".into(), digits);
+                let next = f64::from(self.steps.0) / f64::from(self.steps.1.max(1));
+                let next =
+                    if next > 0.0 { format!(" {} of the next.", percent(next)) } else { String::new() };
+                format!("Epoch {}: loss {}, NDCG@50 {}.{next}", self.epochs, shown(loss), shown(self.ndcg))
+            }
         };
         page.fill("recommend-note", note);
         page.set_value("recommend-search", &self.search);
@@ -325,7 +329,11 @@ impl Lesson for Recommend {
                 let before = self.epochs;
                 for (_, event) in events {
                     match event {
-                        Event::Epoch { epoch, loss, .. } => (self.epochs, self.loss) = (*epoch, Some(*loss)),
+                        Event::Started { steps_per_epoch, .. } => self.steps = (0, *steps_per_epoch),
+                        Event::Step { step, .. } => self.steps.0 = *step,
+                        Event::Epoch { epoch, loss, .. } => {
+                            (self.epochs, self.loss, self.steps.0) = (*epoch, Some(*loss), 0);
+                        }
                         Event::Evaluated { epoch, metrics, .. } => {
                             self.ndcg = metrics.get("ndcg@50").copied();
                             context.tell(

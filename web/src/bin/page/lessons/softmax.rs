@@ -315,10 +315,10 @@ impl Lesson for Softmax {
     }
 
     fn draw(&mut self, context: &mut Context<'_>) {
-        self.draw_films(context);
         let seed = context.parameters.seed;
         let page = context.page;
         let (size, width) = (page.chart_size("softmax-chart", 300), page.width("softmax-cost"));
+        self.draw_films(context);
         page.set_value("softmax-size", &self.size.to_string());
         let items = SIZES[self.size];
         page.fill("softmax-n", grouped(items));
