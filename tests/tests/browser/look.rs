@@ -277,7 +277,7 @@ fn lesson_3_by_keyboard_alone() {
     };
 
     // One draw, part by part.
-    reach("part");
+    reach("part-midx");
     let before = part("midx-draws");
     page.keys(&["Enter", "Enter", "Enter"]);
     widget.until(

@@ -214,7 +214,9 @@ impl Group {
                     break;
                 }
             }
-            if (single && step) || start.elapsed().as_secs_f64() * 1000.0 >= milliseconds {
+            // However long it takes, the step that was asked for has been done.
+            let over = if single { step } else { start.elapsed().as_secs_f64() * 1000.0 >= milliseconds };
+            if over {
                 break;
             }
         }
