@@ -79,7 +79,7 @@ impl Race {
     }
 
     fn forget(&mut self, parameters: &Parameters) {
-        self.runs = Curves::new(&Self::settings(parameters).samplers, parameters.negatives);
+        self.runs = Curves::new(&Self::settings(parameters));
         (self.started, self.finished, self.waiting, self.until, self.back) =
             (false, false, false, None, None);
         (self.kept, self.lists, self.again) = (Vec::new(), Vec::new(), 0);
@@ -217,8 +217,7 @@ impl Lesson for Race {
 
     fn draw(&mut self, context: &mut Context<'_>) {
         if self.runs.len() == 0 {
-            self.runs =
-                Curves::new(&Self::settings(context.parameters).samplers, context.parameters.negatives);
+            self.runs = Curves::new(&Self::settings(context.parameters));
         }
         let page = context.page;
         self.data.draw(context, "race");
@@ -344,7 +343,7 @@ impl Lesson for Race {
             Report::Started { group, settings } if group == GROUP && self.waiting => {
                 self.started = true;
                 if std::mem::take(&mut self.again) == 0 {
-                    self.runs = Curves::new(&settings.samplers, settings.negatives);
+                    self.runs = Curves::new(settings);
                 }
                 self.lists = vec![None; settings.samplers.len()];
             }

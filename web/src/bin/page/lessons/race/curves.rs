@@ -8,7 +8,7 @@ use fastvae::{
 };
 use fastvae_study::chart::{Frame, Scale, Series, lines};
 use web::{
-    samplers,
+    RunSettings, samplers,
     text::{digits, grouped},
 };
 
@@ -68,23 +68,44 @@ struct Run {
     lost: Vec<u32>,
 }
 
-/// Runs side by side, and the negatives a user of each.
+/// Runs side by side.
 #[derive(Clone, Debug, Default)]
-pub struct Curves(Vec<Run>, u32);
+pub struct Curves {
+    runs: Vec<Run>,
+    /// Negatives a user.
+    negatives: u32,
+    /// Width of the item rows, with the bias.
+    width: usize,
+}
 
-/// Inner products with item vectors in an epoch.
-fn scored_per_epoch(sampler: Method, users: usize, items: usize, interactions: usize, negatives: u32) -> f64 {
-    let (users, items) = (users as f64, items as f64);
+/// Inner products with item rows in an epoch, with those of the proposal.
+fn scored_per_epoch(
+    sampler: Method,
+    users: usize,
+    items: usize,
+    interactions: usize,
+    negatives: u32,
+    width: usize,
+) -> f64 {
+    let drawn = users as f64 * f64::from(negatives);
     match sampler {
-        Method::Full | Method::Sampled(ProposalKind::Softmax) | Method::Sampled(ProposalKind::Midx) => {
-            users * items
+        // The exact correction of dynamic negatives ranks all items by their scores.
+        Method::Full | Method::Sampled(ProposalKind::Softmax | ProposalKind::Midx | ProposalKind::Dns) => {
+            (users * items) as f64
         }
-        _ => users * f64::from(negatives) + interactions as f64,
+        // A draw goes down a tree and then through a leaf of at most as many items as a row is wide. On each level it
+        // evaluates two quadratic forms of width (width + 1) / 2 products, as much as width + 1 items.
+        Method::Sampled(ProposalKind::Quadratic) => {
+            let leaves = items.div_ceil(width.max(1)).next_power_of_two();
+            let a_draw = leaves.ilog2() as usize * (width + 1) + items.div_ceil(leaves);
+            drawn * a_draw as f64 + interactions as f64
+        }
+        _ => drawn + interactions as f64,
     }
 }
 
 impl Curves {
-    pub fn new(samplers: &[Method], negatives: u32) -> Self {
+    pub fn new(settings: &RunSettings) -> Self {
         let run = |&sampler: &Method| Run {
             sampler,
             points: Vec::new(),
@@ -92,36 +113,42 @@ impl Curves {
             scored: 0.0,
             lost: Vec::new(),
         };
-        Self(samplers.iter().map(run).collect(), negatives)
+        Self {
+            runs: settings.samplers.iter().map(run).collect(),
+            negatives: settings.negatives,
+            width: settings.hidden as usize + 1,
+        }
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.runs.len()
     }
 
     pub fn sampler(&self, run: usize) -> Method {
-        self.0[run].sampler
+        self.runs[run].sampler
     }
 
     /// Epochs that every run has behind it.
     pub fn epochs(&self) -> u32 {
-        self.0.iter().map(|run| run.points.len() as u32).min().unwrap_or(0)
+        self.runs.iter().map(|run| run.points.len() as u32).min().unwrap_or(0)
     }
 
     /// Method and NDCG of the first run's last epoch.
     pub fn first(&self) -> Option<(f64, Option<f64>)> {
-        self.0.first()?.points.last().map(|point| (point.loss, point.ndcg))
+        self.runs.first()?.points.last().map(|point| (point.loss, point.ndcg))
     }
 
     /// Takes note; gives run, epoch and NDCG of what was evaluated.
     pub fn note(&mut self, events: &[(usize, Event)]) -> Vec<(usize, u32, f64)> {
         let mut evaluated = Vec::new();
         for (index, event) in events {
-            let Some(run) = self.0.get_mut(*index) else { continue };
+            let Some(run) = self.runs.get_mut(*index) else { continue };
             match event {
                 Event::Started { users, items, interactions, steps_per_epoch, .. } => {
                     run.step = (0, *steps_per_epoch);
-                    run.scored = scored_per_epoch(run.sampler, *users, *items, *interactions, self.1);
+                    let (negatives, width) = (self.negatives, self.width);
+                    run.scored =
+                        scored_per_epoch(run.sampler, *users, *items, *interactions, negatives, width);
                 }
                 Event::Step { step, .. } => run.step.0 = *step,
                 Event::Epoch { epoch, seconds, loss, .. } => {
@@ -149,7 +176,7 @@ impl Curves {
 
     /// The device was lost: the curves go on from here.
     pub fn mark_lost(&mut self) {
-        for run in &mut self.0 {
+        for run in &mut self.runs {
             run.lost.push(run.points.len() as u32);
         }
     }
@@ -167,7 +194,7 @@ impl Curves {
         let title = if loss { "Training loss" } else { "NDCG@50 on held-out films" };
         let value = |point: &Point| if loss { Some(point.loss) } else { point.ndcg };
         let series: Vec<Series> = self
-            .0
+            .runs
             .iter()
             .map(|run| {
                 let points = run.points.iter().enumerate();
@@ -177,7 +204,7 @@ impl Curves {
             .collect();
         let last = |run: &Run| run.points.last().and_then(value);
         let description =
-            match self.0.iter().filter_map(|run| Some((run.sampler, last(run)?))).collect::<Vec<_>>() {
+            match self.runs.iter().filter_map(|run| Some((run.sampler, last(run)?))).collect::<Vec<_>>() {
                 told if told.is_empty() => "Nothing trained yet.".into(),
                 told => {
                     let each: Vec<String> = told
@@ -212,7 +239,7 @@ impl Curves {
              <th scope=\"col\" class=\"num\">loss</th><th scope=\"col\" class=\"num\">NDCG@50</th>\
              <th scope=\"col\" class=\"num\">seconds</th><th scope=\"col\" class=\"num\">items scored</th></tr></thead><tbody>",
         );
-        for run in &self.0 {
+        for run in &self.runs {
             let epoch = back.map_or(run.points.len(), |back| (back as usize).min(run.points.len()));
             let point = epoch.checked_sub(1).and_then(|at| run.points.get(at));
             let within = if back.is_none() && run.step.0 > 0 {
@@ -242,7 +269,7 @@ impl Curves {
     /// All points as a table for other programs.
     pub fn csv(&self) -> String {
         let mut csv = String::from("sampler,epoch,seconds,items_scored,loss,ndcg@50\n");
-        for run in &self.0 {
+        for run in &self.runs {
             for (epoch, point) in run.points.iter().enumerate() {
                 let ndcg = point.ndcg.map(|ndcg| ndcg.to_string()).unwrap_or_default();
                 let _ = writeln!(
@@ -266,7 +293,17 @@ mod tests {
 
     #[test]
     fn follows_the_events() {
-        let mut curves = Curves::new(&[Method::Full, Method::Sampled(ProposalKind::Uniform)], 10);
+        let mut curves = Curves::new(&RunSettings {
+            group: "race".into(),
+            samplers: vec![Method::Full, Method::Sampled(ProposalKind::Uniform)],
+            seed: 0,
+            epochs: 2,
+            negatives: 10,
+            codewords: 8,
+            hidden: 64,
+            latent: 16,
+            batch: 64,
+        });
         let epoch = |epoch, seconds, loss| Event::Epoch { epoch, seconds, loss, parts: [].into() };
         let metrics = [("ndcg@50".to_owned(), 0.25)].into();
         let events = [
@@ -282,5 +319,14 @@ mod tests {
         curves.note(&[(0, epoch(2, 1.0, 4.5))]);
         assert!(curves.csv().contains("full,2,3,0,4.5,\n"), "{}", curves.csv());
         assert!(curves.table(None).contains("device lost after epoch 2"));
+    }
+
+    #[test]
+    fn counts_what_a_proposal_looks_at() {
+        let scored = |kind| scored_per_epoch(Method::Sampled(kind), 10, 1000, 70, 20, 65);
+        assert_eq!(scored(ProposalKind::MidxUniform), 10.0 * 20.0 + 70.0);
+        assert_eq!(scored(ProposalKind::Dns), 10.0 * 1000.0);
+        // 16 leaves of 63 items, four levels.
+        assert_eq!(scored(ProposalKind::Quadratic), 10.0 * 20.0 * (4.0 * 66.0 + 63.0) + 70.0);
     }
 }
