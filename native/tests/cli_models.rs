@@ -18,7 +18,7 @@ fn every_model_is_trained_evaluated_and_recommends() {
     })
     .unwrap();
     for (name, kind) in ModelKind::NAMED.into_iter().filter(|(_, kind)| *kind != ModelKind::MultVae) {
-        let epochs = if kind.uses("training", "epochs") { " --epochs 3" } else { "" };
+        let epochs = if kind.uses("training", "epochs") { " --epochs 6 --factors 16" } else { "" };
         let text = stdout(
             fastvae(&folder)
                 .args(format!("train --model {name} --out {name} --force{epochs}").split_whitespace()),
@@ -62,7 +62,10 @@ fn what_a_model_cannot_do_is_refused() {
     let folder = tempdir().unwrap();
     stdout(fastvae(&folder).args("train --model item-knn --out knn --quiet".split_whitespace()));
     for (line, words) in [
-        ("train --model easy", "possible values: mult-vae, popularity, item-knn, ease, ials, wrmf, elsa"),
+        (
+            "train --model easy",
+            "possible values: mult-vae, popularity, item-knn, ease, ials, wrmf, elsa, bpr",
+        ),
         ("train --model ease --hidden 5", "`hidden` is a setting of mult-vae, and the model is ease"),
         ("train --lambda 5", "`lambda` is a setting of ease, and the model is mult-vae"),
         ("train --model ease --lambda 0", "--lambda: 0 is outside of 0 (excluded)"),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
 use super::{
-    Ease, EaseConfig, Elsa, ElsaConfig, Ials, IalsConfig, ItemKnn, ItemKnnConfig, Popularity,
+    Bpr, BprConfig, Ease, EaseConfig, Elsa, ElsaConfig, Ials, IalsConfig, ItemKnn, ItemKnnConfig, Popularity,
     PopularityConfig, Scorer, Scoring, Sizes, Start, Trainable, WrmfConfig,
     fit::{Fit, FitInputs, ModelSettings},
     vae::{MultVae, MultVaeTraining},
@@ -160,6 +160,8 @@ models! {
     Wrmf = "wrmf", WrmfConfig, Ials;
     /// EASE's idea at a low rank (Vančura et al., 2022).
     Elsa = "elsa", ElsaConfig, Elsa;
+    /// Bayesian personalised ranking with a table of users and one of items (Rendle et al., 2009).
+    Bpr = "bpr", BprConfig, Bpr;
 }
 
 impl ModelConfig {

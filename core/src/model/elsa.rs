@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     AnyModel, Batch, Scorer, Scoring,
     fit::{Fit, FitInputs, ModelSettings},
+    host::shuffled,
     record_products,
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     kernels::{Activation, Adam, EncodeRows, HostRows, MatMul, Normal, Parameter, View},
     optimizer::Optimizer,
     proposal::Catalogue,
-    rng::{Rng, Stream, below},
+    rng::{Rng, Stream},
     simd,
     state::{FrozenTensor, State},
 };
@@ -167,12 +168,7 @@ impl ElsaFit {
     fn users(&mut self, step: u64) -> Vec<u32> {
         let epoch = (step / u64::from(self.steps_per_epoch)) as u32;
         if self.order.0 != Some(epoch) {
-            let mut order: Vec<u32> = (0..self.train.rows() as u32).collect();
-            for i in (1..order.len()).rev() {
-                let word = self.rng.block(Stream::Shuffle, epoch, 0, i as u32)[0];
-                order.swap(i, below(word, i as u32 + 1) as usize);
-            }
-            self.order = (Some(epoch), order);
+            self.order = (Some(epoch), shuffled(self.train.rows(), self.rng, epoch));
         }
         let first = (step % u64::from(self.steps_per_epoch)) as usize * self.batch;
         self.order.1[first..self.train.rows().min(first + self.batch)].to_vec()

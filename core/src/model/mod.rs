@@ -6,6 +6,7 @@
 //! here and a line in `any.rs`.
 
 mod any;
+mod bpr;
 mod ease;
 mod elsa;
 mod fit;
@@ -18,6 +19,7 @@ mod trainable;
 mod vae;
 
 pub use any::{AnyModel, ModelConfig, ModelKind};
+pub use bpr::{Bpr, BprConfig};
 pub use ease::{Ease, EaseConfig};
 pub use elsa::{Elsa, ElsaConfig};
 pub(crate) use fit::{Fit, FitInputs};

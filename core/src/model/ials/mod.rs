@@ -8,17 +8,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use self::row::{Scratch, update};
 use super::{
-    AnyModel, Batch, Scorer, Scoring,
+    AnyModel, Scorer, Scoring,
     fit::{Fit, FitInputs, ModelSettings},
-    host::by_item,
-    record_products,
+    host::{FoldIn, by_item},
 };
 use crate::{
     Error, Result,
     config::{Kind, setting::settings},
     data::Csr,
     engine::{Buffer, Engine, Recording, parallel},
-    kernels::{HostRows, MatMul, Normal, RowFunction, View},
+    kernels::{MatMul, Normal, View},
     proposal::Catalogue,
     rng::{Rng, Stream},
     simd,
@@ -323,32 +322,5 @@ impl Scorer for Ials {
 impl Ials {
     fn catalogue(&self) -> Catalogue {
         Catalogue { table: self.items.clone(), bias: None, items: self.count, width: self.objective.factors }
-    }
-}
-
-/// Solves for the vector of each history and multiplies it with the item vectors.
-struct FoldIn {
-    catalogue: Catalogue,
-    /// B x d.
-    queries: Buffer<f32>,
-    fold_in: RowFunction,
-}
-
-impl Scoring for FoldIn {
-    fn record_scores(&self, recording: &mut Recording, batch: &Batch, scores: &Buffer<f32>) {
-        self.record_queries(recording, batch);
-        record_products(recording, batch.users, &self.queries, &self.catalogue, scores);
-    }
-
-    fn record_queries(&self, recording: &mut Recording, batch: &Batch) -> Option<Buffer<f32>> {
-        recording.push(HostRows {
-            offsets: batch.offsets.clone(),
-            items: batch.items.clone(),
-            rows: batch.users,
-            width: self.catalogue.width,
-            function: self.fold_in.clone(),
-            output: self.queries.clone(),
-        });
-        Some(self.queries.clone())
     }
 }
