@@ -74,7 +74,7 @@ fn logistic(x: f32) -> (f32, f64) {
 }
 
 /// Two different rows of a table.
-fn two<'t>(table: &'t mut [f32], width: usize, a: u32, b: u32) -> (&'t mut [f32], &'t mut [f32]) {
+fn two(table: &mut [f32], width: usize, a: u32, b: u32) -> (&mut [f32], &mut [f32]) {
     let (low, high) = (a.min(b) as usize, a.max(b) as usize);
     let (before, after) = table.split_at_mut(high * width);
     let (low, high) = (&mut before[low * width..][..width], &mut after[..width]);
