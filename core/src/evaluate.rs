@@ -1,12 +1,18 @@
 //! Evaluates a model on users some of whose items were held out.
 
+mod beyond;
+mod intervals;
+
+pub use beyond::{Background, beyond};
+pub use intervals::{Difference, Interval, PerUser};
+
 use crate::{
     Error, Result,
     data::EvaluationSet,
     engine::Engine,
     metrics::Metrics,
     model::Scorer,
-    rank::{RankOptions, rank, same_catalogue},
+    rank::{RankOptions, Ranking, rank, same_catalogue},
 };
 
 /// Fails unless the set covers a catalogue of `items` items and has a history and held-out items for each of
@@ -34,10 +40,32 @@ pub async fn evaluate(
     set: &EvaluationSet,
     at: &[usize],
 ) -> Result<Metrics> {
-    let mut metrics = Metrics::new(at, model.items())?;
+    let ranking = lists(engine, model, set, at).await?;
+    measure(&ranking, set, at)
+}
+
+/// The ranked lists of the users of a set, without folded-in items, as long as the largest cut-off.
+///
+/// # Errors
+/// As [`evaluate`].
+pub async fn lists(
+    engine: &Engine,
+    model: &dyn Scorer,
+    set: &EvaluationSet,
+    at: &[usize],
+) -> Result<Ranking> {
+    Metrics::new(at, model.items())?;
     fits(set, model.items())?;
     let k = at.iter().copied().max().unwrap_or(1);
-    let ranking = rank(engine, model, &set.fold_in, k, &RankOptions::default()).await?;
+    rank(engine, model, &set.fold_in, k, &RankOptions::default()).await
+}
+
+/// Compares the ranked lists of a set with its held-out items.
+///
+/// # Errors
+/// [`Error::Setting`] for cut-offs that are missing or out of range; [`Error::Data`] for lists of other users.
+pub fn measure(ranking: &Ranking, set: &EvaluationSet, at: &[usize]) -> Result<Metrics> {
+    let mut metrics = Metrics::new(at, set.held_out.columns())?;
     for user in 0..set.fold_in.rows() {
         metrics.add(ranking.row(user), set.held_out.row(user))?;
     }

@@ -27,7 +27,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// The temporary file is new and belongs to this call alone (`NAME.tmp.PROCESS.NUMBER`), so two processes
 /// that write the same file do not mix their output. A path that is not a regular file (a pipe, a device) is
-/// written directly.
+/// written directly; of a symbolic link, the file that it names is replaced.
 ///
 /// # Errors
 /// As [`write()`], and any error of `content`; an [`Error`] inside its [`io::Error`] is returned unchanged.
@@ -40,12 +40,28 @@ pub fn write_with(
         let mut out = BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?);
         return content(&mut out).and_then(|()| out.flush()).map_err(failed);
     }
-    let (neighbour, file) = create_neighbour(path).map_err(failed)?;
-    fill(file, content).and_then(|()| fs::rename(&neighbour, path)).map_err(|error| {
+    // A symbolic link stays: the file that it names is replaced.
+    let linked = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+    let named = if linked { target_of(path).map_err(failed)? } else { path.to_owned() };
+    let (neighbour, file) = create_neighbour(&named).map_err(failed)?;
+    fill(file, content).and_then(|()| fs::rename(&neighbour, &named)).map_err(|error| {
         let _ = fs::remove_file(&neighbour); // the error that matters is the first one
         failed(error)
     })?;
-    sync_folder(path)
+    sync_folder(&named)
+}
+
+/// The file that a symbolic link names in the end, which need not exist.
+fn target_of(link: &Path) -> io::Result<PathBuf> {
+    const MOST_LINKS: u32 = 40;
+    let mut path = link.to_owned();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&path) {
+            Ok(next) => path = path.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links that name one another"))
 }
 
 fn fill(file: File, content: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>) -> io::Result<()> {
@@ -143,6 +159,22 @@ mod tests {
         assert!(matches!(failed, Err(Error::Interrupted)));
         assert_eq!(fs::read(&path).unwrap(), b"whole");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_stay_links() {
+        let folder = std::env::temp_dir().join(format!("fastvae-link-{}", process::id()));
+        fs::create_dir_all(folder.join("inner")).unwrap();
+        let (first, second) = (folder.join("first"), folder.join("second"));
+        std::os::unix::fs::symlink("second", &first).unwrap();
+        std::os::unix::fs::symlink("inner/real", &second).unwrap();
+        for content in [b"one", b"two"] {
+            write(&first, content).unwrap();
+            assert!(fs::symlink_metadata(&first).unwrap().is_symlink());
+            assert_eq!(fs::read(folder.join("inner/real")).unwrap(), content);
+        }
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -140,6 +140,28 @@ impl Metrics {
         Ok(())
     }
 
+    /// The keys of the metrics of one user, in the order of [`Metrics::of_user`].
+    pub(crate) fn user_keys(&self) -> Vec<String> {
+        self.cutoffs.iter().flat_map(|k| NAMES.iter().map(move |name| format!("{name}@{k}"))).collect()
+    }
+
+    /// The metrics of one user; none without held-out items.
+    pub(crate) fn of_user(&self, ranked: &[u32], held_out: &[u32]) -> Vec<f64> {
+        if held_out.is_empty() {
+            return Vec::new();
+        }
+        let held_out = ascending(held_out);
+        let ranked = &ranked[..ranked.len().min(self.discount.len())];
+        let is_hit =
+            |(position, item): (usize, &u32)| held_out.binary_search(item).is_ok().then_some(position);
+        let hits: Vec<usize> = ranked.iter().enumerate().filter_map(is_hit).collect();
+        let at = |&k: &usize| {
+            let hits = &hits[..hits.partition_point(|&position| position < k)];
+            one_user(hits, held_out.len(), k, &self.discount)
+        };
+        self.cutoffs.iter().flat_map(at).collect()
+    }
+
     /// Adds the users of `other`. Sums depend on their order in the last bits: split users into the same
     /// parts and merge these in the same order to get the same bits.
     ///

@@ -35,11 +35,13 @@ pub struct RankOptions {
     pub mask_seen: bool,
     /// One flag per item, `false` to exclude it; `None` allows all items.
     pub allowed: Option<Vec<bool>>,
+    /// Row `n`: further items to leave out of the list of history `n`; `None`: no others.
+    pub excluded: Option<Csr>,
 }
 
 impl Default for RankOptions {
     fn default() -> Self {
-        Self { mask_seen: true, allowed: None }
+        Self { mask_seen: true, allowed: None, excluded: None }
     }
 }
 
@@ -80,17 +82,32 @@ pub async fn rank(
         let problem = format!("{} flags for the {items} items of the model; give one an item", allowed.len());
         return Err(Error::Data(problem));
     }
+    let masked = match &options.excluded {
+        None => None,
+        Some(excluded) => {
+            same_catalogue("excluded items", excluded, items)?;
+            Some(masked_rows(histories, excluded, options.mask_seen)?)
+        }
+    };
     let k = k.min(items);
     let piece = (SCORES / items.max(1)).clamp(1, USERS).min(users.max(1));
     let starts: Vec<usize> = (0..users).step_by(piece).collect();
-    let entries_of = |start: usize| {
-        let offsets = histories.offsets();
-        (offsets[(start + piece).min(users)] - offsets[start]) as usize
+    let most_entries = |rows: &Csr| {
+        let offsets = rows.offsets();
+        let of = |&start: &usize| (offsets[(start + piece).min(users)] - offsets[start]) as usize;
+        starts.iter().map(of).max().unwrap_or(0)
     };
-    let entries = starts.iter().map(|&start| entries_of(start)).max().unwrap_or(0);
+    let entries = most_entries(histories);
     let scoring = model.scoring(engine, piece, entries)?;
     let offsets: Buffer<u32> = engine.zeros("rank offsets", piece + 1)?;
     let seen: Buffer<u32> = engine.zeros("rank items", entries.max(1))?;
+    let mask = match &masked {
+        None => None,
+        Some(masked) => Some((
+            engine.zeros("masked offsets", piece + 1)?,
+            engine.zeros("masked items", most_entries(masked).max(1))?,
+        )),
+    };
     let nothing: Buffer<u32> = engine.zeros("nothing seen", piece + 1)?;
     let scores: Buffer<f32> = engine.zeros("scores", piece * items)?;
     let best = (0..PIECES.min(starts.len()))
@@ -111,11 +128,10 @@ pub async fn rank(
         watch::advance(piece.min(users - start) as u64);
         let (ids, values) = &best[waiting.len()];
         let count = piece.min(users - start);
-        let first = histories.offsets()[start];
-        let local: Vec<u32> = histories.offsets()[start..=start + count].iter().map(|o| o - first).collect();
-        let end = local[count] as usize;
-        engine.write(&offsets, 0, &local)?;
-        engine.write(&seen, 0, &histories.items()[first as usize..first as usize + end])?;
+        let end = upload_rows(engine, histories, start, count, &offsets, &seen)?;
+        if let (Some(masked), Some((offsets, items))) = (&masked, &mask) {
+            upload_rows(engine, masked, start, count, offsets, items)?;
+        }
         let batch = Batch {
             offsets: offsets.clone(),
             items: seen.clone(),
@@ -126,12 +142,17 @@ pub async fn rank(
         };
         let mut recording = Recording::new();
         scoring.record_scores(&mut recording, &batch, &scores);
-        if options.mask_seen || allowed.is_some() {
+        if options.mask_seen || allowed.is_some() || mask.is_some() {
+            let (offsets, seen) = match &mask {
+                Some((offsets, items)) => (offsets, items),
+                None if options.mask_seen => (&offsets, &seen),
+                None => (&nothing, &seen),
+            };
             recording.push(MaskSeen {
                 scores: scores.clone(),
                 rows: count,
                 items,
-                offsets: if options.mask_seen { offsets.clone() } else { nothing.clone() },
+                offsets: offsets.clone(),
                 seen: seen.clone(),
                 allowed: allowed.clone(),
             });
@@ -165,4 +186,38 @@ pub async fn rank(
         waiting.clear();
     }
     Ok(ranking)
+}
+
+/// The items that are left out of each list: the excluded ones, and those of the history where it is masked.
+fn masked_rows(histories: &Csr, excluded: &Csr, mask_seen: bool) -> Result<Csr> {
+    if excluded.rows() != histories.rows() {
+        return Err(Error::Data(format!(
+            "{} rows of excluded items for {} histories; give one a history",
+            excluded.rows(),
+            histories.rows()
+        )));
+    }
+    if !mask_seen {
+        return Ok(excluded.clone());
+    }
+    let rows: Vec<Vec<u32>> =
+        histories.iter().zip(excluded.iter()).map(|(seen, others)| [seen, others].concat()).collect();
+    Csr::from_rows(&rows, histories.columns() as u32)
+}
+
+/// Writes `count` rows from `start` on to the engine, and returns the number of their items.
+fn upload_rows(
+    engine: &Engine,
+    rows: &Csr,
+    start: usize,
+    count: usize,
+    offsets: &Buffer<u32>,
+    items: &Buffer<u32>,
+) -> Result<usize> {
+    let first = rows.offsets()[start];
+    let local: Vec<u32> = rows.offsets()[start..=start + count].iter().map(|offset| offset - first).collect();
+    let end = local[count] as usize;
+    engine.write(offsets, 0, &local)?;
+    engine.write(items, 0, &rows.items()[first as usize..first as usize + end])?;
+    Ok(end)
 }

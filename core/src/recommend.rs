@@ -1,11 +1,14 @@
 //! Recommendations from a trained model: the best items for a history, and the items most similar to an item.
 
+mod diversity;
 mod resolve;
+mod vectors;
 
 use std::{path::Path, sync::OnceLock};
 
 use rustc_hash::FxHashMap;
 
+pub use self::vectors::Vectors;
 use crate::{
     Error, Result,
     data::Csr,
@@ -80,6 +83,32 @@ pub struct Filter {
     pub allow: Option<Vec<u32>>,
     /// Never recommend these items, even if they are allowed.
     pub deny: Vec<u32>,
+    /// Never recommend items with fewer interactions than this in the data of the run.
+    pub min_popularity: u32,
+}
+
+/// What to leave out of the list of one user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// Never recommend these items.
+    pub exclude: Vec<u32>,
+    /// If given, recommend only these items.
+    pub only: Option<Vec<u32>>,
+}
+
+impl Own {
+    /// The items that are left out, of a catalogue of `items`.
+    fn excluded(&self, items: u32) -> Vec<u32> {
+        let Some(only) = &self.only else { return self.exclude.clone() };
+        let mut allowed = vec![false; items as usize];
+        for &item in only {
+            allowed[item as usize] = true;
+        }
+        for &item in &self.exclude {
+            allowed[item as usize] = false;
+        }
+        (0..items).filter(|&item| !allowed[item as usize]).collect()
+    }
 }
 
 impl Recommender {
@@ -209,10 +238,34 @@ impl Recommender {
         n: usize,
         filter: &Filter,
     ) -> Result<Vec<Vec<Recommendation>>> {
+        self.recommend_each(histories, &[], n, filter).await
+    }
+
+    /// As [`Recommender::recommend`], with a filter for each history beside the common one; none if `own` is
+    /// empty.
+    ///
+    /// # Errors
+    /// As [`Recommender::recommend`]; [`Error::Data`] if there are neither no filters nor one for each history.
+    pub async fn recommend_each<H: AsRef<[u32]>>(
+        &self,
+        histories: &[H],
+        own: &[Own],
+        n: usize,
+        filter: &Filter,
+    ) -> Result<Vec<Vec<Recommendation>>> {
         if n == 0 {
             return Err(Error::setting("count", "a list of 0 items is empty; give at least 1"));
         }
-        let options = RankOptions { mask_seen: !filter.include_seen, allowed: self.allowed(filter)? };
+        let count = self.context.items.len() as u32;
+        let excluded = match own {
+            [] => None,
+            own => {
+                let rows: Vec<Vec<u32>> = own.iter().map(|own| own.excluded(count)).collect();
+                Some(Csr::from_rows(&rows, count)?)
+            }
+        };
+        let allowed = self.allowed(filter)?;
+        let options = RankOptions { mask_seen: !filter.include_seen, allowed, excluded };
         let rows: Vec<Vec<u32>> = histories.iter().map(|history| history.as_ref().to_vec()).collect();
         if rows.iter().any(Vec::is_empty) {
             return Err(Error::setting("history", "it is empty; a recommendation needs at least one item"));
@@ -229,7 +282,7 @@ impl Recommender {
     }
 
     fn allowed(&self, filter: &Filter) -> Result<Option<Vec<bool>>> {
-        if filter.allow.is_none() && filter.deny.is_empty() {
+        if filter.allow.is_none() && filter.deny.is_empty() && filter.min_popularity == 0 {
             return Ok(None);
         }
         let mut flags = vec![filter.allow.is_none(); self.context.items.len()];
@@ -239,10 +292,31 @@ impl Recommender {
                 Error::setting("item", format!("{item} is not below the {} items", self.context.items.len()))
             })? = flag;
         }
+        if filter.min_popularity > 0 {
+            let counts = self.context.histories.column_counts();
+            flags.iter_mut().zip(counts).for_each(|(flag, count)| *flag &= count >= filter.min_popularity);
+            if !flags.contains(&true) {
+                let problem = format!(
+                    "no item that may be recommended has {} interactions; lower it",
+                    filter.min_popularity
+                );
+                return Err(Error::setting("min-popularity", problem));
+            }
+        }
         if !flags.contains(&true) {
             return Err(Error::setting("allow", "together with `deny` it leaves no item to recommend"));
         }
         Ok(Some(flags))
+    }
+
+    /// The number of an item, by its id alone.
+    pub fn number_of(&self, id: &str) -> Option<u32> {
+        self.items.get(id).copied()
+    }
+
+    /// The number of a user of the run's data.
+    pub fn user_number(&self, id: &str) -> Option<u32> {
+        self.users.get(id).copied()
     }
 
     /// The `n` items most similar to `item`, which is left out. The score is the cosine similarity of item

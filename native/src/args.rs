@@ -22,7 +22,7 @@ use bench::BenchArgs;
 use data::DataCommand;
 use fidelity::{CompareArgs, FidelityArgs};
 use train::TrainArgs;
-use use_model::{EvaluateArgs, RecommendArgs, SimilarArgs};
+use use_model::{EvaluateArgs, ExportArgs, RecommendArgs, SimilarArgs};
 
 /// Train variational autoencoders for collaborative filtering, and recommend with them.
 ///
@@ -51,6 +51,8 @@ pub enum Command {
     Recommend(RecommendArgs),
     /// The items most like one item.
     Similar(SimilarArgs),
+    /// Write the vectors of users and items, for nearest-neighbour search in other programs.
+    Export(ExportArgs),
     /// Look at, convert or download a data set.
     #[command(subcommand)]
     Data(DataCommand),

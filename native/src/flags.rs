@@ -6,7 +6,7 @@
 use fastvae::Error;
 
 /// Settings whose flag differs from their key: key, then flag.
-const RENAMED: [(&str, &str); 8] = [
+const RENAMED: [(&str, &str); 9] = [
     ("model.kind", "model"),
     ("model.kind = elsa", "model elsa"),
     ("model.kind = mult-vae", "model mult-vae"),
@@ -15,6 +15,7 @@ const RENAMED: [(&str, &str); 8] = [
     ("path", "data"),
     ("proposal.kind", "loss"),
     ("protocol", "split"),
+    ("rows", "where"),
 ];
 
 /// The text of an error for the terminal: it names a setting by its flag and lists the flags that would
@@ -24,8 +25,18 @@ pub fn told(error: &Error) -> String {
         Error::Setting { field, problem } => (format!("--{}: {problem}", flag(field)), flag(field)),
         other => (other.to_string(), String::new()),
     };
-    let flags: Vec<String> = mentioned(&text).map(flag).filter(|flag| is_one(flag) && *flag != own).collect();
-    if flags.is_empty() { text } else { format!("{text} (--{})", flags.join(", --")) }
+    with_flags(text, &own)
+}
+
+/// A text of the library that names settings in backticks, followed by their flags, except `own`.
+pub fn with_flags(text: String, own: &str) -> String {
+    let mut flags: Vec<String> = Vec::new();
+    for flag in mentioned(&text).map(flag).filter(|flag| is_one(flag) && flag != own) {
+        if !flags.contains(&flag) {
+            flags.push(flag);
+        }
+    }
+    if flags.is_empty() { text } else { format!("{text} (--{})", flags.join(" --")) }
 }
 
 /// The flag of a setting, with its value if one is given: `row-updates = dense` gives `row-updates dense`.

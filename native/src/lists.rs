@@ -1,6 +1,11 @@
-//! Recommended items as a table, csv, JSON lines or Parquet.
+//! Lists of items as a table, csv, JSON lines or Parquet, written as they come.
 
-use std::{fmt::Write, path::Path, sync::Arc};
+mod parquet;
+
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use fastvae::{
     Error, Result,
@@ -8,18 +13,12 @@ use fastvae::{
     file,
     recommend::{Recommendation, Recommender},
 };
-use parquet::{
-    basic::Compression,
-    data_type::{ByteArray, ByteArrayType, FloatType, Int32Type},
-    errors::ParquetError,
-    file::{properties::WriterProperties, writer::SerializedFileWriter},
-    schema::parser::parse_message_type,
-};
 use serde::Serialize;
 
+use self::parquet::Parquet;
 use crate::{
     args::use_model::Format,
-    output::{Table, plain, print},
+    output::{Stdout, Table, plain},
 };
 
 /// The key of a list, and the name of its first column.
@@ -48,6 +47,8 @@ pub struct List {
     pub heading: String,
     /// Items, best first.
     pub items: Vec<Recommendation>,
+    /// For each item whether it was held out; `None` for lists that are not compared with anything.
+    pub hits: Option<Vec<bool>>,
 }
 
 /// One line of a list.
@@ -61,20 +62,19 @@ struct Row<'a> {
     item: &'a str,
     title: &'a str,
     score: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hit: Option<u8>,
 }
 
-fn rows<'a>(whom: For, lists: &'a [List], names: &'a Recommender) -> impl Iterator<Item = Row<'a>> {
-    lists.iter().flat_map(move |list| list_rows(whom, list, names))
-}
-
-fn list_rows<'a>(whom: For, list: &'a List, names: &'a Recommender) -> impl Iterator<Item = Row<'a>> {
-    (1..).zip(&list.items).map(move |(rank, one)| Row {
+fn rows<'a>(whom: For, list: &'a List, names: &'a Recommender) -> impl Iterator<Item = Row<'a>> {
+    list.items.iter().enumerate().map(move |(at, one)| Row {
         user: (whom == For::User).then_some(&list.of),
         like: (whom == For::Like).then_some(&list.of),
-        rank,
+        rank: at + 1,
         item: names.item_id(one.item),
         title: names.title(one.item),
         score: one.score,
+        hit: list.hits.as_ref().map(|hits| u8::from(hits[at])),
     })
 }
 
@@ -88,115 +88,133 @@ pub struct Target<'a> {
     pub no_formulas: bool,
 }
 
-/// Prints lists, or writes them to a file, which is replaced whole or not at all.
+/// Writes the lists that `produce` hands to its argument one by one. A file is replaced whole or not at all; a
+/// pipe or a device gets the lists as they come.
 ///
 /// # Errors
-/// [`Error::Io`] if they cannot be written; [`Error::Setting`] for Parquet without a file.
-pub fn put(whom: For, lists: &[List], names: &Recommender, target: &Target) -> Result<()> {
-    let output = target.output;
-    let bytes = match target.format {
-        Format::Table => table(whom, lists, names).into_bytes(),
-        Format::Csv => csv(whom, lists, names, target.no_formulas)?,
-        Format::Json => json(whom, lists, names)?,
-        Format::Parquet if output.is_none() => {
-            return Err(Error::setting(
-                "output",
-                "Parquet is not for the terminal; name a file with --output",
-            ));
-        }
-        Format::Parquet => parquet(whom, lists, names)
-            .map_err(|error| Error::Data(format!("the lists cannot be written as Parquet: {error}")))?,
+/// [`Error::Io`] if they cannot be written; [`Error::Setting`] for Parquet without a file; errors of `produce`.
+pub fn write(
+    whom: For,
+    names: &Recommender,
+    target: &Target,
+    produce: impl FnOnce(&mut Writer) -> Result<()>,
+) -> Result<()> {
+    let all = |out: &mut (dyn Write + Send)| {
+        let mut writer = Writer::new(whom, names, target, out).map_err(io::Error::other)?;
+        produce(&mut writer).and_then(|()| writer.finish()).map_err(|error| match error {
+            // The reader of a pipe may have enough.
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => source,
+            error => io::Error::other(error),
+        })
     };
-    match output {
-        Some(path) => file::write(path, &bytes),
-        None => print(&String::from_utf8_lossy(&bytes)),
-    }
-}
-
-fn table(whom: For, lists: &[List], names: &Recommender) -> String {
-    let mut text = String::new();
-    for (at, list) in lists.iter().enumerate() {
-        let mut columns = vec!["rank", "item", "title", "score"];
-        if !names.has_titles() {
-            columns.remove(2);
+    let Some(path) = target.output else {
+        if target.format == Format::Parquet {
+            let problem = "Parquet is not for the terminal; name a file with --output";
+            return Err(Error::setting("output", problem));
         }
-        let mut table = Table::new(columns);
-        for row in list_rows(whom, list, names) {
-            let mut cells =
-                vec![row.rank.to_string(), row.item.into(), row.title.into(), format!("{:.4}", row.score)];
-            if !names.has_titles() {
-                cells.remove(2);
+        return match all(&mut Stdout::default()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => {
+                Err(error.downcast().unwrap_or_else(|error| Error::io("write", "standard output", error)))
             }
-            table.row(cells);
-        }
-        let gap = if at > 0 { "\n" } else { "" };
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{gap}{}\n{table}", plain(&list.heading));
-    }
-    text
-}
-
-fn csv(whom: For, lists: &[List], names: &Recommender, no_formulas: bool) -> Result<Vec<u8>> {
-    let failed = |error: csv::Error| Error::Data(format!("the lists cannot be written as csv: {error}"));
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows(whom, lists, names) {
-        if !no_formulas {
-            writer.serialize(row).map_err(failed)?;
-            continue;
-        }
-        let text = |text: &'_ str| without_formula(text).into_owned();
-        let (user, like) = (row.user.map(text), row.like.map(text));
-        let (item, title) = (text(row.item), text(row.title));
-        let row = Row { user: user.as_deref(), like: like.as_deref(), item: &item, title: &title, ..row };
-        writer.serialize(row).map_err(failed)?;
-    }
-    writer.into_inner().map_err(|error| failed(error.into_error().into()))
-}
-
-fn json(whom: For, lists: &[List], names: &Recommender) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    for row in rows(whom, lists, names) {
-        serde_json::to_writer(&mut bytes, &row)
-            .map_err(|error| Error::Data(format!("the lists cannot be written as JSON: {error}")))?;
-        bytes.push(b'\n');
-    }
-    Ok(bytes)
-}
-
-fn parquet(whom: For, lists: &[List], names: &Recommender) -> Result<Vec<u8>, ParquetError> {
-    let schema = parse_message_type(&format!(
-        "message recommendations {{ required binary {} (utf8); required int32 rank; required binary item (utf8); \
-         required binary title (utf8); required float score; }}",
-        whom.name()
-    ))?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let mut bytes = Vec::new();
-    let mut writer = SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::new(properties))?;
-    let mut group = writer.next_row_group()?;
-    let texts = |text: for<'r> fn(&Row<'r>) -> &'r str| -> Vec<ByteArray> {
-        rows(whom, lists, names).map(|row| ByteArray::from(text(&row))).collect()
-    };
-    let ranks: Vec<i32> = rows(whom, lists, names).map(|row| row.rank as i32).collect();
-    let scores: Vec<f32> = rows(whom, lists, names).map(|row| row.score).collect();
-    let (users, items, titles) = (
-        texts(|row| row.user.or(row.like).unwrap_or_default()),
-        texts(|row| row.item),
-        texts(|row| row.title),
-    );
-    let mut at = 0;
-    while let Some(mut column) = group.next_column()? {
-        match at {
-            1 => column.typed::<Int32Type>().write_batch(&ranks, None, None)?,
-            4 => column.typed::<FloatType>().write_batch(&scores, None, None)?,
-            _ => {
-                let texts = [&users, &users, &items, &titles][at];
-                column.typed::<ByteArrayType>().write_batch(texts, None, None)?
-            }
+            Ok(()) => Ok(()),
         };
-        column.close()?;
-        at += 1;
+    };
+    file::write_with(path, all)
+}
+
+/// Writes lists in one of the formats.
+pub struct Writer<'a> {
+    whom: For,
+    names: &'a Recommender,
+    no_formulas: bool,
+    kind: Kind<'a>,
+}
+
+enum Kind<'a> {
+    Table { out: &'a mut (dyn Write + Send), first: bool },
+    Csv(Box<csv::Writer<&'a mut (dyn Write + Send)>>),
+    Json(&'a mut (dyn Write + Send)),
+    Parquet(Box<Parquet<'a>>),
+}
+
+impl<'a> Writer<'a> {
+    fn new(
+        whom: For,
+        names: &'a Recommender,
+        target: &Target,
+        out: &'a mut (dyn Write + Send),
+    ) -> Result<Self> {
+        let kind = match target.format {
+            Format::Table => Kind::Table { out, first: true },
+            Format::Csv => Kind::Csv(Box::new(csv::Writer::from_writer(out))),
+            Format::Json => Kind::Json(out),
+            Format::Parquet => Kind::Parquet(Box::new(Parquet::new(whom.name(), out))),
+        };
+        Ok(Self { whom, names, no_formulas: target.no_formulas, kind })
     }
-    group.close()?;
-    writer.close()?;
-    Ok(bytes)
+
+    /// Writes a list.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn list(&mut self, list: &List) -> Result<()> {
+        let (whom, names) = (self.whom, self.names);
+        match &mut self.kind {
+            Kind::Table { out, first } => {
+                let gap = if std::mem::take(first) { "" } else { "\n" };
+                write!(out, "{gap}{}\n{}", plain(&list.heading), table(whom, list, names)).map_err(failed)
+            }
+            Kind::Csv(writer) => {
+                for row in rows(whom, list, names) {
+                    let written = if self.no_formulas {
+                        let text = |text: &'_ str| without_formula(text).into_owned();
+                        let (user, like) = (row.user.map(text), row.like.map(text));
+                        let (item, title) = (text(row.item), text(row.title));
+                        let (user, like) = (user.as_deref(), like.as_deref());
+                        writer.serialize(Row { user, like, item: &item, title: &title, ..row })
+                    } else {
+                        writer.serialize(row)
+                    };
+                    written.map_err(|error| failed(error.into()))?;
+                }
+                Ok(())
+            }
+            Kind::Json(out) => rows(whom, list, names).try_for_each(|row| {
+                let mut line = serde_json::to_vec(&row).map_err(|error| failed(error.into()))?;
+                line.push(b'\n');
+                out.write_all(&line).map_err(failed)
+            }),
+            Kind::Parquet(parquet) => rows(whom, list, names).try_for_each(|row| parquet.row(&row)),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.kind {
+            Kind::Table { out, .. } | Kind::Json(out) => out.flush().map_err(failed),
+            Kind::Csv(mut writer) => writer.flush().map_err(failed),
+            Kind::Parquet(parquet) => parquet.finish(),
+        }
+    }
+}
+
+fn failed(error: io::Error) -> Error {
+    Error::io("write", "the lists", error)
+}
+
+fn table(whom: For, list: &List, names: &Recommender) -> String {
+    let mut columns = vec!["rank", "item", "title", "score"];
+    if !names.has_titles() {
+        columns.remove(2);
+    }
+    let mut table = Table::new(columns);
+    for row in rows(whom, list, names) {
+        let mut cells =
+            vec![row.rank.to_string(), row.item.into(), row.title.into(), format!("{:.4}", row.score)];
+        if !names.has_titles() {
+            cells.remove(2);
+        }
+        table.row(cells);
+    }
+    table.to_string()
 }

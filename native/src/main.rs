@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Some(Command::Evaluate(args)) => commands::evaluate::run(&args),
         Some(Command::Recommend(args)) => commands::recommend::run(&args),
         Some(Command::Similar(args)) => commands::similar::run(&args),
+        Some(Command::Export(args)) => commands::export::run(&args),
         Some(Command::Data(command)) => commands::data::run(&command),
         Some(Command::Engines(args)) => commands::engines::run(&args),
         Some(Command::Fidelity(args)) => commands::fidelity::run(&args),

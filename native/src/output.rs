@@ -27,6 +27,39 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Standard output as a writer. On a terminal, control characters are escaped, as by [`print()`].
+#[derive(Default)]
+pub struct Stdout {
+    pending: Vec<u8>,
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= 1 << 16 {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let bytes = std::mem::take(&mut self.pending);
+        if out.is_terminal() {
+            // A character may be cut at the end; it is written with the rest of it.
+            let whole = match std::str::from_utf8(&bytes) {
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                _ => bytes.len(),
+            };
+            self.pending.extend_from_slice(&bytes[whole..]);
+            out.write_all(escaped(&String::from_utf8_lossy(&bytes[..whole]), is_line_break).as_bytes())?;
+        } else {
+            out.write_all(&bytes)?;
+        }
+        out.flush()
+    }
+}
+
 /// Prints one JSON document.
 ///
 /// # Errors

@@ -4,8 +4,8 @@ use std::{io::Read, path::Path};
 
 use fastvae::{
     Error, Result,
-    config::{Kind, ProposalConfig},
-    data::{self, Dataset},
+    config::{Kind, Method, Objective, ProposalConfig},
+    data::{self, Dataset, LoadOptions},
     engine::{Engine, EngineKind},
     model::ModelKind,
     recommend::Recommender,
@@ -14,9 +14,13 @@ use fastvae::{
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::args::{
-    EngineArgs,
-    flags::{Flags, ProposalArgs, SettingArgs},
+use crate::{
+    args::{
+        EngineArgs,
+        flags::{Flags, ProposalArgs, SettingArgs},
+    },
+    flags::with_flags,
+    output::note,
 };
 
 /// The settings of a new run.
@@ -24,8 +28,7 @@ use crate::args::{
 /// # Errors
 /// [`Error::Io`] if the configuration file cannot be read, [`Error::Setting`] for invalid settings.
 pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> {
-    let mut given = config.map(read_file).transpose()?.unwrap_or_else(|| json!({}));
-    merge(&mut given, flags.given().clone());
+    let mut given = asked(config, flags)?;
     let kind = kind_of(&given);
     check_use(kind, flags.given())?;
     let seed = given["training"]["seed"].clone();
@@ -41,6 +44,60 @@ pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> 
     let config: RunConfig = understood(given)?;
     check(&config.data)?;
     Ok(config)
+}
+
+/// Makes the path of the data absolute, so that a run finds its data from any folder.
+///
+/// # Errors
+/// [`Error::Io`] if the current folder is gone.
+pub fn find_again(config: &mut RunConfig) -> Result<()> {
+    if let Some(path) = &mut config.data.path {
+        *path = std::path::absolute(&*path).map_err(|error| Error::io("find", path.clone(), error))?;
+    }
+    Ok(())
+}
+
+/// The settings of a new run that are given by its file and flags.
+///
+/// # Errors
+/// As [`new_run`].
+pub fn asked<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<Value> {
+    let mut given = config.map(read_file).transpose()?.unwrap_or_else(|| json!({}));
+    merge(&mut given, flags.given().clone());
+    Ok(given)
+}
+
+/// Lets defaults give way that do not fit a catalogue of `items` items: settings that were `asked` for stay as
+/// they are. Returns what was changed, in words.
+pub fn fit(config: &mut RunConfig, asked: &Value, items: usize) -> Vec<String> {
+    let is_asked = |section: &str, key: &str| !asked[section][key].is_null();
+    let mut changes = Vec::new();
+    let sampled = config.objective.kind == Objective::SampledSoftmax;
+    if !sampled || config.model.kind() != ModelKind::MultVae {
+        return changes;
+    }
+    let proposal = &mut config.proposal;
+    if proposal.negatives > items && !is_asked("proposal", "negatives") {
+        if !is_asked("objective", "kind") && !is_asked("proposal", "kind") {
+            config.set_method(Method::Full);
+            changes.push(format!(
+                "{items} items are fewer than the negatives of a sampled softmax, so the full softmax is used"
+            ));
+            return changes;
+        }
+        proposal.negatives = (items / 2).max(1);
+        proposal.group_size = proposal.group_size.min(proposal.negatives);
+        changes
+            .push(format!("{} negatives are drawn, since there are only {items} items", proposal.negatives));
+    }
+    if proposal.codewords > items && !is_asked("proposal", "codewords") {
+        proposal.codewords = ((items as f64).sqrt() as usize).max(2);
+        changes.push(format!(
+            "the index has {} codewords, since there are only {items} items",
+            proposal.codewords
+        ));
+    }
+    changes
 }
 
 /// The settings of a resumed run: those of the run, with the flags that a resume allows.
@@ -216,6 +273,9 @@ fn check(data: &DataConfig) -> Result<()> {
         DataConfig { core: 2.., .. } => "core",
         DataConfig { min_rating: Some(_), .. } => "min-rating",
         DataConfig { columns: Some(_), .. } => "columns",
+        DataConfig { rows, .. } if !rows.is_empty() => "where",
+        DataConfig { since: Some(_), .. } => "since",
+        DataConfig { until: Some(_), .. } => "until",
         _ => return Ok(()),
     };
     Err(Error::setting(filter, "the built-in set is taken as it is; name a set with --data PATH"))
@@ -234,15 +294,35 @@ pub fn data_config<G>(path: Option<&Path>, flags: &Flags<G>) -> Result<DataConfi
     Ok(config)
 }
 
-/// Loads the data set, or makes the built-in one if there is no path.
+/// Loads the data set, or makes the built-in one if there is no path, and prints the notes about it.
 ///
 /// # Errors
 /// As [`data::load`].
 pub fn load(config: &DataConfig) -> Result<Dataset> {
-    match &config.path {
-        Some(path) => data::load(path, &config.load_options()),
-        None => data::synthetic(&Default::default()),
+    load_with(config, config.load_options())
+}
+
+/// Loads the data set of a run, with the times that its split needs.
+///
+/// # Errors
+/// As [`data::load`].
+pub fn load_run(config: &RunConfig) -> Result<Dataset> {
+    load_with(&config.data, config.load_options())
+}
+
+/// As [`load`], with options that differ from those of the settings.
+///
+/// # Errors
+/// As [`data::load`].
+pub fn load_with(config: &DataConfig, options: LoadOptions) -> Result<Dataset> {
+    let dataset = match &config.path {
+        Some(path) => data::load(path, &options)?,
+        None => data::synthetic(&Default::default())?,
+    };
+    for text in &dataset.report.notes {
+        note(&format!("note:     {}", with_flags(text.clone(), "")));
     }
+    Ok(dataset)
 }
 
 /// Selects the engine for the flags and a kind of model; also returns the reason for the choice.

@@ -100,7 +100,7 @@ fn evaluate_takes_another_set_with_the_same_ids() {
         .collect();
     fs::write(folder.path().join("other.csv"), format!("user,item\n{rows}nobody,unheard-of\n")).unwrap();
     let mut line = fastvae(folder);
-    line.args(["evaluate", "run", "--data", "other.csv", "--json"]);
+    line.args(["evaluate", "run", "--data", "other.csv", "--split-again", "--json"]);
     let measured = json(&stdout(&mut line));
     assert!(measured["users"].as_u64().unwrap() > 30, "{measured}");
     fs::write(
@@ -156,7 +156,7 @@ fn recommend_folds_in_ids_and_titles_alike() {
     assert_eq!(csv(&stdout(&mut line)), by_id);
     let text = complaint(fastvae(finished()).args(["recommend", "run", "--history", "the"]), 2);
     assert!(text.contains("may be") && text.contains("(id "), "{text}");
-    let text = complaint(fastvae(finished()).args(["recommend", "run", "--history", "5,zzz"]), 2);
+    let text = complaint(fastvae(finished()).args(["recommend", "run", "--history", "5,zzz", "--strict"]), 2);
     assert!(text.contains("no item has the id or title \"zzz\""), "{text}");
     let text = complaint(fastvae(finished()).args(["recommend", "run", "--user", "x"]), 2);
     assert!(text.contains("no user \"x\" among the 2000"), "{text}");
@@ -172,7 +172,8 @@ fn recommend_obeys_allow_and_deny_lists() {
     items.sort_unstable();
     assert_eq!(items, ["10", "30", "40"]);
     fs::write(folder.path().join("bad.txt"), "10\nzzz\n").unwrap();
-    let text = complaint(fastvae(folder).args("recommend run --history 5 --deny bad.txt".split(' ')), 2);
+    let text =
+        complaint(fastvae(folder).args("recommend run --history 5 --deny bad.txt --strict".split(' ')), 2);
     assert!(text.contains("--deny: bad.txt:2: no item"), "{text}");
 }
 

@@ -43,6 +43,9 @@ pub fn html(run: &RunMetrics) -> String {
     page.push_str("<div class=\"columns\">\n");
     section(&mut page, "Test set", &test_table(&run.test));
     section(&mut page, "Data", &rows(&data(run)));
+    if !run.beyond.is_empty() {
+        section(&mut page, "Beyond accuracy", &beyond_table(&run.beyond));
+    }
     page.push_str("</div>\n");
     section(&mut page, "Settings", &format!("<div class=\"settings\">{}</div>", rows(&settings)));
     match &run.closed_form {
@@ -199,6 +202,31 @@ fn test_table(test: &BTreeMap<String, f64>) -> String {
     table + "</tbody></table>"
 }
 
+/// What the lists recommend, a row for each name and a column for each cut-off.
+fn beyond_table(values: &BTreeMap<String, f64>) -> String {
+    let keys: Vec<(&str, u64)> = values
+        .keys()
+        .filter_map(|key| Some((key.split_once('@')?.0, key.split_once('@')?.1.parse().ok()?)))
+        .collect();
+    let names: BTreeSet<&str> = keys.iter().map(|key| key.0).collect();
+    let cutoffs: BTreeSet<u64> = keys.iter().map(|key| key.1).collect();
+    let mut table = String::from("<table><thead><tr><th></th>");
+    for k in &cutoffs {
+        let _ = write!(table, "<th>@{k}</th>");
+    }
+    table.push_str("</tr></thead><tbody>\n");
+    for name in names {
+        let _ = write!(table, "<tr><th>{}</th>", Escaped(&name.replace('_', " ")));
+        for k in &cutoffs {
+            let value =
+                values.get(&format!("{name}@{k}")).map_or("–".into(), |value| format!("{value:.4}"));
+            let _ = write!(table, "<td>{value}</td>");
+        }
+        table.push_str("</tr>\n");
+    }
+    table + "</tbody></table>"
+}
+
 fn data(run: &RunMetrics) -> Vec<(String, String)> {
     let (users, items, interactions) = (run.users as f64, run.items as f64, run.interactions as f64);
     let mut rows = vec![
@@ -212,6 +240,13 @@ fn data(run: &RunMetrics) -> Vec<(String, String)> {
         rows.push(("Interactions an item".into(), format!("{:.1}", interactions / items)));
     }
     rows.push(("Test users skipped".into(), grouped(run.test_users_skipped)));
+    if let Some(data) = &run.data {
+        if !data.form.is_empty() {
+            rows.push(("Form".into(), data.form.clone()));
+        }
+        let read = data.lines(grouped).into_iter();
+        rows.extend(read.map(|(name, value)| (name.replacen("- ", "Rows left out: ", 1), value)));
+    }
     rows
 }
 
@@ -266,6 +301,8 @@ fn notes(run: &RunMetrics) -> String {
         }
         None => "There was no validation part: the test set saw the model of the last epoch.".into(),
     });
+    // Notes about the data hold names of its columns.
+    notes.extend(run.data.iter().flat_map(|data| &data.notes).map(|note| Escaped(note).to_string()));
     let items: String = notes.iter().map(|note| format!("<li>{note}</li>\n")).collect();
     format!("<ul>\n{items}</ul>")
 }

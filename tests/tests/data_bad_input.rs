@@ -50,10 +50,12 @@ fn empty_binary_and_foreign_files() {
     says(&message("a.csv", b"userId,movieId,rating\n"), &["a", "no interactions", "header"]);
     says(&message("a.csv.gz", &gzip(b"")), &["empty"]);
     says(&message("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), &["binary, not text"]);
-    says(&message("a.csv", b"\xff\xfeu\0s\0e\0r\0"), &["UTF-16", "save it as UTF-8"]);
     says(&message("a.csv.bz2", b"BZh91AY&SY"), &["bzip2", "unpack it first"]);
     says(&message("a.zst", b"\x28\xb5\x2f\xfd\0\0\0\0"), &["zstd", "unpack it first"]);
-    says(&message("a.json", b"[{\"user\": 1}]"), &["JSON array", "one object a line"]);
+    says(&message("a.json", b"[{\"user\": 1}]"), &["a.json:1", "names no item", "`columns = user=user"]);
+    says(&message("a.json", b"[1, 2]"), &["a.json:1", "JSON objects are expected"]);
+    says(&message("a.h5", b"\x89HDF\r\n\x1a\n\0"), &["HDF5", "read_hdf('a.h5')"]);
+    says(&message("a.pkl", b"\x80\x04\x95"), &["pickle", "read_pickle('a.pkl')"]);
     says(&message("a.zip", b"PK\x03\x04 and no more"), &["a.zip", "not a whole zip", "fetch it again"]);
 }
 
@@ -76,28 +78,36 @@ fn truncated_and_damaged_archives() {
 fn wrong_lines_are_named() {
     says(
         &message("a.csv", b"user,item\n1,2\n3\n"),
-        &["a.csv:3", "1 comma-separated field where the first line has 2"],
+        &["a.csv:3", "1 comma-separated field where the first line has 2", "`skip-bad-rows`"],
     );
     says(&message("a.csv", b"user,item\n1,2\n\n3,4,5\n"), &["a.csv:4", "3 comma-separated fields"]);
-    says(&message("a.csv", b"user,item\n1,\n"), &["a.csv:2", "the item id is empty"]);
+    says(&message("a.csv", b"user,item\n1,\n"), &["no interactions", "rows 1 without a user or item"]);
     says(&message("a.csv", b"user,item\n1,\"x\ny"), &["a.csv:2", "quote"]);
-    says(&message("a.csv", b"user,item,rating\n1,2,NaN\n"), &["a.csv:2", "NaN", "no finite number"]);
-    says(&message("a.csv", b"user,item,rating\n1,2,inf\n"), &["a.csv:2", "no finite number"]);
-    says(&message("a.csv", b"user,item,rating\n1,2,4\n1,3,good\n"), &["a.csv:3", "good", "`columns`"]);
-    says(&message("a.csv", b"user,item\n1,\xff\xfe\n"), &["a.csv:2", "not UTF-8"]);
+    let rated = |text: &[u8]| {
+        let options = LoadOptions { min_rating: Some(1.0), ..LoadOptions::default() };
+        load_bytes("a.csv", text, &options).unwrap_err().to_string()
+    };
+    says(&rated(b"user,item,rating\n1,2,inf\n"), &["a.csv:2", "no finite number"]);
+    says(&rated(b"user,item,rating\n1,2,4\n1,3,good\n"), &["a.csv:3", "good", "`columns`"]);
     says(&message("a.csv", b"alpha\nbeta\n"), &["a.csv", "one column", "alpha"]);
     says(
         &message("a.csv", b"alpha,beta,gamma,delta,epsilon\n1,2,3,4,5\n"),
-        &["a.csv:1", "names no user", "`columns`"],
+        &["a.csv:1", "names no user", "[0: alpha | 1: beta", "`columns = user=alpha,item=beta`"],
     );
-    says(&message("a.csv", b"1,2,3,4,5,6\n1,2,3,4,5,6\n"), &["a.csv:1", "6 columns", "`columns`"]);
+    says(
+        &message("a.csv", b"1,2,3,4,5,6\n1,2,3,4,5,6\n"),
+        &["a.csv:1", "6 columns", "[0: 1 | 1: 2", "`columns = user=0,item=1`"],
+    );
     says(
         &message("a.json", b"{\"user\": \"a\", \"item\": \"b\"}\n{\"user\": \"a\"\n"),
         &["a.json:2", "not a JSON object"],
     );
     says(&message("a.json", b"{'user': 'a'}\n"), &["a.json:1", "single quotes"]);
-    says(&message("a.json", b"{\"user\": null, \"item\": 1}\n"), &["a.json:1", "neither text nor a number"]);
-    says(&message("a.json", b"{\"x\": 1}\n"), &["a.json:1", "no user among the keys (x)", "`columns`"]);
+    says(
+        &message("a.json", b"{\"user\": 1, \"item\": 1}\n{\"user\": {\"a\": 1}, \"item\": 1}\n"),
+        &["a.json:2", "neither text nor a number"],
+    );
+    says(&message("a.json", b"{\"x\": 1}\n"), &["a.json:1", "names no user", "`columns = "]);
     says(&message("mv_1.txt", b"1:\n12,3\n"), &["mv_1.txt:2", "CustomerID,Rating,Date"]);
     let truncated: &[u8] = b"1::1::5::978300760\n1::2::3";
     says(
@@ -131,9 +141,11 @@ fn quotes_left_open_are_named_and_swallow_nothing() {
 
 #[test]
 fn lines_that_end_in_carriage_returns_alone_are_not_one_line() {
-    for text in
-        [&b"1 2\r3 4\r5 6\r"[..], b"1,2\r3,4\r", b"user,item\n1,2\r3,4\n", b"user,item\n\"1\",2\r3,4\n"]
-    {
+    for text in [&b"1 2\r3 4\r5 6\r"[..], b"1,2\r3,4\r5,6\r"] {
+        let set = load_bytes("train.txt", text, &LoadOptions::default()).unwrap();
+        assert_eq!((set.users.join(" "), set.interactions.nnz()), ("1 3 5".into(), 3));
+    }
+    for text in [&b"user,item\n1,2\r3,4\n"[..], b"user,item\n\"1\",2\r3,4\n"] {
         says(&message("train.txt", text), &["carriage return", "save the file with line feeds"]);
     }
 }

@@ -88,8 +88,8 @@ fn dense_scores_are_masked_and_ranked() {
         let scoring = model.scoring(engine, 1, 4).unwrap();
         assert!(scoring.record_queries(&mut Recording::new(), &batch).is_none());
         let seen = RankOptions::default();
-        let all = RankOptions { mask_seen: false, allowed: None };
-        let some = RankOptions { mask_seen: true, allowed: Some(even.clone()) };
+        let all = RankOptions { mask_seen: false, ..RankOptions::default() };
+        let some = RankOptions { allowed: Some(even.clone()), ..RankOptions::default() };
         for (options, mask_seen, allowed) in [(seen, true, false), (all, false, false), (some, true, true)] {
             let ranking = block_on(rank(engine, &model, &histories, k, &options)).unwrap();
             for user in (0..users).filter(|user| user % 5 > 0) {

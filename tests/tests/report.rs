@@ -53,6 +53,8 @@ fn run() -> RunMetrics {
         users: 47_292,
         items: 5_942,
         interactions: 2_001_164,
+        data: None,
+        beyond: Default::default(),
         config: json!({
             "data": { "path": "ratings <old> & \"new\".csv", "core": 10, "min-rating": null, "split": "weak" },
             "model": { "hidden": 200, "latent": 32, "decoder": "dense", "activation": "tanh", "item-bias": true },
@@ -96,6 +98,8 @@ fn a_run_cut_short_has_a_report() {
         best_epoch: None,
         test: BTreeMap::new(),
         peak_memory_bytes: None,
+        data: None,
+        beyond: Default::default(),
         config: json!({}),
         ..run()
     };

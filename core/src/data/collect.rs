@@ -1,109 +1,37 @@
 //! Turns parsed rows into a [`Dataset`]: numbers the ids, drops repeats, applies filters and a given split.
 
 use super::{
-    Counts, Csr, Dataset, EvaluationSet, GivenSplit, LoadOptions, LoadReport, filter,
+    Counts, Csr, Dataset, EvaluationSet, GivenSplit, LoadOptions, LoadReport, Moment, Times, TimesRead,
+    filter,
     intern::{Interner, merge},
+    names::MISSING,
     parallel,
+    roles::Decision,
+    shard::{PARTS, Part, Shard},
 };
 use crate::{Error, Result};
 
-/// The part of a given split that a file holds. Sets without a split are all `Train`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    Train,
-    ValidationFoldIn,
-    ValidationHeldOut,
-    TestFoldIn,
-    TestHeldOut,
-}
-
-const PARTS: usize = Part::TestHeldOut as usize + 1;
-
-/// The rows that one thread has read so far.
-pub(super) struct Shard {
-    users: Interner,
-    items: Interner,
-    pairs: [Vec<(u32, u32)>; PARTS],
-    part: Part,
-    /// The item of the following lines, for formats that name it once for several lines.
-    pub(super) item: Vec<u8>,
-    min_rating: Option<f32>,
-    rows: u64,
-    below_min_rating: u64,
-    pub(super) blank_lines: u64,
-}
-
-impl Shard {
-    /// Adds an interaction, with its rating if the format has one.
-    #[inline]
-    pub(super) fn add(&mut self, user: &[u8], item: &[u8], rating: Option<&[u8]>) -> Result<(), String> {
-        let rating = rating.map(parse_rating).transpose()?;
-        self.add_rated(user, item, rating)
-    }
-
-    /// As above, for formats whose ratings are already numbers.
-    #[inline]
-    pub(super) fn add_rated(&mut self, user: &[u8], item: &[u8], rating: Option<f32>) -> Result<(), String> {
-        if user.is_empty() || item.is_empty() {
-            return Err(format!("the {} id is empty", if user.is_empty() { "user" } else { "item" }));
-        }
-        self.rows += 1;
-        if let (Some(rating), Some(least)) = (rating, self.min_rating)
-            && rating < least
-        {
-            self.below_min_rating += 1;
-            return Ok(());
-        }
-        let pair = (self.users.code(user)?, self.items.code(item)?);
-        self.pairs[self.part as usize].push(pair);
-        Ok(())
-    }
-}
-
-/// Parses a finite rating. The common forms, `4` and `3.5`, have a fast path.
-#[inline]
-fn parse_rating(text: &[u8]) -> Result<f32, String> {
-    match *text {
-        [digit @ b'0'..=b'9'] => return Ok(f32::from(digit - b'0')),
-        [digit @ b'0'..=b'9', b'.', tenth @ b'0'..=b'9'] => {
-            return Ok(f32::from(digit - b'0') + f32::from(tenth - b'0') / 10.0);
-        }
-        _ => {}
-    }
-    let shown = String::from_utf8_lossy(text);
-    match shown.parse::<f32>() {
-        Ok(rating) if rating.is_finite() => Ok(rating),
-        _ => Err(format!(
-            "the rating is {shown:?}, which is no finite number; correct the line, or name the right column \
-             in `columns`, as user=..,item=..,rating=.."
-        )),
-    }
-}
+/// The part whose times are read.
+const TRAIN: usize = Part::Train as usize;
+/// The most notes of a report.
+const MOST_NOTES: usize = 20;
 
 /// Collects the rows of all files of a data set.
 pub(super) struct Collector {
     pub(super) shards: Vec<Shard>,
     options: LoadOptions,
-    report: LoadReport,
+    pub(super) report: LoadReport,
+    /// The names of the user and the item column, if there is a header: rows that hold them repeat it.
+    header: Option<[String; 2]>,
 }
 
 impl Collector {
     pub(super) fn new(options: &LoadOptions) -> Self {
-        let shard = |_| Shard {
-            users: Interner::default(),
-            items: Interner::default(),
-            pairs: Default::default(),
-            part: Part::Train,
-            item: Vec::new(),
-            min_rating: options.min_rating,
-            rows: 0,
-            below_min_rating: 0,
-            blank_lines: 0,
-        };
         Self {
-            shards: (0..parallel::threads()).map(shard).collect(),
+            shards: (0..parallel::threads()).map(|_| Shard::new(options)).collect(),
             options: options.clone(),
             report: LoadReport::default(),
+            header: None,
         }
     }
 
@@ -113,38 +41,163 @@ impl Collector {
         for shard in &mut self.shards {
             shard.part = part;
             shard.item.clear();
+            shard.begin_block();
         }
     }
 
-    /// Records the format of the rows, for the report.
-    pub(super) fn form(&mut self, form: &str) {
-        if self.report.form.is_empty() {
+    /// Records the format of the rows of a file and the decision about its columns.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the columns are not those of the files before.
+    pub(super) fn decided(&mut self, file: &str, form: &str, decision: &Decision) -> Result<()> {
+        let first = self.report.form.is_empty();
+        if first {
             form.clone_into(&mut self.report.form);
+            self.report.columns.clone_from(&decision.columns);
+            self.report.unread.clone_from(&decision.unread);
+        } else if self.report.columns != decision.columns {
+            let shown = |columns: &[(String, String)]| {
+                columns.iter().map(|(role, name)| format!("{role}={name}")).collect::<Vec<_>>().join(",")
+            };
+            let problem = format!(
+                "its columns are {}, and those of {} are {}; name those of all files in `columns`, or give the path of \
+                 one file",
+                shown(&decision.columns),
+                self.report.files[0],
+                shown(&self.report.columns)
+            );
+            return Err(Error::format(file, problem));
+        }
+        decision.notes.iter().for_each(|note| self.note(note.clone()));
+        if decision.header
+            && let [(_, user), (_, item), ..] = &decision.columns[..]
+        {
+            self.header = Some([user.clone(), item.clone()]);
+        }
+        Ok(())
+    }
+
+    /// Adds a note to the report, once.
+    pub(super) fn note(&mut self, note: String) {
+        if self.report.notes.len() < MOST_NOTES && !self.report.notes.contains(&note) {
+            self.report.notes.push(note);
         }
     }
 
-    /// Number of rows read so far.
-    pub(super) fn rows(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.rows).sum()
+    /// Leaves out rows whose user or item stands for nothing, and rows that repeat the header.
+    fn drop_missing(&mut self) {
+        let mut repeats = 0;
+        let mut words: Vec<String> = Vec::new();
+        for shard in &mut self.shards {
+            let codes = |interner: &Interner| -> Vec<(u32, &'static str)> {
+                MISSING.iter().filter_map(|word| Some((interner.find(word)?, *word))).collect()
+            };
+            let (mut users, mut items) = (codes(&shard.users), codes(&shard.items));
+            if shard.keeps_missing() {
+                users.clear();
+                items.clear();
+            }
+            let header = self
+                .header
+                .as_ref()
+                .and_then(|[user, item]| Some((shard.users.find(user)?, shard.items.find(item)?)));
+            if users.is_empty() && items.is_empty() && header.is_none() {
+                continue;
+            }
+            let mut missing = 0;
+            let word = |codes: &[(u32, &'static str)], code: u32| {
+                codes.iter().find(|one| one.0 == code).map(|one| one.1)
+            };
+            shard.retain(|pair| {
+                if Some(pair) == header {
+                    repeats += 1;
+                    return false;
+                }
+                let Some(found) = word(&users, pair.0).or_else(|| word(&items, pair.1)) else { return true };
+                missing += 1;
+                if !words.iter().any(|known| known == found) {
+                    words.push(found.into());
+                }
+                false
+            });
+            shard.left_out.missing_ids += missing;
+        }
+        if !words.is_empty() {
+            words.sort();
+            self.note(format!(
+                "rows whose user or item is {} are left out; `missing-ids = kept` makes them ids like others",
+                words.join(" or ")
+            ));
+        }
+        if repeats > 0 {
+            self.note(format!("{repeats} lines repeat the header and are left out"));
+        }
+    }
+
+    /// Adds what the shards have seen to the report.
+    fn complete_report(&mut self) {
+        let report = &mut self.report;
+        let mut span: Option<(i64, i64)> = None;
+        let (mut decoded, mut words) = (0, 0);
+        for shard in &mut self.shards {
+            let left_out = &shard.left_out;
+            report.rows += shard.rows;
+            report.blank_lines += left_out.blank_lines;
+            report.missing_ids += left_out.missing_ids;
+            report.bad_rows += left_out.bad_rows;
+            report.unmet_conditions += left_out.unmet_conditions;
+            report.without_time += left_out.without_time;
+            report.outside_window += left_out.outside_window;
+            report.without_rating += left_out.without_rating;
+            report.below_min_rating += left_out.below_min_rating;
+            report.bad_row_samples.append(&mut shard.samples);
+            decoded += shard.users.decoded + shard.items.decoded;
+            words += shard.rating_words;
+            if let Some((first, last)) = shard.span {
+                span = Some(span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+            }
+        }
+        report.span = span.map(|(first, last)| (Moment(first), Moment(last)));
+        let (bad, samples) = (report.bad_rows, report.bad_row_samples.join("; "));
+        if decoded > 0 {
+            self.note(format!(
+                "{decoded} ids are not UTF-8 and were read as Windows-1252; `encoding` names another encoding"
+            ));
+        }
+        if words > 0 {
+            self.note(format!("{words} ratings are words: those for yes count as 1, those for no as 0"));
+        }
+        if bad > 0 {
+            self.note(format!("{bad} rows cannot be read and are left out; the first: {samples}"));
+        }
+        let (missing, rows) = (self.report.missing_ids, self.report.rows);
+        if missing > rows {
+            self.note(format!("most rows have no user or no item: {missing} are left out, {rows} are read"));
+        }
     }
 
     /// The data set, after the filters.
-    pub(super) fn finish(self, name: &str) -> Result<Dataset> {
-        let mut report = LoadReport { rows: self.rows(), ..self.report };
+    pub(super) fn finish(mut self, name: &str) -> Result<Dataset> {
+        self.drop_missing();
+        self.complete_report();
+        let Self { shards, options, mut report, .. } = self;
+        let times = (options.times == TimesRead::Each).then(|| InOrder::of(&shards));
+        let timed = report.columns.iter().any(|(role, _)| role == "time") || report.span.is_some();
         let (mut users, mut items) = (Vec::new(), Vec::new());
         let mut pairs: [Vec<Vec<(u32, u32)>>; PARTS] = Default::default();
-        for shard in self.shards {
-            report.below_min_rating += shard.below_min_rating;
-            report.blank_lines += shard.blank_lines;
+        let mut all_times = Vec::new();
+        for shard in shards {
             users.push(shard.users);
             items.push(shard.items);
+            all_times.push(shard.times);
             pairs.iter_mut().zip(shard.pairs).for_each(|(all, part)| all.push(part));
         }
         let (users, user_places) = merge(users);
         let (items, item_places) = merge(items);
         let columns = items.len() as u32;
         let mut parts = Vec::with_capacity(PARTS);
-        for mut shards in pairs {
+        let mut moments = None;
+        for (part, mut shards) in pairs.into_iter().enumerate() {
             let places = user_places.iter().zip(&item_places);
             let tasks =
                 shards.iter_mut().zip(places).map(|(pairs, (users, items))| Renumber { pairs, users, items });
@@ -152,20 +205,70 @@ impl Collector {
             if shards.iter().all(Vec::is_empty) {
                 parts.push(None);
             } else {
-                parts.push(Some(Csr::from_pairs(&shards, users.len(), columns)?));
+                let csr = Csr::from_pairs(&shards, users.len(), columns)?;
+                if let (TRAIN, Some(order)) = (part, &times) {
+                    moments = Some(order.times(&csr, &shards, &all_times, timed));
+                }
+                parts.push(Some(csr));
             }
         }
         let kept: usize = parts.iter().flatten().map(Csr::nnz).sum();
         report.duplicates = report.rows - report.below_min_rating - kept as u64;
         if kept == 0 {
-            return Err(Error::Data(match self.options.min_rating {
-                Some(least) if report.rows > 0 => {
-                    format!("{name}: all {} rows are rated below `min-rating` {least}; lower it", report.rows)
-                }
-                _ => format!("{name}: there are no interactions in it, nothing but a header or blank lines"),
-            }));
+            return Err(Error::Data(nothing_left(name, &report, &options)));
         }
-        build(name, users, items, parts, self.options.core, report)
+        build(name, Read { users, items, parts, times: moments }, options.core, report)
+    }
+}
+
+/// Why nothing is left of a set.
+fn nothing_left(name: &str, report: &LoadReport, options: &LoadOptions) -> String {
+    let gone: Vec<String> = report.left_out().map(|(what, count)| format!("{count} {what}")).collect();
+    match options.min_rating {
+        Some(least) if report.rows > 0 => {
+            format!("{name}: all {} rows are rated below `min-rating` {least}; lower it", report.rows)
+        }
+        _ if gone.is_empty() => {
+            format!("{name}: there are no interactions in it, nothing but a header or blank lines")
+        }
+        _ => format!("{name}: there are no interactions in it; left out are rows {}", gone.join(", ")),
+    }
+}
+
+/// The order of rows in the files: for each block and each shard, the pairs that it read of it.
+struct InOrder(Vec<(usize, std::ops::Range<usize>)>);
+
+impl InOrder {
+    fn of(shards: &[Shard]) -> Self {
+        let blocks = shards.iter().map(|shard| shard.blocks.len()).max().unwrap_or(0);
+        let mut pieces = Vec::new();
+        for block in 0..blocks {
+            for (number, shard) in shards.iter().enumerate() {
+                let at = |block: usize| shard.blocks.get(block).copied();
+                let end = shard.pairs[Part::Train as usize].len();
+                if let Some(start) = at(block) {
+                    pieces.push((number, start..at(block + 1).unwrap_or(end)));
+                }
+            }
+        }
+        Self(pieces)
+    }
+
+    /// The first time of each interaction, and its place in the files.
+    fn times(&self, csr: &Csr, pairs: &[Vec<(u32, u32)>], times: &[Vec<i64>], timed: bool) -> Times {
+        let mut first = vec![i64::MAX; csr.nnz()];
+        let mut order = vec![u32::MAX; csr.nnz()];
+        let rows = self.0.iter().flat_map(|(shard, range)| range.clone().map(move |at| (*shard, at)));
+        for (number, (shard, at)) in rows.enumerate() {
+            let ((user, item), time) = (pairs[shard][at], times[shard][at]);
+            if let Ok(place) = csr.row(user as usize).binary_search(&item) {
+                let place = csr.offsets()[user as usize] as usize + place;
+                if order[place] == u32::MAX || time < first[place] {
+                    (first[place], order[place]) = (time, u32::try_from(number).unwrap_or(u32::MAX - 1));
+                }
+            }
+        }
+        Times { times: first, order, timed }
     }
 }
 
@@ -184,15 +287,17 @@ impl Renumber<'_> {
     }
 }
 
+/// A set before its filters.
+struct Read {
+    users: Vec<String>,
+    items: Vec<String>,
+    parts: Vec<Option<Csr>>,
+    times: Option<Times>,
+}
+
 /// Applies the k-core to all parts together, then reduces every part to the remaining users and items.
-fn build(
-    name: &str,
-    mut users: Vec<String>,
-    mut items: Vec<String>,
-    mut parts: Vec<Option<Csr>>,
-    core: u32,
-    mut report: LoadReport,
-) -> Result<Dataset> {
+fn build(name: &str, read: Read, core: u32, mut report: LoadReport) -> Result<Dataset> {
+    let Read { mut users, mut items, mut parts, mut times } = read;
     let given = parts[1..].iter().any(Option::is_some);
     let mut interactions = match parts[0].take() {
         Some(train) if !given => train,
@@ -201,6 +306,21 @@ fn build(
             union(&parts, users.len(), items.len() as u32)?
         }
     };
+    let mut reduce = |kept: &filter::Core, interactions: &mut Csr| {
+        let columns = kept.columns(interactions.columns());
+        let count = kept.items.len() as u32;
+        times = times.take().map(|times| times.restrict(interactions, &kept.users, &columns));
+        *interactions = interactions.restrict(&kept.users, &columns, count);
+        for part in parts.iter_mut().flatten() {
+            *part = part.restrict(&kept.users, &columns, count);
+        }
+        users = pick(std::mem::take(&mut users), &kept.users);
+        items = pick(std::mem::take(&mut items), &kept.items);
+    };
+    // Ids whose rows were all left out after they were numbered.
+    if let Some(used) = filter::used(&interactions) {
+        reduce(&used, &mut interactions);
+    }
     report.before_core = Counts::of(&interactions);
     report.core = core;
     if core > 1 {
@@ -213,14 +333,7 @@ fn build(
                 report.before_core, kept.rounds
             )));
         }
-        let columns = kept.columns(interactions.columns());
-        let count = kept.items.len() as u32;
-        interactions = interactions.restrict(&kept.users, &columns, count);
-        for part in parts.iter_mut().flatten() {
-            *part = part.restrict(&kept.users, &columns, count);
-        }
-        users = pick(users, &kept.users);
-        items = pick(items, &kept.items);
+        reduce(&kept, &mut interactions);
     }
     let given = given.then(|| given_split(parts, &interactions)).transpose()?;
     Ok(Dataset {
@@ -231,6 +344,7 @@ fn build(
         genres: None,
         interactions,
         given,
+        times,
         report,
     })
 }

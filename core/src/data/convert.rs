@@ -110,7 +110,8 @@ pub fn write(
         WriteForm::Inter => {
             file::write_with(path, |out| {
                 writeln!(out, "user_id:token\titem_id:token")?;
-                pairs(dataset).try_for_each(|(user, item)| writeln!(out, "{user}\t{item}"))
+                pairs(dataset)
+                    .try_for_each(|(user, item)| writeln!(out, "{}\t{}", quoted(user), quoted(item)))
             })?;
             if dataset.titles.is_some() {
                 let titles = path.with_extension("item");
@@ -149,6 +150,11 @@ fn pairs(dataset: &Dataset) -> impl Iterator<Item = (&str, &str)> {
     rows.flat_map(move |(user, row)| {
         row.iter().map(move |&item| (user.as_str(), dataset.items[item as usize].as_str()))
     })
+}
+
+/// A text that begins with a quote, in quotes, as readers of tables separated by TABs expect it.
+fn quoted(text: &str) -> Cow<'_, str> {
+    if text.starts_with('"') { format!("\"{}\"", text.replace('"', "\"\"")).into() } else { text.into() }
 }
 
 fn csv_table(dataset: &Dataset, no_formulas: bool, out: &mut dyn Write) -> io::Result<()> {

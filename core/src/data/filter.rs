@@ -22,6 +22,17 @@ impl Core {
     }
 }
 
+/// The users and items that have interactions, if there are others.
+pub(super) fn used(interactions: &Csr) -> Option<Core> {
+    let counts = interactions.column_counts();
+    if !counts.contains(&0) && interactions.iter().all(|row| !row.is_empty()) {
+        return None;
+    }
+    let users = (0..interactions.rows() as u32).filter(|&user| !interactions.row(user as usize).is_empty());
+    let items = (0..counts.len() as u32).filter(|&item| counts[item as usize] > 0);
+    Some(Core { users: users.collect(), items: items.collect(), rounds: 0 })
+}
+
 /// Drops users and items with fewer than `k` interactions until all others have at least `k`; the result does
 /// not depend on the order.
 ///

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use rustc_hash::FxBuildHasher;
 
-use super::parallel;
+use super::{encoding, parallel};
 
 /// An external id. Plain decimal integers are stored as numbers, because nearly all data sets use them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +24,22 @@ pub(super) struct Interner {
     numbers: HashMap<u64, u32, FxBuildHasher>,
     texts: HashMap<Arc<str>, u32, FxBuildHasher>,
     ids: Vec<Id>,
+    /// How often an id was not UTF-8 and was read as Windows-1252.
+    pub(super) decoded: u64,
 }
 
 impl Interner {
+    /// The code of an id that occurred.
+    pub(super) fn find(&self, id: &str) -> Option<u32> {
+        match canonical(id.as_bytes()) {
+            None => self.texts.get(id).copied(),
+            Some(number) if number < DENSE => {
+                self.dense.get(number as usize).copied().filter(|&code| code != ABSENT)
+            }
+            Some(number) => self.numbers.get(&number).copied(),
+        }
+    }
+
     /// The code of an id.
     pub(super) fn code(&mut self, id: &[u8]) -> Result<u32, String> {
         let next = self.ids.len() as u32;
@@ -34,9 +47,7 @@ impl Interner {
             return Err("more than 2^32 - 2 different ids".into());
         }
         let Some(number) = canonical(id) else {
-            let text = std::str::from_utf8(id).map_err(|_| {
-                format!("the id {:?} is not UTF-8; save the file as UTF-8", String::from_utf8_lossy(id))
-            })?;
+            let Ok(text) = std::str::from_utf8(id) else { return self.decoded_code(id) };
             if let Some(&code) = self.texts.get(text) {
                 return Ok(code);
             }
@@ -59,6 +70,18 @@ impl Interner {
             self.ids.push(Id::Number(number));
         }
         Ok(*code)
+    }
+}
+
+impl Interner {
+    /// The code of an id that is not UTF-8.
+    #[cold]
+    fn decoded_code(&mut self, id: &[u8]) -> Result<u32, String> {
+        let text = encoding::windows_1252(id).ok_or_else(|| {
+            format!("the id {:?} is not UTF-8; save the file as UTF-8", String::from_utf8_lossy(id))
+        })?;
+        self.decoded += 1;
+        self.code(text.as_bytes())
     }
 }
 

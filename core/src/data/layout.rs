@@ -1,7 +1,8 @@
 //! Recognises a data set by its file names: which files hold interactions, which hold titles.
 
 use super::{
-    collect::Part,
+    parts,
+    shard::Part,
     source::{Source, base_name},
 };
 use crate::{Error, Result};
@@ -21,15 +22,35 @@ pub(super) enum TitleForm {
     RecBole,
 }
 
+/// A file of interactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InteractionFile {
+    pub(super) name: String,
+    pub(super) part: Part,
+    /// Columns that all of its rows share: the keys of its folders, as Hive names them (`day=1`).
+    pub(super) keys: Vec<(String, String)>,
+}
+
+impl InteractionFile {
+    pub(super) fn new(name: String, part: Part) -> Self {
+        let folders = name.rsplit_once('/').map_or("", |parts| parts.0).split('/');
+        let keys = folders.filter_map(|folder| folder.split_once('='));
+        let keys = keys.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Self { name, part, keys }
+    }
+}
+
 /// The files to read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Layout {
     /// Files of interactions.
-    pub(super) interactions: Vec<(String, Part)>,
+    pub(super) interactions: Vec<InteractionFile>,
     /// The file of titles.
     pub(super) titles: Option<(String, TitleForm)>,
     /// LightGCN's `user_list.txt` and `item_list.txt`, which map numbers to ids.
     pub(super) lists: [Option<String>; 2],
+    /// Tables beside them that are not read.
+    pub(super) ignored: Vec<String>,
 }
 
 /// Data sets that come in parts: the training file, then other files and their parts. The first entry whose
@@ -73,87 +94,108 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
     endings.iter().any(|ending| name.ends_with(ending))
 }
 
+/// Endings of files that may hold interactions.
+const ENDINGS: [&str; 14] = [
+    ".csv", ".tsv", ".txt", ".dat", ".data", ".tab", ".json", ".jsonl", ".ndjson", ".inter", ".mtx", ".mat",
+    ".parquet", ".pq",
+];
+
 impl Layout {
     /// Examines the names of all files; among equal names the one in the fewest folders counts.
     pub(super) fn of(source: &Source) -> Result<Self> {
         let mut files: Vec<(String, &String)> = source.files.iter().map(|file| (plain(file), file)).collect();
-        files.retain(|(name, file)| !name.starts_with('.') && !file.starts_with("__MACOSX"));
+        files.retain(|(name, file)| {
+            !name.starts_with(['.', '_']) && !file.starts_with("__MACOSX") && !file.contains("/_")
+        });
         files.sort_by_key(|(_, file)| (file.matches('/').count(), *file));
-        let find = |name: &str| files.iter().find(|file| file.0 == name).map(|file| file.1.clone());
         if let Some(asked) = &source.asked {
             let titles = titles_for(&plain(asked), &files);
-            return Ok(Self {
-                interactions: vec![(asked.clone(), Part::Train)],
-                titles,
-                lists: [None, None],
-            });
+            let interactions = vec![InteractionFile::new(asked.clone(), Part::Train)];
+            return Ok(Self { interactions, titles, ..Self::default() });
         }
+        if let Some(published) = Self::published(&files) {
+            return Ok(published);
+        }
+        let find = |name: &str| files.iter().find(|file| file.0 == name).map(|file| file.1.clone());
+        let known = ["ratings.csv", "ratings.dat", "u.data"].iter().find_map(|name| find(name));
+        let mut chosen: Vec<String> = known.into_iter().collect();
+        if chosen.is_empty() {
+            chosen = files.iter().filter(|file| is_netflix(&file.0)).map(|file| file.1.clone()).collect();
+        }
+        if chosen.is_empty() {
+            let one = files.iter().find(|file| file.0.ends_with("totalcheckins.txt"));
+            chosen.extend(one.map(|file| file.1.clone()));
+        }
+        if !chosen.is_empty() {
+            let titles = titles_for(&plain(&chosen[0]), &files);
+            let interactions =
+                chosen.into_iter().map(|file| InteractionFile::new(file, Part::Train)).collect();
+            return Ok(Self { interactions, titles, ..Self::default() });
+        }
+        Self::unknown(source, &files)
+    }
+
+    /// A set that is published in parts under names of its own.
+    fn published(files: &[(String, &String)]) -> Option<Self> {
         for (train, others) in GIVEN {
             // RecBole prefixes its parts with the name of the data set.
             let find = |name: &str| {
                 let ending = format!(".{name}");
-                find(name).or_else(|| {
-                    let file =
-                        files.iter().find(|file| name.ends_with(".inter") && file.0.ends_with(&ending));
-                    file.map(|file| file.1.clone())
-                })
+                let named = files.iter().find(|file| file.0 == name);
+                let prefixed =
+                    || files.iter().find(|file| name.ends_with(".inter") && file.0.ends_with(&ending));
+                named.or_else(prefixed).map(|file| file.1.clone())
             };
             let parts: Vec<_> = others.iter().filter_map(|&(name, part)| Some((find(name)?, part))).collect();
             if let Some(train) = find(train)
                 && parts.iter().any(|(_, part)| *part == Part::TestHeldOut)
             {
-                let titles = titles_for(&plain(&train), &files);
+                let titles = titles_for(&plain(&train), files);
                 let lists = if train.ends_with(".txt") {
-                    ["user_list.txt", "item_list.txt"].map(&find)
+                    ["user_list.txt", "item_list.txt"].map(find)
                 } else {
                     [None, None]
                 };
-                return Ok(Self {
-                    interactions: [vec![(train, Part::Train)], parts].concat(),
-                    titles,
-                    lists,
-                });
+                let all = [vec![(train, Part::Train)], parts].concat();
+                let interactions =
+                    all.into_iter().map(|(file, part)| InteractionFile::new(file, part)).collect();
+                return Some(Self { interactions, titles, lists, ignored: Vec::new() });
             }
         }
-        let known = ["ratings.csv", "ratings.dat", "u.data"].iter().find_map(|name| find(name));
-        let mut chosen: Vec<String> = known.into_iter().collect();
-        if chosen.is_empty() {
-            let netflix = |name: &str| {
-                name.ends_with(".txt") && (name.starts_with("combined_data_") || name.starts_with("mv_"))
-            };
-            chosen = files.iter().filter(|file| netflix(&file.0)).map(|file| file.1.clone()).collect();
+        None
+    }
+
+    /// A set with names of its own: one file, parts of one, or a training and a test file.
+    fn unknown(source: &Source, files: &[(String, &String)]) -> Result<Self> {
+        let aside = |name: &str| {
+            has_ending(name, &["readme.txt", "license.txt", "requirements.txt", ".items.csv"])
+                || TITLES.iter().any(|known| known.0 == name)
+        };
+        let candidates = files.iter().filter(|file| has_ending(&file.0, &ENDINGS) && !aside(&file.0));
+        let mut candidates: Vec<String> = candidates.map(|file| file.1.clone()).collect();
+        // Beside a file of RecBole's, others describe its users and items.
+        let atomic = |file: &String| plain(file).ends_with(".inter");
+        if candidates.iter().any(atomic) {
+            candidates.retain(atomic);
         }
-        if chosen.is_empty() {
-            let one =
-                files.iter().find(|file| file.0.ends_with("totalcheckins.txt") || file.0.ends_with(".inter"));
-            chosen.extend(one.map(|file| file.1.clone()));
-        }
-        if chosen.is_empty() {
-            let endings =
-                [".csv", ".tsv", ".txt", ".dat", ".data", ".json", ".jsonl", ".ndjson", ".parquet", ".pq"];
-            let readme = |name: &str| {
-                has_ending(name, &["readme.txt", "license.txt", ".items.csv"])
-                    || TITLES.iter().any(|t| t.0 == name)
-            };
-            let candidates = files.iter().filter(|file| has_ending(&file.0, &endings) && !readme(&file.0));
-            chosen = candidates.map(|file| file.1.clone()).collect();
-        }
-        if chosen.is_empty() || mixed(&chosen) {
-            return Err(unclear(source, &chosen));
-        }
-        let titles = titles_for(&plain(&chosen[0]), &files);
-        Ok(Self {
-            interactions: chosen.into_iter().map(|file| (file, Part::Train)).collect(),
-            titles,
-            lists: [None, None],
-        })
+        let (chosen, ignored) = if let Some(split) = parts::split(&candidates) {
+            let is_ignored = |file: &&String| !split.iter().any(|one| one.0 == **file);
+            let ignored = candidates.iter().filter(is_ignored).cloned().collect();
+            (split, ignored)
+        } else if !candidates.is_empty() && parts::are_one_set(&candidates) {
+            candidates.sort_by(|a, b| super::compare_ids(a, b));
+            (candidates.into_iter().map(|file| (file, Part::Train)).collect(), Vec::new())
+        } else {
+            return Err(unclear(source, &candidates));
+        };
+        let titles = titles_for(&plain(&chosen[0].0), files);
+        let interactions = chosen.into_iter().map(|(file, part)| InteractionFile::new(file, part)).collect();
+        Ok(Self { interactions, titles, lists: [None, None], ignored })
     }
 }
 
-/// Several files form one data set only if they are Netflix's.
-fn mixed(chosen: &[String]) -> bool {
-    let netflix = |file: &String| plain(file).starts_with("combined_data_") || plain(file).starts_with("mv_");
-    chosen.len() > 1 && !chosen.iter().all(netflix)
+fn is_netflix(name: &str) -> bool {
+    name.ends_with(".txt") && (name.starts_with("combined_data_") || name.starts_with("mv_"))
 }
 
 /// The file of titles that belongs to a file of interactions.
@@ -196,9 +238,9 @@ fn unclear(source: &Source, chosen: &[String]) -> Error {
         "there are no files in it".into()
     } else if chosen.is_empty() {
         format!(
-            "no set is recognised in it (found: {}); expected ratings.csv, ratings.dat, u.data, train.txt and \
-             test.txt, train.csv and test_te.csv, *.inter, combined_data_*.txt, or one csv, tsv, JSON lines or \
-             Parquet file",
+            "no set is recognised in this {} (found: {}); expected ratings.csv, ratings.dat, u.data, a training and a test \
+             file, *.inter, combined_data_*.txt, or one csv, tsv, JSON or Parquet file or its parts",
+            source.kind(),
             list(&source.files)
         )
     } else {

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use super::{collect::Shard, parallel, source::Stream};
+use super::{parallel, shard::Shard, source::Stream};
 use crate::{Error, Result, watch};
 
 /// Bytes read at once; a longer line is read in several pieces.
@@ -65,6 +65,14 @@ impl<'a> Text<'a> {
     /// Whether all of the text has been read ahead.
     pub(super) fn is_at_end(&self) -> bool {
         self.ended
+    }
+
+    /// Replaces the source by one that is made of it. Nothing may have been consumed.
+    pub(super) fn replace(&mut self, make: impl FnOnce(Box<dyn Read + 'a>) -> Box<dyn Read + 'a>) {
+        let ahead = io::Cursor::new(std::mem::take(&mut self.ahead));
+        let reader = std::mem::replace(&mut self.stream.reader, Box::new(io::empty()));
+        self.stream.reader = make(Box::new(ahead.chain(reader)));
+        (self.ended, self.breaks) = (false, 0);
     }
 
     fn fill(&mut self, length: usize) -> Result<()> {
@@ -138,16 +146,22 @@ pub(super) fn read<F: LineFormat>(
         if format.stop_byte().is_some_and(|stop| memchr::memchr(stop, &bytes).is_some()) {
             return Ok(Some(bytes));
         }
+        shards.iter_mut().for_each(Shard::begin_block);
         let pieces = if F::INDEPENDENT { pieces(&bytes, shards.len()) } else { vec![&bytes[..]] };
         let tasks: Vec<_> = pieces.into_iter().zip(&mut *shards).collect();
         let (results, next) =
             parallel::spread(tasks, |(piece, shard)| parse(piece, format, shard), || text.block());
-        for result in results {
+        let mut samples = Vec::new();
+        for (result, shard) in results.into_iter().zip(&mut *shards) {
+            for (line, problem) in shard.bad.drain(..) {
+                samples.push(format!("{}:{}: {problem}", text.stream.name, text.lines + line));
+            }
             match result {
                 Ok(lines) => text.lines += lines,
                 Err((line, problem)) => return Err(text.wrong(text.lines + line, problem)),
             }
         }
+        shards[0].note_bad_rows(samples);
         block = next?;
     }
     text.check_lines()?;
@@ -168,13 +182,15 @@ fn parse<F: LineFormat>(piece: &[u8], format: &F, shard: &mut Shard) -> Result<u
                 line = shorter;
             }
             if line.contains(&b'\r') {
-                return Err((lines, CARRIAGE_RETURN.into()));
+                shard.bad_row(lines, CARRIAGE_RETURN.into())?;
+                start = end + 1;
+                continue;
             }
         }
         if line.iter().all(u8::is_ascii_whitespace) {
-            shard.blank_lines += 1;
-        } else {
-            format.line(line, shard).map_err(|problem| (lines, problem))?;
+            shard.left_out.blank_lines += 1;
+        } else if let Err(problem) = format.line(line, shard) {
+            shard.bad_row(lines, problem)?;
         }
         start = end + 1;
     }

@@ -1,20 +1,24 @@
 //! Loads a [`Dataset`] from a path or from bytes.
 
+#[cfg(feature = "forms")]
+use super::matrix;
 #[cfg(feature = "parquet")]
 use super::parquet;
 use super::{
     Dataset, LoadOptions,
-    collect::{Collector, Part},
-    forms::{Adjacency, Netflix},
-    layout::Layout,
+    collect::Collector,
+    forms::{Adjacency, Counted, Netflix},
+    json,
+    layout::{InteractionFile, Layout},
     lines::{self, Text},
-    sniff::{Form, sniff},
+    moment,
+    sniff::{Form, Sniffed, sniff},
     source::Source,
     titles,
 };
 use crate::{Error, Result, watch};
 
-/// Reads a data set from a folder, a zip, or a single file (gzipped or not); its format is recognised.
+/// Reads a data set from a folder, an archive, or a single file (packed or not); its format is recognised.
 ///
 /// # Errors
 /// [`Error::Io`] if a file cannot be read, [`Error::Format`] with file and line if its content does not fit
@@ -29,7 +33,7 @@ pub fn load(path: &std::path::Path, options: &LoadOptions) -> Result<Dataset> {
     })
 }
 
-/// Reads a data set from one file in memory, which may be a zip; `name` is its name in messages.
+/// Reads a data set from one file in memory, which may be an archive; `name` is its name in messages.
 ///
 /// # Errors
 /// As `load`.
@@ -40,7 +44,7 @@ pub fn load_bytes(name: &str, bytes: &[u8], options: &LoadOptions) -> Result<Dat
 /// Reads a data set from several files in memory, such as ratings and item titles, given by name and content.
 ///
 /// # Errors
-/// As [`load_bytes`]; also if one of several files is a zip.
+/// As [`load_bytes`]; also if one of several files is an archive.
 pub fn load_files(files: &[(String, Vec<u8>)], options: &LoadOptions) -> Result<Dataset> {
     load_source(Source::of_files(files)?, options)
 }
@@ -48,10 +52,19 @@ pub fn load_files(files: &[(String, Vec<u8>)], options: &LoadOptions) -> Result<
 fn load_source(mut source: Source, options: &LoadOptions) -> Result<Dataset> {
     check(options)?;
     watch::begin("reading", "lines", 0);
-    let layout = Layout::of(&source)?;
     let mut collector = Collector::new(options);
-    for (file, part) in &layout.interactions {
-        read(&mut source, file, *part, options, &mut collector)?;
+    #[cfg(feature = "forms")]
+    if matrix::is_scipy(&source.files) {
+        matrix::read_scipy(&mut source, options, &mut collector)?;
+        let name = source.name.clone();
+        return collector.finish(&name);
+    }
+    let layout = Layout::of(&source)?;
+    for file in &layout.interactions {
+        read(&mut source, file, options, &mut collector)?;
+    }
+    if !layout.ignored.is_empty() {
+        collector.note(format!("not read: {}", layout.ignored.join(", ")));
     }
     let mut dataset = collector.finish(&source.name)?;
     if let Some((file, form)) = layout.titles {
@@ -66,6 +79,11 @@ fn load_source(mut source: Source, options: &LoadOptions) -> Result<Dataset> {
 }
 
 fn check(options: &LoadOptions) -> Result<()> {
+    if let (Some(since), Some(until)) = (options.since, options.until)
+        && since >= until
+    {
+        return Err(Error::setting("until", format!("{until} is not after `since` {since}")));
+    }
     match options.min_rating {
         Some(rating) if !rating.is_finite() => {
             Err(Error::setting("min-rating", format!("{rating} is no finite number")))
@@ -77,26 +95,85 @@ fn check(options: &LoadOptions) -> Result<()> {
 /// Reads one file of interactions.
 fn read(
     source: &mut Source,
-    file: &str,
-    part: Part,
+    file: &InteractionFile,
     options: &LoadOptions,
     collector: &mut Collector,
 ) -> Result<()> {
-    collector.begin(file, part);
-    let mut text = Text::new(source.open(file)?);
-    let (form, shown) = sniff(&mut text, options.columns.as_ref(), options.min_rating.is_some())?;
-    collector.form(&shown);
+    let mut text = Text::new(source.open(&file.name)?);
+    let Sniffed { form, shown, decision } = sniff(&mut text, options, &file.keys)?;
+    collector.begin(&file.name, file.part);
+    // Parquet and matrices decide when they are read.
+    let decides_later = match &form {
+        Form::Parquet => true,
+        #[cfg(feature = "forms")]
+        Form::Matrix(_) => true,
+        _ => false,
+    };
+    if !decides_later {
+        check_form(&form, options, &text)?;
+        collector.decided(&text.stream.name, &shown, &decision)?;
+    }
+    set_date_order(&mut text, &form, collector)?;
     let shards = &mut collector.shards;
     match form {
         Form::Table(table) => table.read(text, shards),
         Form::Adjacency => lines::read(&mut text, &Adjacency, shards).map(drop),
-        Form::Netflix => lines::read(&mut text, &Netflix, shards).map(drop),
-        Form::Json(json) => lines::read(&mut text, &json, shards).map(drop),
+        Form::Counted => lines::read(&mut text, &Counted, shards).map(drop),
+        Form::Netflix => {
+            let netflix = Netflix { rated: options.min_rating.is_some(), timed: options.needs_times() };
+            lines::read(&mut text, &netflix, shards).map(drop)
+        }
+        Form::JsonLines(json) => lines::read(&mut text, &json, shards).map(drop),
+        Form::JsonStream(json) => json::read_stream(text, &json, &mut shards[0]),
+        #[cfg(feature = "forms")]
+        Form::Matrix(kind) => matrix::read(text, kind, options, collector),
         #[cfg(feature = "parquet")]
-        Form::Parquet => parquet::read(text, options, &mut shards[0]),
+        Form::Parquet => parquet::read(text, options, &file.keys, collector),
         #[cfg(not(feature = "parquet"))]
         Form::Parquet => {
-            Err(Error::format(text.stream.name, "Parquet is not read by this build; convert it to csv first"))
+            let problem = "Parquet is not read by this build; convert it to csv first: fastvae data convert";
+            Err(Error::format(text.stream.name, problem))
         }
     }
+}
+
+/// Fails for options that a format without columns cannot follow.
+fn check_form(form: &Form, options: &LoadOptions, text: &Text) -> Result<()> {
+    let (columns, times) = match form {
+        Form::Adjacency | Form::Counted => (false, false),
+        Form::Netflix => (false, true),
+        _ => return Ok(()),
+    };
+    let fail = |field: &str, what: &str| {
+        Err(Error::setting(field, format!("{} is a file of lists, without {what}", text.stream.name)))
+    };
+    if !columns && !options.conditions.is_empty() {
+        return fail("where", "columns to choose rows by");
+    }
+    if !times && options.since.is_some() {
+        return fail("since", "times");
+    }
+    if !times && options.until.is_some() {
+        return fail("until", "times");
+    }
+    Ok(())
+}
+
+/// Finds out whether dates such as 1/2/2024 begin with the day or with the month.
+fn set_date_order(text: &mut Text, form: &Form, collector: &mut Collector) -> Result<()> {
+    let Form::Table(table) = form else { return Ok(()) };
+    let Some(time) = table.roles.time.filter(|&time| time < table.width) else { return Ok(()) };
+    let head = text.peek(0)?;
+    let fields = head.split(|&byte| byte == b'\n').take(10_000).filter_map(|line| {
+        let field = table.delimiter.quoted_fields(line).into_iter().nth(time)?;
+        String::from_utf8(field.into_owned()).ok()
+    });
+    let fields: Vec<String> = fields.collect();
+    let slashed = fields.first().is_some_and(|first| first.contains('/') && first.find('/') < Some(3));
+    match moment::date_order(fields.iter().map(String::as_str)) {
+        Some(order) => collector.shards.iter_mut().for_each(|shard| shard.date_order = order),
+        None if slashed => collector.note("dates such as 1/2/2024 are read with the month first".into()),
+        None => {}
+    }
+    Ok(())
 }

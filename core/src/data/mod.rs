@@ -20,35 +20,56 @@
 //! # }
 //! ```
 
+mod cells;
 mod collect;
+mod condition;
 #[cfg(not(target_arch = "wasm32"))]
 mod convert;
 mod csr;
 #[cfg(feature = "download")]
 pub mod download;
+mod encoding;
+mod evidence;
 mod excerpt;
 mod filter;
+mod foreign;
 mod forms;
+mod header;
 mod intern;
+mod json;
 mod layout;
 mod lines;
 mod load;
+#[cfg(feature = "forms")]
+mod matlab;
+#[cfg(feature = "forms")]
+mod matrix;
+mod moment;
+mod names;
+#[cfg(feature = "forms")]
+mod npy;
 mod options;
 mod parallel;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod parts;
 mod quoted;
 mod random;
 mod roles;
+mod shard;
 mod sniff;
 mod source;
 mod split;
 mod statistics;
 mod synthetic;
 mod table;
+#[cfg(feature = "forms")]
+mod tar;
+mod times;
 mod titles;
 mod unpack;
 
+pub use condition::Conditions;
 #[cfg(not(target_arch = "wasm32"))]
 pub use convert::{WriteForm, WriteOptions, without_formula, write};
 pub use csr::Csr;
@@ -56,10 +77,12 @@ pub use intern::compare_ids;
 #[cfg(not(target_arch = "wasm32"))]
 pub use load::load;
 pub use load::{load_bytes, load_files};
-pub use options::{Column, Columns, LoadOptions};
-pub use split::{EvaluationSet, Protocol, Split, SplitOptions, split};
+pub use moment::Moment;
+pub use options::{Column, Columns, Header, LoadOptions, MissingIds, TimesRead};
+pub use split::{EvaluationSet, Protocol, Split, SplitOptions, TestFrom, split};
 pub use statistics::{Counts, Histories, LoadReport, Statistics};
 pub use synthetic::{MIN_ITEMS, SyntheticOptions, synthetic};
+pub use times::Times;
 
 /// A data set: interactions, with the ids, titles and genres of its users and items.
 #[derive(Clone, Debug)]
@@ -78,6 +101,8 @@ pub struct Dataset {
     pub interactions: Csr,
     /// The published split, if the set comes in parts.
     pub given: Option<GivenSplit>,
+    /// When the interactions took place, if [`LoadOptions::times`] asks for the time of each.
+    pub times: Option<Times>,
     /// What was read, and what each filter removed.
     pub report: LoadReport,
 }

@@ -73,7 +73,7 @@ impl<R: BufRead> Records<R> {
                         "a quote (\") opens here and never closes; close it, or write it twice if it is text"
                             .into(),
                     )),
-                    State::FieldStart if self.ends.is_empty() => Ok(false),
+                    State::FieldStart if self.ends.is_empty() && self.text.is_empty() => Ok(false),
                     _ => {
                         self.ends.push(self.text.len());
                         Ok(true)
@@ -84,7 +84,7 @@ impl<R: BufRead> Records<R> {
             let mut ended = false;
             for (at, &byte) in buffer.iter().enumerate() {
                 self.lines += u64::from(byte == b'\n');
-                self.blank &= byte.is_ascii_whitespace();
+                self.blank &= byte.is_ascii_whitespace() || byte == self.delimiter;
                 state = match (state, byte) {
                     (State::Quoted(opened), b'"') => State::Closing(opened),
                     (State::Quoted(opened), _) => {
@@ -105,6 +105,11 @@ impl<R: BufRead> Records<R> {
                         return Err(Failure::Wrong(self.lines + 1, super::lines::CARRIAGE_RETURN.into()));
                     }
                     (State::FieldStart, b'"') => State::Quoted(self.lines + 1),
+                    // A quote may open after blanks.
+                    (State::FieldStart, b' ') if self.delimiter != b' ' => {
+                        self.text.push(byte);
+                        State::FieldStart
+                    }
                     (_, byte) if byte == self.delimiter => {
                         self.ends.push(self.text.len());
                         State::FieldStart
@@ -157,7 +162,7 @@ impl<R: BufRead> Records<R> {
         (0..self.len()).map(|at| self.field(at))
     }
 
-    /// Whether the record is a blank line.
+    /// Whether the record is a blank line, or nothing but delimiters and blanks.
     pub(super) fn is_blank(&self) -> bool {
         self.blank
     }

@@ -1,61 +1,102 @@
 //! Recognises the format of a file by its first lines.
 
+use std::collections::HashSet;
+
 use super::{
-    Columns,
+    LoadOptions, encoding,
     excerpt::shorten,
-    forms::JsonLines,
+    foreign,
+    json::{self, JsonObjects},
     lines::{LONGEST_LINE, Text, too_long},
     quoted::{Failure, Records},
-    roles::{no_ratings, roles},
+    roles::{self, Decision, Roles, no_ratings},
     source::base_name,
-    table::{Delimiter, Table},
+    table::{Delimiter, Quotes, Table, is_rule_or_count},
 };
 use crate::{Error, Result};
 
 /// The most bytes examined.
 const HEAD: usize = 64 << 10;
 /// The most lines examined.
-const LINES: usize = 100;
+pub(super) const LINES: usize = 100;
 
 /// The format of a file of interactions.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Form {
     /// One interaction per line.
     Table(Table),
     /// `user item item ...` per line.
     Adjacency,
+    /// `count item item ...` per line; the user is the number of the line.
+    Counted,
     /// `MovieID:`, then `CustomerID,Rating,Date` lines.
     Netflix,
     /// One JSON object per line.
-    Json(JsonLines),
+    JsonLines(JsonObjects),
+    /// JSON objects in an array, or one after the other.
+    JsonStream(JsonObjects),
     /// Columns of a Parquet file.
     Parquet,
+    /// A matrix of numpy or MATLAB.
+    #[cfg(feature = "forms")]
+    Matrix(super::matrix::Kind),
 }
 
-/// The format, and its name in a report. A byte order mark, leading comments and the header are consumed.
+/// A recognised file: its format, the name of the format for people, and the decision about its columns.
+#[derive(Debug)]
+pub(super) struct Sniffed {
+    pub(super) form: Form,
+    pub(super) shown: String,
+    pub(super) decision: Decision,
+}
+
+impl Sniffed {
+    fn plain(form: Form, shown: &str) -> Self {
+        Self { form, shown: shown.into(), decision: Decision::default() }
+    }
+}
+
+/// The format of a text. A byte order mark, leading comments and the header are consumed. `constants` are
+/// columns that the whole file shares.
 pub(super) fn sniff(
     text: &mut Text,
-    columns: Option<&Columns>,
-    needs_rating: bool,
-) -> Result<(Form, String)> {
+    options: &LoadOptions,
+    constants: &[(String, String)],
+) -> Result<Sniffed> {
     let name = text.stream.name.clone();
     let head = text.peek(HEAD)?;
     if head.is_empty() {
-        return Err(Error::format(name, "the file is empty"));
+        let place = text.stream.archive.map_or_else(String::new, |kind| format!(" within the {kind}"));
+        return Err(Error::format(name, format!("the file is empty{place}")));
     }
     if head.starts_with(b"PAR1") {
-        return Ok((Form::Parquet, "Parquet".into()));
+        return Ok(Sniffed::plain(Form::Parquet, "Parquet"));
     }
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        return Err(Error::format(name, "the text is UTF-16; save it as UTF-8"));
+    if let Some(problem) = foreign::name(head, &name) {
+        return Err(Error::format(name, problem));
     }
-    if head.contains(&0) {
-        return Err(Error::format(
-            name,
-            "binary, not text; csv, tsv, JSON lines, Parquet, .gz and .zip are read",
-        ));
+    #[cfg(feature = "forms")]
+    if let Some(kind) = super::matrix::kind(head) {
+        return Ok(Sniffed::plain(Form::Matrix(kind), kind.name()));
     }
-    skip_preamble(text)?;
+    let converted = encoding::convert(text, options.encoding.as_deref())?;
+    if text.peek(HEAD)?.contains(&0) {
+        let forms = "csv, tsv, JSON, Parquet, .npz, .mat, .gz, .tar and .zip are read";
+        return Err(Error::format(name, format!("binary, not text; {forms}")));
+    }
+    let mut sniffed = of_text(text, options, constants)?;
+    for word in converted {
+        sniffed.shown += &format!(", {word}");
+    }
+    Ok(sniffed)
+}
+
+fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)]) -> Result<Sniffed> {
+    let name = text.stream.name.clone();
+    let preamble = skip_preamble(text)?;
+    if let Some(market) = preamble.market {
+        return market_table(text, &market, options);
+    }
     // A line of an adjacency list may be very long.
     let mut length = HEAD;
     while length < LONGEST_LINE && !text.is_at_end() && !text.peek(length)?.contains(&b'\n') {
@@ -73,115 +114,319 @@ pub(super) fn sniff(
             Error::format(place, too_long())
         });
     };
-    if first.starts_with(b"{") {
-        let json = JsonLines::of(first, columns, &place)?;
-        if needs_rating && !json.is_rated() {
-            return Err(no_ratings(&name));
-        }
-        return Ok((Form::Json(json), "JSON lines".into()));
+    if first.starts_with(b"{") && json::is_object(first) {
+        let (json, decision) = JsonObjects::of(&lines, options, constants, &place)?;
+        return Ok(Sniffed { form: Form::JsonLines(json), shown: "JSON lines".into(), decision });
     }
-    if first.starts_with(b"[") {
-        return Err(Error::format(name, "a JSON array; write one object a line (JSON lines)"));
+    if first.starts_with(b"{") || first.starts_with(b"[") {
+        let objects = json::first_objects(head, LINES).map_err(|problem| Error::format(&place, problem))?;
+        let objects: Vec<&[u8]> = objects.iter().map(Vec::as_slice).collect();
+        let shown = if first.starts_with(b"[") { "JSON array" } else { "JSON objects" };
+        let (json, decision) = JsonObjects::of(&objects, options, constants, &place)?;
+        return Ok(Sniffed { form: Form::JsonStream(json), shown: shown.into(), decision });
     }
     if let Some(id) = first.strip_suffix(b":")
         && !id.is_empty()
         && id.iter().all(u8::is_ascii_digit)
     {
-        return Ok((Form::Netflix, "Netflix prize".into()));
+        return Ok(Sniffed::plain(Form::Netflix, "Netflix prize"));
     }
-    let delimiter = delimiter(&name, first)?;
-    let adjacency_name = ["train.txt", "test.txt", "val.txt", "valid.txt"]
-        .iter()
-        .any(|known| base_name(&name).starts_with(known));
-    if delimiter == Delimiter::Blanks && columns.is_none() {
-        let widths: Vec<usize> = lines.iter().map(|line| delimiter.fields(line).len()).collect();
-        if adjacency_name || !mostly_one(&widths) {
-            if needs_rating {
-                return Err(no_ratings(&name));
+    let delimiter = match preamble.separator {
+        Some(byte) => Delimiter::Byte(byte),
+        None => delimiter(&name, &lines)?,
+    };
+    if delimiter == Delimiter::Blanks && options.columns.is_none() {
+        let lists = lists(&lines, &name);
+        if lists.is_some() && options.min_rating.is_some() {
+            return Err(no_ratings(&name));
+        }
+        match lists {
+            Some(Form::Counted) => {
+                let mut sniffed = Sniffed::plain(Form::Counted, "count item item ... (citeulike)");
+                sniffed.decision.notes.push(
+                    "the first number of each line counts the items that follow; the user is the number of the line, \
+                     from 0"
+                        .into(),
+                );
+                return Ok(sniffed);
             }
-            return Ok((Form::Adjacency, "user item item ... (LightGCN)".into()));
+            Some(form) => return Ok(Sniffed::plain(form, "user item item ... (LightGCN)")),
+            None => {}
         }
     }
-    let quoted = match delimiter {
-        Delimiter::Byte(b',' | b';') => true,
-        Delimiter::Byte(_) => first.starts_with(b"\""),
-        _ => false,
-    };
+    table(text, options, constants, delimiter)
+}
+
+/// A table with a delimiter. The header is consumed.
+fn table(
+    text: &mut Text,
+    options: &LoadOptions,
+    constants: &[(String, String)],
+    delimiter: Delimiter,
+) -> Result<Sniffed> {
+    let name = text.stream.name.clone();
+    let (before, ended) = (text.lines, text.is_at_end());
+    let place = format!("{name}:{}", before + 1);
     let head = text.peek(0)?;
-    let records = records(head, ended, delimiter, quoted)
+    let quotes = quotes(delimiter, head, ended);
+    let records = records(head, ended, delimiter, quotes)
         .map_err(|(line, problem)| Error::format(format!("{name}:{}", before + line), problem))?;
-    let width = records.first().map_or(0, Vec::len);
-    let (header, roles) = roles(&records, columns, &place)?;
-    if needs_rating && roles.2.is_none() {
-        return Err(no_ratings(&name));
+    let width = width(&records);
+    let shown = records.first().map(|record| record.join(",")).unwrap_or_default();
+    let mut extended = records;
+    if !constants.is_empty() {
+        for (at, record) in extended.iter_mut().enumerate() {
+            record.resize(width, String::new());
+            record.extend(
+                constants.iter().map(|(key, value)| if at == 0 { key.clone() } else { value.clone() }),
+            );
+        }
     }
+    let decision = roles::of_table(extended, options, &place)?;
     let mut form = format!("{}-separated", delimiter.name());
-    if header {
-        form += &format!(", header {}", records[0].join(","));
-        skip_record(text, delimiter, quoted)?;
+    if decision.header {
+        form += &format!(", header {shown}");
+        skip_record(text, delimiter, quotes)?;
     } else {
         form += ", no header";
     }
-    let table = Table { delimiter, quoted, width, user: roles.0, item: roles.1, rating: roles.2 };
-    Ok((Form::Table(table), form))
+    let table = Table {
+        delimiter,
+        quotes,
+        width,
+        roles: decision.roles.clone(),
+        conditions: options.conditions.iter().cloned().collect(),
+        constants: constants.iter().map(|(_, value)| value.clone()).collect(),
+    };
+    Ok(Sniffed { form: Form::Table(table), shown: form, decision })
 }
 
-/// Whether more than half of the values are equal: typical of the lines of a table, even if some are damaged,
-/// and not of lists of items.
-fn mostly_one(widths: &[usize]) -> bool {
-    widths.iter().any(|width| 2 * widths.iter().filter(|other| *other == width).count() > widths.len())
+/// The number of fields of a row: that of most rows, since the first line may be a header with one name too few,
+/// without an empty field that only delimiters at the ends of rows make.
+fn width(records: &[Vec<String>]) -> usize {
+    let Some((first, rows)) = records.split_first() else { return 0 };
+    let width = match rows {
+        [row] if row.len() != first.len() + 1 => first.len(),
+        _ => usual(rows.iter().map(Vec::len)).unwrap_or(first.len()),
+    };
+    let trailing = !rows.is_empty() && rows.iter().all(|row| row.len() != width || row[width - 1].is_empty());
+    if trailing && first.len() + 1 == width { width - 1 } else { width }
 }
 
-/// Consumes the byte order mark, blank lines, and comments as in SNAP and KONECT files.
-fn skip_preamble(text: &mut Text) -> Result<()> {
+/// The value that more than half of some values have.
+fn usual(values: impl Iterator<Item = usize> + Clone) -> Option<usize> {
+    let count = values.clone().count();
+    values.clone().find(|value| 2 * values.clone().filter(|other| other == value).count() > count)
+}
+
+/// Whether lines separated by blanks are lists of items rather than rows of a table.
+fn lists(lines: &[&[u8]], name: &str) -> Option<Form> {
+    let rows: Vec<Vec<&[u8]>> = lines.iter().map(|line| Delimiter::Blanks.fields(line)).collect();
+    let uniform = usual(rows.iter().map(Vec::len)).is_some();
+    let varied = rows.iter().any(|row| row.len() != rows[0].len());
+    let counts = |row: &Vec<&[u8]>| {
+        std::str::from_utf8(row[0]).ok().and_then(|first| first.parse::<usize>().ok()) == Some(row.len() - 1)
+    };
+    if rows.len() >= 3 && varied && rows.iter().all(counts) {
+        return Some(Form::Counted);
+    }
+    let adjacency_name = ["train.txt", "test.txt", "val.txt", "valid.txt"]
+        .iter()
+        .any(|known| base_name(name).starts_with(known));
+    let users: HashSet<&[u8]> = rows.iter().map(|row| row[0]).collect();
+    let repeats = users.len() < rows.len();
+    // The lines of a table have the same number of fields, even if some are damaged.
+    if uniform && (!adjacency_name || repeats && !varied) { None } else { Some(Form::Adjacency) }
+}
+
+/// The first line of a MatrixMarket file.
+struct Market {
+    pattern: bool,
+}
+
+/// What came before the first line of data.
+#[derive(Default)]
+struct Preamble {
+    /// The delimiter that a line for Excel names: `sep=;`.
+    separator: Option<u8>,
+    market: Option<Market>,
+}
+
+/// Consumes the byte order mark, blank lines, comments as in SNAP and KONECT files, and Excel's `sep=`.
+fn skip_preamble(text: &mut Text) -> Result<Preamble> {
+    let mut preamble = Preamble::default();
     if text.peek(HEAD)?.starts_with(b"\xef\xbb\xbf") {
         text.skip(3, 0);
+    }
+    if text.peek(HEAD)?.get(..14).is_some_and(|start| start.eq_ignore_ascii_case(b"%%MatrixMarket")) {
+        preamble.market = Some(market(text)?);
     }
     loop {
         let head = text.peek(HEAD)?;
         let (mut length, mut lines) = (0, 0);
         while let Some(end) = memchr::memchr(b'\n', &head[length..]) {
             let line = head[length..length + end].trim_ascii();
-            if !(line.is_empty() || line.starts_with(b"#") || line.starts_with(b"%")) {
+            let unquoted = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+            if let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] = *unquoted {
+                preamble.separator = Some(separator);
+            } else if !(line.is_empty() || line.starts_with(b"#") || line.starts_with(b"%")) {
                 break;
             }
             (length, lines) = (length + end + 1, lines + 1);
         }
         if length == 0 {
-            return Ok(());
+            return Ok(preamble);
         }
         text.skip(length, lines);
     }
 }
 
+/// Reads the words of the first line of a MatrixMarket file.
+fn market(text: &mut Text) -> Result<Market> {
+    let name = text.stream.name.clone();
+    let head = text.peek(HEAD)?;
+    let line = &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())];
+    let words: Vec<String> =
+        String::from_utf8_lossy(line).split_whitespace().map(str::to_lowercase).collect();
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let wrong = |problem: &str| Err(Error::format(format!("{name}:1"), problem));
+    if word(2) != "coordinate" {
+        return wrong(
+            "a dense MatrixMarket array; write the matrix as coordinates: scipy.io.mmwrite(NAME, scipy.sparse.coo_array(X))",
+        );
+    }
+    if word(4) != "general" {
+        return wrong(
+            "a symmetric matrix, whose rows and columns are the same things; users and items are expected",
+        );
+    }
+    match word(3) {
+        "pattern" => Ok(Market { pattern: true }),
+        "integer" | "real" | "unsigned-integer" => Ok(Market { pattern: false }),
+        _ => wrong("a matrix whose entries are no numbers"),
+    }
+}
+
+/// Consumes the line of sizes. The numbers of rows and columns are the ids.
+fn market_table(text: &mut Text, market: &Market, options: &LoadOptions) -> Result<Sniffed> {
+    let name = text.stream.name.clone();
+    let place = format!("{name}:{}", text.lines + 1);
+    let head = text.peek(HEAD)?;
+    let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
+    let sizes = Delimiter::Blanks.fields(&head[..end]);
+    if sizes.len() != 3 || !sizes.iter().all(|size| size.iter().all(u8::is_ascii_digit)) {
+        return Err(Error::format(place, "the number of rows, columns and entries is expected"));
+    }
+    let skipped = (end + 1).min(head.len());
+    let breaks = u64::from(skipped > end);
+    text.skip(skipped, breaks);
+    let width = if market.pattern { 2 } else { 3 };
+    let (user, item) = options.sides()?;
+    let rating = options.min_rating.map(|_| 2);
+    if market.pattern && rating.is_some() {
+        return Err(no_ratings(&name));
+    }
+    let mut decision =
+        Decision { roles: Roles { user, item, rating, ..Roles::default() }, ..Decision::default() };
+    decision.columns = vec![("user".into(), SIDES[user].into()), ("item".into(), SIDES[item].into())];
+    // A zero that is stored is none the less a zero.
+    let (mut conditions, mut columns) = (Vec::new(), Vec::new());
+    if !market.pattern {
+        conditions.extend("2!=0".parse::<super::Conditions>()?.iter().cloned());
+        columns.push(2);
+    }
+    decision.roles.conditions = columns;
+    decision
+        .notes
+        .push("the ids are the numbers of rows and columns, from 1; entries that are 0 do not count".into());
+    let table = Table {
+        delimiter: Delimiter::Blanks,
+        quotes: Quotes::Lines,
+        width,
+        roles: decision.roles.clone(),
+        conditions,
+        constants: Vec::new(),
+    };
+    Ok(Sniffed { form: Form::Table(table), shown: "MatrixMarket".into(), decision })
+}
+
+/// The names of the sides of a matrix in a report.
+pub(super) const SIDES: [&str; 2] = ["rows", "columns"];
+
 /// The first lines that are not blank; the last one is included only if the file ends there.
 fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
     let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
-    let lines = head[..whole].split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    lines.filter(|line| !line.is_empty()).take(LINES).collect()
+    let lines = head[..whole].split(|&byte| byte == b'\n').map(|mut line| {
+        // A TAB at an end is a delimiter.
+        while let [b' ', rest @ ..] | [rest @ .., b' ' | b'\r'] = line {
+            line = rest;
+        }
+        line
+    });
+    lines.filter(|line| !line.trim_ascii().is_empty()).take(LINES).collect()
 }
 
-fn delimiter(name: &str, first: &[u8]) -> Result<Delimiter> {
-    if base_name(name).contains(".inter") || first.contains(&b'\t') {
-        return Ok(Delimiter::Byte(b'\t'));
+/// The delimiter that gives all lines the same number of fields, or else one that is in the first line.
+fn delimiter(name: &str, lines: &[&[u8]]) -> Result<Delimiter> {
+    let first = lines[0];
+    let tab = Delimiter::Byte(b'\t');
+    let by_preference =
+        [tab, Delimiter::DoubleColon, Delimiter::Byte(b';'), Delimiter::Byte(b','), Delimiter::Byte(b'|')];
+    // Lines of rules and of nothing but delimiters say nothing.
+    let says = |line: &&[u8]| line.iter().any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
+    let rows: Vec<&[u8]> =
+        lines.iter().copied().filter(says).filter(|line| !line.starts_with(b"(")).collect();
+    let fits = |delimiter: Delimiter| {
+        let widths: Vec<usize> = rows.iter().map(|line| delimiter.quoted_fields(line).len()).collect();
+        let (Some(&first), rest) = (widths.first(), &widths[1.min(widths.len())..]) else { return false };
+        let Some(usual) = usual(rest.iter().copied()).or(rest.is_empty().then_some(first)) else {
+            return false;
+        };
+        first >= 2
+            && (first == usual || first + 1 == usual)
+            && rest.iter().filter(|&&width| width == usual).count() * 10 >= rest.len() * 9
+    };
+    if let Some(&found) = by_preference.iter().find(|&&delimiter| fits(delimiter)) {
+        return Ok(found);
     }
-    if first.windows(2).any(|pair| pair == b"::") {
-        return Ok(Delimiter::DoubleColon);
-    }
-    if let Some(&byte) = b",;|".iter().find(|byte| first.contains(byte)) {
-        return Ok(Delimiter::Byte(byte));
-    }
-    if first.contains(&b' ') || first.iter().all(u8::is_ascii_digit) {
-        return Ok(Delimiter::Blanks);
-    }
-    Err(Error::format(
-        name,
-        format!(
+    let occurs = |delimiter: Delimiter| match delimiter {
+        Delimiter::Byte(byte) => first.contains(&byte),
+        Delimiter::DoubleColon => first.windows(2).any(|pair| pair == b"::"),
+        Delimiter::Blanks => first.contains(&b' ') || first.iter().all(u8::is_ascii_digit),
+    };
+    let in_first = [
+        tab,
+        Delimiter::DoubleColon,
+        Delimiter::Byte(b','),
+        Delimiter::Byte(b';'),
+        Delimiter::Byte(b'|'),
+        Delimiter::Blanks,
+    ];
+    in_first.into_iter().find(|&delimiter| occurs(delimiter)).ok_or_else(|| {
+        let problem = format!(
             "the first line, {:?}, is one column; a user and an item are expected, between them a comma, a TAB, a \
              semicolon, a bar, :: or a blank",
             shorten(&String::from_utf8_lossy(first))
-        ),
-    ))
+        );
+        Error::format(name, problem)
+    })
+}
+
+/// What quotes mean: commas and semicolons follow RFC 4180; elsewhere quotes stay within their line, unless
+/// only quoted line breaks give all rows the same number of fields.
+fn quotes(delimiter: Delimiter, head: &[u8], ended: bool) -> Quotes {
+    let Delimiter::Byte(byte) = delimiter else { return Quotes::Lines };
+    if matches!(byte, b',' | b';') {
+        return Quotes::Records;
+    }
+    let uniform = |rows: &[Vec<String>]| rows.iter().all(|row| row.len() == rows[0].len());
+    let rows = |quotes| records(head, ended, delimiter, quotes).unwrap_or_default();
+    let (by_line, by_record) = (rows(Quotes::Lines), rows(Quotes::Records));
+    if !uniform(&by_line) && by_record.len() > 1 && uniform(&by_record) {
+        Quotes::Records
+    } else {
+        Quotes::Lines
+    }
 }
 
 /// The fields of the first lines, or the line (counted from 1) with invalid quotes and the reason.
@@ -189,14 +434,19 @@ fn records(
     head: &[u8],
     ended: bool,
     delimiter: Delimiter,
-    quoted: bool,
+    quotes: Quotes,
 ) -> Result<Vec<Vec<String>>, (u64, String)> {
     let text = |field: &[u8]| String::from_utf8_lossy(field.trim_ascii()).into_owned();
+    let is_data = |record: &Vec<String>| {
+        !is_rule_or_count(record.iter().map(String::as_bytes)) && record.iter().any(|field| !field.is_empty())
+    };
     let byte = match delimiter {
-        Delimiter::Byte(byte) if quoted => byte,
+        Delimiter::Byte(byte) if quotes == Quotes::Records => byte,
         _ => {
             let lines = whole_lines(head, ended).into_iter();
-            return Ok(lines.map(|line| delimiter.fields(line).into_iter().map(text).collect()).collect());
+            let records =
+                lines.map(|line| delimiter.quoted_fields(line).iter().map(|field| text(field)).collect());
+            return Ok(records.filter(is_data).collect());
         }
     };
     let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
@@ -211,14 +461,15 @@ fn records(
             _ => break,
         }
     }
+    found.retain(is_data);
     Ok(found)
 }
 
 /// Consumes the header line.
-fn skip_record(text: &mut Text, delimiter: Delimiter, quoted: bool) -> Result<()> {
+fn skip_record(text: &mut Text, delimiter: Delimiter, quotes: Quotes) -> Result<()> {
     let head = text.peek(0)?;
     let (length, lines) = match delimiter {
-        Delimiter::Byte(byte) if quoted => {
+        Delimiter::Byte(byte) if quotes == Quotes::Records => {
             let mut records = Records::new(head, byte, 0);
             // The header is complete, because it was already parsed once.
             let _ = records.next();

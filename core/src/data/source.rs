@@ -1,4 +1,4 @@
-//! Sources of bytes: a folder, a zip, one file, or memory; gzip is decompressed transparently.
+//! Sources of bytes: a folder, a zip or tar, one file, or memory; gzip is decompressed transparently.
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::path::Path;
@@ -8,14 +8,25 @@ use std::{
     path::PathBuf,
 };
 
-use super::unpack::{Bounded, GZIP, Gunzip, Refusal};
+#[cfg(feature = "forms")]
+use super::tar;
+use super::{
+    foreign,
+    unpack::{Bounded, GZIP, Gunzip, Refusal},
+};
 use crate::{Error, Result};
+
+/// Opens the bytes of an archive from their beginning.
+#[cfg(feature = "forms")]
+pub(super) type Opener<'a> = Box<dyn Fn() -> io::Result<Box<dyn Read + 'a>> + 'a>;
 
 /// A file that is being read.
 pub(super) struct Stream<'a> {
     pub(super) name: String,
     pub(super) reader: Box<dyn Read + 'a>,
     packed: bool,
+    /// The kind of archive that it lies in.
+    pub(super) archive: Option<&'static str>,
 }
 
 impl Stream<'_> {
@@ -72,6 +83,8 @@ pub(super) struct Source<'a> {
 }
 
 enum Kind<'a> {
+    #[cfg(feature = "forms")]
+    Tar(tar::Archive<'a>),
     Zip(Box<zip::ZipArchive<Box<dyn Seekable + 'a>>>),
     Memory(Vec<(String, Cow<'a, [u8]>)>),
     /// A pipe, which can be read once.
@@ -93,6 +106,12 @@ impl<'a> Source<'a> {
     fn of_memory(name: &str, bytes: Cow<'a, [u8]>) -> Result<Self> {
         if bytes.starts_with(ZIP) {
             return Self::of_zip(name, Box::new(Cursor::new(bytes)));
+        }
+        #[cfg(feature = "forms")]
+        if let Some(packed) = tar_in(&bytes[..]) {
+            let shared = std::rc::Rc::new(bytes);
+            let open = move || Ok(Box::new(Shared { bytes: shared.clone(), at: 0 }) as Box<dyn Read>);
+            return Self::of_tar(name, Box::new(open), packed);
         }
         let file = base_name(name).to_owned();
         Ok(Self {
@@ -128,11 +147,36 @@ impl<'a> Source<'a> {
         let archive = zip::ZipArchive::new(reader)
             .map_err(|error| Error::format(name, format!("not a whole zip ({error}); fetch it again")))?;
         let names = archive.file_names().flatten().map(|file| file.into_owned());
-        let files = names.filter(|file| !file.ends_with('/')).collect();
+        let files: Vec<String> = names.filter(|file| !file.ends_with('/')).collect();
+        if let Some(problem) = foreign::office(files.iter().map(String::as_str), name) {
+            return Err(Error::format(name, problem));
+        }
         Ok(Self { name: set_name(name), kind: Kind::Zip(Box::new(archive)), files, asked: None })
     }
 
-    /// A folder, a zip, or one file, beside which there may be a file of titles.
+    #[cfg(feature = "forms")]
+    fn of_tar(name: &str, open: Opener<'a>, packed: bool) -> Result<Self> {
+        let archive = tar::Archive::new(open, packed).map_err(|error| {
+            Error::format(name, format!("not a whole tar archive ({error}); fetch it again"))
+        })?;
+        let files: Vec<String> = archive.members.iter().map(|member| member.name.clone()).collect();
+        if files.is_empty() {
+            return Err(Error::format(name, "a tar archive without files"));
+        }
+        Ok(Self { name: set_name(name), kind: Kind::Tar(archive), files, asked: None })
+    }
+
+    /// What kind of collection it is, for messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.kind {
+            #[cfg(feature = "forms")]
+            Kind::Tar(_) => "tar archive",
+            Kind::Zip(_) => "zip",
+            _ => "folder",
+        }
+    }
+
+    /// A folder, an archive, or one file, beside which there may be a file of titles.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn of_path(path: &Path) -> Result<Self> {
         let refused = |error| Error::io("read", path, error);
@@ -172,6 +216,13 @@ impl<'a> Source<'a> {
                 Box::new(io::BufReader::new(std::fs::File::open(path).map_err(refused)?)),
             );
         }
+        #[cfg(feature = "forms")]
+        if let Some(packed) = tar_in(std::fs::File::open(path).map_err(refused)?) {
+            let whole = path.to_owned();
+            let open =
+                move || Ok(Box::new(io::BufReader::new(std::fs::File::open(&whole)?)) as Box<dyn Read>);
+            return Self::of_tar(&shown, Box::new(open), packed);
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let (mut files, mut paths) = (vec![asked.clone()], vec![path.to_owned()]);
         // Other files of the folder only provide titles, so a folder that cannot be listed is not an error.
@@ -188,12 +239,27 @@ impl<'a> Source<'a> {
 
     /// Opens one of [`files`](Self::files).
     pub(super) fn open(&mut self, file: &str) -> Result<Stream<'_>> {
-        let packed = matches!(self.kind, Kind::Zip(_));
+        let archive = match self.kind {
+            Kind::Memory(_) => None,
+            Kind::Zip(_) => Some("zip"),
+            #[cfg(feature = "forms")]
+            Kind::Tar(_) => Some("tar archive"),
+            #[cfg(not(target_arch = "wasm32"))]
+            _ => None,
+        };
+        let packed = archive.is_some();
         let (name, reader): (String, Box<dyn Read + '_>) = match &mut self.kind {
             Kind::Memory(files) => {
                 let found = files.iter().find(|(name, _)| name == file);
                 let (_, bytes) = found.ok_or_else(|| Error::format(file, "there is no such file"))?;
                 (file.to_owned(), Box::new(&bytes[..]))
+            }
+            #[cfg(feature = "forms")]
+            Kind::Tar(archive) => {
+                let reader = archive.read(file).map_err(|error| {
+                    Error::format(file, format!("cannot be unpacked from the tar archive: {error}"))
+                })?;
+                (file.to_owned(), reader)
             }
             Kind::Zip(archive) => {
                 let entry = archive.by_name(file).map_err(|error| {
@@ -216,7 +282,7 @@ impl<'a> Source<'a> {
                 (path.display().to_string(), Box::new(reader))
             }
         };
-        let mut stream = Stream { name, reader, packed };
+        let mut stream = Stream { name, reader, packed, archive };
         let mut head = Vec::new();
         stream.reader.by_ref().take(8).read_to_end(&mut head).map_err(|error| stream.error(error))?;
         let packer = [
@@ -244,6 +310,38 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Whether bytes are a tar archive; if so, whether it is packed with gzip.
+#[cfg(feature = "forms")]
+fn tar_in(reader: impl Read) -> Option<bool> {
+    const HEAD: u64 = 512;
+    let mut head = Vec::new();
+    let mut reader = io::BufReader::new(reader);
+    reader.by_ref().take(HEAD).read_to_end(&mut head).ok()?;
+    if !head.starts_with(GZIP) {
+        return tar::is_tar(&head).then_some(false);
+    }
+    let mut unpacked = Vec::new();
+    // A damaged file is reported when it is read.
+    let _ = Gunzip::new(Cursor::new(head).chain(reader)).take(HEAD).read_to_end(&mut unpacked);
+    tar::is_tar(&unpacked).then_some(true)
+}
+
+/// Bytes that several readers share.
+#[cfg(feature = "forms")]
+struct Shared<'a> {
+    bytes: std::rc::Rc<Cow<'a, [u8]>>,
+    at: usize,
+}
+
+#[cfg(feature = "forms")]
+impl Read for Shared<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = (&self.bytes[self.at..]).read(buffer)?;
+        self.at += count;
+        Ok(count)
+    }
+}
+
 /// The last part of a name with `/` or `\` in it.
 pub(super) fn base_name(name: &str) -> &str {
     name.rsplit(['/', '\\']).next().unwrap_or(name)
@@ -252,7 +350,10 @@ pub(super) fn base_name(name: &str) -> &str {
 /// A file's name without folders and without extensions for compression and format.
 fn set_name(name: &str) -> String {
     let mut name = base_name(name);
-    for ending in [".gz", ".zip", ".csv", ".tsv", ".txt", ".dat", ".inter", ".parquet", ".jsonl", ".json"] {
+    for ending in [
+        ".gz", ".zip", ".tar", ".tgz", ".npz", ".npy", ".mat", ".mtx", ".csv", ".tsv", ".txt", ".dat",
+        ".inter", ".parquet", ".jsonl", ".json",
+    ] {
         name = name.strip_suffix(ending).unwrap_or(name);
     }
     if name.is_empty() { "data".into() } else { name.into() }
@@ -271,6 +372,9 @@ fn files_below(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
             }
             if !path.is_dir() {
                 files.push((format!("{prefix}{name}"), path));
+            } else if name.contains('=') {
+                // A partition, as Hive names it: its files are part of the set.
+                walk(&path, &format!("{prefix}{name}/"), depth, files)?;
             } else if depth > 0 {
                 walk(&path, &format!("{prefix}{name}/"), depth - 1, files)?;
             }

@@ -1,7 +1,9 @@
 //! Splits a data set into training, validation and test.
 
+mod in_time;
+
 use super::{
-    Csr, Dataset, parallel,
+    Csr, Dataset, Moment, TimesRead, parallel,
     random::{Purpose, Stream},
 };
 use crate::{
@@ -50,6 +52,10 @@ words! {
         Strong = "strong",
         /// The parts in which the set was published.
         Given = "given",
+        /// The last items of every user, by time, are the test (leave-last-out).
+        Last = "last",
+        /// Everything from a moment on is the test.
+        Time = "time",
     }
 }
 
@@ -57,12 +63,18 @@ settings! {
     /// How a data set is split into training, validation and test.
     pub struct SplitOptions in "split" {
         /// `weak`: every user is trained on part of their items and tested on the rest. `strong`: users are held out
-        /// whole. `given`: the parts in which the set was published.
+        /// whole. `given`: the parts in which the set was published. `last`: the last items of every user are the test.
+        /// `time`: everything from a moment on is the test.
         protocol: Protocol = Protocol::default(), "PROTOCOL", Kind::Word(Protocol::WORDS), flag "split";
         /// Share of a user's items that is held out: `round((1 - share) n)` remain.
         test_share: f64 = 0.2, "SHARE", Kind::Real(f64::MIN_POSITIVE, 0.95);
+        /// Under `last`: the number of items of each user that are the test, and as many for validation.
+        test_items: u32 = 1, "N", Kind::Integer(1, u32::MAX as u64);
+        /// Under `time`: the test begins here, at a date, at a number as in the data, or after a share of all
+        /// interactions. Validation is cut in the same way from what is before.
+        test_from: TestFrom = TestFrom::default(), "TIME|SHARE%", Kind::Text;
         /// Under `weak` and `given`: number of users some of whose training items are held out for
-        /// validation; 0: no validation.
+        /// validation, under `last` and `time` the number of users to validate on; 0: no validation.
         validation_users: u32 = 5000, "N", Kind::Integer(0, u32::MAX as u64);
         /// Share of these users' training items that is held out for validation; 0: no validation.
         validation_share: f64 = 0.2, "SHARE", Kind::Real(0.0, 0.95);
@@ -70,6 +82,75 @@ settings! {
         held_out_users: f64 = 0.1, "SHARE", Kind::Real(f64::MIN_POSITIVE, 0.45);
         /// Split seed (default: --seed).
         seed: u64 = 0, "N", Kind::Integer(0, u64::MAX), flag "split-seed";
+    }
+}
+
+/// Where the test of a split by time begins.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TestFrom {
+    /// After this share of all interactions, above 0 and below 1.
+    Share(f64),
+    /// At this moment.
+    Moment(Moment),
+}
+
+impl Default for TestFrom {
+    fn default() -> Self {
+        Self::Share(0.9)
+    }
+}
+
+impl std::fmt::Display for TestFrom {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Share(share) => write!(out, "{}%", (share * 1e8).round() / 1e6),
+            Self::Moment(moment) => moment.fmt(out),
+        }
+    }
+}
+
+impl std::str::FromStr for TestFrom {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some(share) = text.trim().strip_suffix('%') else {
+            let moment = text.parse().map_err(|_| {
+                let problem = format!(
+                    "{text:?} is neither a time (2024-01-31, or a number as in the data) nor a share (90%)"
+                );
+                Error::setting("test-from", problem)
+            })?;
+            return Ok(Self::Moment(moment));
+        };
+        match share.trim().parse::<f64>() {
+            Ok(share) if share > 0.0 && share < 100.0 => Ok(Self::Share(share / 100.0)),
+            _ => Err(Error::setting("test-from", format!("{text:?} is no share between 0% and 100%"))),
+        }
+    }
+}
+
+impl TryFrom<String> for TestFrom {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<TestFrom> for String {
+    fn from(from: TestFrom) -> Self {
+        from.to_string()
+    }
+}
+
+impl SplitOptions {
+    /// What a split needs of the times of interactions.
+    pub fn times(&self) -> TimesRead {
+        match self.protocol {
+            Protocol::Last | Protocol::Time => TimesRead::Each,
+            Protocol::Weak | Protocol::Strong | Protocol::Given => TimesRead::Nothing,
+        }
     }
 }
 
@@ -84,6 +165,8 @@ pub fn split(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
         Protocol::Weak => weak(dataset, options)?,
         Protocol::Strong => strong(dataset, options)?,
         Protocol::Given => given(dataset, options)?,
+        Protocol::Last => in_time::last(dataset, options)?,
+        Protocol::Time => in_time::by_time(dataset, options)?,
     };
     if split.train.nnz() == 0 {
         return Err(Error::Data(format!("{}: no user is left to train on; use a larger set", dataset.name)));
@@ -91,6 +174,13 @@ pub fn split(dataset: &Dataset, options: &SplitOptions) -> Result<Split> {
     if split.test.users.is_empty() && options.protocol == Protocol::Given {
         return Err(Error::Data(format!(
             "{}: its test part holds nothing that is not in its other parts too; use weak or strong",
+            dataset.name
+        )));
+    }
+    if split.test.users.is_empty() && matches!(options.protocol, Protocol::Last | Protocol::Time) {
+        return Err(Error::Data(format!(
+            "{}: no user has items both before the test and in it; begin the test elsewhere with `test-from`, or use a set \
+             with longer histories",
             dataset.name
         )));
     }

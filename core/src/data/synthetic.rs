@@ -165,6 +165,7 @@ pub fn synthetic(options: &SyntheticOptions) -> Result<Dataset> {
         },
         interactions,
         given: None,
+        times: None,
     })
 }
 

@@ -1,11 +1,13 @@
 //! Tables with one interaction per line: csv, tsv, `::` and blank-separated, with and without quotes.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use super::{
-    collect::Shard,
+    condition::Condition,
     lines::{self, LineFormat, Text},
     quoted::{Failure, Records},
+    roles::Roles,
+    shard::{Row, Shard},
 };
 use crate::{Error, Result, watch};
 
@@ -63,6 +65,52 @@ impl Delimiter {
         fields
     }
 
+    /// All fields of a line, where a delimiter within quotes belongs to its field. Quotes around a field are
+    /// removed, and doubled quotes within are one; a quote that does not close on the line is a letter.
+    pub(super) fn quoted_fields(self, line: &[u8]) -> Vec<Cow<'_, [u8]>> {
+        let mut fields = Vec::new();
+        let mut rest = match self {
+            Self::Blanks => line.trim_ascii(),
+            _ => without_blanks(line),
+        };
+        loop {
+            let inside = closing_quote(rest).and_then(|end| {
+                let after = &rest[end + 1..];
+                let after = if self == Self::Blanks { after } else { without_blanks(after) };
+                self.starts(after).then(|| (unescaped(&rest[1..end]), after))
+            });
+            let (field, after) = inside.unwrap_or_else(|| {
+                let end = (0..rest.len()).find(|&at| self.length(&rest[at..]) > 0).unwrap_or(rest.len());
+                (Cow::Borrowed(rest[..end].trim_ascii()), &rest[end..])
+            });
+            fields.push(field);
+            if after.is_empty() {
+                return fields;
+            }
+            rest = without_blanks(&after[self.length(after)..]);
+        }
+    }
+
+    /// The length of the delimiter that a text starts with; 0 if it starts with none.
+    fn length(self, text: &[u8]) -> usize {
+        match self {
+            Self::Byte(byte) => usize::from(text.first() == Some(&byte)),
+            Self::DoubleColon => {
+                if text.starts_with(b"::") {
+                    2
+                } else {
+                    0
+                }
+            }
+            Self::Blanks => text.iter().take_while(|byte| byte.is_ascii_whitespace()).count(),
+        }
+    }
+
+    /// Whether a text is at its end or starts with the delimiter.
+    fn starts(self, text: &[u8]) -> bool {
+        text.is_empty() || self.length(text) > 0
+    }
+
     /// Its name in messages.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -76,30 +124,125 @@ impl Delimiter {
     }
 }
 
+/// The content of a quoted field without surrounding blanks.
+fn unescaped(field: &[u8]) -> Cow<'_, [u8]> {
+    let field = field.trim_ascii();
+    if memchr::memmem::find(field, b"\"\"").is_none() {
+        return Cow::Borrowed(field);
+    }
+    let mut text = Vec::with_capacity(field.len());
+    let mut bytes = field.iter();
+    while let Some(&byte) = bytes.next() {
+        text.push(byte);
+        if byte == b'"' {
+            bytes.next();
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// A text without blanks at its ends; TABs stay, which may be delimiters.
+fn without_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The place of the quote that closes the one which a text starts with; doubled quotes are text.
+fn closing_quote(text: &[u8]) -> Option<usize> {
+    if text.first() != Some(&b'"') {
+        return None;
+    }
+    let mut at = 1;
+    loop {
+        at += memchr::memchr(b'"', text.get(at..)?)?;
+        if text.get(at + 1) != Some(&b'"') {
+            return Some(at);
+        }
+        at += 2;
+    }
+}
+
+/// What quotes (`"`) mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// As in RFC 4180: a quoted field may hold delimiters and line breaks.
+    Records,
+    /// Within one line only, and only in pairs: other quotes are letters.
+    Lines,
+}
+
 /// The format of one table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Table {
     pub(super) delimiter: Delimiter,
-    /// Whether `"` quotes fields.
-    pub(super) quoted: bool,
+    pub(super) quotes: Quotes,
     /// Fields per line.
     pub(super) width: usize,
-    pub(super) user: usize,
-    pub(super) item: usize,
-    pub(super) rating: Option<usize>,
+    pub(super) roles: Roles,
+    /// A condition for each of the columns of `roles.conditions`.
+    pub(super) conditions: Vec<Condition>,
+    /// Columns that the whole file shares, after those of its lines: the keys of its folder.
+    pub(super) constants: Vec<String>,
+}
+
+/// Collects the fields of a row that are read.
+struct Reading<'a> {
+    table: &'a Table,
+    row: Row<'a>,
+    met: bool,
+}
+
+impl<'a> Reading<'a> {
+    fn of(table: &'a Table) -> Self {
+        Self { table, row: Row::default(), met: true }
+    }
+
+    #[inline]
+    fn field(&mut self, at: usize, field: &'a [u8]) {
+        let roles = &self.table.roles;
+        if at == roles.user {
+            self.row.user = field;
+        } else if at == roles.item {
+            self.row.item = field;
+        }
+        // A column may have several roles.
+        if Some(at) == roles.rating {
+            self.row.rating = Some(field);
+        }
+        if Some(at) == roles.time {
+            self.row.time = Some(field);
+        }
+        for (column, condition) in roles.conditions.iter().zip(&self.table.conditions) {
+            if *column == at {
+                self.met &= condition.holds(field);
+            }
+        }
+    }
+
+    #[inline]
+    fn add(mut self, shard: &mut Shard) -> Result<(), String> {
+        let table = self.table;
+        for (at, constant) in (table.width..).zip(&table.constants) {
+            self.field(at, constant.as_bytes());
+        }
+        if !self.met {
+            shard.left_out.unmet_conditions += 1;
+            return Ok(());
+        }
+        if self.table.roles.lists { shard.add_list(&self.row) } else { shard.add(&self.row) }
+    }
 }
 
 impl Table {
-    fn check_width(&self, found: usize) -> Result<(), String> {
-        if found == self.width {
-            return Ok(());
-        }
-        Err(format!(
+    fn wrong_width(&self, found: usize) -> String {
+        format!(
             "{found} {}-separated field{} where the first line has {}; is the line cut short, or the delimiter another?",
             self.delimiter.name(),
             if found == 1 { "" } else { "s" },
             self.width
-        ))
+        )
     }
 
     /// Reads the rest of a text.
@@ -107,6 +250,7 @@ impl Table {
         let Some(block) = lines::read(&mut text, self, shards)? else {
             return Ok(());
         };
+        shards.iter_mut().for_each(Shard::begin_block);
         self.read_quoted(text, block, &mut shards[0])
     }
 
@@ -125,9 +269,18 @@ impl Table {
                 watch::advance(1 << 12);
             }
             match records.next() {
-                Ok(false) => return Ok(()),
-                Ok(true) if records.is_blank() => shard.blank_lines += 1,
-                Ok(true) => self.record(&records, shard).map_err(|problem| wrong(records.line(), problem))?,
+                Ok(false) => break,
+                Ok(true) if records.is_blank() => shard.left_out.blank_lines += 1,
+                Ok(true) => {
+                    if let Err(problem) = self.record(&records, shard) {
+                        let line = records.line();
+                        shard.bad_row(line, problem).map_err(|(line, problem)| wrong(line, problem))?;
+                        let bad = std::mem::take(&mut shard.bad);
+                        let samples =
+                            bad.into_iter().map(|(line, problem)| format!("{name}:{line}: {problem}"));
+                        shard.note_bad_rows(samples.collect());
+                    }
+                }
                 Err(Failure::Read(error)) => return Err(stream_error(error)),
                 Err(Failure::Wrong(line, problem)) => return Err(wrong(line, problem)),
             }
@@ -136,33 +289,126 @@ impl Table {
     }
 
     fn record<R: io::BufRead>(&self, record: &Records<R>, shard: &mut Shard) -> Result<(), String> {
-        self.check_width(record.len())?;
-        let (user, item) = (record.field(self.user), record.field(self.item));
-        if user.contains(&b'\n') || item.contains(&b'\n') {
+        let found = record.len();
+        if found != self.width {
+            if is_rule_or_count(record.fields()) {
+                shard.left_out.blank_lines += 1;
+                return Ok(());
+            }
+            if !(found == self.width + 1 && record.field(self.width).is_empty()) {
+                return Err(self.wrong_width(found));
+            }
+        }
+        let mut reading = Reading::of(self);
+        record.fields().take(self.width).enumerate().for_each(|(at, field)| reading.field(at, field));
+        if reading.row.user.contains(&b'\n') || reading.row.item.contains(&b'\n') {
             return Err("a line break inside an id; is a quote (\") left open?".into());
         }
-        shard.add(user, item, self.rating.map(|at| record.field(at)))
+        reading.add(shard)
     }
+
+    /// Reads a line with quotes, or whose number of fields is not the usual one.
+    #[cold]
+    fn unusual_line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String> {
+        let plain = self.delimiter.fields(line);
+        if plain.iter().all(|field| field.is_empty()) || is_rule_or_count(plain.iter().copied()) {
+            shard.left_out.blank_lines += 1;
+            return Ok(());
+        }
+        let quoted = self.delimiter.quoted_fields(line);
+        let quoted: Vec<&[u8]> = quoted.iter().map(|field| &**field).collect();
+        let fits = |fields: &[&[u8]]| {
+            fields.len() == self.width || fields.len() == self.width + 1 && fields[self.width].is_empty()
+        };
+        let fields = match (fits(&quoted), fits(&plain)) {
+            (true, _) => quoted,
+            (false, true) => plain,
+            (false, false) => return Err(self.wrong_width(plain.len())),
+        };
+        let mut reading = Reading::of(self);
+        fields.iter().take(self.width).enumerate().for_each(|(at, field)| reading.field(at, field));
+        reading.add(shard)
+    }
+}
+
+/// Whether a record is a line between the head and the body of a printed table, or the count of rows below it.
+pub(super) fn is_rule_or_count<'a>(fields: impl Iterator<Item = &'a [u8]>) -> bool {
+    let fields: Vec<&[u8]> = fields.filter(|field| !field.is_empty()).collect();
+    let rule = |field: &&[u8]| {
+        field.len() >= 2 && field.iter().all(|byte| matches!(byte, b'-' | b'+' | b'=' | b':' | b'|'))
+    };
+    if !fields.is_empty() && fields.iter().all(rule) {
+        return true;
+    }
+    // (120 rows), (1 row), (120 rows affected), with its words in one field or in several.
+    let text = fields.join(&b' ');
+    let inner = text.strip_prefix(b"(").and_then(|text| text.strip_suffix(b")")).unwrap_or(b"");
+    let mut words = inner.split(|&byte| byte == b' ');
+    let count = words.next().is_some_and(|word| !word.is_empty() && word.iter().all(u8::is_ascii_digit));
+    count && matches!(words.next(), Some(b"row" | b"rows"))
 }
 
 impl LineFormat for Table {
     fn stop_byte(&self) -> Option<u8> {
-        self.quoted.then_some(b'"')
+        (self.quotes == Quotes::Records).then_some(b'"')
     }
 
     #[inline]
     fn line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String> {
-        let (mut user, mut item, mut rating) = (&line[..0], &line[..0], None);
-        let width = self.delimiter.split(line, |at, field| {
-            if at == self.user {
-                user = field;
-            } else if at == self.item {
-                item = field;
-            } else if Some(at) == self.rating {
-                rating = Some(field);
+        if self.quotes == Quotes::Lines && memchr::memchr(b'"', line).is_some() {
+            return self.unusual_line(line, shard);
+        }
+        let mut reading = Reading::of(self);
+        let width = self.delimiter.split(line, |at, field| reading.field(at, field));
+        if width != self.width || reading.row.user.is_empty() && self.roles.user < self.width {
+            return self.unusual_line(line, shard);
+        }
+        reading.add(shard)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn split(delimiter: Delimiter, line: &str) -> Vec<String> {
+        delimiter
+            .quoted_fields(line.as_bytes())
+            .into_iter()
+            .map(|field| String::from_utf8_lossy(&field).into())
+            .collect()
+    }
+
+    #[test]
+    fn quotes_within_a_line() {
+        let tab = Delimiter::Byte(b'\t');
+        assert_eq!(split(tab, "\"a\"\t\"b\tc\"\td"), ["a", "b\tc", "d"]);
+        assert_eq!(split(tab, "12\" disc\t\"open\tx"), ["12\" disc", "\"open", "x"]);
+        assert_eq!(split(tab, "a\t\t"), ["a", "", ""]);
+        assert_eq!(split(tab, "\"a \"\"b\"\"\"\t\"\"\"\"\"\""), ["a \"b\"", "\"\""]);
+        assert_eq!(split(Delimiter::Blanks, "\"1\" \"u 0\"  \"i0\" 1 "), ["1", "u 0", "i0", "1"]);
+        assert_eq!(split(Delimiter::DoubleColon, "\"a::b\"::c"), ["a::b", "c"]);
+    }
+
+    #[test]
+    fn rules_and_counts_of_printed_tables() {
+        for line in ["----+----", "---|---", "(120 rows)", "(1 row)", "(3 rows affected)", ":--|--:"] {
+            let fields = Delimiter::Byte(b'|').fields(line.as_bytes());
+            assert!(is_rule_or_count(fields.into_iter()), "{line}");
+        }
+        assert!(
+            !is_rule_or_count([&b"-"[..], b"1"].into_iter()) && !is_rule_or_count([&b"(a)"[..]].into_iter())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line in prop::collection::vec(prop::sample::select(b"a,\": \t".to_vec()), 0..30)) {
+            for delimiter in [Delimiter::Byte(b','), Delimiter::Byte(b'\t'), Delimiter::DoubleColon, Delimiter::Blanks] {
+                prop_assert!(!delimiter.quoted_fields(&line).is_empty());
             }
-        });
-        self.check_width(width)?;
-        shard.add(user, item, rating)
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         Config, Kind, Method, ObjectiveConfig, OptimizerConfig, ProposalConfig, Section, Setting,
         TrainingConfig, setting::settings,
     },
-    data::{Columns, LoadOptions, SplitOptions},
+    data::{Columns, Conditions, Header, LoadOptions, MissingIds, Moment, SplitOptions, TimesRead},
     model::{ModelConfig, ModelKind},
 };
 
@@ -51,9 +51,31 @@ settings! {
         /// Ratings below X do not count as interactions; without it, every rating counts.
         #[serde(skip_serializing_if = "Option::is_none")]
         min_rating: Option<f32> = None, "X", Kind::Real(f32::MIN as f64, f32::MAX as f64);
-        /// Columns of user, item and rating, by index or by name in the header: `user=0,item=1,rating=2`.
+        /// Columns of user, item, rating and time, by index or by name in the header: `user=0,item=1,rating=2`.
+        ///
+        /// A column with several items a row is named by `items`: `user=0,items=history`. Keys of nested JSON follow
+        /// one another after dots: `user=user.id`.
         #[serde(skip_serializing_if = "Option::is_none")]
         columns: Option<Columns> = None, "ROLE=COLUMN,..", Kind::Text;
+        /// Whether the first line names the columns; `auto` goes by the first lines.
+        header: Header = Header::default(), "HEADER", Kind::Word(Header::WORDS);
+        /// The encoding of the text, such as latin1, windows-1251, shift_jis; without it, UTF-8 or what the file says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encoding: Option<String> = None, "NAME", Kind::Text;
+        /// Leave out rows that cannot be read, and count them, instead of ending at the first one.
+        skip_bad_rows: bool = false, "BOOL", Kind::Switch;
+        /// What becomes of rows whose user or item is a word for a missing value (NA, NULL, None, nan).
+        missing_ids: MissingIds = MissingIds::default(), "WHAT", Kind::Word(MissingIds::WORDS);
+        /// Only rows that meet these conditions: `event=buy,cart`, `event!=view`, `price>=10`; several with `;`
+        /// between them.
+        #[serde(skip_serializing_if = "Conditions::is_empty")]
+        rows: Conditions = Conditions::default(), "COLUMN=VALUE,..", Kind::Text, flag "where";
+        /// Only interactions at this time or later: a date or a number as in the data.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<Moment> = None, "TIME", Kind::Text;
+        /// Only interactions before this time.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Moment> = None, "TIME", Kind::Text;
     }
 }
 
@@ -110,7 +132,19 @@ pub mod path {
 impl DataConfig {
     /// The options for loading the data set.
     pub fn load_options(&self) -> LoadOptions {
-        LoadOptions { min_rating: self.min_rating, core: self.core, columns: self.columns.clone() }
+        LoadOptions {
+            min_rating: self.min_rating,
+            core: self.core,
+            columns: self.columns.clone(),
+            header: self.header,
+            encoding: self.encoding.clone(),
+            skip_bad_rows: self.skip_bad_rows,
+            missing_ids: self.missing_ids,
+            conditions: self.rows.clone(),
+            since: self.since,
+            until: self.until,
+            times: TimesRead::Nothing,
+        }
     }
 }
 
@@ -138,6 +172,11 @@ impl Serialize for RunConfig {
 }
 
 impl RunConfig {
+    /// The options for loading the data set, with the times that the split needs.
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions { times: self.split.times(), ..self.data.load_options() }
+    }
+
     /// The default settings for a kind of model.
     pub fn of(kind: ModelKind) -> Self {
         let mut config = Self { model: ModelConfig::new(kind), ..Self::default() };

@@ -1,16 +1,20 @@
 //! The driver of a run.
 
 use super::{
-    RunMetrics, Saved, Storage, checkpoint::Context, history::History, peak_memory::peak_memory_bytes,
+    RunMetrics, Saved, Storage,
+    checkpoint::{Checkpoint, Context},
+    history::History,
+    peak_memory::peak_memory_bytes,
     training::Training,
+    warm_start::{self, Matched},
 };
 use crate::{
     Error, Result,
     data::{EvaluationSet, Split},
     engine::Engine,
-    evaluate::evaluate,
+    evaluate::{self, Background, lists},
     event::Event,
-    model::AnyModel,
+    model::{AnyModel, Scorer},
     state::Progress,
 };
 
@@ -105,6 +109,35 @@ impl<S: Storage> Run<S> {
         storage.begin(&context.config)?;
         let (history, split) = (History::default(), split.clone());
         Ok(Self { training, context, split, saves, storage, history, save_due: false })
+    }
+
+    /// Starts a run whose parameters begin as those of an earlier model, matched by the ids of items. Returns the run
+    /// and what was matched.
+    ///
+    /// # Errors
+    /// As [`Run::start`]; [`Error::Setting`] if the network of the earlier model has other sizes.
+    pub async fn start_from(
+        setup: Setup<'_>,
+        earlier: &Checkpoint,
+        storage: impl FnOnce() -> Result<S>,
+    ) -> Result<(Self, Matched)> {
+        let Setup { engine, context, split, saves } = setup;
+        let mut first = Training::new(engine.clone(), &context.config, split, None).await?;
+        if !first.has_steps() {
+            let kind = context.config.model.kind().name();
+            return Err(Error::setting(
+                "warm-start",
+                format!("a model of kind {kind} is fitted anew; leave it out"),
+            ));
+        }
+        let mut state = first.freeze().await?.state().await?;
+        drop(first);
+        let matched = warm_start::fill(&mut state, earlier, &context.items, &split.train)?;
+        let training = Training::new(engine, &context.config, split, Some(&state)).await?;
+        let mut storage = storage()?;
+        storage.begin(&context.config)?;
+        let (history, split) = (History::default(), split.clone());
+        Ok((Self { training, context, split, saves, storage, history, save_due: false }, matched))
     }
 
     /// Resumes a saved run: it ends in the same bits as a run that was not stopped.
@@ -217,7 +250,20 @@ impl<S: Storage> Run<S> {
         let engine = self.training.engine();
         let model = AnyModel::from_state(engine, &config.model, items.len(), &state)?;
         drop(state);
-        let test = evaluate(engine, &model, &self.split.test, &AT).await?;
+        let ranking = lists(engine, &model, &self.split.test, &AT).await?;
+        let test = evaluate::measure(&ranking, &self.split.test, &AT)?;
+        let vectors = match model.item_vectors() {
+            Some(vectors) => {
+                let numbers = vectors.items * vectors.width;
+                Some((engine.read_range(&vectors.table, 0..numbers).await?, vectors.width))
+            }
+            None => None,
+        };
+        let background = Background {
+            train: &self.split.train,
+            vectors: vectors.as_ref().map(|(vectors, width)| (vectors.as_slice(), *width)),
+        };
+        let beyond = evaluate::beyond(&ranking, &self.split.test, &background, &AT)?;
         // By way of JSON text, so that an f32 setting such as 0.2 is written as 0.2.
         let text = serde_json::to_string(config);
         let settings = text.and_then(|text| serde_json::from_str(&text));
@@ -228,11 +274,13 @@ impl<S: Storage> Run<S> {
             users: users.len() as u64,
             items: items.len() as u64,
             interactions: histories.nnz() as u64,
+            data: None,
             config: settings.map_err(|error| Error::setting("config", error.to_string()))?,
             epochs: self.history.epochs().to_vec(),
             closed_form: self.history.closed_form().cloned(),
             best_epoch,
             test: test.means()?,
+            beyond,
             test_users_skipped: u64::from(self.split.test.skipped) + test.skipped(),
             total_seconds: self.history.total_seconds(),
             peak_memory_bytes: peak_memory_bytes(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::migrate;
-use crate::{Error, Result, event::numbers, file};
+use crate::{Error, Result, data::LoadReport, event::numbers, file};
 
 /// The metrics of a training run. Field names are those of `metrics.json`; additional fields from later
 /// versions are ignored.
@@ -24,6 +24,9 @@ pub struct RunMetrics {
     pub items: u64,
     /// Distinct (user, item) pairs after the filters, all parts of the split together.
     pub interactions: u64,
+    /// What was read of the data and what was left out; `None` in files from before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<LoadReport>,
     /// Every setting of the run, nested as in the configuration file.
     pub config: Value,
     /// One entry per epoch, in order; empty for a model in closed form.
@@ -35,6 +38,10 @@ pub struct RunMetrics {
     pub best_epoch: Option<u32>,
     /// Means over test users by metric name (see [`crate::metrics`]); empty if the model was not tested.
     pub test: BTreeMap<String, f64>,
+    /// What the lists recommend beside whether it is right, by name (see [`crate::evaluate`]): popularity, novelty,
+    /// differences between the items of a list, NDCG by class of users and items.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beyond: BTreeMap<String, f64>,
     /// Test users left out because they have no held-out items.
     pub test_users_skipped: u64,
     /// Wall-clock seconds of training and validation.

@@ -22,6 +22,7 @@ mod peak_memory;
 mod resume;
 mod storage;
 mod training;
+mod warm_start;
 
 pub use config::{DataConfig, RunConfig, path};
 pub use driver::{Run, Saves, Setup};
@@ -33,3 +34,4 @@ pub use migrate::migrate;
 pub use peak_memory::peak_memory_bytes;
 pub use resume::Saved;
 pub use storage::{Memory, Storage};
+pub use warm_start::Matched;

@@ -33,6 +33,11 @@ pub struct RunArgs {
     /// --schedule gives for the new number of epochs: a cosine that had come to its end rises again.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config", "force"])]
     pub resume: Option<PathBuf>,
+    /// Start from the parameters of an earlier run, matched by the ids of items; for next week's data.
+    ///
+    /// The network must have the same sizes. New items start at the mean of the items that they are seen with.
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    pub warm_start: Option<PathBuf>,
     /// Go on though the best model so far is lost or damaged: what last.safetensors holds counts as the first.
     #[arg(long, requires = "resume")]
     pub from_last: bool,

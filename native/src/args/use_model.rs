@@ -11,11 +11,26 @@ use super::{EngineArgs, flags::FilterArgs};
 pub struct EvaluateArgs {
     /// The folder of a run, or a checkpoint.
     pub run: PathBuf,
-    /// Measure on this set instead of the one that the run was trained on; it must have the same item ids.
+    /// A second run, to compare with the first on the same users.
+    pub other: Option<PathBuf>,
+    /// Measure on this set: its interactions are what is to be found for the users whose histories the run has.
     #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
+    /// Split the set of --data as the data of the run was split, instead of taking all of it as held out; its users
+    /// may be others than those of the run.
+    #[arg(long, requires = "data")]
+    pub split_again: bool,
     #[command(flatten)]
     pub filter: FilterArgs,
+    /// Write the ranked lists that the metrics are made of, with the hits, to this file: .csv, .jsonl or .parquet.
+    #[arg(long, value_name = "FILE")]
+    pub lists: Option<PathBuf>,
+    /// Show also what the lists recommend: popularity, novelty, differences, classes of users and items.
+    #[arg(long)]
+    pub more: bool,
+    /// Show also 95% intervals, by the bootstrap over users.
+    #[arg(long)]
+    pub intervals: bool,
     /// Cut-offs of the lists.
     #[arg(long, value_name = "K,K,..", value_delimiter = ',', default_value = "10,20,50")]
     pub at: Vec<usize>,
@@ -44,7 +59,7 @@ pub enum Format {
 
 /// Options of `fastvae recommend`.
 #[derive(Args)]
-#[command(group = ArgGroup::new("whom").args(["user", "history", "all_users"]).required(true))]
+#[command(group = ArgGroup::new("whom").args(["user", "history", "histories", "all_users"]).required(true))]
 pub struct RecommendArgs {
     /// The folder of a run, or a checkpoint.
     pub run: PathBuf,
@@ -57,6 +72,13 @@ pub struct RecommendArgs {
     /// whose title has a comma needs a --history of its own.
     #[arg(long, value_name = "ITEM,..")]
     pub history: Vec<String>,
+    /// The histories of people, in any form that train reads; - reads standard input. The options under Data say how.
+    ///
+    /// Items that the model does not know are left out and counted.
+    #[arg(long, value_name = "FILE")]
+    pub histories: Option<PathBuf>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
     /// Every user of the run's data.
     #[arg(long)]
     pub all_users: bool,
@@ -72,6 +94,22 @@ pub struct RecommendArgs {
     /// Never recommend the items in this file, one id or title a line.
     #[arg(long, value_name = "FILE")]
     pub deny: Option<PathBuf>,
+    /// Never recommend the items that this file has for a user: rows of user and item, in any form that train reads.
+    #[arg(long, value_name = "FILE")]
+    pub exclude: Option<PathBuf>,
+    /// Recommend to a user none but the items that this file has for the user: rows of user and item.
+    #[arg(long, value_name = "FILE")]
+    pub only: Option<PathBuf>,
+    /// Never recommend items with fewer interactions in the data of the run.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub min_popularity: u32,
+    /// Take items that differ from one another (maximal marginal relevance): 0 is the order of the scores, 1 looks
+    /// at nothing but how much items differ.
+    #[arg(long, value_name = "0..1", default_value_t = 0.0, value_parser = super::finite::<f32>)]
+    pub diversity: f32,
+    /// End at an id or title that the model does not know, instead of leaving it out with a note.
+    #[arg(long)]
+    pub strict: bool,
     /// How to print them.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -81,6 +119,28 @@ pub struct RecommendArgs {
     /// In csv, put ' before an id or title that a spreadsheet would take for a formula (= + - @, TAB or CR at its start).
     #[arg(long)]
     pub no_formulas: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Options of `fastvae export`.
+#[derive(Args)]
+#[command(group = ArgGroup::new("what").args(["users", "items"]).required(true).multiple(true))]
+pub struct ExportArgs {
+    /// The folder of a run, or a checkpoint.
+    pub run: PathBuf,
+    /// Write a row for each user to this file: .npy, .csv or .parquet. The inner product of a user's row and an item's row
+    /// is the score.
+    #[arg(long, value_name = "FILE")]
+    pub users: Option<PathBuf>,
+    /// Write a row for each item, the bias as its last number, to this file: .npy, .csv or .parquet.
+    #[arg(long, value_name = "FILE")]
+    pub items: Option<PathBuf>,
+    /// Rows for the histories of these people instead of the run's users, in any form that train reads.
+    #[arg(long, value_name = "FILE", requires = "users")]
+    pub histories: Option<PathBuf>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
 }

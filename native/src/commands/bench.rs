@@ -45,7 +45,7 @@ pub fn run(args: &BenchArgs) -> Result<Outcome> {
 /// Settings and data of a benchmark, validated as for a run.
 fn prepare(flags: &SettingArgs) -> Result<(RunConfig, Dataset, Split)> {
     let config = settings::new_run(None, flags)?;
-    let dataset = settings::load(&config.data)?;
+    let dataset = settings::load_run(&config)?;
     let split = data::split(&dataset, &config.split)?;
     config.training()?.validate(dataset.items.len())?;
     Ok((config, dataset, split))

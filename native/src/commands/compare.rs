@@ -22,7 +22,7 @@ use crate::{
 pub fn run(args: &CompareArgs) -> Result<Outcome> {
     let config = settings::new_run(None, &args.settings)?;
     let samplers = Sampler::parse_all(&args.samplers, &config.training()?)?;
-    let dataset = settings::load(&config.data)?;
+    let dataset = settings::load_run(&config)?;
     let split = data::split(&dataset, &config.split)?;
     let (part, set) = if args.validation { ("validation", &split.validation) } else { ("test", &split.test) };
     if set.users.is_empty() {

@@ -7,7 +7,7 @@ use std::{
 
 use fastvae::{
     Error, Result,
-    data::{self, Dataset, WriteForm, WriteOptions, download},
+    data::{self, Dataset, LoadOptions, TimesRead, WriteForm, WriteOptions, download},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -34,7 +34,9 @@ pub fn run(command: &DataCommand) -> Result<Outcome> {
 
 fn info(args: &InfoArgs) -> Result<()> {
     let start = Instant::now();
-    let dataset = settings::load(&settings::data_config(args.path.as_deref(), &args.filter)?)?;
+    let config = settings::data_config(args.path.as_deref(), &args.filter)?;
+    let options = LoadOptions { times: TimesRead::Span, ..config.load_options() };
+    let dataset = settings::load_with(&config, options)?;
     let seconds = start.elapsed().as_secs_f64();
     if args.json {
         return print_json(&json!({
@@ -66,19 +68,10 @@ fn describe(dataset: &Dataset, seconds: f64) -> String {
         files if files.len() <= 4 => line("files", files.join(", ")),
         files => line("files", format!("{} and {} more", files[0], files.len() - 1)),
     }
-    line("read in", duration(seconds));
-    if report.rows > 0 {
-        line("rows", grouped(report.rows));
-        for (name, count) in [
-            ("- blank lines", report.blank_lines),
-            ("- below min rating", report.below_min_rating),
-            ("- duplicates", report.duplicates),
-        ] {
-            if count > 0 {
-                line(name, grouped(count));
-            }
-        }
+    for (name, value) in report.lines(grouped) {
+        line(&name, value);
     }
+    line("read in", duration(seconds));
     if report.core > 1 {
         let before = report.before_core;
         let gone = |before: u64, after: u64| grouped(before.saturating_sub(after));

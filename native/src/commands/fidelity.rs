@@ -40,7 +40,7 @@ pub fn run(args: &FidelityArgs) -> Result<Outcome> {
     let proposal = &mut base.proposal;
     (proposal.codewords, proposal.group_size, proposal.mix) = (args.sampler_codewords, 1, None);
     let samplers = Sampler::parse_all(&args.samplers, &base)?;
-    let dataset = settings::load(&config.data)?;
+    let dataset = settings::load_run(&config)?;
     if let Some((checkpoint, path)) = &trained {
         check_same(checkpoint, path, &dataset)?;
     }

@@ -18,9 +18,9 @@ pub fn run(args: &SimilarArgs) -> Result<Outcome> {
     let recommender = Recommender::load(&args.run, Engine::cpu())?;
     let item = recommender.item(&args.item)?;
     let (of, heading) = (recommender.item_id(item).to_owned(), recommender.title(item).to_owned());
-    let found = List { of, heading, items: block_on(recommender.similar(item, args.n))? };
+    let found = List { of, heading, items: block_on(recommender.similar(item, args.n))?, hits: None };
     let target =
         Target { format: args.format, output: args.output.as_deref(), no_formulas: args.no_formulas };
-    lists::put(For::Like, &[found], &recommender, &target)?;
+    lists::write(For::Like, &recommender, &target, |writer| writer.list(&found))?;
     Ok(Outcome::Done)
 }

@@ -4,9 +4,12 @@ use std::path::Path;
 
 use fastvae::{
     Error, Result,
-    data::{self, Split},
+    data::{self, LoadReport, Split},
     engine::Engine,
-    run::{Folder, Run, RunConfig, RunMetrics, Saved, Saves, Setup, checkpoint::Context},
+    run::{
+        Folder, Run, RunConfig, RunMetrics, Saved, Saves, Setup,
+        checkpoint::{self, Context},
+    },
     watch,
 };
 use fastvae_study::report;
@@ -18,7 +21,7 @@ use crate::{
     commands::evaluate::metrics_table,
     display::Display,
     interrupt,
-    output::{duration, grouped, note, print, print_json},
+    output::{duration, grouped, note, plain, print, print_json},
     settings,
 };
 
@@ -28,7 +31,7 @@ use crate::{
 /// Errors of data, engine, training and saving; existing checkpoints are not removed on an error.
 pub fn run(args: &TrainArgs) -> Result<Outcome> {
     interrupt::listen();
-    let mut run = match &args.run.resume {
+    let (mut run, report) = match &args.run.resume {
         Some(path) => resume(args, path),
         None => start(args),
     }?;
@@ -46,16 +49,22 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
         }
         metrics => metrics?,
     };
+    let metrics = RunMetrics { data: Some(report), ..metrics };
     report::write(&run.storage().report(), &metrics)?;
     run.finish(&metrics)?;
     show(args, &run, &metrics)?;
     Ok(Outcome::Done)
 }
 
-fn start(args: &TrainArgs) -> Result<Run<Folder>> {
-    let config = settings::new_run(args.run.config.as_deref(), &args.settings)?;
+fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
+    let mut config = settings::new_run(args.run.config.as_deref(), &args.settings)?;
+    settings::find_again(&mut config)?;
     Folder::check(args.run.out.as_deref(), args.run.force)?;
-    let (context, split) = prepare(args, config)?;
+    let Prepared { mut context, split, report } = prepare(args, config)?;
+    let asked = settings::asked(args.run.config.as_deref(), &args.settings)?;
+    for change in settings::fit(&mut context.config, &asked, context.items.len()) {
+        note(&format!("note:     {change}"));
+    }
     context.config.validate(context.items.len())?;
     let setup = Setup {
         engine: engine(args, &context)?,
@@ -64,10 +73,28 @@ fn start(args: &TrainArgs) -> Result<Run<Folder>> {
         saves: saves(args),
     };
     let folder = || Folder::create(args.run.out.as_deref(), args.run.force, &context.data, &context.config);
-    block_on(Run::start(setup, folder))
+    let Some(path) = &args.run.warm_start else {
+        return Ok((block_on(Run::start(setup, folder))?, report));
+    };
+    let earlier = checkpoint::read(&model_of(path))?;
+    let (run, matched) = block_on(Run::start_from(setup, &earlier, folder))?;
+    note(&format!(
+        "start:    {} items as in {}, {} at the mean of items they are seen with, {} at random; {} items are gone",
+        grouped(matched.known as u64),
+        path.display(),
+        grouped(matched.means as u64),
+        grouped(matched.random as u64),
+        grouped(matched.gone as u64)
+    ));
+    Ok((run, report))
 }
 
-fn resume(args: &TrainArgs, path: &Path) -> Result<Run<Folder>> {
+/// The checkpoint of the model of a run, or the checkpoint itself.
+fn model_of(path: &Path) -> std::path::PathBuf {
+    if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() }
+}
+
+fn resume(args: &TrainArgs, path: &Path) -> Result<(Run<Folder>, LoadReport)> {
     let folder = Folder::open(path)?;
     let last = folder.checkpoint()?;
     let config = settings::resumed(&last.context.config, &args.settings)?;
@@ -76,19 +103,27 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<Run<Folder>> {
         saved.forget_best();
     }
     let (epochs, steps) = (saved.epochs(), saved.steps());
-    let (context, split) = prepare(args, config)?;
+    let Prepared { context, split, report } = prepare(args, config)?;
     let setup = Setup { engine: engine(args, &context)?, context, split: &split, saves: saves(args) };
     let run = block_on(Run::resume(setup, saved, folder))?;
     if !args.run.quiet {
         note(&format!("resumed:  {} after {epochs} epochs and {steps} steps", path.display()));
     }
-    Ok(run)
+    Ok((run, report))
+}
+
+/// The data of a run.
+struct Prepared {
+    context: Context,
+    split: Split,
+    /// What was read of the data.
+    report: LoadReport,
 }
 
 /// Loads and splits the data.
-fn prepare(args: &TrainArgs, config: RunConfig) -> Result<(Context, Split)> {
+fn prepare(args: &TrainArgs, config: RunConfig) -> Result<Prepared> {
     let start = std::time::Instant::now();
-    let dataset = settings::load(&config.data)?;
+    let dataset = settings::load_run(&config)?;
     let split = data::split(&dataset, &config.split)?;
     if !args.run.quiet {
         let counts = dataset.statistics().counts;
@@ -100,8 +135,11 @@ fn prepare(args: &TrainArgs, config: RunConfig) -> Result<(Context, Split)> {
             grouped(counts.interactions),
             duration(start.elapsed().as_secs_f64())
         ));
+        for (name, value) in dataset.report.lines(grouped) {
+            note(&format!("          {name}: {}", plain(&value)));
+        }
     }
-    Ok((Context::new(config, &dataset), split))
+    Ok(Prepared { context: Context::new(config, &dataset), split, report: dataset.report })
 }
 
 fn engine(args: &TrainArgs, context: &Context) -> Result<Engine> {

@@ -87,6 +87,10 @@ fn sample(setting: &Setting, default: &Value) -> Value {
         Kind::Word(words) => words.iter().find(|word| Some(**word) != default.as_str()).copied().into(),
         Kind::Text => match setting.field {
             "columns" => "user=a,item=b".into(),
+            "encoding" => "latin1".into(),
+            "rows" => "event=buy,cart".into(),
+            "test_from" => "80%".into(),
+            "since" | "until" => "2024-01-31".into(),
             "mix" => "uniform=0.25".into(),
             "metric" => "recall@20".into(),
             other => panic!("give `{other}` a sample here"),
@@ -145,7 +149,7 @@ fn a_setting_is_the_same_by_flag_file_and_default() {
             let sections =
                 defaults.as_object().unwrap().values().map(|section| section.as_object().unwrap().len());
             // Optional settings without a value are not serialised, hence the addition.
-            assert_eq!(tried, sections.sum::<usize>() + 4);
+            assert_eq!(tried, sections.sum::<usize>() + 8);
         }
     }
     std::fs::remove_file(&file).unwrap();
@@ -178,6 +182,27 @@ fn settings_of_one_model_are_refused_for_another() {
         assert!(error.contains(&format!("line {line}")) && error.contains(words), "{error}");
     }
     std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn defaults_give_way_on_small_sets_and_what_was_asked_for_does_not() {
+    let fitted = |line: &str, items: usize| {
+        let flags = flags(&format!("--data x {line}"));
+        let mut config = new_run(None, &flags).unwrap();
+        let changes = fit(&mut config, &asked(None, &flags).unwrap(), items);
+        (config, changes)
+    };
+    let (config, changes) = fitted("", 10);
+    assert_eq!((config.method(), changes.len()), (Method::Full, 1));
+    config.validate(10).unwrap();
+    let (config, changes) = fitted("--loss midx", 10);
+    assert_eq!((config.proposal.negatives, config.proposal.codewords, changes.len()), (5, 3, 2));
+    config.validate(10).unwrap();
+    let (config, changes) = fitted("--negatives 50", 10);
+    assert_eq!((config.proposal.negatives, changes.len()), (50, 1), "{changes:?}");
+    assert!(config.validate(10).unwrap_err().to_string().contains("at most 10"));
+    let (config, changes) = fitted("", 5000);
+    assert_eq!((config, changes.len()), (new_run(None, &flags("--data x")).unwrap(), 0));
 }
 
 #[test]

@@ -53,6 +53,14 @@ pub fn samples() -> Vec<Sample> {
         ("ml-1m/ratings.dat", ratings.replace(',', "::").as_bytes()),
         ("ml-1m/movies.dat", b"0::Am\xe9lie (2001)::Comedy|Drama\n"),
     ]);
+    let array = lines(&|user, item| format!("{{\"user\": \"u{user}\", \"item\": [{item}, {user}]}},\n"));
+    let array = format!("[{}]", array.trim_end_matches(",\n"));
+    let market = lines(&|user, item| format!("{} {} 3\n", user + 1, item + 1));
+    let counted = ["1 7\n", "2 7 9\n", "3 7 9 11\n", "2 9 11\n"].concat().repeat(3);
+    let histories =
+        lines(&|user, item| format!("{user}\t2024-01-0{}\ti{item} i{} i3\n", 1 + user % 9, item + 1));
+    let wide: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let psql = lines(&|user, item| format!(" u{user} | i{item}\n"));
     let gzipped = gzip(csv.as_bytes());
     let mut samples: Vec<Sample> = [
         ("set.csv", csv.into_bytes()),
@@ -67,6 +75,16 @@ pub fn samples() -> Vec<Sample> {
         ("mv_1.txt", b"1:\n5,3,2005-09-06\n7,5,2005-05-13\n2:\n5,1,2005-10-19\n".to_vec()),
         ("reviews.json", reviews.into_bytes()),
         ("set.csv.gz", gzipped),
+        ("array.json", array.into_bytes()),
+        (
+            "ratings.mtx",
+            format!("%%MatrixMarket matrix coordinate integer general\n9 13 60\n{market}").into_bytes(),
+        ),
+        ("users.dat", counted.into_bytes()),
+        ("histories.tsv", format!("user\ttime\titems\n{histories}").into_bytes()),
+        ("wide.csv", wide),
+        ("psql.txt", format!(" user | item\n------+------\n{psql}(60 rows)\n").into_bytes()),
+        ("matrix.npz", scipy()),
         ("ml.zip", in_zip),
         ("ml-1m.zip", old),
         ("parts.zip", parts),
@@ -79,6 +97,22 @@ pub fn samples() -> Vec<Sample> {
     let config = toml::to_string_pretty(&RunConfig::default()).expect("settings are TOML");
     samples.push(Sample { reader: Reader::Config, bytes: config.into_bytes() });
     samples
+}
+
+/// A sparse matrix of 3 x 4 as scipy writes it.
+fn scipy() -> Vec<u8> {
+    let array = |descr: &str, shape: &str, data: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+    };
+    let ints = |values: &[i32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    zip(&[
+        ("indices.npy", &array("<i4", "(4,)", &ints(&[0, 3, 1, 1]))),
+        ("indptr.npy", &array("<i4", "(4,)", &ints(&[0, 2, 3, 4]))),
+        ("format.npy", &array("|S3", "()", b"csr")),
+        ("shape.npy", &array("<i4", "(2,)", &ints(&[3, 4]))),
+        ("data.npy", &array("<i4", "(4,)", &ints(&[5, 3, 4, 1]))),
+    ])
 }
 
 /// Checkpoints in the middle of a run and of its model, for a proposal with an index and one without.

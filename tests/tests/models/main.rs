@@ -65,7 +65,7 @@ impl Trained {
 }
 
 fn scores(model: &AnyModel, histories: &Csr) -> Vec<Vec<f32>> {
-    let options = RankOptions { mask_seen: false, allowed: None };
+    let options = RankOptions { mask_seen: false, ..RankOptions::default() };
     let ranking = block_on(rank(&Engine::cpu(), model, histories, ITEMS, &options)).unwrap();
     (0..histories.rows())
         .map(|user| {

@@ -88,6 +88,7 @@ impl Data {
             genres: context.genres.as_deref().cloned(),
             interactions: context.histories.clone(),
             given: None,
+            times: None,
             report: data::LoadReport { form: "a trained model".into(), ..Default::default() },
         };
         let split = data::split(&set, &context.config.split)?;
@@ -216,6 +217,7 @@ fn most_popular(set: Dataset, keep: usize) -> Result<Dataset, Failure> {
         titles: set.titles.as_ref().map(of),
         genres: set.genres.as_ref().map(|all| order.iter().map(|&item| all[item as usize].clone()).collect()),
         given: None,
+        times: None,
         ..set
     })
 }

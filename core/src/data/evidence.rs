@@ -1,0 +1,227 @@
+//! What the first rows say about a column: whether it may be an id, a time, a rating or a number of rows.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{moment, names::MISSING};
+
+/// The fewest rows that show that numbers are consecutive by more than chance.
+const FEWEST_ROWS: usize = 5;
+
+/// The kind of values that a column holds, as far as the first rows show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No values at all.
+    Empty,
+    /// Dates, or numbers that count seconds or parts of seconds from 1970 to a time since 1990.
+    Time,
+    /// 0, 1, 2, .. or 1, 2, 3, ..: the number of the row.
+    RowNumber,
+    /// Whole numbers.
+    Whole,
+    /// Numbers of which some are not whole.
+    Real,
+    /// Anything else.
+    Text,
+}
+
+/// The values of a column in the first rows, without those that stand for nothing.
+pub(super) struct Evidence<'a> {
+    values: Vec<&'a str>,
+    pub(super) kind: Kind,
+}
+
+impl<'a> Evidence<'a> {
+    /// The evidence of column `at` in some rows.
+    pub(super) fn of(rows: &'a [Vec<String>], at: usize) -> Self {
+        let values: Vec<&str> = rows
+            .iter()
+            .filter_map(|row| row.get(at).map(|value| value.trim()))
+            .filter(|value| !value.is_empty() && !MISSING.contains(value))
+            .collect();
+        let kind = kind(&values);
+        Self { values, kind }
+    }
+
+    /// Whether this value occurs.
+    pub(super) fn holds(&self, value: &str) -> bool {
+        self.values.contains(&value)
+    }
+
+    /// Whether the values are numbers.
+    pub(super) fn is_numeric(&self) -> bool {
+        !matches!(self.kind, Kind::Text | Kind::Empty)
+            && self.values.iter().all(|value| number(value).is_some())
+    }
+
+    /// Whether each value holds a digit, as ids mostly do and names of columns mostly do not.
+    pub(super) fn has_digits(&self) -> bool {
+        !self.values.is_empty()
+            && self.values.iter().all(|value| value.contains(|c: char| c.is_ascii_digit()))
+    }
+
+    /// Whether the values are 0 and 1, or words for no and yes, and both occur.
+    pub(super) fn is_yes_or_no(&self) -> bool {
+        let found: HashSet<bool> = self.values.iter().filter_map(|value| yes_or_no(value)).collect();
+        found.len() == 2 && self.values.iter().all(|value| yes_or_no(value).is_some())
+    }
+
+    /// Whether values may be ids: not times, not fractions, not sentences, not numbers of rows.
+    pub(super) fn may_be_ids(&self) -> bool {
+        match self.kind {
+            Kind::Empty | Kind::Time | Kind::Real | Kind::RowNumber => false,
+            Kind::Whole => true,
+            Kind::Text => {
+                self.values.iter().filter(|value| value.split(' ').count() > 3).count() * 2
+                    < self.values.len()
+            }
+        }
+    }
+
+    /// Whether the values look like ratings: numbers of a short scale.
+    pub(super) fn may_be_ratings(&self) -> bool {
+        let numbers: Vec<f64> = self.values.iter().filter_map(|value| number(value)).collect();
+        let different: HashSet<&&str> = self.values.iter().collect();
+        !numbers.is_empty()
+            && numbers.len() == self.values.len()
+            && different.len() <= 21
+            && numbers.iter().all(|number| number.abs() <= 100.0)
+    }
+
+    /// Whether most values are lists of ids: in brackets, or several tokens that all hold a digit and that
+    /// occur in several rows.
+    pub(super) fn may_be_lists(&self) -> bool {
+        if self.values.is_empty() {
+            return false;
+        }
+        let bracketed = |value: &&&str| value.starts_with('[') && value.ends_with(']');
+        if self.values.iter().filter(bracketed).count() * 10 >= self.values.len() * 9 {
+            return true;
+        }
+        let mut tokens: HashMap<&str, usize> = HashMap::new();
+        let mut several = 0;
+        for value in &self.values {
+            let parts: Vec<&str> =
+                value.split([' ', ',', '|', ';']).filter(|part| !part.is_empty()).collect();
+            several += usize::from(parts.len() > 1);
+            parts.into_iter().for_each(|part| *tokens.entry(part).or_default() += 1);
+        }
+        let all: usize = tokens.values().sum();
+        several * 2 >= self.values.len()
+            && self.kind == Kind::Text
+            && tokens.keys().all(|token| token.contains(|c: char| c.is_ascii_digit()))
+            && tokens.len() < all
+    }
+
+    /// Whether values repeat so much that another one of theirs would be expected to occur too.
+    pub(super) fn is_repetitive(&self) -> bool {
+        let different: HashSet<&&str> = self.values.iter().collect();
+        different.len() * 2 <= self.values.len()
+    }
+
+    /// The smallest number.
+    pub(super) fn least(&self) -> Option<f64> {
+        self.values.iter().filter_map(|value| number(value)).min_by(f64::total_cmp)
+    }
+
+    /// The number of values.
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+}
+
+/// The value of a finite number; a decimal comma is accepted.
+pub(super) fn number(text: &str) -> Option<f64> {
+    let parsed = text.parse::<f64>().or_else(|_| text.replacen(',', ".", 1).parse());
+    // `inf` and `nan` are words.
+    parsed.ok().filter(|value| value.is_finite())
+}
+
+/// The meaning of 0, 1 and of words for yes and no.
+pub(super) fn yes_or_no(text: &str) -> Option<bool> {
+    const YES: [&str; 13] = [
+        "1",
+        "1.0",
+        "true",
+        "t",
+        "yes",
+        "y",
+        "like",
+        "liked",
+        "recommended",
+        "thumbs up",
+        "up",
+        "positive",
+        "+",
+    ];
+    const NO: [&str; 13] = [
+        "0",
+        "0.0",
+        "false",
+        "f",
+        "no",
+        "n",
+        "dislike",
+        "disliked",
+        "not recommended",
+        "thumbs down",
+        "down",
+        "negative",
+        "-",
+    ];
+    let known = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
+    if known(&YES) { Some(true) } else { known(&NO).then_some(false) }
+}
+
+fn kind(values: &[&str]) -> Kind {
+    if values.is_empty() {
+        return Kind::Empty;
+    }
+    if values.iter().all(|value| moment::is_time(value)) {
+        return Kind::Time;
+    }
+    let numbers: Option<Vec<f64>> = values.iter().map(|value| number(value)).collect();
+    let Some(numbers) = numbers else { return Kind::Text };
+    let whole = numbers.iter().all(|number| number.fract() == 0.0)
+        && values.iter().all(|value| !value.contains(['.', ',']));
+    // Ids such as 007 are whole too.
+    if !whole {
+        return Kind::Real;
+    }
+    let counts = |first: f64| numbers.iter().enumerate().all(|(at, &number)| number == first + at as f64);
+    if numbers.len() >= FEWEST_ROWS && (counts(0.0) || counts(1.0)) { Kind::RowNumber } else { Kind::Whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(values: &[&str]) -> Vec<Vec<String>> {
+        values.iter().map(|value| vec![(*value).to_owned()]).collect()
+    }
+
+    #[test]
+    fn kinds_of_columns() {
+        for (values, expected) in [
+            (&["1", "2", "3", "4", "5"][..], Kind::RowNumber),
+            (&["1", "2", "3"], Kind::Whole),
+            (&["1", "1", "2", "2", "3", "4"], Kind::Whole),
+            (&["0.5", "2", "NA"], Kind::Real),
+            (&["3,5", "2,0"], Kind::Real),
+            (&["1700000000", "1700003600"], Kind::Time),
+            (&["2024-01-02T03:04:05Z", "", "2024-01-02"], Kind::Time),
+            (&["214536502", "214536500"], Kind::Whole),
+            (&["a", "2"], Kind::Text),
+            (&["", "NULL"], Kind::Empty),
+        ] {
+            assert_eq!(Evidence::of(&column(values), 0).kind, expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn lists_are_told_from_titles() {
+        let lists = |values: &[&str]| Evidence::of(&column(values), 0).may_be_lists();
+        assert!(lists(&["N1 N2", "N2 N3 N4"]) && lists(&["['a', 'b']", "[]"]) && lists(&["1,2,3", "4,2"]));
+        assert!(!lists(&["The Matrix", "The Game 2"]) && !lists(&["a1", "b2"]) && !lists(&["1,5", "2,5"]));
+        assert!(!lists(&["2024-01-02 10:00:00", "2024-01-02 11:00:00"]));
+    }
+}

@@ -1,0 +1,430 @@
+//! Times of interactions: numbers and dates in the forms that data sets use.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// A point in time, in microseconds since 1970 (UTC).
+///
+/// A number is read by its size: below 10^11 as seconds, below 10^14 as milliseconds, below 10^17 as
+/// microseconds, else as nanoseconds. Numbers that only count, such as the place in a sequence, keep their
+/// order that way. Dates without a zone are UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Moment(pub i64);
+
+/// The order of day and month in dates such as 2/1/2024.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum DateOrder {
+    /// 1/31/2024.
+    #[default]
+    MonthFirst,
+    /// 31/1/2024.
+    DayFirst,
+}
+
+const SECOND: i64 = 1_000_000;
+const DAY: i64 = 86_400 * SECOND;
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+impl Moment {
+    /// Reads a number or a date; dates with numbers for day and month are read in `order`.
+    pub(super) fn parse(text: &str, order: DateOrder) -> Option<Self> {
+        let text = text.trim();
+        match of_number(text) {
+            Some(moment) => Some(moment),
+            None => date(text, order),
+        }
+    }
+}
+
+impl Moment {
+    /// The day, as 2024-01-31.
+    pub(super) fn date(self) -> String {
+        let (year, month, day) = calendar(self.0.div_euclid(DAY));
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+}
+
+/// Whether a value is a date, or a number that counts seconds, or parts of seconds, to a time between 1990 and
+/// 2090. A number of eight digits is not: ids have that length too.
+pub(super) fn is_time(text: &str) -> bool {
+    let text = text.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        let plausible = 631_152_000 * SECOND..3_786_912_000 * SECOND;
+        let digits = text.split('.').next().map_or(0, str::len);
+        return digits != 8 && of_number(text).is_some_and(|moment| plausible.contains(&moment.0));
+    }
+    date(text, DateOrder::MonthFirst).or_else(|| date(text, DateOrder::DayFirst)).is_some()
+}
+
+/// The order of day and month that the values allow; `None` if they allow both.
+pub(super) fn date_order<'a>(values: impl Iterator<Item = &'a str>) -> Option<DateOrder> {
+    for value in values {
+        let mut numbers = value.trim().split(['/', '-', '.']);
+        let (Some(first), Some(second), Some(_)) = (numbers.next(), numbers.next(), numbers.next()) else {
+            continue;
+        };
+        match (first.parse::<u32>(), second.parse::<u32>()) {
+            (Ok(13..=31), Ok(1..=12)) => return Some(DateOrder::DayFirst),
+            (Ok(1..=12), Ok(13..=31)) => return Some(DateOrder::MonthFirst),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn of_number(text: &str) -> Option<Moment> {
+    if text.is_empty()
+        || !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
+    {
+        return None;
+    }
+    if let Ok(whole) = text.parse::<i64>() {
+        if text.len() == 8
+            && let Some(moment) = civil(whole / 10_000, whole / 100 % 100, whole % 100)
+                .filter(|_| (19_000_101..21_000_000).contains(&whole))
+        {
+            return Some(moment);
+        }
+        return Some(Moment(match whole.unsigned_abs() {
+            0..100_000_000_000 => whole * SECOND,
+            100_000_000_000..100_000_000_000_000 => whole * 1000,
+            100_000_000_000_000..100_000_000_000_000_000 => whole,
+            _ => whole / 1000,
+        }));
+    }
+    let real: f64 = text.parse().ok().filter(|value: &f64| value.is_finite())?;
+    let scaled = match real.abs() {
+        size if size < 1e11 => real * 1e6,
+        size if size < 1e14 => real * 1e3,
+        size if size < 1e17 => real,
+        _ => real / 1e3,
+    };
+    (scaled.abs() < 9e18).then_some(Moment(scaled as i64))
+}
+
+/// The start of a day of the Gregorian calendar.
+fn civil(year: i64, month: i64, day: i64) -> Option<Moment> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=length).contains(&day) || !(1..=9999).contains(&year) {
+        return None;
+    }
+    // Years begin in March, so that the leap day is the last one.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let days = of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day - 1;
+    Some(Moment((era * 146_097 + days - 719_468) * DAY))
+}
+
+/// Year, month and day of a number of days since 1970.
+fn calendar(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, year) = if month < 10 { (month + 3, year) } else { (month - 9, year + 1) };
+    (year + era * 400, month, day)
+}
+
+/// A date with an optional time of day and zone.
+fn date(text: &str, order: DateOrder) -> Option<Moment> {
+    if !text.is_ascii()
+        || text.len() < 6
+        || text.len() > 64
+        || !text.bytes().any(|byte| byte.is_ascii_digit())
+    {
+        return None;
+    }
+    let mut parts = Parts::default();
+    // `2024-01-02T03:04`: the T separates date and time.
+    let split = text.bytes().enumerate().position(|(at, byte)| {
+        matches!(byte, b'T' | b't') && at >= 8 && text.as_bytes()[at - 1].is_ascii_digit()
+    });
+    match split {
+        Some(at) => {
+            parts.word(&text[..at], order)?;
+            text[at + 1..].split_ascii_whitespace().try_for_each(|word| parts.word(word, order))?;
+        }
+        None => text
+            .split(|c: char| c.is_ascii_whitespace() || c == ',')
+            .filter(|word| !word.is_empty())
+            .try_for_each(|word| parts.word(word, order))?,
+    }
+    parts.moment()
+}
+
+/// The parts of a date that were read so far.
+#[derive(Default)]
+struct Parts {
+    year: Option<i64>,
+    month: Option<i64>,
+    day: Option<i64>,
+    time: Option<i64>,
+    zone: i64,
+    afternoon: Option<bool>,
+}
+
+impl Parts {
+    /// Reads one word; `None` if it is no part of a date.
+    fn word(&mut self, word: &str, order: DateOrder) -> Option<()> {
+        if word.contains(':') {
+            return self.clock(word);
+        }
+        if matches!(word.as_bytes(), [b'+' | b'-', rest @ ..] if rest.len() == 4) && self.time.is_some() {
+            self.zone = offset(word)?;
+            return Some(());
+        }
+        for separator in ['-', '/', '.'] {
+            let numbers: Vec<&str> = word.split(separator).collect();
+            if let [a, b, c] = numbers[..] {
+                return self.numbers([a, b, c], order, separator);
+            }
+        }
+        let lower = word.trim_end_matches('.').to_ascii_lowercase();
+        match lower.as_str() {
+            "am" | "pm" => self.afternoon = Some(lower == "pm"),
+            "utc" | "gmt" | "z" => {}
+            "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun" | "monday" | "tuesday" | "wednesday"
+            | "thursday" | "friday" | "saturday" | "sunday" => {}
+            _ if lower.bytes().all(|byte| byte.is_ascii_alphabetic()) && lower.len() >= 3 => {
+                self.month = Some(MONTHS.iter().position(|month| *month == &lower[..3])? as i64 + 1);
+            }
+            _ => {
+                let number: i64 = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse().ok()?;
+                match lower.len() {
+                    4 => self.year = Some(number),
+                    _ if self.day.is_none() => self.day = Some(number),
+                    _ => return None,
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Year, month and day in one of the orders.
+    fn numbers(&mut self, [a, b, c]: [&str; 3], order: DateOrder, separator: char) -> Option<()> {
+        let number = |text: &str| -> Option<i64> {
+            (!text.is_empty() && text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| text.parse().ok())?
+        };
+        let month = |text: &str| {
+            let lower = text.to_ascii_lowercase();
+            let named = MONTHS.iter().position(|month| lower.starts_with(month)).map(|at| at as i64 + 1);
+            number(text).or(named)
+        };
+        let (year, month, day) = if a.len() == 4 {
+            (number(a)?, month(b)?, number(c)?)
+        } else {
+            // Dots mean day first: 31.1.2024.
+            let day_first = separator == '.' || order == DateOrder::DayFirst || number(b).is_none();
+            let year = number(c)?;
+            let year = if c.len() == 2 { year + if year < 70 { 2000 } else { 1900 } } else { year };
+            if c.len() != 2 && c.len() != 4 {
+                return None;
+            }
+            if day_first { (year, month(b)?, number(a)?) } else { (year, number(a)?, number(b)?) }
+        };
+        (self.year, self.month, self.day) = (Some(year), Some(month), Some(day));
+        Some(())
+    }
+
+    /// `03:04`, `03:04:05.678`, with `Z`, `+02:00` or `+0200`.
+    fn clock(&mut self, word: &str) -> Option<()> {
+        let (clock, zone) = match word.find(['Z', 'z', '+', '-']) {
+            Some(at) => (&word[..at], &word[at..]),
+            None => (word, ""),
+        };
+        if !zone.is_empty() && !zone.eq_ignore_ascii_case("z") {
+            self.zone = offset(zone)?;
+        }
+        if clock.is_empty() {
+            return self.time.map(drop);
+        }
+        let suffix =
+            clock.len().checked_sub(2).map(|at| clock[at..].to_ascii_lowercase()).unwrap_or_default();
+        let clock = match suffix.as_str() {
+            "am" | "pm" => {
+                self.afternoon = Some(suffix == "pm");
+                &clock[..clock.len() - 2]
+            }
+            _ => clock,
+        };
+        let mut parts = clock.split(':');
+        let mut next = |most: f64| match parts.next() {
+            None => Some(0.0),
+            Some(text) => text.parse::<f64>().ok().filter(|value| (0.0..=most).contains(value)),
+        };
+        let (hours, minutes, seconds) = (next(24.0)?, next(59.0)?, next(60.999_999)?);
+        if parts.next().is_some() {
+            return None;
+        }
+        self.time = Some(((hours * 3600.0 + minutes * 60.0 + seconds) * 1e6).round() as i64);
+        Some(())
+    }
+
+    fn moment(self) -> Option<Moment> {
+        let day = civil(self.year?, self.month?, self.day?)?;
+        let mut time = self.time.unwrap_or(0);
+        let noon = DAY / 2;
+        match self.afternoon {
+            Some(true) if time < noon => time += noon,
+            Some(false) if time >= noon => time -= noon,
+            _ => {}
+        }
+        Some(Moment(day.0 + time - self.zone))
+    }
+}
+
+/// `+02:00`, `+0200` or `+02` in microseconds.
+fn offset(text: &str) -> Option<i64> {
+    let sign = if text.starts_with('-') { -1 } else { 1 };
+    let digits: String = text.chars().skip(1).filter(|c| *c != ':').collect();
+    if !(digits.len() == 2 || digits.len() == 4) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let hours: i64 = digits[..2].parse().ok()?;
+    let minutes: i64 =
+        digits.get(2..).filter(|rest| !rest.is_empty()).map_or(Some(0), |rest| rest.parse().ok())?;
+    (hours <= 14 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60 * SECOND)
+}
+
+impl FromStr for Moment {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text, DateOrder::MonthFirst).ok_or_else(|| {
+            Error::setting(
+                "time",
+                format!("{text:?} is no time; write 2024-01-31, 2024-01-31T12:00:00Z or a number"),
+            )
+        })
+    }
+}
+
+impl TryFrom<String> for Moment {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Moment> for String {
+    fn from(moment: Moment) -> Self {
+        moment.to_string()
+    }
+}
+
+/// A date, with the time of day unless it is midnight; numbers that only count stay numbers.
+impl fmt::Display for Moment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if (0..1000 * DAY).contains(&self.0) && self.0 % SECOND == 0 {
+            return write!(out, "{}", self.0 / SECOND);
+        }
+        out.write_str(&self.date())?;
+        match self.0.rem_euclid(DAY) {
+            0 => Ok(()),
+            rest => {
+                let seconds = rest / SECOND;
+                write!(out, "T{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+                if rest % SECOND != 0 {
+                    write!(out, ".{:06}", rest % SECOND)?;
+                }
+                write!(out, "Z")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_the_same_moment() {
+        let expected = Moment(1_704_164_645 * SECOND);
+        for text in [
+            "1704164645",
+            "1704164645.0",
+            "1704164645000",
+            "1704164645000000",
+            "1704164645000000000",
+            "2024-01-02T03:04:05Z",
+            "2024-01-02 03:04:05",
+            "2024-01-02T03:04:05.000+00:00",
+            "2024-01-02T05:04:05+0200",
+            "2024/01/02 03:04:05",
+            "1/2/2024 3:04:05 AM",
+            "02.01.2024 03:04:05",
+            "2 Jan 2024 03:04:05",
+            "Jan 2, 2024 3:04:05AM",
+            "Tue Jan 02 03:04:05 +0000 2024",
+            "Tue, 02 Jan 2024 03:04:05 GMT",
+            "2024-01-02 03:04:05 UTC",
+            "02-Jan-2024 03:04:05",
+        ] {
+            assert_eq!(Moment::parse(text, DateOrder::MonthFirst), Some(expected), "{text}");
+        }
+        assert_eq!(Moment::parse("2/1/2024 03:04:05", DateOrder::DayFirst), Some(expected));
+        assert_eq!(expected.to_string(), "2024-01-02T03:04:05Z");
+        for text in ["2024-01-02", "20240102", "1/2/24"] {
+            assert_eq!(
+                Moment::parse(text, DateOrder::MonthFirst).map(|day| day.to_string()).as_deref(),
+                Some("2024-01-02")
+            );
+        }
+        assert_eq!(
+            Moment::parse("17", DateOrder::MonthFirst).map(|one| one.to_string()).as_deref(),
+            Some("17")
+        );
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            "u1",
+            "2024-13-01",
+            "2023-02-29",
+            "1-2",
+            "B000123456",
+            "12:30",
+            "1.2.3.4",
+            "a:b",
+            "The 2024-01-02",
+            "nan",
+        ] {
+            assert_eq!(Moment::parse(text, DateOrder::MonthFirst), None, "{text}");
+        }
+        assert!(!is_time("20240102") && !is_time("100") && !is_time("214536502") && is_time("881250949"));
+    }
+
+    #[test]
+    fn days_come_back() {
+        for days in (-700_000..900_000).step_by(97) {
+            let (year, month, day) = calendar(days);
+            assert_eq!(civil(year, month, day), Some(Moment(days * DAY)));
+        }
+    }
+
+    #[test]
+    fn day_and_month_are_ordered_by_what_the_values_allow() {
+        assert_eq!(date_order(["1/2/2024", "13/2/2024"].into_iter()), Some(DateOrder::DayFirst));
+        assert_eq!(date_order(["1/2/2024", "2/13/2024"].into_iter()), Some(DateOrder::MonthFirst));
+        assert_eq!(date_order(["1/2/2024", "3/4/2024"].into_iter()), None);
+    }
+}
