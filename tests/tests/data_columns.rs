@@ -136,7 +136,7 @@ fn a_header_is_one_where_the_values_below_differ() {
     // Words that occur below are values, and so are ids that begin at 0.
     let words = ["ann", "bob", "cat", "dan", "eve", "fay", "gus", "hal"];
     let text = table("", |_, u, i| format!("{},{}", words[u], words[i % 8]));
-    assert_eq!(read(&text).interactions.nnz(), 40);
+    assert_eq!(read(&text).report.rows, 40);
     assert_eq!(size(&read(&table("", |_, u, i| format!("{u},{i}")))), TABLE);
     let text = table("kind,sort", |_, u, i| format!("{},{}", words[u], words[i % 8]));
     assert!(refused(&text).contains("`header = yes`"), "{}", refused(&text));

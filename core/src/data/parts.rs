@@ -40,7 +40,8 @@ fn stem(file: &str) -> Vec<String> {
         let hexadecimal = word.bytes().all(|byte| byte.is_ascii_hexdigit());
         let digits = word.bytes().any(|byte| byte.is_ascii_digit());
         let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
-        (!(digits && hexadecimal) && !stem.is_empty()).then(|| stem.to_owned())
+        let is_word = !(stem.is_empty() || digits && hexadecimal);
+        is_word.then(|| stem.to_owned())
     };
     words(&path.join("/")).iter().filter_map(plain).collect()
 }

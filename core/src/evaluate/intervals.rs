@@ -106,8 +106,9 @@ fn intervals(values: &[f64], width: usize, seed: u64) -> Vec<Interval> {
     }
     let mut means = vec![0.0; width];
     for row in values.chunks_exact(width) {
-        means.iter_mut().zip(row).for_each(|(sum, value)| *sum += value / users as f64);
+        means.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
     }
+    means.iter_mut().for_each(|sum| *sum /= users as f64);
     let mut samples = vec![Vec::with_capacity(SAMPLES as usize); width];
     let mut sums = vec![0.0; width];
     for sample in 0..SAMPLES {

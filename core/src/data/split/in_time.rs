@@ -15,7 +15,7 @@ use crate::{
 /// The items of a user before a cut and after it, both ascending.
 type Cut = (Vec<u32>, Vec<u32>);
 
-fn times<'a>(dataset: &'a Dataset, protocol: Protocol) -> Result<&'a Times> {
+fn times(dataset: &Dataset, protocol: Protocol) -> Result<&Times> {
     let times = dataset.times.as_ref().filter(|times| times.timed || protocol == Protocol::Last);
     times.ok_or_else(|| {
         let problem = format!(
