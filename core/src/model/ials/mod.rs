@@ -32,7 +32,7 @@ settings! {
         /// Dimensions of the vectors of users and items, d.
         factors: usize = 128, "D", Kind::Integer(1, 1 << 16);
         /// Weight of the squared norms.
-        regularisation: f32 = 0.003, "LAMBDA", Kind::Real(f32::MIN_POSITIVE as f64, 1e9);
+        regularisation: f32 = 0.01, "LAMBDA", Kind::Real(f32::MIN_POSITIVE as f64, 1e9);
         /// How the weight of a vector's norm grows with its number of interactions: 0 is the same weight for all.
         regularisation_exponent: f32 = 1.0, "NU", Kind::Real(0.0, 2.0);
         /// Weight of a pair that was not observed; an observed one has 1 more.
