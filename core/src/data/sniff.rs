@@ -1,5 +1,7 @@
 //! Recognises the format of a file by its first lines.
 
+mod market;
+
 use std::collections::HashSet;
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
     json::{self, JsonObjects},
     lines::{LONGEST_LINE, Text, too_long},
     quoted::{Failure, Records},
-    roles::{self, Decision, Roles, no_ratings},
+    roles::{self, Decision, no_ratings},
     source::base_name,
     table::{Delimiter, Quotes, Table, is_rule_or_count},
 };
@@ -95,7 +97,7 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
     let name = text.stream.name.clone();
     let preamble = skip_preamble(text)?;
     if let Some(market) = preamble.market {
-        return market_table(text, &market, options);
+        return market::table(text, &market, options);
     }
     // A line of an adjacency list may be very long.
     let mut length = HEAD;
@@ -239,17 +241,12 @@ fn lists(lines: &[&[u8]], name: &str) -> Option<Form> {
     if uniform && (!adjacency_name || repeats && !varied) { None } else { Some(Form::Adjacency) }
 }
 
-/// The first line of a MatrixMarket file.
-struct Market {
-    pattern: bool,
-}
-
 /// What came before the first line of data.
 #[derive(Default)]
 struct Preamble {
     /// The delimiter that a line for Excel names: `sep=;`.
     separator: Option<u8>,
-    market: Option<Market>,
+    market: Option<market::Market>,
 }
 
 /// Consumes the byte order mark, blank lines, comments as in SNAP and KONECT files, and Excel's `sep=`.
@@ -259,7 +256,7 @@ fn skip_preamble(text: &mut Text) -> Result<Preamble> {
         text.skip(3, 0);
     }
     if text.peek(HEAD)?.get(..14).is_some_and(|start| start.eq_ignore_ascii_case(b"%%MatrixMarket")) {
-        preamble.market = Some(market(text)?);
+        preamble.market = Some(market::head(text)?);
     }
     loop {
         let head = text.peek(HEAD)?;
@@ -279,75 +276,6 @@ fn skip_preamble(text: &mut Text) -> Result<Preamble> {
         }
         text.skip(length, lines);
     }
-}
-
-/// Reads the words of the first line of a MatrixMarket file.
-fn market(text: &mut Text) -> Result<Market> {
-    let name = text.stream.name.clone();
-    let head = text.peek(HEAD)?;
-    let line = &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())];
-    let words: Vec<String> =
-        String::from_utf8_lossy(line).split_whitespace().map(str::to_lowercase).collect();
-    let word = |at: usize| words.get(at).map_or("", String::as_str);
-    let wrong = |problem: &str| Err(Error::format(format!("{name}:1"), problem));
-    if word(2) != "coordinate" {
-        return wrong(
-            "a dense MatrixMarket array; write the matrix as coordinates: scipy.io.mmwrite(NAME, scipy.sparse.coo_array(X))",
-        );
-    }
-    if word(4) != "general" {
-        return wrong(
-            "a symmetric matrix, whose rows and columns are the same things; users and items are expected",
-        );
-    }
-    match word(3) {
-        "pattern" => Ok(Market { pattern: true }),
-        "integer" | "real" | "unsigned-integer" => Ok(Market { pattern: false }),
-        _ => wrong("a matrix whose entries are no numbers"),
-    }
-}
-
-/// Consumes the line of sizes. The numbers of rows and columns are the ids.
-fn market_table(text: &mut Text, market: &Market, options: &LoadOptions) -> Result<Sniffed> {
-    let name = text.stream.name.clone();
-    let place = format!("{name}:{}", text.lines + 1);
-    let head = text.peek(HEAD)?;
-    let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
-    let sizes = Delimiter::Blanks.fields(&head[..end]);
-    if sizes.len() != 3 || !sizes.iter().all(|size| size.iter().all(u8::is_ascii_digit)) {
-        return Err(Error::format(place, "the number of rows, columns and entries is expected"));
-    }
-    let skipped = (end + 1).min(head.len());
-    let breaks = u64::from(skipped > end);
-    text.skip(skipped, breaks);
-    let width = if market.pattern { 2 } else { 3 };
-    let (user, item) = options.sides()?;
-    let rating = options.min_rating.map(|_| 2);
-    if market.pattern && rating.is_some() {
-        return Err(no_ratings(&name));
-    }
-    let mut decision =
-        Decision { roles: Roles { user, item, rating, ..Roles::default() }, ..Decision::default() };
-    decision.columns = vec![("user".into(), SIDES[user].into()), ("item".into(), SIDES[item].into())];
-    // A zero that is stored is none the less a zero.
-    let (mut conditions, mut columns) = (Vec::new(), Vec::new());
-    if !market.pattern {
-        conditions.extend("2!=0".parse::<super::Conditions>()?.iter().cloned());
-        columns.push(2);
-    }
-    decision.roles.conditions = columns;
-    decision
-        .notes
-        .push("the ids are the numbers of rows and columns, from 1; entries that are 0 do not count".into());
-    let table = Table {
-        delimiter: Delimiter::Blanks,
-        quotes: Quotes::Lines,
-        width,
-        roles: decision.roles.clone(),
-        conditions,
-        constants: Vec::new(),
-    };
-    Ok(Sniffed { form: Form::Table(table), shown: "MatrixMarket".into(), decision })
 }
 
 /// The names of the sides of a matrix in a report.
