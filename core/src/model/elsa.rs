@@ -61,7 +61,7 @@ impl ModelSettings for ElsaConfig {
     }
 
     fn set_defaults(optimizer: &mut OptimizerConfig, training: &mut TrainingConfig) {
-        optimizer.learning_rate = 0.1;
+        optimizer.learning_rate = 0.03;
         training.epochs = 10;
     }
 
