@@ -1,6 +1,8 @@
 //! Variational autoencoders for collaborative filtering, trained with a sampled softmax whose
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
+#![cfg_attr(not(feature = "baselines"), allow(dead_code, reason = "parts that only baselines use"))]
+
 pub mod config;
 pub mod data;
 pub mod engine;

@@ -81,17 +81,6 @@ fn decode(text: &mut Text, label: &str) -> Result<&'static str> {
     Ok(encoding.name())
 }
 
-/// The text of bytes that are not UTF-8, read as Windows-1252, in which every sequence of bytes has a meaning.
-#[cfg(feature = "forms")]
-pub(super) fn windows_1252(bytes: &[u8]) -> Option<String> {
-    Some(encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned())
-}
-
-#[cfg(not(feature = "forms"))]
-pub(super) fn windows_1252(_: &[u8]) -> Option<String> {
-    None
-}
-
 /// Converts a text to UTF-8 while it is read. Bytes that the encoding does not have are an error.
 #[cfg(feature = "forms")]
 struct Decoder<R> {

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::{moment, names::MISSING};
 
+/// The most rows or lines that are examined.
+pub(super) const LINES: usize = 100;
 /// The fewest rows that show that numbers are consecutive by more than chance.
 const FEWEST_ROWS: usize = 5;
 

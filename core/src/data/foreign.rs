@@ -1,7 +1,5 @@
 //! Files that are not read: what they are, and how to make a file of them that is.
 
-use super::source::base_name;
-
 /// Names a file that is not read by its first bytes, and gives the line that makes a csv of it.
 pub(super) fn name(head: &[u8], file: &str) -> Option<String> {
     let file = base_name(file);
@@ -66,4 +64,9 @@ pub(super) fn office<'a>(mut names: impl Iterator<Item = &'a str>, file: &str) -
         "it is {found}, which is not read; save the sheet as csv, or: python3 -c \"import pandas as p; \
          p.read_excel('{file}').to_csv('{stem}.csv', index=False)\""
     ))
+}
+
+/// The last part of a name with `/` or `\` in it.
+pub(super) fn base_name(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
 }

@@ -3,8 +3,7 @@
 use super::{
     evidence::{Evidence, Kind, number},
     moment,
-    names::MISSING,
-    roles::{known, names_both},
+    names::{MISSING, known, names_both},
 };
 
 /// The fewest rows that show a difference between the first line and the others by more than chance.

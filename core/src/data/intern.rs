@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use rustc_hash::FxBuildHasher;
 
-use super::{encoding, parallel};
+use super::parallel;
 
 /// An external id. Plain decimal integers are stored as numbers, because nearly all data sets use them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +77,23 @@ impl Interner {
     /// The code of an id that is not UTF-8.
     #[cold]
     fn decoded_code(&mut self, id: &[u8]) -> Result<u32, String> {
-        let text = encoding::windows_1252(id).ok_or_else(|| {
+        let text = windows_1252(id).ok_or_else(|| {
             format!("the id {:?} is not UTF-8; save the file as UTF-8", String::from_utf8_lossy(id))
         })?;
         self.decoded += 1;
         self.code(text.as_bytes())
     }
+}
+
+/// The text of bytes that are not UTF-8, read as Windows-1252, in which every sequence of bytes has a meaning.
+#[cfg(feature = "forms")]
+fn windows_1252(bytes: &[u8]) -> Option<String> {
+    Some(encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned())
+}
+
+#[cfg(not(feature = "forms"))]
+fn windows_1252(_: &[u8]) -> Option<String> {
+    None
 }
 
 /// The value of an integer that is printed as the same text: no sign, no leading zero, at most 19 digits.

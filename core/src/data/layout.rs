@@ -1,10 +1,6 @@
 //! Recognises a data set by its file names: which files hold interactions, which hold titles.
 
-use super::{
-    parts,
-    shard::Part,
-    source::{Source, base_name},
-};
+use super::{foreign::base_name, parts, shard::Part, source::Source};
 use crate::{Error, Result};
 
 /// The format of a file of titles.

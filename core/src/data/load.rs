@@ -1,6 +1,8 @@
 //! Loads a [`Dataset`] from a path or from bytes.
 
 #[cfg(feature = "forms")]
+use super::json;
+#[cfg(feature = "forms")]
 use super::matrix;
 #[cfg(feature = "parquet")]
 use super::parquet;
@@ -8,7 +10,6 @@ use super::{
     Dataset, LoadOptions,
     collect::Collector,
     forms::{Adjacency, Counted, Netflix},
-    json,
     layout::{InteractionFile, Layout},
     lines::{self, Text},
     moment,
@@ -123,7 +124,9 @@ fn read(
             let netflix = Netflix { rated: options.min_rating.is_some(), timed: options.needs_times() };
             lines::read(&mut text, &netflix, shards).map(drop)
         }
+        #[cfg(feature = "forms")]
         Form::JsonLines(json) => lines::read(&mut text, &json, shards).map(drop),
+        #[cfg(feature = "forms")]
         Form::JsonStream(json) => json::read_stream(text, &json, &mut shards[0]),
         #[cfg(feature = "forms")]
         Form::Matrix(kind) => matrix::read(text, kind, options, collector),

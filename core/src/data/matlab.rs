@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{matrix::Sparse, unpack::Bounded};
+use super::{sparse::Sparse, unpack::Bounded};
 
 /// Types of elements.
 const MATRIX: u32 = 14;

@@ -5,14 +5,15 @@ use std::io::Read;
 use super::{
     LoadOptions,
     collect::Collector,
+    evidence::LINES,
     lines::Text,
     matlab,
     npy::Array,
     parts,
-    roles::{self, Decision},
+    roles::{self, Decision, SIDES},
     shard::{Part, Row, Shard},
-    sniff::{LINES, SIDES},
     source::Source,
+    sparse::Sparse,
 };
 use crate::{Error, Result, watch};
 
@@ -41,15 +42,6 @@ pub(super) fn kind(head: &[u8]) -> Option<Kind> {
         return Some(Kind::Matlab);
     }
     head.starts_with(super::npy::MAGIC).then_some(Kind::Npy)
-}
-
-/// A sparse matrix in compressed columns: the rows of column `c` are `rows[starts[c]..starts[c + 1]]`.
-pub(super) struct Sparse {
-    pub(super) name: String,
-    pub(super) starts: Vec<u64>,
-    pub(super) rows: Vec<u64>,
-    /// The values of the entries; empty if all are 1.
-    pub(super) values: Vec<f64>,
 }
 
 /// Adds the entries of matrices, and the note that says what the ids are.

@@ -36,6 +36,7 @@ mod foreign;
 mod forms;
 mod header;
 mod intern;
+#[cfg(feature = "forms")]
 mod json;
 mod layout;
 mod lines;
@@ -59,6 +60,8 @@ mod roles;
 mod shard;
 mod sniff;
 mod source;
+#[cfg(feature = "forms")]
+mod sparse;
 mod split;
 mod statistics;
 mod synthetic;

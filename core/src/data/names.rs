@@ -132,6 +132,36 @@ pub(super) fn is_id(name: &str) -> bool {
     ends && ![RECORDS, SESSIONS, TIMES, RATINGS].iter().any(|list| list.contains(&name.as_str()))
 }
 
+/// The index in `names` of the first of `known` that occurs there and that `fits`.
+pub(super) fn find_where<S: AsRef<str>>(
+    names: &[S],
+    known: &[&str],
+    fits: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let names: Vec<String> = names.iter().map(|name| plain(name.as_ref())).collect();
+    let mut places = known
+        .iter()
+        .flat_map(|known| names.iter().enumerate().filter(move |(_, name)| name == known).map(|(at, _)| at));
+    places.find(|&at| fits(at))
+}
+
+/// The index in `names` of the first of `known` that occurs there.
+pub(super) fn find<S: AsRef<str>>(names: &[S], known: &[&str]) -> Option<usize> {
+    find_where(names, known, |_| true)
+}
+
+/// The number of names of a header that are those of users, items, ratings or times.
+pub(super) fn known(names: &[String]) -> usize {
+    let lists = [PERSONS, SESSIONS, ITEMS, LISTS, RATINGS, LABELS, TIMES, RECORDS];
+    names.iter().filter(|name| lists.iter().any(|list| list.contains(&plain(name).as_str()))).count()
+}
+
+/// Whether a header names both a user and an item.
+pub(super) fn names_both(names: &[String]) -> bool {
+    let user = find(names, PERSONS).or_else(|| find(names, SESSIONS));
+    user.is_some() && find_where(names, ITEMS, |at| Some(at) != user).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,9 +8,12 @@ use super::{
     evidence::{Evidence, Kind},
     excerpt::shorten,
     header::{self, Verdict},
-    names::{self, ITEMS, LABELS, LISTS, PERSONS, RATINGS, SESSIONS, TIMES, is_id, plain},
+    names::{ITEMS, LABELS, LISTS, PERSONS, RATINGS, SESSIONS, TIMES, find, find_where, is_id, plain},
 };
 use crate::{Error, Result};
+
+/// The names of the sides of a matrix in a report.
+pub(super) const SIDES: [&str; 2] = ["rows", "columns"];
 
 /// The columns that are read, by their indexes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,20 +52,6 @@ pub(super) fn no_ratings(name: &str) -> Error {
             "{name} has no ratings; leave the setting out, or name their column in `columns`, as user=..,item=..,rating=.."
         ),
     )
-}
-
-/// The index in `names` of the first of `known` that occurs there and that `fits`.
-fn find_where<S: AsRef<str>>(names: &[S], known: &[&str], fits: impl Fn(usize) -> bool) -> Option<usize> {
-    let names: Vec<String> = names.iter().map(|name| plain(name.as_ref())).collect();
-    let mut places = known
-        .iter()
-        .flat_map(|known| names.iter().enumerate().filter(move |(_, name)| name == known).map(|(at, _)| at));
-    places.find(|&at| fits(at))
-}
-
-/// The index in `names` of the first of `known` that occurs there.
-pub(super) fn find<S: AsRef<str>>(names: &[S], known: &[&str]) -> Option<usize> {
-    find_where(names, known, |_| true)
 }
 
 /// A table whose first record may be a header.
@@ -413,16 +402,4 @@ impl View<'_> {
         }
         Ok(())
     }
-}
-
-/// The number of names of a header that are those of users, items, ratings or times.
-pub(super) fn known(names: &[String]) -> usize {
-    let lists = [PERSONS, SESSIONS, ITEMS, LISTS, RATINGS, LABELS, TIMES, names::RECORDS];
-    names.iter().filter(|name| lists.iter().any(|list| list.contains(&plain(name).as_str()))).count()
-}
-
-/// Whether a header names both a user and an item.
-pub(super) fn names_both(names: &[String]) -> bool {
-    let user = find(names, PERSONS).or_else(|| find(names, SESSIONS));
-    user.is_some() && find_where(names, ITEMS, |at| Some(at) != user).is_some()
 }

@@ -4,23 +4,23 @@ mod market;
 
 use std::collections::HashSet;
 
+#[cfg(feature = "forms")]
+use super::json::{self, JsonObjects};
 use super::{
     LoadOptions, encoding,
+    evidence::LINES,
     excerpt::shorten,
     foreign,
-    json::{self, JsonObjects},
+    foreign::base_name,
     lines::{LONGEST_LINE, Text, too_long},
     quoted::{Failure, Records},
     roles::{self, Decision, no_ratings},
-    source::base_name,
     table::{Delimiter, Quotes, Table, is_rule_or_count},
 };
 use crate::{Error, Result};
 
 /// The most bytes examined.
 const HEAD: usize = 64 << 10;
-/// The most lines examined.
-pub(super) const LINES: usize = 100;
 
 /// The format of a file of interactions.
 #[derive(Debug, PartialEq)]
@@ -34,8 +34,10 @@ pub(super) enum Form {
     /// `MovieID:`, then `CustomerID,Rating,Date` lines.
     Netflix,
     /// One JSON object per line.
+    #[cfg(feature = "forms")]
     JsonLines(JsonObjects),
     /// JSON objects in an array, or one after the other.
+    #[cfg(feature = "forms")]
     JsonStream(JsonObjects),
     /// Columns of a Parquet file.
     Parquet,
@@ -116,16 +118,8 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
             Error::format(place, too_long())
         });
     };
-    if first.starts_with(b"{") && json::is_object(first) {
-        let (json, decision) = JsonObjects::of(&lines, options, constants, &place)?;
-        return Ok(Sniffed { form: Form::JsonLines(json), shown: "JSON lines".into(), decision });
-    }
     if first.starts_with(b"{") || first.starts_with(b"[") {
-        let objects = json::first_objects(head, LINES).map_err(|problem| Error::format(&place, problem))?;
-        let objects: Vec<&[u8]> = objects.iter().map(Vec::as_slice).collect();
-        let shown = if first.starts_with(b"[") { "JSON array" } else { "JSON objects" };
-        let (json, decision) = JsonObjects::of(&objects, options, constants, &place)?;
-        return Ok(Sniffed { form: Form::JsonStream(json), shown: shown.into(), decision });
+        return json(&lines, head, options, constants, &place);
     }
     if let Some(id) = first.strip_suffix(b":")
         && !id.is_empty()
@@ -278,9 +272,6 @@ fn skip_preamble(text: &mut Text) -> Result<Preamble> {
     }
 }
 
-/// The names of the sides of a matrix in a report.
-pub(super) const SIDES: [&str; 2] = ["rows", "columns"];
-
 /// The first lines that are not blank; the last one is included only if the file ends there.
 fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
     let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
@@ -408,4 +399,32 @@ fn skip_record(text: &mut Text, delimiter: Delimiter, quotes: Quotes) -> Result<
     };
     text.skip(length, lines);
     Ok(())
+}
+
+#[cfg(not(feature = "forms"))]
+fn json(_: &[&[u8]], _: &[u8], _: &LoadOptions, _: &[(String, String)], place: &str) -> Result<Sniffed> {
+    let problem =
+        "JSON, which this build does not read; the command line makes a csv of it: fastvae data convert";
+    Err(Error::format(place, problem))
+}
+
+/// The form of a JSON text, from its first lines and its first bytes.
+#[cfg(feature = "forms")]
+fn json(
+    lines: &[&[u8]],
+    head: &[u8],
+    options: &LoadOptions,
+    constants: &[(String, String)],
+    place: &str,
+) -> Result<Sniffed> {
+    let first = lines.first().copied().unwrap_or_default();
+    if json::is_object(first) {
+        let (json, decision) = JsonObjects::of(lines, options, constants, place)?;
+        return Ok(Sniffed { form: Form::JsonLines(json), shown: "JSON lines".into(), decision });
+    }
+    let objects = json::first_objects(head, LINES).map_err(|problem| Error::format(place, problem))?;
+    let objects: Vec<&[u8]> = objects.iter().map(Vec::as_slice).collect();
+    let shown = if first.starts_with(b"[") { "JSON array" } else { "JSON objects" };
+    let (json, decision) = JsonObjects::of(&objects, options, constants, place)?;
+    Ok(Sniffed { form: Form::JsonStream(json), shown: shown.into(), decision })
 }

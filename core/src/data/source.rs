@@ -11,14 +11,10 @@ use std::{
 #[cfg(feature = "forms")]
 use super::tar;
 use super::{
-    foreign,
+    foreign::{self, base_name},
     unpack::{Bounded, GZIP, Gunzip, Refusal},
 };
 use crate::{Error, Result};
-
-/// Opens the bytes of an archive from their beginning.
-#[cfg(feature = "forms")]
-pub(super) type Opener<'a> = Box<dyn Fn() -> io::Result<Box<dyn Read + 'a>> + 'a>;
 
 /// A file that is being read.
 pub(super) struct Stream<'a> {
@@ -155,7 +151,7 @@ impl<'a> Source<'a> {
     }
 
     #[cfg(feature = "forms")]
-    fn of_tar(name: &str, open: Opener<'a>, packed: bool) -> Result<Self> {
+    fn of_tar(name: &str, open: tar::Opener<'a>, packed: bool) -> Result<Self> {
         let archive = tar::Archive::new(open, packed).map_err(|error| {
             Error::format(name, format!("not a whole tar archive ({error}); fetch it again"))
         })?;
@@ -340,11 +336,6 @@ impl Read for Shared<'_> {
         self.at += count;
         Ok(count)
     }
-}
-
-/// The last part of a name with `/` or `\` in it.
-pub(super) fn base_name(name: &str) -> &str {
-    name.rsplit(['/', '\\']).next().unwrap_or(name)
 }
 
 /// A file's name without folders and without extensions for compression and format.

@@ -2,9 +2,12 @@
 
 use std::io::{self, Read};
 
-use super::{source::Opener, unpack::Gunzip};
+use super::unpack::{Gunzip, Refusal};
 
-/// The most members that are listed.
+/// Opens the bytes of an archive from their beginning.
+pub(super) type Opener<'a> = Box<dyn Fn() -> io::Result<Box<dyn Read + 'a>> + 'a>;
+
+/// The most files that an archive may hold.
 const MOST_MEMBERS: usize = 100_000;
 
 /// A file in a tar archive.
@@ -35,8 +38,13 @@ impl<'a> Archive<'a> {
         let mut members = Vec::new();
         for entry in tar.entries()? {
             let entry = entry?;
-            if !entry.header().entry_type().is_file() || members.len() == MOST_MEMBERS {
+            if !entry.header().entry_type().is_file() {
                 continue;
+            }
+            if members.len() == MOST_MEMBERS {
+                let problem =
+                    format!("more than {MOST_MEMBERS} files in one archive; unpack it and give the folder");
+                return Err(Refusal::error(problem));
             }
             let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
             members.push(Member { name, offset: entry.raw_file_position(), size: entry.size() });

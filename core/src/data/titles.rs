@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{
     Dataset, excerpt,
     layout::TitleForm,
+    names,
     quoted::{Failure, Records},
-    roles,
     source::Source,
     table::Delimiter,
 };
@@ -144,7 +144,7 @@ fn table(name: &str, text: &str) -> Result<Titles> {
         Err(Failure::Read(error)) => Err(wrong(1, error.to_string())),
     };
     let header = next()?.map(|record| record.2).unwrap_or_default();
-    let place = |known: &[&str]| roles::find(&header, known);
+    let place = |known: &[&str]| names::find(&header, known);
     let (Some(id), Some(title)) = (place(&["movieid", "item"]), place(&["title"])) else {
         let problem =
             format!("the header must name movieId (or item) and title, but is {}", header.join(","));

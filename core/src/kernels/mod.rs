@@ -53,6 +53,7 @@ pub use groups::Groups;
 pub use host_rows::{HostRows, RowFunction};
 pub use items_of::ItemsOf;
 pub use kmeans::{Balance, KmeansAssign, KmeansUpdate, Points};
+#[cfg(feature = "baselines")]
 pub(crate) use local_product::local_product;
 pub use matmul::{MatMul, View};
 pub use midx::{MidxDraw, MidxLogQ, MidxNormalise};

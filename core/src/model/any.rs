@@ -3,9 +3,12 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
+#[cfg(feature = "baselines")]
 use super::{
-    Bpr, BprConfig, Ease, EaseConfig, Elsa, ElsaConfig, Ials, IalsConfig, ItemKnn, ItemKnnConfig, Popularity,
-    PopularityConfig, Scorer, Scoring, Sizes, Start, Trainable, WrmfConfig,
+    Bpr, BprConfig, Ease, EaseConfig, Elsa, ElsaConfig, Ials, IalsConfig, ItemKnn, ItemKnnConfig, WrmfConfig,
+};
+use super::{
+    Popularity, PopularityConfig, Scorer, Scoring, Sizes, Start, Trainable,
     fit::{Fit, FitInputs, ModelSettings},
     vae::{MultVae, MultVaeTraining},
 };
@@ -145,6 +148,15 @@ macro_rules! models {
     };
 }
 
+#[cfg(not(feature = "baselines"))]
+models! {
+    /// The variational autoencoder of Liang et al. (2018).
+    MultVae = "mult-vae", MultVaeConfig, MultVae;
+    /// The same list for everybody: items by the number of users who have them.
+    Popularity = "popularity", PopularityConfig, Popularity;
+}
+
+#[cfg(feature = "baselines")]
 models! {
     /// The variational autoencoder of Liang et al. (2018).
     MultVae = "mult-vae", MultVaeConfig, MultVae;
@@ -195,7 +207,10 @@ impl<'de> Deserialize<'de> for ModelConfig {
         let kind = match settings.remove("kind") {
             None => ModelKind::default(),
             Some(name) => name.as_str().and_then(ModelKind::parse).ok_or_else(|| {
-                D::Error::custom(format!("{name} is no model; use one of {}", ModelKind::WORDS.join(", ")))
+                D::Error::custom(format!(
+                    "{name} is not among the models of this program; use one of {}",
+                    ModelKind::WORDS.join(", ")
+                ))
             })?,
         };
         let has = |kind: ModelKind, key: &str| kind.settings().iter().any(|setting| setting.key() == key);

@@ -6,12 +6,17 @@
 //! here and a line in `any.rs`.
 
 mod any;
+#[cfg(feature = "baselines")]
 mod bpr;
+#[cfg(feature = "baselines")]
 mod ease;
+#[cfg(feature = "baselines")]
 mod elsa;
 mod fit;
 mod host;
+#[cfg(feature = "baselines")]
 mod ials;
+#[cfg(feature = "baselines")]
 mod item_knn;
 mod popularity;
 mod scorer;
@@ -19,11 +24,16 @@ mod trainable;
 mod vae;
 
 pub use any::{AnyModel, ModelConfig, ModelKind};
+#[cfg(feature = "baselines")]
 pub use bpr::{Bpr, BprConfig};
+#[cfg(feature = "baselines")]
 pub use ease::{Ease, EaseConfig};
+#[cfg(feature = "baselines")]
 pub use elsa::{Elsa, ElsaConfig};
 pub(crate) use fit::{Fit, FitInputs};
+#[cfg(feature = "baselines")]
 pub use ials::{Ials, IalsConfig, WrmfConfig};
+#[cfg(feature = "baselines")]
 pub use item_knn::{ItemKnn, ItemKnnConfig};
 pub use popularity::{Popularity, PopularityConfig};
 pub use scorer::{Batch, Scorer, Scoring, record_products};

@@ -174,7 +174,11 @@ fn settings_of_one_model_are_refused_for_another() {
     let file = std::env::temp_dir().join(format!("fastvae-models-{}.toml", std::process::id()));
     for (text, line, words) in [
         ("[training]\nseed = 1\n[model]\nkind = \"ease\"\nhidden = 3\n", 5, "a setting of mult-vae"),
-        ("[model]\nkind = \"easy\"\n", 2, "\"easy\" is no model; use one of mult-vae, popularity"),
+        (
+            "[model]\nkind = \"easy\"\n",
+            2,
+            "\"easy\" is not among the models of this program; use one of mult-vae, popularity",
+        ),
         ("[model]\nlambda = 3\n", 2, "a setting of ease"),
     ] {
         std::fs::write(&file, text).unwrap();

@@ -62,6 +62,7 @@ pub fn samples() -> Vec<Sample> {
     let wide: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let psql = lines(&|user, item| format!(" u{user} | i{item}\n"));
     let gzipped = gzip(csv.as_bytes());
+    let archive = tar("set/ratings.csv", csv.as_bytes());
     let mut samples: Vec<Sample> = [
         ("set.csv", csv.into_bytes()),
         ("quoted.csv", format!("user;item;note\n{quoted}").replace(',', ";").into_bytes()),
@@ -85,6 +86,8 @@ pub fn samples() -> Vec<Sample> {
         ("wide.csv", wide),
         ("psql.txt", format!(" user | item\n------+------\n{psql}(60 rows)\n").into_bytes()),
         ("matrix.npz", scipy()),
+        ("matrix.mat", matlab()),
+        ("set.tar", archive),
         ("ml.zip", in_zip),
         ("ml-1m.zip", old),
         ("parts.zip", parts),
@@ -97,6 +100,50 @@ pub fn samples() -> Vec<Sample> {
     let config = toml::to_string_pretty(&RunConfig::default()).expect("settings are TOML");
     samples.push(Sample { reader: Reader::Config, bytes: config.into_bytes() });
     samples
+}
+
+/// A sparse matrix of 3 x 4 as MATLAB 5 writes it.
+fn matlab() -> Vec<u8> {
+    let element = |kind: u32, data: &[u8]| {
+        let mut out = [&kind.to_le_bytes()[..], &(data.len() as u32).to_le_bytes(), data].concat();
+        out.resize(out.len().next_multiple_of(8), 0);
+        out
+    };
+    let ints = |values: &[i32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let reals: Vec<u8> = [1.0f64, 4.5, 2.0, 3.0, 1.0].iter().flat_map(|value| value.to_le_bytes()).collect();
+    let parts = [
+        // The class sparse, and room for five numbers.
+        element(6, &ints(&[5, 5])),
+        element(5, &ints(&[3, 4])),
+        element(1, b"data"),
+        // Rows, and where each column begins.
+        element(5, &ints(&[0, 2, 1, 0, 2])),
+        element(5, &ints(&[0, 2, 3, 4, 5])),
+        element(9, &reals),
+    ];
+    let mut header = b"MATLAB 5.0 MAT-file".to_vec();
+    header.resize(124, b' ');
+    [header, b"\x00\x01IM".to_vec(), element(14, &parts.concat())].concat()
+}
+
+/// A tar archive with one file.
+fn tar(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut header = vec![0u8; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    for (at, field) in
+        [(100, "0000644".to_owned()), (124, format!("{:011o}", bytes.len())), (136, "0".repeat(11))]
+    {
+        header[at..at + field.len()].copy_from_slice(field.as_bytes());
+    }
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    // The checksum counts its own field as blanks.
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut out = [&header, bytes].concat();
+    out.resize(out.len().next_multiple_of(512) + 1024, 0);
+    out
 }
 
 /// A sparse matrix of 3 x 4 as scipy writes it.

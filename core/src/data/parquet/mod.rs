@@ -19,11 +19,11 @@ use parquet::{
 use super::{
     LoadOptions,
     collect::Collector,
+    evidence::LINES,
     excerpt::shorten,
     lines::Text,
     roles,
     shard::{Row, Shard},
-    sniff::LINES,
     unpack::check_growth,
 };
 use crate::{Error, Result, watch};

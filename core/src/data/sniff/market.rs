@@ -1,12 +1,12 @@
 //! MatrixMarket: a sparse matrix as text.
 
-use super::{Form, HEAD, SIDES, Sniffed};
+use super::{Form, HEAD, Sniffed};
 use crate::{
     Error, Result,
     data::{
         Conditions, LoadOptions,
         lines::Text,
-        roles::{Decision, Roles, no_ratings},
+        roles::{Decision, Roles, SIDES, no_ratings},
         table::{Delimiter, Quotes, Table},
     },
 };

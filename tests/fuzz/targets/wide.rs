@@ -1,0 +1,9 @@
+//! Text in UTF-16.
+#![no_main]
+
+use tests::mutation::{Reader, read};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    // Errors are results; panics and endless work are what is looked for.
+    let _ = read(Reader::Data("wide.csv"), bytes);
+});
