@@ -3,9 +3,8 @@
 //     <script type="module" src="https://HOST/embed.js"></script>
 //     <fast-vae lesson="midx" k="16" seed="7"><img src="midx.svg" alt="..."></fast-vae>
 //
-// What stands inside the element shows until the lesson does. This file loads nothing before a widget comes near the
-// window; then it fetches page.js, which lies beside it, and mounts the lesson in a shadow root. All the mathematics
-// is in the WebAssembly modules.
+// The content of the element shows until the lesson does. This file loads nothing before a widget comes near the window;
+// then it fetches page.js, which lies beside it, and mounts the lesson in a shadow root. WebAssembly does the mathematics.
 
 const here = new URL(".", import.meta.url);
 
