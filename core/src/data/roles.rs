@@ -99,6 +99,7 @@ pub(super) fn of_table(
 }
 
 /// Columns with names, of which some rows were read.
+#[cfg(any(feature = "forms", feature = "parquet"))]
 pub(super) fn of_names(
     names: &[String],
     rows: &[Vec<String>],
