@@ -150,6 +150,26 @@ fn lists_by_line_and_tables_under_the_same_name() {
 }
 
 #[test]
+fn rows_that_a_file_states_and_does_not_have_are_missed() {
+    let market = "%%MatrixMarket matrix coordinate integer general\n3 4 4\n1 1 5\n1 4 3\n3 2 4\n2 2 0\n";
+    let printed = " user | item \n------+------\n a | 1\n b | 2\n c | 1\n(3 rows)\n";
+    let blanks = printed.replace(" | ", " ").replace('+', " ");
+    for (name, whole, cut) in [
+        ("m.mtx", market, market.replace("3 2 4\n", "")),
+        ("m.mtx", market, market.replace("2 2 0\n", "2 2 0\n3 3 1\n")),
+        ("psql.txt", printed, printed.replace(" b | 2\n", "")),
+        ("psql.txt", &blanks, blanks.replace(" b 2\n", "")),
+    ] {
+        assert!(load_bytes(name, whole.as_bytes(), &LoadOptions::default()).is_ok(), "{whole}");
+        let error = load_bytes(name, cut.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();
+        assert!(error.starts_with(name) && error.contains("cut short"), "{error}");
+    }
+    // What is left out on request has been there.
+    let liked = LoadOptions { min_rating: Some(4.0), ..LoadOptions::default() };
+    assert!(load_bytes("m.mtx", market.as_bytes(), &liked).is_ok());
+}
+
+#[test]
 fn matrices_keep_their_numbers() {
     let market =
         "%%MatrixMarket matrix coordinate integer general\n% words\n3 4 4\n1 1 5\n1 4 3\n3 2 4\n2 2 0\n";

@@ -61,6 +61,8 @@ pub(super) struct Shard {
     /// The order of day and month in dates.
     pub(super) date_order: DateOrder,
     pub(super) rows: u64,
+    /// The sum of the counts that printed tables state below their rows.
+    pub(super) stated_rows: u64,
     pub(super) left_out: LeftOut,
     /// Line (relative to what was parsed at once) and problem of the first rows that could not be read.
     pub(super) bad: Vec<(u64, String)>,
@@ -93,6 +95,7 @@ impl Shard {
             lines: 0,
             date_order: DateOrder::default(),
             rows: 0,
+            stated_rows: 0,
             left_out: LeftOut::default(),
             bad: Vec::new(),
             samples: Vec::new(),
@@ -104,6 +107,18 @@ impl Shard {
             skip_bad_rows: options.skip_bad_rows,
             keep_missing: options.missing_ids == MissingIds::Kept,
         }
+    }
+
+    /// The number of rows so far, whether they were added or left out.
+    pub(super) fn rows_seen(&self) -> u64 {
+        let out = &self.left_out;
+        self.rows
+            + out.missing_ids
+            + out.bad_rows
+            + out.unmet_conditions
+            + out.without_time
+            + out.outside_window
+            + out.without_rating
     }
 
     /// Marks the beginning of a block: rows that follow come after all rows before in the order of the files.

@@ -15,7 +15,7 @@ use super::{
     lines::{LONGEST_LINE, Text, too_long},
     quoted::{Failure, Records},
     roles::{self, Decision, no_ratings},
-    table::{Delimiter, Quotes, Table, is_rule_or_count},
+    table::{Delimiter, Quotes, Table, rule_or_count},
 };
 use crate::{Error, Result};
 
@@ -193,6 +193,7 @@ fn table(
         roles: decision.roles.clone(),
         conditions: options.conditions.iter().cloned().collect(),
         constants: constants.iter().map(|(_, value)| value.clone()).collect(),
+        stated_rows: None,
     };
     Ok(Sniffed { form: Form::Table(table), shown: form, decision })
 }
@@ -357,7 +358,8 @@ fn records(
 ) -> Result<Vec<Vec<String>>, (u64, String)> {
     let text = |field: &[u8]| String::from_utf8_lossy(field.trim_ascii()).into_owned();
     let is_data = |record: &Vec<String>| {
-        !is_rule_or_count(record.iter().map(String::as_bytes)) && record.iter().any(|field| !field.is_empty())
+        rule_or_count(record.iter().map(String::as_bytes)).is_none()
+            && record.iter().any(|field| !field.is_empty())
     };
     let byte = match delimiter {
         Delimiter::Byte(byte) if quotes == Quotes::Records => byte,

@@ -153,7 +153,9 @@ impl<'a> Source<'a> {
     #[cfg(feature = "forms")]
     fn of_tar(name: &str, open: tar::Opener<'a>, packed: bool) -> Result<Self> {
         let archive = tar::Archive::new(open, packed).map_err(|error| {
-            Error::format(name, format!("not a whole tar archive ({error}); fetch it again"))
+            let refused = error.get_ref().is_some_and(|inner| inner.is::<Refusal>());
+            let problem = format!("not a whole tar archive ({error}); fetch it again");
+            Error::format(name, if refused { error.to_string() } else { problem })
         })?;
         let files: Vec<String> = archive.members.iter().map(|member| member.name.clone()).collect();
         if files.is_empty() {

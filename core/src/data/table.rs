@@ -185,6 +185,8 @@ pub(super) struct Table {
     pub(super) conditions: Vec<Condition>,
     /// Columns that the whole file shares, after those of its lines: the keys of its folder.
     pub(super) constants: Vec<String>,
+    /// The number of rows that the file states before its first.
+    pub(super) stated_rows: Option<u64>,
 }
 
 /// Collects the fields of a row that are read.
@@ -247,11 +249,25 @@ impl Table {
 
     /// Reads the rest of a text.
     pub(super) fn read(&self, mut text: Text, shards: &mut [Shard]) -> Result<()> {
-        let Some(block) = lines::read(&mut text, self, shards)? else {
+        let name = text.stream.name.clone();
+        let sum = |shards: &[Shard], of: fn(&Shard) -> u64| shards.iter().map(of).sum::<u64>();
+        let (seen, stated) = (sum(shards, Shard::rows_seen), sum(shards, |shard| shard.stated_rows));
+        if let Some(block) = lines::read(&mut text, self, shards)? {
+            shards.iter_mut().for_each(Shard::begin_block);
+            self.read_quoted(text, block, &mut shards[0])?;
+        }
+        // A row with a list counts once for each of its items.
+        if self.roles.lists {
             return Ok(());
-        };
-        shards.iter_mut().for_each(Shard::begin_block);
-        self.read_quoted(text, block, &mut shards[0])
+        }
+        let seen = sum(shards, Shard::rows_seen) - seen;
+        let stated_below = sum(shards, |shard| shard.stated_rows).saturating_sub(stated);
+        match self.stated_rows {
+            Some(stated) if stated != seen => Err(lost_rows(&name, stated, seen)),
+            // Rows that repeat the header are seen too.
+            None if stated_below > seen => Err(lost_rows(&name, stated_below, seen)),
+            _ => Ok(()),
+        }
     }
 
     /// Reads everything from the first quote on, since quoted fields may contain delimiters and line breaks.
@@ -291,8 +307,7 @@ impl Table {
     fn record<R: io::BufRead>(&self, record: &Records<R>, shard: &mut Shard) -> Result<(), String> {
         let found = record.len();
         if found != self.width {
-            if is_rule_or_count(record.fields()) {
-                shard.left_out.blank_lines += 1;
+            if skip_printed(record.fields(), shard) {
                 return Ok(());
             }
             if !(found == self.width + 1 && record.field(self.width).is_empty()) {
@@ -311,8 +326,11 @@ impl Table {
     #[cold]
     fn unusual_line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String> {
         let plain = self.delimiter.fields(line);
-        if plain.iter().all(|field| field.is_empty()) || is_rule_or_count(plain.iter().copied()) {
+        if plain.iter().all(|field| field.is_empty()) {
             shard.left_out.blank_lines += 1;
+            return Ok(());
+        }
+        if skip_printed(plain.iter().copied(), shard) {
             return Ok(());
         }
         let quoted = self.delimiter.quoted_fields(line);
@@ -331,21 +349,37 @@ impl Table {
     }
 }
 
-/// Whether a record is a line between the head and the body of a printed table, or the count of rows below it.
-pub(super) fn is_rule_or_count<'a>(fields: impl Iterator<Item = &'a [u8]>) -> bool {
+fn lost_rows(name: &str, stated: u64, seen: u64) -> Error {
+    Error::format(
+        name,
+        format!("it states {stated} rows and has {seen}; is it cut short? Fetch or write it again"),
+    )
+}
+
+/// Whether a record is no row of a printed table but its rule or its count, which is noted.
+fn skip_printed<'a>(fields: impl Iterator<Item = &'a [u8]>, shard: &mut Shard) -> bool {
+    let Some(count) = rule_or_count(fields) else { return false };
+    shard.stated_rows = shard.stated_rows.saturating_add(count);
+    shard.left_out.blank_lines += 1;
+    true
+}
+
+/// If a record is a line between the head and the body of a printed table, 0; if it is the count of rows below, that
+/// count.
+pub(super) fn rule_or_count<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Option<u64> {
     let fields: Vec<&[u8]> = fields.filter(|field| !field.is_empty()).collect();
     let rule = |field: &&[u8]| {
         field.len() >= 2 && field.iter().all(|byte| matches!(byte, b'-' | b'+' | b'=' | b':' | b'|'))
     };
     if !fields.is_empty() && fields.iter().all(rule) {
-        return true;
+        return Some(0);
     }
     // (120 rows), (1 row), (120 rows affected), with its words in one field or in several.
     let text = fields.join(&b' ');
     let inner = text.strip_prefix(b"(").and_then(|text| text.strip_suffix(b")")).unwrap_or(b"");
     let mut words = inner.split(|&byte| byte == b' ');
-    let count = words.next().is_some_and(|word| !word.is_empty() && word.iter().all(u8::is_ascii_digit));
-    count && matches!(words.next(), Some(b"row" | b"rows"))
+    let count = std::str::from_utf8(words.next()?).ok()?.parse().ok();
+    count.filter(|_| matches!(words.next(), Some(b"row" | b"rows")))
 }
 
 impl LineFormat for Table {
@@ -355,6 +389,11 @@ impl LineFormat for Table {
 
     #[inline]
     fn line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String> {
+        // Rules and counts of printed tables may have as many fields as the rows.
+        let printed = matches!(line.first(), Some(b'(' | b'-' | b'+' | b'=' | b':' | b'|'));
+        if printed && skip_printed(self.delimiter.fields(line).into_iter(), shard) {
+            return Ok(());
+        }
         if self.quotes == Quotes::Lines && memchr::memchr(b'"', line).is_some() {
             return self.unusual_line(line, shard);
         }
@@ -394,13 +433,16 @@ mod tests {
 
     #[test]
     fn rules_and_counts_of_printed_tables() {
-        for line in ["----+----", "---|---", "(120 rows)", "(1 row)", "(3 rows affected)", ":--|--:"] {
-            let fields = Delimiter::Byte(b'|').fields(line.as_bytes());
-            assert!(is_rule_or_count(fields.into_iter()), "{line}");
+        let count = |line: &str| rule_or_count(Delimiter::Byte(b'|').fields(line.as_bytes()).into_iter());
+        for rule in ["----+----", "---|---", ":--|--:"] {
+            assert_eq!(count(rule), Some(0), "{rule}");
         }
-        assert!(
-            !is_rule_or_count([&b"-"[..], b"1"].into_iter()) && !is_rule_or_count([&b"(a)"[..]].into_iter())
-        );
+        for (line, rows) in [("(120 rows)", 120), ("(1 row)", 1), ("(3 rows affected)", 3)] {
+            assert_eq!(count(line), Some(rows), "{line}");
+        }
+        for line in ["-|1", "(a)", "(a rows)", "(99999999999999999999 rows)"] {
+            assert_eq!(count(line), None, "{line}");
+        }
     }
 
     proptest! {

@@ -49,9 +49,11 @@ pub(super) fn table(text: &mut Text, market: &Market, options: &LoadOptions) -> 
     let head = text.peek(HEAD)?;
     let end = memchr::memchr(b'\n', head).unwrap_or(head.len());
     let sizes = Delimiter::Blanks.fields(&head[..end]);
-    if sizes.len() != 3 || !sizes.iter().all(|size| size.iter().all(u8::is_ascii_digit)) {
+    let sizes: Option<Vec<u64>> =
+        sizes.iter().map(|size| std::str::from_utf8(size).ok()?.parse().ok()).collect();
+    let Some([_, _, entries]) = sizes.as_deref().and_then(|sizes| <[u64; 3]>::try_from(sizes).ok()) else {
         return Err(Error::format(place, "the number of rows, columns and entries is expected"));
-    }
+    };
     let skipped = (end + 1).min(head.len());
     let breaks = u64::from(skipped > end);
     text.skip(skipped, breaks);
@@ -81,6 +83,7 @@ pub(super) fn table(text: &mut Text, market: &Market, options: &LoadOptions) -> 
         roles: decision.roles.clone(),
         conditions,
         constants: Vec::new(),
+        stated_rows: Some(entries),
     };
     Ok(Sniffed { form: Form::Table(table), shown: "MatrixMarket".into(), decision })
 }
