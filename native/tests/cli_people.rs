@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, fs};
 
+use fastvae_study::labels;
 use tempfile::{TempDir, tempdir};
 use tests::cli::{complaint, fastvae, stdout};
 
@@ -160,6 +161,13 @@ fn evaluations_look_behind_the_metrics() {
     let interval = &found["intervals"]["recall@5"];
     assert!(interval["low"].as_f64().unwrap() <= recall && recall <= interval["high"].as_f64().unwrap());
     assert!(found["beyond"]["gini@5"].as_f64().unwrap() < 1.0, "{found}");
+    // Tables show what has a label.
+    for (values, labels) in [("metrics", labels::ACCURACY), ("beyond", labels::BEYOND)] {
+        for key in found[values].as_object().unwrap().keys() {
+            let name = key.split_once('@').unwrap().0;
+            assert!(labels.iter().any(|(known, _)| *known == name), "{key} has no label");
+        }
+    }
     let hits: u64 = fs::read_to_string(path.join("lists.csv"))
         .unwrap()
         .lines()

@@ -2,7 +2,8 @@
 //!
 //! [`fidelity`] measures how close proposals are to the softmax, [`compare`] trains methods side by side,
 //! [`scaling`] measures the cost of proposals as the catalogue grows, and [`selftest`] checks the kernels
-//! of an engine on the machine it runs on. [`chart`] draws their figures and [`report`] the page of a run.
+//! of an engine on the machine it runs on. [`chart`] draws their figures and [`report`] the page of a run, with
+//! the [`labels`] of metrics.
 //!
 //! The crate uses the library's feature `internals`: it records kernels and calls proposals as training
 //! does.
@@ -12,6 +13,7 @@
 pub mod chart;
 pub mod compare;
 pub mod fidelity;
+pub mod labels;
 pub mod report;
 pub mod scaling;
 pub mod selftest;

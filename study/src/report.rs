@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::chart::{self, Escaped, Frame, Series};
+use crate::{
+    chart::{self, Escaped, Frame, Series},
+    labels,
+};
 use fastvae::{
     Result,
     config::Method,
@@ -41,10 +44,10 @@ pub fn html(run: &RunMetrics) -> String {
         curves(&mut page, run, sampler, label);
     }
     page.push_str("<div class=\"columns\">\n");
-    section(&mut page, "Test set", &test_table(&run.test));
+    section(&mut page, "Test set", &metric_table(&run.test, labels::ACCURACY));
     section(&mut page, "Data", &rows(&data(run)));
     if !run.beyond.is_empty() {
-        section(&mut page, "Beyond accuracy", &beyond_table(&run.beyond));
+        section(&mut page, "Beyond accuracy", &metric_table(&run.beyond, labels::BEYOND));
     }
     page.push_str("</div>\n");
     section(&mut page, "Settings", &format!("<div class=\"settings\">{}</div>", rows(&settings)));
@@ -57,7 +60,7 @@ pub fn html(run: &RunMetrics) -> String {
             let seconds = format!("<p>Computed in closed form in {}.</p>", duration(fit.seconds));
             section(&mut page, "Fit", &seconds);
             if let Some(validation) = &fit.validation {
-                section(&mut page, "Validation set", &test_table(validation));
+                section(&mut page, "Validation set", &metric_table(validation, labels::ACCURACY));
             }
         }
     }
@@ -167,8 +170,8 @@ fn curves(page: &mut String, run: &RunMetrics, sampler: &str, loss: &str) {
 }
 
 /// A table with metrics as rows and cut-offs as columns.
-fn test_table(test: &BTreeMap<String, f64>) -> String {
-    let parts = || test.keys().filter_map(|key| key.split_once('@'));
+fn metric_table(values: &BTreeMap<String, f64>, labels: &[(&str, &str)]) -> String {
+    let parts = || values.keys().filter_map(|key| key.split_once('@'));
     let cutoffs: BTreeSet<u64> = parts().filter_map(|(_, k)| k.parse().ok()).collect();
     let present: BTreeSet<&str> = parts().map(|(name, _)| name).collect();
     if present.is_empty() {
@@ -179,44 +182,11 @@ fn test_table(test: &BTreeMap<String, f64>) -> String {
         let _ = write!(table, "<th>{k}</th>");
     }
     table.push_str("</tr></thead><tbody>\n");
-    for (name, label) in [
-        ("ndcg", "NDCG"),
-        ("recall", "Recall, hits / |test|"),
-        ("recall_min_k", "Recall, hits / min(k, |test|)"),
-        ("precision", "Precision"),
-        ("map", "MAP"),
-        ("mrr", "MRR"),
-        ("hit_rate", "Hit rate"),
-        ("coverage", "Coverage of the catalogue"),
-    ] {
+    for (name, label) in labels {
         if !present.contains(name) {
             continue;
         }
         let _ = write!(table, "<tr><th>{label}</th>");
-        for k in &cutoffs {
-            let value = test.get(&format!("{name}@{k}")).map_or("–".into(), |value| format!("{value:.4}"));
-            let _ = write!(table, "<td>{value}</td>");
-        }
-        table.push_str("</tr>\n");
-    }
-    table + "</tbody></table>"
-}
-
-/// What the lists recommend, a row for each name and a column for each cut-off.
-fn beyond_table(values: &BTreeMap<String, f64>) -> String {
-    let keys: Vec<(&str, u64)> = values
-        .keys()
-        .filter_map(|key| Some((key.split_once('@')?.0, key.split_once('@')?.1.parse().ok()?)))
-        .collect();
-    let names: BTreeSet<&str> = keys.iter().map(|key| key.0).collect();
-    let cutoffs: BTreeSet<u64> = keys.iter().map(|key| key.1).collect();
-    let mut table = String::from("<table><thead><tr><th></th>");
-    for k in &cutoffs {
-        let _ = write!(table, "<th>@{k}</th>");
-    }
-    table.push_str("</tr></thead><tbody>\n");
-    for name in names {
-        let _ = write!(table, "<tr><th>{}</th>", Escaped(&name.replace('_', " ")));
         for k in &cutoffs {
             let value =
                 values.get(&format!("{name}@{k}")).map_or("–".into(), |value| format!("{value:.4}"));
@@ -245,7 +215,10 @@ fn data(run: &RunMetrics) -> Vec<(String, String)> {
             rows.push(("Form".into(), data.form.clone()));
         }
         let read = data.lines(grouped).into_iter();
-        rows.extend(read.map(|(name, value)| (name.replacen("- ", "Rows left out: ", 1), value)));
+        rows.extend(read.map(|(name, value)| match name.strip_prefix("- ") {
+            Some(left_out) => (format!("Rows left out: {left_out}"), value),
+            None => (name[..1].to_uppercase() + &name[1..], value),
+        }));
     }
     rows
 }

@@ -13,6 +13,7 @@ use fastvae::{
     recommend::{Recommendation, Recommender},
     run::{checkpoint::Context, fingerprint},
 };
+use fastvae_study::labels;
 use pollster::block_on;
 use serde_json::json;
 
@@ -79,11 +80,11 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome> {
         metrics_table(&means)
     );
     if let Some(more) = &more {
-        text += &format!("\n{}", table(more, MORE, |value| format!("{value:.4}")));
+        text += &format!("\n{}", table(more, labels::BEYOND, |value| format!("{value:.4}")));
     }
     if let Some(intervals) = &intervals {
         let shown = |interval: &Interval| format!("{:.4}..{:.4}", interval.low, interval.high);
-        text += &format!("\n95% intervals\n\n{}", table(intervals, METRICS, shown));
+        text += &format!("\n95% intervals\n\n{}", table(intervals, labels::ACCURACY, shown));
     }
     if let (Some(comparison), Some(other)) = (&comparison, &args.other) {
         let shown = |one: &Difference| {
@@ -94,7 +95,7 @@ pub fn run(args: &EvaluateArgs) -> Result<Outcome> {
             "\n{} minus {}, with 95% intervals and the p-value of a paired randomisation test\n\n{}",
             other.display(),
             args.run.display(),
-            table(comparison, METRICS, shown)
+            table(comparison, labels::ACCURACY, shown)
         );
     }
     print(&text)?;
@@ -328,35 +329,9 @@ fn compare(
     users.compare(&PerUser::of(&ranking, set, &args.at)?, SEED)
 }
 
-/// The metrics of a table: keys and labels.
-const METRICS: &[(&str, &str)] = &[
-    ("ndcg", "NDCG"),
-    ("recall", "Recall, hits / |test|"),
-    ("recall_min_k", "Recall, hits / min(k, |test|)"),
-    ("precision", "Precision"),
-    ("map", "MAP"),
-    ("mrr", "MRR"),
-    ("hit_rate", "Hit rate"),
-    ("coverage", "Coverage of the catalogue"),
-];
-
-/// What is beyond accuracy: keys and labels.
-const MORE: &[(&str, &str)] = &[
-    ("popularity", "Interactions of a listed item"),
-    ("novelty", "Novelty, bits"),
-    ("intra_list_distance", "Distance within a list"),
-    ("gini", "Gini coefficient of exposure"),
-    ("ndcg_short_histories", "NDCG, short histories"),
-    ("ndcg_middle_histories", "NDCG, middle histories"),
-    ("ndcg_long_histories", "NDCG, long histories"),
-    ("ndcg_head_items", "NDCG, popular items"),
-    ("ndcg_middle_items", "NDCG, middle items"),
-    ("ndcg_tail_items", "NDCG, rare items"),
-];
-
 /// A table with metrics as rows and cut-offs as columns.
 pub fn metrics_table(means: &BTreeMap<String, f64>) -> Table {
-    table(means, METRICS, |value| format!("{value:.4}"))
+    table(means, labels::ACCURACY, |value| format!("{value:.4}"))
 }
 
 fn table<T>(values: &BTreeMap<String, T>, rows: &[(&str, &str)], shown: impl Fn(&T) -> String) -> Table {
