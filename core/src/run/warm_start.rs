@@ -22,16 +22,6 @@ pub struct Matched {
     pub gone: usize,
 }
 
-/// Where the row of an item comes from.
-enum Origin {
-    /// The row of the earlier model.
-    Known(usize),
-    /// The mean of these rows of the earlier model, each as often as it is seen with the item.
-    Mean(Vec<usize>),
-    /// The random row that is there.
-    Random,
-}
-
 /// Replaces the parameters of the state of a new run by those of an earlier model. Tables of items are matched by
 /// ids; all other parameters are taken whole. Moments of the optimiser and the index stay those of a new run.
 ///
@@ -45,7 +35,7 @@ pub(super) fn fill(
 ) -> Result<Matched> {
     let before: FxHashMap<&str, usize> = earlier.context.items.iter().map(String::as_str).zip(0..).collect();
     let known: Vec<Option<usize>> = items.iter().map(|id| before.get(id.as_str()).copied()).collect();
-    let origins = origins(&known, train);
+    let seen = seen_with(&known, train);
     let tables: Vec<String> =
         state.tensors.keys().filter_map(|name| Some(name.strip_suffix(".last_step")?.to_owned())).collect();
     let names: Vec<String> = state.tensors.keys().filter(|name| !name.contains('.')).cloned().collect();
@@ -58,7 +48,12 @@ pub(super) fn fill(
         let is_table = tables.contains(&name);
         let Some(new) = state.tensors.get_mut(&name) else { continue };
         let width = |tensor: &Tensor| tensor.data.len() / tensor.shape.first().copied().unwrap_or(1).max(1);
-        let fits = if is_table { width(old) == width(new) } else { old.shape == new.shape };
+        let rows = |tensor: &Tensor| tensor.shape.first().copied().unwrap_or(0);
+        let fits = if is_table {
+            width(old) == width(new) && rows(old) == earlier.context.items.len() && rows(new) == items.len()
+        } else {
+            old.shape == new.shape
+        };
         if !fits {
             let problem = format!(
                 "`{name}` is {:?} in the earlier model and {:?} here; train with the settings of its network",
@@ -68,49 +63,95 @@ pub(super) fn fill(
         }
         let width = width(new);
         match (&mut new.data, &old.data) {
-            (TensorData::F32(new), TensorData::F32(old)) if is_table => copy_rows(new, old, width, &origins),
+            (TensorData::F32(new), TensorData::F32(old)) if is_table => {
+                copy_rows(new, old, width, &known);
+                fill_means(new, old, width, &known, &seen, train);
+            }
             (new, old) => new.clone_from(old),
         }
     }
-    let count = |fits: fn(&Origin) -> bool| origins.iter().filter(|origin| fits(origin)).count();
-    let found = count(|origin| matches!(origin, Origin::Known(_)));
+    let found = known.iter().flatten().count();
+    let means = known.iter().zip(&seen).filter(|(known, seen)| known.is_none() && **seen > 0).count();
     Ok(Matched {
         known: found,
-        means: count(|origin| matches!(origin, Origin::Mean(_))),
-        random: count(|origin| matches!(origin, Origin::Random)),
+        means,
+        random: items.len() - found - means,
         gone: earlier.context.items.len() - found,
     })
 }
 
-fn origins(known: &[Option<usize>], train: &Csr) -> Vec<Origin> {
-    let mut neighbours: Vec<Vec<usize>> = vec![Vec::new(); known.len()];
+/// How often each new item is seen with a known one: pairs of them in one history.
+fn seen_with(known: &[Option<usize>], train: &Csr) -> Vec<u64> {
+    let mut seen = vec![0; known.len()];
     for row in train.iter() {
-        let seen: Vec<usize> = row.iter().filter_map(|&item| known[item as usize]).collect();
-        for &item in row.iter().filter(|&&item| known[item as usize].is_none()) {
-            neighbours[item as usize].extend(&seen);
-        }
+        let (old, new): (Vec<u32>, Vec<u32>) = row.iter().partition(|&&item| known[item as usize].is_some());
+        new.iter().for_each(|&item| seen[item as usize] += old.len() as u64);
     }
-    let origin = |(known, neighbours): (&Option<usize>, Vec<usize>)| match known {
-        Some(row) => Origin::Known(*row),
-        None if neighbours.is_empty() => Origin::Random,
-        None => Origin::Mean(neighbours),
-    };
-    known.iter().zip(neighbours).map(origin).collect()
+    seen
 }
 
-fn copy_rows(new: &mut [f32], old: &[f32], width: usize, origins: &[Origin]) {
-    for (row, origin) in new.chunks_exact_mut(width).zip(origins) {
-        match origin {
-            Origin::Random => {}
-            Origin::Known(at) => row.copy_from_slice(&old[at * width..][..width]),
-            Origin::Mean(rows) => {
-                let mut sum = vec![0f64; width];
-                for at in rows {
-                    let old = &old[at * width..][..width];
-                    sum.iter_mut().zip(old).for_each(|(sum, &value)| *sum += f64::from(value));
-                }
-                row.iter_mut().zip(sum).for_each(|(value, sum)| *value = (sum / rows.len() as f64) as f32);
-            }
+fn copy_rows(new: &mut [f32], old: &[f32], width: usize, known: &[Option<usize>]) {
+    for (row, known) in new.chunks_exact_mut(width).zip(known) {
+        if let Some(at) = known {
+            row.copy_from_slice(&old[at * width..][..width]);
         }
+    }
+}
+
+/// Gives new items the mean of the rows of the known items that they are seen with.
+fn fill_means(
+    new: &mut [f32],
+    old: &[f32],
+    width: usize,
+    known: &[Option<usize>],
+    seen: &[u64],
+    train: &Csr,
+) {
+    // Only new items have a sum; `places` numbers them.
+    let mut count = 0;
+    let mut places = Vec::with_capacity(known.len());
+    for known in known {
+        places.push(count);
+        count += usize::from(known.is_none());
+    }
+    let mut sums = vec![0f64; count * width];
+    let mut of_user = vec![0f64; width];
+    for row in train.iter() {
+        if row.iter().all(|&item| known[item as usize].is_some()) {
+            continue;
+        }
+        of_user.fill(0.0);
+        for at in row.iter().filter_map(|&item| known[item as usize]) {
+            let old = &old[at * width..][..width];
+            of_user.iter_mut().zip(old).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+        for &item in row.iter().filter(|&&item| known[item as usize].is_none()) {
+            let sum = &mut sums[places[item as usize] * width..][..width];
+            sum.iter_mut().zip(&of_user).for_each(|(sum, value)| *sum += value);
+        }
+    }
+    for (item, row) in new.chunks_exact_mut(width).enumerate() {
+        if known[item].is_none() && seen[item] > 0 {
+            let sum = &sums[places[item] * width..][..width];
+            row.iter_mut().zip(sum).for_each(|(value, sum)| *value = (sum / seen[item] as f64) as f32);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_items_start_at_the_mean_of_what_they_are_seen_with() {
+        // Items 0 and 2 are known, as rows 1 and 0; item 1 is seen with both, twice with 2; item 3 with none.
+        let known = [Some(1), None, Some(0), None];
+        let train = Csr::from_rows(&[vec![0, 1, 2], vec![1, 2], vec![3], vec![0]], 4).unwrap();
+        let seen = seen_with(&known, &train);
+        assert_eq!(seen, [0, 3, 0, 0]);
+        let (mut new, old) = (vec![9.0; 8], [6.0, 0.0, 0.0, 3.0]);
+        copy_rows(&mut new, &old, 2, &known);
+        fill_means(&mut new, &old, 2, &known, &seen, &train);
+        assert_eq!(new, [0.0, 3.0, 4.0, 1.0, 6.0, 0.0, 9.0, 9.0]);
     }
 }
