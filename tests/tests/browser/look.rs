@@ -188,7 +188,7 @@ fn the_styles_of_the_element_do_not_reach_the_lesson() {
     let look = |page: &Page, root: &str| {
         page.run(&format!(
             "const root = {root}; const properties = ['fontSize', 'margin', 'padding', 'display', 'color', 'cursor', 'lineHeight'];
-             return ['section > p', '.note', '[data-act=step]', '.figure', 'h2'].map((selector) => {{
+             return ['section > p', '#fv-midx-help', '[data-act=step]', '.figure', 'h2'].map((selector) => {{
                 const style = getComputedStyle(root.querySelector(selector));
                 return selector + properties.map((name) => style[name]).join();
              }})"
