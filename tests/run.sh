@@ -196,6 +196,20 @@ for line in sys.stdin:
     printf 'tint accepts %d shaders\n' "$count"
 }
 
+# Python with the libraries of docs/serving.md. Not every system has wheels of them: tests that need one say so.
+setup_serving() {
+    local folder=$tools/serving list=tests/serving/requirements.txt
+    if ! cmp -s $list "$folder/requirements.txt"; then
+        rm -rf "$folder"
+        if ! python3 -m venv "$folder" || ! "$folder/bin/pip" install --quiet --disable-pip-version-check -r $list; then
+            printf 'NOT RUN: exports in onnxruntime, faiss, hnswlib and usearch; pip cannot install %s\n' $list
+            return
+        fi
+        cp $list "$folder/requirements.txt"
+    fi
+    export FASTVAE_PYTHON=$folder/bin/python
+}
+
 # Always the whole workspace: another choice of packages means other features, and building all of it again.
 run_tests() {
     if [ -z "${FASTVAE_DATA:-}" ]; then
@@ -205,6 +219,7 @@ run_tests() {
     else
         printf 'tests on real data read %s\n' "$FASTVAE_DATA"
     fi
+    setup_serving
     cargo build --locked --workspace
     target/debug/fastvae engines
     cargo test --locked --workspace --no-fail-fast

@@ -13,6 +13,8 @@ pub mod file;
 mod memory;
 pub mod metrics;
 pub mod model;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod rank;
 pub mod recommend;
 pub mod rng;

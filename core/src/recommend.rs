@@ -117,7 +117,7 @@ impl Recommender {
     /// # Errors
     /// As [`checkpoint::read`] and [`Recommender::new`].
     pub fn load(path: &Path, engine: Engine) -> Result<Self> {
-        let file = if path.is_dir() { path.join("model.safetensors") } else { path.to_path_buf() };
+        let file = checkpoint::model_of(path);
         let named = |error| match error {
             Error::Data(problem) => Error::Checkpoint { path: file.clone(), problem },
             other => other,

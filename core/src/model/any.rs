@@ -81,6 +81,21 @@ macro_rules! models {
                 }
             }
 
+            /// The operators that compute scores from histories; `None` for a model without such.
+            ///
+            /// # Errors
+            /// [`Error::Data`] if a tensor is missing or has the wrong shape.
+            #[cfg(feature = "onnx")]
+            pub(crate) fn graph<'a>(
+                &self,
+                items: usize,
+                state: &'a State,
+            ) -> Result<Option<crate::onnx::Builder<'a>>> {
+                match self {
+                    $(Self::$kind(settings) => settings.graph(items, state),)+
+                }
+            }
+
             fn of(kind: ModelKind, settings: Value) -> Result<Self, serde_json::Error> {
                 Ok(match kind {
                     $(ModelKind::$kind => Self::$kind(serde_json::from_value(settings)?),)+

@@ -91,6 +91,15 @@ impl ModelSettings for EaseConfig {
         Ok(Ease { weights: engine.upload("item weights", weights)?, items })
     }
 
+    #[cfg(feature = "onnx")]
+    fn graph<'a>(&self, items: usize, state: &'a State) -> Result<Option<crate::onnx::Builder<'a>>> {
+        let mut graph = crate::onnx::Builder::new(items);
+        let weights = graph.table("weights", items, state.values("weights", &[items, items])?);
+        let scores = graph.sum_of_rows(&weights);
+        graph.scores(&scores);
+        Ok(Some(graph))
+    }
+
     fn fit(&self, inputs: &FitInputs<'_>) -> Result<Option<Box<dyn Fit>>> {
         let (engine, train, lambda) = (inputs.engine.clone(), inputs.train.clone(), self.lambda);
         let items = train.columns();

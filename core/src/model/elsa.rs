@@ -70,6 +70,22 @@ impl ModelSettings for ElsaConfig {
         Ok(Elsa { vectors: engine.upload("item vectors", values)?, items, width: self.factors })
     }
 
+    #[cfg(feature = "onnx")]
+    fn graph<'a>(&self, items: usize, state: &'a State) -> Result<Option<crate::onnx::Builder<'a>>> {
+        let mut graph = crate::onnx::Builder::new(items);
+        let vectors = state.values("items", &[items, self.factors])?;
+        let table = graph.table("items", self.factors, vectors);
+        let query = graph.sum_of_rows(&table);
+        let products = graph.products(&query, &table, None);
+        // The term of the identity.
+        let mask = graph.mask();
+        let own = graph.operator("Neg", &[&mask]);
+        let scores = graph.add_at_history(&products, &own);
+        graph.scores(&scores);
+        graph.query(&query, self.factors);
+        Ok(Some(graph))
+    }
+
     fn fit(&self, inputs: &FitInputs<'_>) -> Result<Option<Box<dyn Fit>>> {
         Ok(Some(Box::new(ElsaFit::new(self.factors, inputs)?)))
     }

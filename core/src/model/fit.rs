@@ -35,6 +35,16 @@ pub(crate) trait ModelSettings: Section + Default {
     /// cannot hold them.
     fn load(&self, engine: &Engine, items: usize, state: &State) -> Result<Self::Model>;
 
+    /// The operators that compute scores from histories; `None` where ONNX has none for a part of it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] if a tensor is missing or has the wrong shape.
+    #[cfg(feature = "onnx")]
+    fn graph<'a>(&self, items: usize, state: &'a State) -> Result<Option<crate::onnx::Builder<'a>>> {
+        let _ = (items, state);
+        Ok(None)
+    }
+
     /// Begins to fit the model; `None` if a [`Trainer`](crate::train::Trainer) trains it.
     ///
     /// # Errors

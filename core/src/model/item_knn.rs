@@ -170,6 +170,29 @@ impl ModelSettings for ItemKnnConfig {
         Ok(ItemKnn::new(Lists { offsets, items: neighbours, weights }))
     }
 
+    /// A weight for every pair of items, most of them zero: a graph of operators has no sparse lists.
+    #[cfg(feature = "onnx")]
+    fn graph<'a>(&self, items: usize, state: &'a State) -> Result<Option<crate::onnx::Builder<'a>>> {
+        let model = self.load(&Engine::cpu(), items, state)?;
+        let pairs = (items as u64).checked_mul(items as u64);
+        crate::memory::check(
+            pairs.and_then(|pairs| pairs.checked_mul(2 * 4)),
+            &format!(
+                "a weight for every pair of items, {items} x {items} x 4 bytes, twice while they are written"
+            ),
+            "`core` leaves fewer items",
+        )?;
+        let mut weights = vec![0.0; items * items];
+        for (item, row) in weights.chunks_exact_mut(items).enumerate() {
+            model.followers.of(item).for_each(|(other, weight)| row[other as usize] += weight);
+        }
+        let mut graph = crate::onnx::Builder::new(items);
+        let weights = graph.table("weights", items, weights);
+        let scores = graph.sum_of_rows(&weights);
+        graph.scores(&scores);
+        Ok(Some(graph))
+    }
+
     fn fit(&self, inputs: &FitInputs<'_>) -> Result<Option<Box<dyn Fit>>> {
         let (config, train) = (self.clone(), inputs.train.clone());
         let parameters = train.columns() * config.neighbours.min(train.columns() - 1);

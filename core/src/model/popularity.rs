@@ -37,6 +37,18 @@ impl ModelSettings for PopularityConfig {
         Ok(Popularity { counts: Arc::new(state.values("popularity", &[items])?.to_vec()) })
     }
 
+    #[cfg(feature = "onnx")]
+    fn graph<'a>(&self, items: usize, state: &'a State) -> Result<Option<crate::onnx::Builder<'a>>> {
+        let mut graph = crate::onnx::Builder::new(items);
+        let counts = graph.floats("popularity", &[items], state.values("popularity", &[items])?);
+        // Nothing of a history but its row.
+        let length = graph.count();
+        let zero = graph.operator("Sub", &[&length, &length]);
+        let scores = graph.operator("Add", &[&zero, &counts]);
+        graph.scores(&scores);
+        Ok(Some(graph))
+    }
+
     fn fit(&self, inputs: &FitInputs<'_>) -> Result<Option<Box<dyn Fit>>> {
         let train = inputs.train.clone();
         let compute = move || {

@@ -9,7 +9,11 @@ mod read;
 mod strings;
 mod write;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub use read::{from_bytes, is_one, read, summary};
 use serde::{Deserialize, Serialize};
@@ -90,6 +94,11 @@ impl Summary {
         }
         Ok(())
     }
+}
+
+/// The checkpoint of the model of a run, given by its folder; a file is taken for the checkpoint itself.
+pub fn model_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() }
 }
 
 /// The JSON under the metadata key [`KEY`].

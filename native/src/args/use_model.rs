@@ -125,7 +125,7 @@ pub struct RecommendArgs {
 
 /// Options of `fastvae export`.
 #[derive(Args)]
-#[command(group = ArgGroup::new("what").args(["users", "items"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("what").args(["users", "items", "onnx"]).required(true).multiple(true))]
 pub struct ExportArgs {
     /// The folder of a run, or a checkpoint.
     pub run: PathBuf,
@@ -136,6 +136,10 @@ pub struct ExportArgs {
     /// Write a row for each item, the bias as its last number, to this file: .npy, .csv or .parquet.
     #[arg(long, value_name = "FILE")]
     pub items: Option<PathBuf>,
+    /// Write the model to this file as a graph of ONNX: `history` in (numbers of items, -1 where it ends), `scores` of all
+    /// items out.
+    #[arg(long, value_name = "FILE")]
+    pub onnx: Option<PathBuf>,
     /// Rows for the histories of these people instead of the run's users, in any form that train reads.
     #[arg(long, value_name = "FILE", requires = "users")]
     pub histories: Option<PathBuf>,

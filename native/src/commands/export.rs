@@ -1,8 +1,13 @@
-//! `fastvae export`: vectors of users and items for other programs.
+//! `fastvae export`: the model, and vectors of users and items, for other programs.
 
 use std::{io::Write, path::Path, sync::Arc};
 
-use fastvae::{Error, Result, file, recommend::Vectors};
+use fastvae::{
+    Error, Result, file,
+    onnx::Graph,
+    recommend::Vectors,
+    run::checkpoint::{self, Checkpoint},
+};
 use parquet::{
     data_type::{ByteArray, ByteArrayType, FloatType},
     errors::ParquetError,
@@ -29,6 +34,12 @@ const GROUP: usize = 1 << 14;
 pub fn run(args: &ExportArgs) -> Result<Outcome> {
     let form = |flag: &str, path: &Option<_>| path.as_deref().map(|path| Form::of(flag, path)).transpose();
     let (users, items) = (form("users", &args.users)?, form("items", &args.items)?);
+    if let Some(path) = &args.onnx {
+        onnx(path, &checkpoint::read(&checkpoint::model_of(&args.run))?)?;
+    }
+    if users.is_none() && items.is_none() {
+        return Ok(Outcome::Done);
+    }
     let recommender = settings::recommender(&args.run, &args.engine)?;
     if let (Some(path), Some(form)) = (&args.items, items) {
         let rows = block_on(recommender.item_rows())?;
@@ -75,14 +86,7 @@ fn write(key: &str, path: &Path, form: Form, ids: &[String], rows: &Vectors) -> 
     match form {
         Form::Npy => {
             file::write_with(path, |out| npy(out, ids.len(), rows))?;
-            let beside = path.with_extension("ids.csv");
-            file::write_with(&beside, |out| {
-                let mut table = csv::Writer::from_writer(out);
-                table.write_record([key])?;
-                ids.iter().try_for_each(|id| table.write_record([id]))?;
-                table.flush()
-            })?;
-            note(&format!("{}: the id of each row", beside.display()));
+            write_ids(key, path, ids)?;
         }
         Form::Csv => file::write_with(path, |out| {
             let mut table = csv::Writer::from_writer(out);
@@ -99,6 +103,29 @@ fn write(key: &str, path: &Path, form: Form, ids: &[String], rows: &Vectors) -> 
         }
     }
     note(&format!("{}: {} rows of {} numbers", path.display(), grouped(ids.len() as u64), rows.width));
+    Ok(())
+}
+
+/// Writes the ids of the rows of a file to a csv beside it.
+fn write_ids(key: &str, path: &Path, ids: &[String]) -> Result<()> {
+    let beside = path.with_extension("ids.csv");
+    file::write_with(&beside, |out| {
+        let mut table = csv::Writer::from_writer(out);
+        table.write_record([key])?;
+        ids.iter().try_for_each(|id| table.write_record([id]))?;
+        table.flush()
+    })?;
+    note(&format!("{}: the {key} of each number, from 0", beside.display()));
+    Ok(())
+}
+
+/// Writes the graph of a model, and the ids of its items beside it.
+fn onnx(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
+    let graph = Graph::new(checkpoint)?;
+    file::write_with(path, |out| graph.write(out))?;
+    write_ids("item", path, &checkpoint.context.items)?;
+    let items = grouped(checkpoint.context.items.len() as u64);
+    note(&format!("{}: a graph of ONNX that scores {items} items", path.display()));
     Ok(())
 }
 

@@ -76,7 +76,7 @@ fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
     let Some(path) = &args.run.warm_start else {
         return Ok((block_on(Run::start(setup, folder))?, report));
     };
-    let earlier = checkpoint::read(&model_of(path))?;
+    let earlier = checkpoint::read(&checkpoint::model_of(path))?;
     let (run, matched) = block_on(Run::start_from(setup, &earlier, folder))?;
     note(&format!(
         "start:    {} items as in {}, {} at the mean of items they are seen with, {} at random; {} items are gone",
@@ -87,11 +87,6 @@ fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
         grouped(matched.gone as u64)
     ));
     Ok((run, report))
-}
-
-/// The checkpoint of the model of a run, or the checkpoint itself.
-fn model_of(path: &Path) -> std::path::PathBuf {
-    if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() }
 }
 
 fn resume(args: &TrainArgs, path: &Path) -> Result<(Run<Folder>, LoadReport)> {

@@ -2,6 +2,8 @@
 
 mod backward;
 mod forward;
+#[cfg(feature = "onnx")]
+mod graph;
 mod parameters;
 mod training;
 
@@ -58,6 +60,11 @@ impl ModelSettings for MultVaeConfig {
 
     fn load(&self, engine: &Engine, items: usize, state: &State) -> Result<MultVae> {
         MultVae::from_state(engine, self, items, state)
+    }
+
+    #[cfg(feature = "onnx")]
+    fn graph<'a>(&self, items: usize, state: &'a State) -> Result<Option<crate::onnx::Builder<'a>>> {
+        graph::graph(self, items, state).map(Some)
     }
 }
 
