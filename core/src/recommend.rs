@@ -4,7 +4,10 @@ mod diversity;
 mod resolve;
 mod vectors;
 
-use std::{path::Path, sync::OnceLock};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use rustc_hash::FxHashMap;
 
@@ -62,7 +65,7 @@ pub struct Recommender {
     /// Item vectors on the host, M x width; read at the first request for similar items.
     vectors: OnceLock<Vec<f32>>,
     users: FxHashMap<String, u32>,
-    items: FxHashMap<String, u32>,
+    items: Arc<FxHashMap<String, u32>>,
 }
 
 /// One item of a recommendation list.
@@ -135,10 +138,10 @@ impl Recommender {
         let Checkpoint { context, state } = checkpoint;
         let engine = if context.config.model.kind().needs_cpu() { Engine::cpu() } else { engine };
         let model = AnyModel::from_state(&engine, &context.config.model, context.items.len(), &state)?;
-        let numbered = |ids: &[String]| ids.iter().cloned().zip(0..).collect();
+        let numbered = |ids: &[String]| -> FxHashMap<String, u32> { ids.iter().cloned().zip(0..).collect() };
         Ok(Self {
             users: numbered(&context.users),
-            items: numbered(&context.items),
+            items: Arc::new(numbered(&context.items)),
             engine,
             model,
             context,
@@ -307,6 +310,11 @@ impl Recommender {
             return Err(Error::setting("allow", "together with `deny` it leaves no item to recommend"));
         }
         Ok(Some(flags))
+    }
+
+    /// The number of each item, by its id.
+    pub fn item_numbers(&self) -> Arc<FxHashMap<String, u32>> {
+        Arc::clone(&self.items)
     }
 
     /// The number of an item, by its id alone.

@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use fastvae::{
     Error, Result,
     config::{Kind, Method, Objective, ProposalConfig},
-    data::{self, Dataset, LoadOptions},
+    data::{self, Dataset, Grouped, Grouping, LoadOptions, LoadReport},
     engine::{Engine, EngineKind},
     model::ModelKind,
     recommend::Recommender,
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     args::{
         EngineArgs,
-        flags::{Flags, ProposalArgs, SettingArgs},
+        flags::{FilterArgs, Flags, ProposalArgs, SettingArgs},
     },
     flags::with_flags,
     output::note,
@@ -310,6 +310,23 @@ pub fn load_run(config: &RunConfig) -> Result<Dataset> {
     load_with(&config.data, config.load_options())
 }
 
+/// The histories of a data set, grouped by user, after the notes about it.
+///
+/// # Errors
+/// As [`data::grouped`].
+pub fn grouped(path: &Path, filter: &FilterArgs, grouping: &Grouping) -> Result<Grouped> {
+    let config = data_config(Some(path), filter)?;
+    let grouped = data::grouped(path, &config.load_options(), grouping)?;
+    show_notes(&grouped.report);
+    Ok(grouped)
+}
+
+fn show_notes(report: &LoadReport) {
+    for text in &report.notes {
+        note(&format!("note:     {}", with_flags(text.clone(), "")));
+    }
+}
+
 /// As [`load`], with options that differ from those of the settings.
 ///
 /// # Errors
@@ -319,9 +336,7 @@ pub fn load_with(config: &DataConfig, options: LoadOptions) -> Result<Dataset> {
         Some(path) => data::load(path, &options)?,
         None => data::synthetic(&Default::default())?,
     };
-    for text in &dataset.report.notes {
-        note(&format!("note:     {}", with_flags(text.clone(), "")));
-    }
+    show_notes(&dataset.report);
     Ok(dataset)
 }
 

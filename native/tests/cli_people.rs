@@ -220,6 +220,10 @@ fn next_week_starts_from_the_model_that_is_there() {
     let output = fastvae(&folder).args(line.split(' ')).assert().success().get_output().clone();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("30 items as in run, 1 at the mean of items"), "{text}");
+    let recommended = |run: &str, more: &str| {
+        let line = format!("recommend {run} {more} -n 40 --include-seen --format csv --engine cpu");
+        fastvae(&folder).args(line.split(' ')).output().unwrap()
+    };
     let loss = |run: &str| -> f64 {
         let metrics: serde_json::Value =
             serde_json::from_slice(&fs::read(path.join(run).join("metrics.json")).unwrap()).unwrap();
@@ -227,6 +231,26 @@ fn next_week_starts_from_the_model_that_is_there() {
     };
     stdout(fastvae(&folder).args(train("later.csv", "cold").split(' ')));
     assert!(loss("next") < loss("cold"), "{} {}", loss("next"), loss("cold"));
+    // What the new data does not have stays, or leaves.
+    fs::write(path.join("window.csv"), "user,item\nu1,i1\nu1,i2\nu2,i1\nu2,new\nu3,i2\nu3,new\nu3,i3\n")
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    for (out, flag, items, stays) in [("kept", "", 31, true), ("dropped", " --drop-missing", 4, false)] {
+        let line = format!("{}{flag} --warm-start run --validation-users 0", train("window.csv", out));
+        let output = fastvae(&folder).args(line.split(' ')).assert().success().get_output().clone();
+        assert_eq!(text(output.stderr).contains("27 items and 37 users"), stays);
+        let found = recommended(out, "--user u1");
+        assert_eq!(lists(&text(found.stdout)).len(), items, "{out}");
+        assert_eq!(recommended(out, "--user u30").status.success(), stays, "{out}");
+        // The run knows its data again, and goes on.
+        stdout(fastvae(&folder).args(format!("evaluate {out} --engine cpu").split(' ')));
+        stdout(
+            fastvae(&folder).args(format!("train --resume {out} --epochs 7 --engine cpu --quiet").split(' ')),
+        );
+        assert_eq!(recommended(out, "--user u30").status.success(), stays, "{out}, resumed");
+    }
+    let text = complaint(fastvae(&folder).args("train --data set.csv --drop-missing".split(' ')), 2);
+    assert!(text.contains("--warm-start"), "{text}");
     let line =
         format!("{} --warm-start run --hidden 8", train("later.csv", "other").replace(" --hidden 16", ""));
     let text = complaint(fastvae(&folder).args(line.split(' ')), 2);
@@ -245,4 +269,37 @@ fn output_goes_through_links_and_pipes() {
     assert_eq!(fs::read_to_string(path.join("real.csv")).unwrap().lines().count(), 3);
     let text = stdout(fastvae(&folder).args(format!("{line} /dev/stdout").split(' ')));
     assert_eq!(text.lines().count(), 3, "{text}");
+}
+
+#[test]
+fn factorisations_start_from_an_earlier_one() {
+    let folder = trained();
+    let rows = fs::read_to_string(folder.path().join("set.csv")).unwrap();
+    let more: String = (0..12).map(|user| format!("u{user},new\nv{user},i{user}\nv{user},new\n")).collect();
+    fs::write(folder.path().join("later.csv"), rows + &more).unwrap();
+    for model in ["ials", "wrmf", "elsa", "bpr"] {
+        let line = |data: &str, out: &str, epochs: u32| {
+            format!(
+                "train --data {data} --out {model}-{out} --model {model} --factors 8 --epochs {epochs} --quiet \
+                 --evaluate-every 1 --validation-users 0"
+            )
+        };
+        stdout(fastvae(&folder).args(line("set.csv", "first", 30).split(' ')));
+        stdout(fastvae(&folder).args(line("later.csv", "cold", 1).split(' ')));
+        stdout(
+            fastvae(&folder)
+                .args(format!("{} --warm-start {model}-first", line("later.csv", "warm", 1)).split(' ')),
+        );
+        let loss = |out: &str| -> Option<f64> {
+            let path = folder.path().join(format!("{model}-{out}")).join("metrics.json");
+            let metrics: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+            metrics["epochs"][0]["loss"].as_f64()
+        };
+        assert!(
+            loss("warm").unwrap() < loss("cold").unwrap(),
+            "{model}: {:?} {:?}",
+            loss("warm"),
+            loss("cold")
+        );
+    }
 }

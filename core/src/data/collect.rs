@@ -1,5 +1,8 @@
 //! Turns parsed rows into a [`Dataset`]: numbers the ids, drops repeats, applies filters and a given split.
 
+#[cfg(not(target_arch = "wasm32"))]
+use rustc_hash::FxHashSet;
+
 use super::{
     Counts, Csr, Dataset, EvaluationSet, GivenSplit, LoadOptions, LoadReport, Moment, Times, TimesRead,
     filter,
@@ -9,6 +12,8 @@ use super::{
     roles::Decision,
     shard::{PARTS, Part, Shard},
 };
+#[cfg(not(target_arch = "wasm32"))]
+use super::{Grouped, Grouping, compare_ids, spill::Spill};
 use crate::{Error, Result};
 
 /// The part whose times are read.
@@ -32,6 +37,63 @@ impl Collector {
             options: options.clone(),
             report: LoadReport::default(),
             header: None,
+        }
+    }
+
+    /// Collects rows to be grouped by user, in bounded memory.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn grouping(options: &LoadOptions, grouping: &Grouping) -> Self {
+        let mut collector = Self::new(options);
+        let count = collector.shards.len();
+        for shard in &mut collector.shards {
+            shard.spill = Some(Box::new(Spill::new(grouping, count, shard.keeps_missing())));
+            shard.look();
+        }
+        collector
+    }
+
+    /// The histories, for a collector that was made by [`Collector::grouping`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn finish_grouped(mut self, name: &str) -> Result<Grouped> {
+        let mut words = Vec::new();
+        let (mut known, mut unknown) = (FxHashSet::default(), Vec::new());
+        // The last runs first: words for missing values in them are counted. They stay in memory.
+        let mut last = Vec::new();
+        for shard in &mut self.shards {
+            last.push(shard.take_run());
+            words.extend(shard.spill.iter().flat_map(|spill| &spill.words));
+        }
+        words.sort_unstable();
+        words.dedup();
+        self.complete_report();
+        self.note_missing(&words);
+        if self.report.rows == 0 {
+            return Err(Error::Data(nothing_left(name, &self.report, &self.options)));
+        }
+        let mut runs = Vec::new();
+        for (shard, last) in self.shards.into_iter().zip(last) {
+            for code in 0..shard.items.len() as u32 {
+                let item = shard.items.name(code);
+                if !known.contains(&*item) && !words.contains(&&*item) {
+                    if shard.spill.as_ref().is_some_and(|spill| !spill.knows(&item)) {
+                        unknown.push(item.to_string());
+                    }
+                    known.insert(item.to_string());
+                }
+            }
+            runs.push(shard.into_runs(last)?);
+        }
+        unknown.sort_by(|a, b| compare_ids(a, b));
+        Grouped::new(runs, self.report, known.len(), unknown)
+    }
+
+    /// Notes which words were taken for missing values.
+    fn note_missing(&mut self, words: &[&str]) {
+        if !words.is_empty() {
+            self.note(format!(
+                "rows whose user or item is {} are left out; `missing-ids = kept` makes them ids like others",
+                words.join(" or ")
+            ));
         }
     }
 
@@ -87,7 +149,7 @@ impl Collector {
     /// Leaves out rows whose user or item stands for nothing, and rows that repeat the header.
     fn drop_missing(&mut self) {
         let mut repeats = 0;
-        let mut words: Vec<String> = Vec::new();
+        let mut words: Vec<&'static str> = Vec::new();
         for shard in &mut self.shards {
             let codes = |interner: &Interner| -> Vec<(u32, &'static str)> {
                 MISSING.iter().filter_map(|word| Some((interner.find(word)?, *word))).collect()
@@ -115,20 +177,15 @@ impl Collector {
                 }
                 let Some(found) = word(&users, pair.0).or_else(|| word(&items, pair.1)) else { return true };
                 missing += 1;
-                if !words.iter().any(|known| known == found) {
-                    words.push(found.into());
+                if !words.contains(&found) {
+                    words.push(found);
                 }
                 false
             });
             shard.left_out.missing_ids += missing;
         }
-        if !words.is_empty() {
-            words.sort();
-            self.note(format!(
-                "rows whose user or item is {} are left out; `missing-ids = kept` makes them ids like others",
-                words.join(" or ")
-            ));
-        }
+        words.sort_unstable();
+        self.note_missing(&words);
         if repeats > 0 {
             self.note(format!("{repeats} lines repeat the header and are left out"));
         }

@@ -187,6 +187,14 @@ impl Csr {
         Self::from_sorted(rows.iter().map(|&row| self.row(row as usize)), self.columns)
     }
 
+    /// The rows of this matrix, then those of another one with as many columns.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if they hold more than 2^32 - 1 interactions.
+    pub(crate) fn followed_by(&self, other: &Self) -> Result<Self> {
+        Self::from_sorted(self.iter().chain(other.iter()), self.columns)
+    }
+
     /// Renumbers rows and columns: `users` lists the rows to keep, `columns[item]` is an item's new number,
     /// or `u32::MAX` to drop it. The new numbers must have the same order as the old ones.
     pub(super) fn restrict(&self, users: &[u32], columns: &[u32], count: u32) -> Self {

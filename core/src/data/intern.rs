@@ -1,6 +1,6 @@
 //! Maps external ids to dense numbers.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, cmp::Ordering, collections::HashMap, sync::Arc};
 
 use rustc_hash::FxBuildHasher;
 
@@ -29,6 +29,34 @@ pub(super) struct Interner {
 }
 
 impl Interner {
+    /// The number of different ids.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The id with this code.
+    pub(super) fn name(&self, code: u32) -> Cow<'_, str> {
+        match &self.ids[code as usize] {
+            Id::Number(number) => number.to_string().into(),
+            Id::Text(text) => (&**text).into(),
+        }
+    }
+
+    /// All codes in the order of [`compare_ids`].
+    pub(super) fn sorted(&self) -> Vec<u32> {
+        let mut codes: Vec<u32> = (0..self.ids.len() as u32).collect();
+        codes.sort_unstable_by(|&a, &b| compare(&self.ids[a as usize], &self.ids[b as usize]));
+        codes
+    }
+
+    /// Forgets all ids.
+    pub(super) fn clear(&mut self) {
+        self.dense.fill(ABSENT);
+        self.numbers.clear();
+        self.texts.clear();
+        self.ids.clear();
+    }
+
     /// The code of an id that occurred.
     pub(super) fn find(&self, id: &str) -> Option<u32> {
         match canonical(id.as_bytes()) {

@@ -162,6 +162,8 @@ pub(super) fn read<F: LineFormat>(
             }
         }
         shards[0].note_bad_rows(samples);
+        #[cfg(not(target_arch = "wasm32"))]
+        shards.iter_mut().filter_map(|shard| shard.spill.as_mut()).try_for_each(|spill| spill.check())?;
         block = next?;
     }
     text.check_lines()?;

@@ -50,23 +50,42 @@ pub fn load_files(files: &[(String, Vec<u8>)], options: &LoadOptions) -> Result<
     load_source(Source::of_files(files)?, options)
 }
 
-fn load_source(mut source: Source, options: &LoadOptions) -> Result<Dataset> {
+/// Reads all interactions; returns the files that were found.
+pub(super) fn read_all(
+    source: &mut Source,
+    options: &LoadOptions,
+    collector: &mut Collector,
+) -> Result<Layout> {
     check(options)?;
     watch::begin("reading", "lines", 0);
-    let mut collector = Collector::new(options);
     #[cfg(feature = "forms")]
     if matrix::is_scipy(&source.files) {
-        matrix::read_scipy(&mut source, options, &mut collector)?;
-        let name = source.name.clone();
-        return collector.finish(&name);
+        matrix::read_scipy(source, options, collector)?;
+        return Ok(Layout::default());
     }
-    let layout = Layout::of(&source)?;
+    let layout = Layout::of(source)?;
     for file in &layout.interactions {
-        read(&mut source, file, options, &mut collector)?;
+        read(source, file, options, collector)?;
     }
     if !layout.ignored.is_empty() {
         collector.note(format!("not read: {}", layout.ignored.join(", ")));
     }
+    Ok(layout)
+}
+
+/// Whether the set has tables of ids, which are looked up when everything is read.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn needs_whole(source: &Source) -> Result<bool> {
+    #[cfg(feature = "forms")]
+    if matrix::is_scipy(&source.files) {
+        return Ok(false);
+    }
+    Ok(Layout::of(source)?.lists.iter().any(Option::is_some))
+}
+
+pub(super) fn load_source(mut source: Source, options: &LoadOptions) -> Result<Dataset> {
+    let mut collector = Collector::new(options);
+    let layout = read_all(&mut source, options, &mut collector)?;
     let mut dataset = collector.finish(&source.name)?;
     if let Some((file, form)) = layout.titles {
         titles::attach(&mut dataset, &mut source, &file, form)?;

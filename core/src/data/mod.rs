@@ -34,10 +34,13 @@ mod excerpt;
 mod filter;
 mod foreign;
 mod forms;
+#[cfg(not(target_arch = "wasm32"))]
+mod grouped;
 mod header;
 mod intern;
 #[cfg(feature = "forms")]
 mod json;
+mod keep;
 mod layout;
 mod lines;
 mod load;
@@ -62,6 +65,8 @@ mod sniff;
 mod source;
 #[cfg(feature = "forms")]
 mod sparse;
+#[cfg(not(target_arch = "wasm32"))]
+mod spill;
 mod split;
 mod statistics;
 mod synthetic;
@@ -76,12 +81,17 @@ pub use condition::Conditions;
 #[cfg(not(target_arch = "wasm32"))]
 pub use convert::{WriteForm, WriteOptions, without_formula, write};
 pub use csr::Csr;
+#[cfg(not(target_arch = "wasm32"))]
+pub use grouped::{Grouped, Grouping, grouped};
 pub use intern::compare_ids;
+pub use keep::KnownItems;
 #[cfg(not(target_arch = "wasm32"))]
 pub use load::load;
 pub use load::{load_bytes, load_files};
 pub use moment::Moment;
 pub use options::{Column, Columns, Header, LoadOptions, MissingIds, TimesRead};
+#[cfg(not(target_arch = "wasm32"))]
+pub use spill::ItemNumbers;
 pub use split::{EvaluationSet, Protocol, Split, SplitOptions, TestFrom, split};
 pub use statistics::{Counts, Histories, LoadReport, Statistics};
 pub use synthetic::{MIN_ITEMS, SyntheticOptions, synthetic};
@@ -100,7 +110,8 @@ pub struct Dataset {
     pub titles: Option<Vec<String>>,
     /// The genres of each item, if the set has genres.
     pub genres: Option<Vec<Vec<String>>>,
-    /// Users x items, the interactions of each user. No row and no column is empty.
+    /// Users x items, the interactions of each user. No row is empty, and no column but those of
+    /// [`keep_items`](Self::keep_items).
     pub interactions: Csr,
     /// The published split, if the set comes in parts.
     pub given: Option<GivenSplit>,

@@ -72,6 +72,11 @@ pub(super) struct Shard {
     pub(super) span: Option<(i64, i64)>,
     /// Words that were read as ratings.
     pub(super) rating_words: u64,
+    /// The number of pairs of a part at which the shard looks whether it must write them to a file.
+    pub(super) next_look: usize,
+    /// Where rows go that are more than memory should hold; `None` where all of them are wanted at the end.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) spill: Option<Box<super::spill::Spill>>,
     min_rating: Option<f32>,
     window: Option<(i64, i64)>,
     times_read: TimesRead,
@@ -101,6 +106,9 @@ impl Shard {
             samples: Vec::new(),
             span: None,
             rating_words: 0,
+            next_look: usize::MAX,
+            #[cfg(not(target_arch = "wasm32"))]
+            spill: None,
             min_rating: options.min_rating,
             window,
             times_read: options.times,
@@ -159,6 +167,10 @@ impl Shard {
         self.pairs[self.part as usize].push(pair);
         if self.times_read == TimesRead::Each && self.part == Part::Train {
             self.times.push(time);
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        if self.pairs[self.part as usize].len() >= self.next_look {
+            self.look();
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ pub use ials::{Ials, IalsConfig, WrmfConfig};
 #[cfg(feature = "baselines")]
 pub use item_knn::{ItemKnn, ItemKnnConfig};
 pub use popularity::{Popularity, PopularityConfig};
+pub(crate) use scorer::queries;
 pub use scorer::{Batch, Scorer, Scoring, record_products};
 pub(crate) use trainable::{Sizes, Start, TrainStep, Trainable};
 pub use vae::MultVae;

@@ -1,10 +1,12 @@
 //! The interface of a model for ranking, recommending and evaluating.
 
 use crate::{
-    Result,
+    Error, Result,
+    data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{MatMul, View},
     proposal::Catalogue,
+    watch,
 };
 
 /// The histories of a batch of users, concatenated. An entry is one item of a history.
@@ -23,6 +25,23 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// A batch of all these histories.
+    ///
+    /// # Errors
+    /// If the engine cannot hold it.
+    pub fn new(engine: &Engine, histories: &Csr) -> Result<Self> {
+        let rows = (0u32..).zip(histories.iter()).flat_map(|(row, items)| items.iter().map(move |_| row));
+        let rows: Vec<u32> = rows.collect();
+        let or_zero = |values: &[u32]| if values.is_empty() { vec![0] } else { values.to_vec() };
+        Ok(Self {
+            offsets: engine.upload("offsets", histories.offsets())?,
+            items: engine.upload("items", &or_zero(histories.items()))?,
+            rows: engine.upload("rows", &or_zero(&rows))?,
+            users: histories.rows(),
+            entries: histories.nnz(),
+        })
+    }
+
     /// A batch of one user with this history.
     ///
     /// # Errors
@@ -75,6 +94,33 @@ pub trait Scoring: Send + Sync {
         let _ = (recording, batch);
         None
     }
+}
+
+/// Histories of which the queries are computed at once.
+const PIECE: usize = 1024;
+
+/// The queries of histories, users x width.
+///
+/// # Errors
+/// [`Error::Data`] for a model without item vectors; [`Error::Device`] if the device is lost.
+pub(crate) async fn queries(engine: &Engine, model: &impl Scorer, histories: &Csr) -> Result<Vec<f32>> {
+    let without = || Error::Data("the model has no item vectors".into());
+    let width = model.item_vectors().ok_or_else(without)?.width;
+    let users = histories.rows();
+    let mut values = Vec::with_capacity(users * width);
+    watch::begin("queries", "users", users as u64);
+    for start in (0..users).step_by(PIECE) {
+        watch::check()?;
+        let rows: Vec<u32> = (start as u32..(start + PIECE).min(users) as u32).collect();
+        let batch = Batch::new(engine, &histories.select(&rows)?)?;
+        let scoring = model.scoring(engine, batch.users, batch.entries)?;
+        let mut recording = Recording::new();
+        let queries = scoring.record_queries(&mut recording, &batch).ok_or_else(without)?;
+        engine.run(&recording)?;
+        values.extend(engine.read_range(&queries, 0..batch.users * width).await?);
+        watch::advance(batch.users as u64);
+    }
+    Ok(values)
 }
 
 /// Appends the scores of `users` queries: inner products with all item vectors, plus the item biases.

@@ -4,14 +4,9 @@ use super::Recommender;
 use crate::{
     Error, Result,
     data::Csr,
-    engine::{Buffer, Recording},
-    model::{Batch, Scorer},
+    model::{self, Scorer},
     proposal::Catalogue,
-    watch,
 };
-
-/// Histories of which the queries are computed at once.
-const PIECE: usize = 1024;
 
 /// Rows of numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,37 +56,8 @@ impl Recommender {
     /// As [`Recommender::item_rows`].
     pub async fn queries(&self, histories: &Csr) -> Result<Vectors> {
         let width = self.item_vectors()?.width;
-        let users = histories.rows();
-        let mut values = Vec::with_capacity(users * (width + 1));
-        watch::begin("queries", "users", users as u64);
-        for start in (0..users).step_by(PIECE) {
-            watch::check()?;
-            let end = (start + PIECE).min(users);
-            let first = histories.offsets()[start];
-            let offsets: Vec<u32> =
-                histories.offsets()[start..=end].iter().map(|offset| offset - first).collect();
-            let items = &histories.items()[first as usize..histories.offsets()[end] as usize];
-            let rows: Vec<u32> = (0u32..)
-                .zip(offsets.windows(2))
-                .flat_map(|(row, ends)| (ends[0]..ends[1]).map(move |_| row))
-                .collect();
-            let or_zero = |values: &[u32]| if values.is_empty() { vec![0] } else { values.to_vec() };
-            let batch = Batch {
-                offsets: self.engine.upload("offsets", &offsets)?,
-                items: self.engine.upload("items", &or_zero(items))?,
-                rows: self.engine.upload("rows", &or_zero(&rows))?,
-                users: end - start,
-                entries: items.len(),
-            };
-            let scoring = self.model.scoring(&self.engine, batch.users, batch.entries)?;
-            let mut recording = Recording::new();
-            let queries: Option<Buffer<f32>> = scoring.record_queries(&mut recording, &batch);
-            let queries = queries.ok_or_else(|| Error::Data("the model has no queries".into()))?;
-            self.engine.run(&recording)?;
-            let found = self.engine.read_range(&queries, 0..batch.users * width).await?;
-            values.extend(found.chunks_exact(width).flat_map(|row| row.iter().copied().chain([1.0])));
-            watch::advance(batch.users as u64);
-        }
-        Ok(Vectors { values, width: width + 1 })
+        let found = model::queries(&self.engine, &self.model, histories).await?;
+        let rows = found.chunks_exact(width).flat_map(|row| row.iter().copied().chain([1.0]));
+        Ok(Vectors { values: rows.collect(), width: width + 1 })
     }
 }

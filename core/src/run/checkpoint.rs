@@ -16,6 +16,7 @@ use std::{
 };
 
 pub use read::{from_bytes, is_one, read, summary};
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 pub use write::to_bytes;
@@ -28,7 +29,8 @@ use super::{
     migrate,
 };
 use crate::{
-    data::{Csr, Dataset},
+    Result,
+    data::{Csr, Dataset, KnownItems},
     model::ModelKind,
     state::{Progress, State},
 };
@@ -149,6 +151,41 @@ pub struct Summary {
 }
 
 impl Context {
+    /// The items, for [`Dataset::keep_items`].
+    pub fn known_items(&self) -> KnownItems<'_> {
+        KnownItems {
+            ids: &self.items,
+            titles: self.titles.as_deref().map(Vec::as_slice),
+            genres: self.genres.as_deref().map(Vec::as_slice),
+        }
+    }
+
+    /// Adds the users of an earlier run whom this one does not have, after its own and with their histories there, as far
+    /// as this one has the items; returns their number.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] if the histories are more than can be addressed.
+    pub fn keep_users(&mut self, earlier: &Self) -> Result<usize> {
+        let here: FxHashSet<&str> = self.users.iter().map(String::as_str).collect();
+        let numbers: FxHashMap<&str, u32> = self.items.iter().map(String::as_str).zip(0..).collect();
+        let columns: Vec<Option<u32>> =
+            earlier.items.iter().map(|id| numbers.get(id.as_str()).copied()).collect();
+        let (mut users, mut rows) = (Vec::new(), Vec::new());
+        for (user, row) in earlier.users.iter().zip(earlier.histories.iter()) {
+            let row: Vec<u32> = row.iter().filter_map(|&item| columns[item as usize]).collect();
+            if !here.contains(user.as_str()) && !row.is_empty() {
+                users.push(user.clone());
+                rows.push(row);
+            }
+        }
+        let count = users.len();
+        if count > 0 {
+            self.histories = self.histories.followed_by(&Csr::from_rows(&rows, self.items.len() as u32)?)?;
+            self.users = Arc::new(self.users.iter().cloned().chain(users).collect());
+        }
+        Ok(count)
+    }
+
     /// Whether another run was trained on the same data.
     ///
     /// # Errors

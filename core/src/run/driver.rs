@@ -133,6 +133,7 @@ impl<S: Storage> Run<S> {
         let mut state = first.freeze().await?.state().await?;
         drop(first);
         let matched = warm_start::fill(&mut state, earlier, &context.items, &split.train)?;
+        warm_start::fold_in_users(&mut state, &engine, &context.config.model, &split.train).await?;
         let training = Training::new(engine, &context.config, split, Some(&state)).await?;
         let mut storage = storage()?;
         storage.begin(&context.config)?;

@@ -6,8 +6,18 @@ use super::checkpoint::Checkpoint;
 use crate::{
     Error, Result,
     data::Csr,
+    engine::Engine,
+    model::{self, AnyModel, ModelConfig},
     state::{State, Tensor, TensorData},
 };
+
+/// Tensors with a row for each item.
+const TABLES: [&str; 3] = ["encoder", "items", "item_bias"];
+/// Where ELSA holds its item vectors before they are normalised.
+const WEIGHTS: &str = "fit.weights";
+
+/// The vectors of users that factorisations have while they are fitted.
+const USERS: &str = "fit.users";
 
 /// How many items of a new run an earlier model has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +28,7 @@ pub struct Matched {
     pub means: usize,
     /// New items without such a neighbour, which start at random.
     pub random: usize,
-    /// Items of the earlier model that the new data does not have.
+    /// Items of the earlier model that the new catalogue does not have.
     pub gone: usize,
 }
 
@@ -36,8 +46,6 @@ pub(super) fn fill(
     let before: FxHashMap<&str, usize> = earlier.context.items.iter().map(String::as_str).zip(0..).collect();
     let known: Vec<Option<usize>> = items.iter().map(|id| before.get(id.as_str()).copied()).collect();
     let seen = seen_with(&known, train);
-    let tables: Vec<String> =
-        state.tensors.keys().filter_map(|name| Some(name.strip_suffix(".last_step")?.to_owned())).collect();
     let names: Vec<String> = state.tensors.keys().filter(|name| !name.contains('.')).cloned().collect();
     for name in names {
         let Some(old) = earlier.state.tensors.get(&name) else {
@@ -45,7 +53,7 @@ pub(super) fn fill(
                 format!("the earlier model has no `{name}`; train with the settings of its network");
             return Err(Error::setting("warm-start", problem));
         };
-        let is_table = tables.contains(&name);
+        let is_table = TABLES.contains(&name.as_str());
         let Some(new) = state.tensors.get_mut(&name) else { continue };
         let width = |tensor: &Tensor| tensor.data.len() / tensor.shape.first().copied().unwrap_or(1).max(1);
         let rows = |tensor: &Tensor| tensor.shape.first().copied().unwrap_or(0);
@@ -70,6 +78,11 @@ pub(super) fn fill(
             (new, old) => new.clone_from(old),
         }
     }
+    if state.tensors.contains_key(WEIGHTS)
+        && let Some(vectors) = state.tensors.get("items").cloned()
+    {
+        state.tensors.insert(WEIGHTS.into(), vectors);
+    }
     let found = known.iter().flatten().count();
     let means = known.iter().zip(&seen).filter(|(known, seen)| known.is_none() && **seen > 0).count();
     Ok(Matched {
@@ -78,6 +91,25 @@ pub(super) fn fill(
         random: items.len() - found - means,
         gone: earlier.context.items.len() - found,
     })
+}
+
+/// Replaces the vectors of users, of a model that has some, by those of their histories with the items as they are.
+///
+/// # Errors
+/// As [`AnyModel::from_state`]; [`Error::Device`] if the engine is lost.
+pub(super) async fn fold_in_users(
+    state: &mut State,
+    engine: &Engine,
+    config: &ModelConfig,
+    train: &Csr,
+) -> Result<()> {
+    if state.tensors.contains_key(USERS) {
+        let model = AnyModel::from_state(engine, config, train.columns(), state)?;
+        let vectors = model::queries(engine, &model, train).await?;
+        let shape = vec![train.rows(), vectors.len() / train.rows().max(1)];
+        state.tensors.insert(USERS.into(), Tensor { shape, data: TensorData::F32(vectors) });
+    }
+    Ok(())
 }
 
 /// How often each new item is seen with a known one: pairs of them in one history.

@@ -35,9 +35,14 @@ pub struct RunArgs {
     pub resume: Option<PathBuf>,
     /// Start from the parameters of an earlier run, matched by the ids of items; for next week's data.
     ///
-    /// The network must have the same sizes. New items start at the mean of the items that they are seen with.
+    /// The network must have the same sizes. New items start at the mean of the items that they are seen with. Items and
+    /// users that the new data does not have stay: items can be recommended, users with the histories that the earlier
+    /// run has.
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub warm_start: Option<PathBuf>,
+    /// With --warm-start, items and users that the new data does not have leave.
+    #[arg(long, requires = "warm_start")]
+    pub drop_missing: bool,
     /// Go on though the best model so far is lost or damaged: what last.safetensors holds counts as the first.
     #[arg(long, requires = "resume")]
     pub from_last: bool,

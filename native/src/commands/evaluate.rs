@@ -143,13 +143,15 @@ fn dataset(args: &EvaluateArgs, context: &Context) -> Result<Dataset> {
             "filters and another split go with a set of its own; without --data, those of the run hold",
         ));
     }
-    let dataset = settings::load_run(&context.config).map_err(|error| match (&error, &context.config.data.path) {
+    let mut dataset = settings::load_run(&context.config).map_err(|error| match (&error, &context.config.data.path) {
         (Error::Io { action: "read", source, .. }, Some(path)) => Error::Data(format!(
             "the data of the run is not at {} any more ({source}); name where it is with --data PATH --split-again",
             path.display()
         )),
         _ => error,
     })?;
+    // A run that was started from an earlier one may have more items than its data.
+    dataset.keep_items(context.known_items());
     if fingerprint(&dataset) != context.fingerprint {
         return Err(Error::Data(format!(
             "{} is no longer what the model was trained on ({} users, {} items, {} interactions): it has {} now; \

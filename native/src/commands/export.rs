@@ -16,7 +16,7 @@ use parquet::{
 };
 use pollster::block_on;
 
-use super::people::{self, People};
+use super::people::{Histories, People};
 use crate::{
     Outcome,
     args::use_model::ExportArgs,
@@ -47,7 +47,11 @@ pub fn run(args: &ExportArgs) -> Result<Outcome> {
     }
     if let (Some(path), Some(form)) = (&args.users, users) {
         let people = match &args.histories {
-            Some(file) => people::of_file(file, &args.filter, &recommender, false)?,
+            Some(file) => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or(Path::new(".")).to_owned();
+                Histories::open(file, &args.filter, &recommender, false, folder)?.all(&recommender)?
+            }
             None => {
                 let context = recommender.context();
                 People { names: context.users.to_vec(), histories: context.histories.clone() }

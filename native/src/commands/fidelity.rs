@@ -40,8 +40,9 @@ pub fn run(args: &FidelityArgs) -> Result<Outcome> {
     let proposal = &mut base.proposal;
     (proposal.codewords, proposal.group_size, proposal.mix) = (args.sampler_codewords, 1, None);
     let samplers = Sampler::parse_all(&args.samplers, &base)?;
-    let dataset = settings::load_run(&config)?;
+    let mut dataset = settings::load_run(&config)?;
     if let Some((checkpoint, path)) = &trained {
+        dataset.keep_items(checkpoint.context.known_items());
         check_same(checkpoint, path, &dataset)?;
     }
     let split = data::split(&dataset, &config.split)?;

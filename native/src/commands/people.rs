@@ -1,16 +1,19 @@
 //! People to recommend for: users of a run, or histories in a file.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use fastvae::{
     Error, Result,
-    data::{Csr, Dataset},
+    data::{Csr, Dataset, Grouped, Grouping},
     recommend::Recommender,
 };
 
 use crate::{
     args::flags::FilterArgs,
-    output::{grouped, note, plain},
+    output::{grouped as shown, note, plain},
     settings,
 };
 
@@ -22,10 +25,29 @@ pub struct People {
     pub histories: Csr,
 }
 
+impl People {
+    /// These people, some at a time.
+    pub fn chunks(&self, most: usize) -> impl Iterator<Item = Result<Self>> {
+        let rows: Vec<u32> = (0..self.names.len() as u32).collect();
+        let most = most.clamp(1, CHUNK);
+        (0..rows.len()).step_by(most).map(move |start| {
+            let end = (start + most).min(rows.len());
+            Ok(Self {
+                names: self.names[start..end].to_vec(),
+                histories: self.histories.select(&rows[start..end])?,
+            })
+        })
+    }
+}
+
+/// Standard input for `-`.
+fn standard_input(path: &Path) -> &Path {
+    if path == Path::new("-") { Path::new("/dev/stdin") } else { path }
+}
+
 /// Reads a set; `-` is standard input.
-pub fn read(path: &Path, filter: &FilterArgs) -> Result<Dataset> {
-    let path = if path == Path::new("-") { Path::new("/dev/stdin") } else { path };
-    settings::load(&settings::data_config(Some(path), filter)?)
+fn read(path: &Path, filter: &FilterArgs) -> Result<Dataset> {
+    settings::load(&settings::data_config(Some(standard_input(path)), filter)?)
 }
 
 /// The number that each item of a set has in the model; `None` for items that the model does not know.
@@ -33,50 +55,107 @@ fn numbers(dataset: &Dataset, recommender: &Recommender) -> Vec<Option<u32>> {
     dataset.items.iter().map(|id| recommender.number_of(id)).collect()
 }
 
-/// The histories of a file, with the items that the model knows.
-///
-/// # Errors
-/// As reading; [`Error::Data`] if nobody has an item that the model knows, or `strict` and an item is unknown.
-pub fn of_file(path: &Path, filter: &FilterArgs, recommender: &Recommender, strict: bool) -> Result<People> {
-    let dataset = read(path, filter)?;
-    let known = numbers(&dataset, recommender);
-    let unknown = known.iter().filter(|number| number.is_none()).count();
-    if unknown > 0 {
-        let first = known.iter().position(Option::is_none).map_or("", |at| dataset.items[at].as_str());
-        let text = format!(
-            "{} of {} items of {} are unknown to the model, {:?} for one",
-            grouped(unknown as u64),
-            grouped(known.len() as u64),
-            path.display(),
-            plain(first)
-        );
-        if strict {
-            return Err(Error::setting("histories", text));
+/// Most users, and about as many interactions, that are in memory at once.
+const CHUNK: usize = 4096;
+const INTERACTIONS: usize = 1 << 21;
+
+/// The histories of a file, some at a time.
+pub struct Histories {
+    grouped: Grouped,
+    items: u32,
+    path: PathBuf,
+    /// People without an item that the model knows.
+    without: u64,
+    any: bool,
+}
+
+impl Histories {
+    /// Opens a file, `-` for standard input, and reads it; temporary files lie in `folder`.
+    ///
+    /// # Errors
+    /// As reading; [`Error::Setting`] if `strict` and the model does not know an item.
+    pub fn open(
+        path: &Path,
+        filter: &FilterArgs,
+        recommender: &Recommender,
+        strict: bool,
+        folder: PathBuf,
+    ) -> Result<Self> {
+        let grouping = Grouping { items: recommender.item_numbers(), folder, rows: Grouping::ROWS };
+        let grouped = settings::grouped(standard_input(path), filter, &grouping)?;
+        if let Some(first) = grouped.unknown.first() {
+            let text = format!(
+                "{} of {} items of {} are unknown to the model, {:?} for one",
+                shown(grouped.unknown.len() as u64),
+                shown(grouped.items as u64),
+                path.display(),
+                plain(first)
+            );
+            if strict {
+                return Err(Error::setting("histories", text));
+            }
+            note(&format!("note: {text}; they are left out"));
         }
-        note(&format!("note: {text}; they are left out"));
+        let (items, path) = (recommender.context().items.len() as u32, path.to_owned());
+        let mut histories = Self { grouped, items, path, without: 0, any: false };
+        if histories.grouped.unknown.len() == histories.grouped.items {
+            return Err(histories.nobody(recommender));
+        }
+        histories.grouped.unknown = Vec::new();
+        Ok(histories)
     }
-    let (mut names, mut rows, mut without) = (Vec::new(), Vec::new(), 0u64);
-    for (name, row) in dataset.users.into_iter().zip(dataset.interactions.iter()) {
-        let row: Vec<u32> = row.iter().filter_map(|&item| known[item as usize]).collect();
-        if row.is_empty() {
-            without += 1;
-        } else {
+
+    /// The next people who have an item that the model knows; `None` after the last.
+    ///
+    /// # Errors
+    /// As reading; [`Error::Data`] if there is nobody.
+    pub fn next(&mut self, most: usize, recommender: &Recommender) -> Result<Option<People>> {
+        let (mut names, mut rows, mut interactions) = (Vec::new(), Vec::new(), 0);
+        while names.len() < most.min(CHUNK) && interactions < INTERACTIONS {
+            let Some(next) = self.grouped.next() else { break };
+            let (name, row) = next?;
+            if row.is_empty() {
+                self.without += 1;
+                continue;
+            }
+            interactions += row.len();
             names.push(name);
             rows.push(row);
         }
+        if !names.is_empty() {
+            self.any = true;
+            return Ok(Some(People { names, histories: Csr::from_rows(&rows, self.items)? }));
+        }
+        if !self.any {
+            return Err(self.nobody(recommender));
+        }
+        if self.without > 0 {
+            let count = shown(std::mem::take(&mut self.without));
+            note(&format!("note: {count} people have no item that the model knows and get no list"));
+        }
+        Ok(None)
     }
-    if names.is_empty() {
-        return Err(Error::Data(format!(
+
+    /// All people.
+    ///
+    /// # Errors
+    /// As [`Histories::next`].
+    pub fn all(mut self, recommender: &Recommender) -> Result<People> {
+        let (mut names, mut rows) = (Vec::new(), Vec::new());
+        while let Some(people) = self.next(usize::MAX, recommender)? {
+            rows.extend(people.histories.iter().map(<[u32]>::to_vec));
+            names.extend(people.names);
+        }
+        Ok(People { names, histories: Csr::from_rows(&rows, self.items)? })
+    }
+
+    fn nobody(&self, recommender: &Recommender) -> Error {
+        Error::Data(format!(
             "nobody in {} has an item that the model knows; its items are called like {:?}",
-            path.display(),
+            self.path.display(),
             recommender.item_id(0)
-        )));
+        ))
     }
-    if without > 0 {
-        note(&format!("note: {} people have no item that the model knows and get no list", grouped(without)));
-    }
-    let histories = Csr::from_rows(&rows, recommender.context().items.len() as u32)?;
-    Ok(People { names, histories })
 }
 
 /// The items that a file has for each user, by the user's id.

@@ -13,7 +13,7 @@ use fastvae::{
 use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
-use super::people::{self, People};
+use super::people::{self, Histories, People};
 use crate::{
     Outcome,
     args::use_model::RecommendArgs,
@@ -21,8 +21,6 @@ use crate::{
     settings,
 };
 
-/// Users whose lists are in memory at once.
-const CHUNK: usize = 4096;
 /// Most items of the masks of these users: with lists of allowed items, a mask is nearly the catalogue.
 const MASKED: usize = 1 << 24;
 /// Candidates for each item of a list of items that differ.
@@ -60,10 +58,10 @@ pub fn run(args: &RecommendArgs) -> Result<Outcome> {
         args,
         recommender: &recommender,
     };
-    let people = whom(args, &recommender)?;
+    let mut whom = whom(args, &recommender)?;
     let target =
         Target { format: args.format, output: args.output.as_deref(), no_formulas: args.no_formulas };
-    lists::write(For::User, &recommender, &target, |writer| job.write_all(&people, writer))?;
+    lists::write(For::User, &recommender, &target, |writer| job.write_all(&mut whom, writer))?;
     Ok(Outcome::Done)
 }
 
@@ -78,47 +76,47 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// Writes the lists of all people, some at a time.
-    fn write_all(&self, people: &People, writer: &mut Writer) -> Result<()> {
-        let style = ProgressStyle::with_template("{bar:32} {pos} of {len} users, {per_sec}, {eta} left");
-        let bar = ProgressBar::new(people.names.len() as u64)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    fn write_all(&self, whom: &mut Whom, writer: &mut Writer) -> Result<()> {
         let items = self.recommender.context().items.len();
-        let chunk = if self.only.is_some() { (MASKED / items.max(1)).clamp(1, CHUNK) } else { CHUNK };
-        let numbers: Vec<u32> = (0..people.names.len() as u32).collect();
-        for chunk in numbers.chunks(chunk) {
-            let names: Vec<&String> = chunk.iter().map(|&at| &people.names[at as usize]).collect();
-            let histories: Vec<&[u32]> = chunk.iter().map(|&at| people.histories.row(at as usize)).collect();
-            for (name, items) in names.into_iter().zip(self.lists(chunk, people, &histories)?) {
+        let most = if self.only.is_some() { (MASKED / items.max(1)).max(1) } else { usize::MAX };
+        let bar = whom.progress();
+        let mut write = |people: &People| -> Result<()> {
+            for (name, items) in people.names.iter().zip(self.lists(people)?) {
                 writer.list(&List { of: name.clone(), heading: name.clone(), items, hits: None })?;
             }
-            bar.inc(chunk.len() as u64);
+            bar.inc(people.names.len() as u64);
+            Ok(())
+        };
+        match whom {
+            Whom::Known(people) => people.chunks(most).try_for_each(|people| write(&people?))?,
+            Whom::InFile(histories) => {
+                while let Some(people) = histories.next(most, self.recommender)? {
+                    write(&people)?;
+                }
+            }
         }
         bar.finish_and_clear();
         Ok(())
     }
 
-    fn lists(
-        &self,
-        chunk: &[u32],
-        people: &People,
-        histories: &[&[u32]],
-    ) -> Result<Vec<Vec<Recommendation>>> {
+    fn lists(&self, people: &People) -> Result<Vec<Vec<Recommendation>>> {
         let own: Vec<Own> = if self.exclude.is_some() || self.only.is_some() {
-            let of = |map: &Option<HashMap<String, Vec<u32>>>, at: u32| {
-                map.as_ref().map(|map| map.get(&people.names[at as usize]).cloned().unwrap_or_default())
+            let of = |map: &Option<HashMap<String, Vec<u32>>>, name: &String| {
+                map.as_ref().map(|map| map.get(name).cloned().unwrap_or_default())
             };
-            let one = |&at: &u32| Own {
-                exclude: of(&self.exclude, at).unwrap_or_default(),
-                only: of(&self.only, at),
+            let one = |name: &String| Own {
+                exclude: of(&self.exclude, name).unwrap_or_default(),
+                only: of(&self.only, name),
             };
-            chunk.iter().map(one).collect()
+            people.names.iter().map(one).collect()
         } else {
             Vec::new()
         };
         let n = self.args.n;
         let diverse = self.args.diversity > 0.0;
         let asked = if diverse { n.saturating_mul(CANDIDATES) } else { n };
-        let lists = block_on(self.recommender.recommend_each(histories, &own, asked, &self.filter))?;
+        let histories: Vec<&[u32]> = people.histories.iter().collect();
+        let lists = block_on(self.recommender.recommend_each(&histories, &own, asked, &self.filter))?;
         if !diverse {
             return Ok(lists);
         }
@@ -127,14 +125,39 @@ impl Job<'_> {
     }
 }
 
+/// Whom to recommend for.
+enum Whom {
+    Known(People),
+    InFile(Box<Histories>),
+}
+
+impl Whom {
+    /// How many of them have lists. How many people are in a file is known at its end.
+    fn progress(&self) -> ProgressBar {
+        let (bar, template) = match self {
+            Self::Known(people) => (
+                ProgressBar::new(people.names.len() as u64),
+                "{bar:32} {pos} of {len} users, {per_sec}, {eta} left",
+            ),
+            Self::InFile(_) => (ProgressBar::new_spinner(), "{spinner} {pos} users, {per_sec}"),
+        };
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+}
+
 /// Names and histories of the users to recommend for.
-fn whom(args: &RecommendArgs, recommender: &Recommender) -> Result<People> {
+fn whom(args: &RecommendArgs, recommender: &Recommender) -> Result<Whom> {
     let context = recommender.context();
     if let Some(path) = &args.histories {
-        return people::of_file(path, &args.filter, recommender, args.strict);
+        let histories = Histories::open(path, &args.filter, recommender, args.strict, folder(args))?;
+        return Ok(Whom::InFile(Box::new(histories)));
     }
     if args.all_users {
-        return Ok(People { names: context.users.to_vec(), histories: context.histories.clone() });
+        let people = People { names: context.users.to_vec(), histories: context.histories.clone() };
+        return Ok(Whom::Known(people));
     }
     let users: Vec<&str> = args.user.iter().map(String::as_str).collect();
     let (mut names, mut rows) = (Vec::new(), Vec::new());
@@ -147,7 +170,18 @@ fn whom(args: &RecommendArgs, recommender: &Recommender) -> Result<People> {
         rows.push(history(args, recommender)?);
         names.push("history".into());
     }
-    Ok(People { names, histories: Csr::from_rows(&rows, context.items.len() as u32)? })
+    Ok(Whom::Known(People { names, histories: Csr::from_rows(&rows, context.items.len() as u32)? }))
+}
+
+/// Where temporary files lie: beside the output, whose disk must have space for the lists anyway.
+fn folder(args: &RecommendArgs) -> PathBuf {
+    let beside =
+        args.output.as_deref().filter(|path| !path.exists() || path.is_file()).and_then(Path::parent);
+    match beside {
+        Some(folder) if folder.as_os_str().is_empty() => ".".into(),
+        Some(folder) => folder.into(),
+        None => std::env::temp_dir(),
+    }
 }
 
 /// Parses `--history`. Each value is one item (whose title may contain a comma) or a comma-separated list.

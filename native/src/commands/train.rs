@@ -60,7 +60,10 @@ fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
     let mut config = settings::new_run(args.run.config.as_deref(), &args.settings)?;
     settings::find_again(&mut config)?;
     Folder::check(args.run.out.as_deref(), args.run.force)?;
-    let Prepared { mut context, split, report } = prepare(args, config)?;
+    let warm_start = args.run.warm_start.as_deref();
+    let earlier = warm_start.map(|path| checkpoint::read(&checkpoint::model_of(path))).transpose()?;
+    let kept = earlier.as_ref().filter(|_| !args.run.drop_missing).map(|earlier| &earlier.context);
+    let Prepared { mut context, split, report } = prepare(args, config, kept)?;
     let asked = settings::asked(args.run.config.as_deref(), &args.settings)?;
     for change in settings::fit(&mut context.config, &asked, context.items.len()) {
         note(&format!("note:     {change}"));
@@ -73,18 +76,20 @@ fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
         saves: saves(args),
     };
     let folder = || Folder::create(args.run.out.as_deref(), args.run.force, &context.data, &context.config);
-    let Some(path) = &args.run.warm_start else {
+    let (Some(earlier), Some(path)) = (earlier, warm_start) else {
         return Ok((block_on(Run::start(setup, folder))?, report));
     };
-    let earlier = checkpoint::read(&checkpoint::model_of(path))?;
     let (run, matched) = block_on(Run::start_from(setup, &earlier, folder))?;
+    let gone = match matched.gone {
+        0 => String::new(),
+        gone => format!("; {} items of it leave", grouped(gone as u64)),
+    };
     note(&format!(
-        "start:    {} items as in {}, {} at the mean of items they are seen with, {} at random; {} items are gone",
+        "start:    {} items as in {}, {} at the mean of items they are seen with, {} at random{gone}",
         grouped(matched.known as u64),
         path.display(),
         grouped(matched.means as u64),
         grouped(matched.random as u64),
-        grouped(matched.gone as u64)
     ));
     Ok((run, report))
 }
@@ -93,12 +98,13 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<(Run<Folder>, LoadReport)> {
     let folder = Folder::open(path)?;
     let last = folder.checkpoint()?;
     let config = settings::resumed(&last.context.config, &args.settings)?;
+    let before = last.context.clone();
     let mut saved = Saved::new(last, &config, path, folder.is_finished())?;
     if args.run.from_last {
         saved.forget_best();
     }
     let (epochs, steps) = (saved.epochs(), saved.steps());
-    let Prepared { context, split, report } = prepare(args, config)?;
+    let Prepared { context, split, report } = prepare(args, config, Some(&before))?;
     let setup = Setup { engine: engine(args, &context)?, context, split: &split, saves: saves(args) };
     let run = block_on(Run::resume(setup, saved, folder))?;
     if !args.run.quiet {
@@ -115,26 +121,35 @@ struct Prepared {
     report: LoadReport,
 }
 
-/// Loads and splits the data.
-fn prepare(args: &TrainArgs, config: RunConfig) -> Result<Prepared> {
+/// Loads and splits the data. The items and users of an earlier run stay, if it is given.
+fn prepare(args: &TrainArgs, config: RunConfig, earlier: Option<&Context>) -> Result<Prepared> {
     let start = std::time::Instant::now();
-    let dataset = settings::load_run(&config)?;
+    let mut dataset = settings::load_run(&config)?;
+    let read = dataset.statistics().counts;
+    let kept_items = earlier.map_or(0, |earlier| dataset.keep_items(earlier.known_items()));
     let split = data::split(&dataset, &config.split)?;
+    let mut context = Context::new(config, &dataset);
+    let kept_users = earlier.map_or(Ok(0), |earlier| context.keep_users(earlier))?;
     if !args.run.quiet {
-        let counts = dataset.statistics().counts;
         note(&format!(
             "data:     {}: {} users, {} items, {} interactions (read in {})",
             dataset.name,
-            grouped(counts.users),
-            grouped(counts.items),
-            grouped(counts.interactions),
+            grouped(read.users),
+            grouped(read.items),
+            grouped(read.interactions),
             duration(start.elapsed().as_secs_f64())
         ));
         for (name, value) in dataset.report.lines(grouped) {
             note(&format!("          {name}: {}", plain(&value)));
         }
     }
-    Ok(Prepared { context: Context::new(config, &dataset), split, report: dataset.report })
+    if kept_items + kept_users > 0 {
+        let (items, users) = (grouped(kept_items as u64), grouped(kept_users as u64));
+        note(&format!(
+            "note:     {items} items and {users} users of the earlier model are not in the data and stay"
+        ));
+    }
+    Ok(Prepared { context, split, report: dataset.report })
 }
 
 fn engine(args: &TrainArgs, context: &Context) -> Result<Engine> {
