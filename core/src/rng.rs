@@ -28,6 +28,8 @@ pub enum Stream {
     Data = 6,
     /// Which of two mixed proposals a candidate is drawn from.
     Mixture = 7,
+    /// The proposals of a search over settings; `step` is the system, `row` the trial.
+    Search = 8,
 }
 
 /// The key of a run's random numbers, and which rows of a batch they are drawn for.

@@ -6,6 +6,7 @@ pub mod data;
 pub mod fidelity;
 pub mod flags;
 pub mod train;
+pub mod tune;
 pub mod use_model;
 
 use std::{collections::BTreeMap, str::FromStr};
@@ -22,6 +23,7 @@ use bench::BenchArgs;
 use data::DataCommand;
 use fidelity::{CompareArgs, FidelityArgs};
 use train::TrainArgs;
+use tune::TuneArgs;
 use use_model::{EvaluateArgs, ExportArgs, RecommendArgs, SimilarArgs};
 
 /// Train variational autoencoders for collaborative filtering, and recommend with them.
@@ -63,6 +65,8 @@ pub enum Command {
     Fidelity(Box<FidelityArgs>),
     /// Samplers side by side through training, from the same start on the same batches.
     Compare(Box<CompareArgs>),
+    /// Search settings on the validation users, by TPE, successive halving or at random.
+    Tune(Box<TuneArgs>),
     /// Measure this machine: time of a step by kernel, an epoch by loss, loading, ranking.
     #[command(subcommand)]
     Bench(Box<BenchArgs>),

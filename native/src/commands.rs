@@ -12,3 +12,4 @@ pub mod recommend;
 pub mod results;
 pub mod similar;
 pub mod train;
+pub mod tune;

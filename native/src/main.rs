@@ -7,6 +7,7 @@ mod flags;
 mod interrupt;
 mod lists;
 mod output;
+mod pieces;
 mod settings;
 
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Some(Command::Engines(args)) => commands::engines::run(&args),
         Some(Command::Fidelity(args)) => commands::fidelity::run(&args),
         Some(Command::Compare(args)) => commands::compare::run(&args),
+        Some(Command::Tune(args)) => commands::tune::run(&args),
         Some(Command::Bench(command)) => commands::bench::run(&command),
     };
     match result {

@@ -28,9 +28,17 @@ use crate::{
 /// # Errors
 /// [`Error::Io`] if the configuration file cannot be read, [`Error::Setting`] for invalid settings.
 pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> {
-    let mut given = asked(config, flags)?;
+    let given = asked(config, flags)?;
+    check_use(kind_of(&given), flags.given())?;
+    complete(given)
+}
+
+/// Settings with the defaults of their kind of model for all that is not given.
+///
+/// # Errors
+/// [`Error::Setting`] for invalid settings.
+pub fn complete(mut given: Value) -> Result<RunConfig> {
     let kind = kind_of(&given);
-    check_use(kind, flags.given())?;
     let seed = given["training"]["seed"].clone();
     if !seed.is_null() && given["split"]["seed"].is_null() {
         merge(&mut given, json!({ "split": { "seed": seed } }));
@@ -40,8 +48,7 @@ pub fn new_run<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<RunConfig> 
         merge(&mut defaults, built_in());
     }
     merge(&mut defaults, given);
-    given = defaults;
-    let config: RunConfig = understood(given)?;
+    let config: RunConfig = understood(defaults)?;
     check(&config.data)?;
     Ok(config)
 }
@@ -183,25 +190,34 @@ const LINE_SHOWN: usize = 1000;
 /// Size limit of a configuration file in bytes; real ones are far smaller.
 const LONGEST_CONFIG: u64 = 1 << 20;
 
-fn read_file(path: &Path) -> Result<Value> {
+/// The text of a small file in TOML, which the flag `field` names.
+fn read_text(path: &Path, field: &str) -> Result<String> {
     let refused = |error| Error::io("read", path, error);
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(refused)?;
     file.take(LONGEST_CONFIG + 1).read_to_string(&mut text).map_err(refused)?;
     if text.len() as u64 > LONGEST_CONFIG {
         let problem = format!("{} is longer than 1 MiB; is it a configuration file?", path.display());
-        return Err(Error::setting("config", problem));
+        return Err(Error::setting(field, problem));
     }
-    let wrong = |error: toml::de::Error| {
-        let text = error.to_string();
-        let lines =
-            text.trim_end().lines().take(LINES_SHOWN).map(|line| match line.char_indices().nth(LINE_SHOWN) {
-                Some((end, _)) => format!("{}…", &line[..end]),
-                None => line.to_owned(),
-            });
-        let text = lines.collect::<Vec<_>>().join("\n");
-        Error::setting("config", format!("{}: {text}", path.display()))
-    };
+    Ok(text)
+}
+
+/// An error in the TOML of a file, with the lines that it quotes cut to a readable length.
+fn not_toml(path: &Path, field: &str, error: &toml::de::Error) -> Error {
+    let text = error.to_string();
+    let lines =
+        text.trim_end().lines().take(LINES_SHOWN).map(|line| match line.char_indices().nth(LINE_SHOWN) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None => line.to_owned(),
+        });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    Error::setting(field, format!("{}: {text}", path.display()))
+}
+
+fn read_file(path: &Path) -> Result<Value> {
+    let text = read_text(path, "config")?;
+    let wrong = |error: toml::de::Error| not_toml(path, "config", &error);
     let given: Value = toml::from_str(&text).map_err(wrong)?;
     let mut today = given.clone();
     run::migrate(&mut today).map_err(|error| in_file(path, &text, &given, error))?;
@@ -378,6 +394,10 @@ pub fn recommender(run: &Path, flags: &EngineArgs) -> Result<Recommender> {
     engine_for(flags, recommender.model().kind())?;
     Ok(recommender)
 }
+
+mod space;
+
+pub use space::read_space;
 
 #[cfg(test)]
 mod tests;

@@ -5,11 +5,15 @@
 //! backgrounds.
 
 mod axis;
+#[cfg(feature = "experiments")]
+mod parallel;
 
 use std::fmt::{self, Display, Write};
 
 use axis::Axis;
 pub use axis::Scale;
+#[cfg(feature = "experiments")]
+pub use parallel::{Thread, Upright, parallel};
 
 /// One accent colour for each sampler, the same in every figure: `uniform`, `popularity`, `midx`,
 /// `midx-uniform`, `midx-popularity`, `full`, `kernel`, `dns`, `softmax`; `exact` is the reference that

@@ -339,7 +339,7 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// Formats seconds: `8.4 s`, `12 min 05 s`, `3 h 20 min`.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 59.95 {
         return format!("{seconds:.1} s");
     }

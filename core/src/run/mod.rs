@@ -29,6 +29,8 @@ pub use driver::{Run, Saves, Setup};
 pub use fingerprint::fingerprint;
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::Folder;
+#[cfg(not(target_arch = "wasm32"))]
+pub use lock::Lock;
 pub use metrics::{ClosedFormMetrics, EpochMetrics, RunMetrics};
 pub use migrate::migrate;
 pub use peak_memory::peak_memory_bytes;

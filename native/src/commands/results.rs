@@ -30,6 +30,11 @@ impl Results {
         Ok(Self(folder))
     }
 
+    /// The path of the folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Writes one result file; it is replaced whole or not at all.
     ///
     /// # Errors
