@@ -25,6 +25,17 @@ fn prepare(folder: &Path) {
     fs::write(folder.join("items.txt"), "i1\ni2\ni3\ni4\nnew\n").unwrap();
 }
 
+/// Writes the blocks of TOML that a page says to save: ``Save this as `NAME`:`` stands before them.
+fn save_blocks(text: &str, folder: &Path) {
+    let mut blocks = text.split("```toml\n");
+    let mut before = blocks.next().unwrap_or_default();
+    for block in blocks {
+        let name = before.rsplit("Save this as `").next().and_then(|rest| rest.split('`').next()).unwrap();
+        fs::write(folder.join(name), block.split("```").next().unwrap()).unwrap();
+        before = block;
+    }
+}
+
 /// The words of a line, with quotes as in a shell.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
@@ -43,10 +54,11 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn every_command_of_the_guide_runs() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    for page in ["data", "splits", "next-week", "serving", "metrics"] {
+    for page in ["data", "splits", "next-week", "serving", "metrics", "tuning"] {
         let folder = tempdir().unwrap();
         prepare(folder.path());
         let text = fs::read_to_string(docs.join(format!("{page}.md"))).unwrap();
+        save_blocks(&text, folder.path());
         let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
         let commands: Vec<&str> = blocks.flat_map(str::lines).filter(|line| !line.is_empty()).collect();
         assert!(!commands.is_empty(), "{page}");
@@ -56,7 +68,7 @@ fn every_command_of_the_guide_runs() {
             if ["train", "recommend", "evaluate", "export"].contains(&words[0].as_str()) {
                 words.extend(["--engine".into(), "cpu".into()]);
             }
-            if words[0] == "train" {
+            if words[0] == "train" && !words.contains(&"--config".into()) {
                 words
                     .extend(["--epochs", "2", "--hidden", "8", "--latent", "4", "--quiet"].map(String::from));
             }

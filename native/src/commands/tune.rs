@@ -5,6 +5,7 @@ use fastvae::{
     data::{self, Split},
     engine::Engine,
     event::Event,
+    metrics,
     model::ModelKind,
     run::{RunConfig, Saves, Setup, checkpoint::Context, fingerprint},
 };
@@ -43,6 +44,7 @@ pub fn run(args: &TuneArgs) -> Result<Outcome> {
     let configs: Vec<RunConfig> = (space.systems.iter())
         .map(|&kind| settings::complete(space.settings(kind, &Default::default())))
         .collect::<Result<_>>()?;
+    metrics::cutoff(&configs[0].training.metric)?;
     let search = Search {
         space: &space,
         strategy,
