@@ -174,7 +174,7 @@ fn invalid_spaces_and_flags_are_refused() {
         ("\n[proposal]\n\nnegatives = { from = 5, too = 9 }", "line 4: proposal.negatives a range has"),
         ("[model]\nkind = \"easy\"", "line 2: model.kind \"easy\" is not a model"),
         ("[model]\nlambda = [1, 2]", "model.lambda is a setting of ease, and the space has mult-vae"),
-        ("[modle]\nlambda = [1, 2]", "`modle` is not a section"),
+        ("[network]\nlambda = [1, 2]", "`network` is not a section"),
         ("[model\n", "bad.toml: TOML parse error at line 1"),
         ("", "nothing is searched"),
         ("[split]\nseed = [1, 2]", "line 2: split.seed is the same for all trials"),

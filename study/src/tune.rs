@@ -9,6 +9,7 @@ mod domain;
 mod draws;
 mod halving;
 mod page;
+mod parse;
 mod search;
 mod space;
 mod tpe;
@@ -16,6 +17,7 @@ mod trial;
 
 pub use domain::Domain;
 pub use page::{Tuning, best};
+pub use parse::Misplaced;
 pub use search::{Budget, Proposal, Search, Strategy};
-pub use space::{Dimension, Misplaced, Space, Values};
+pub use space::{Dimension, Space, Values};
 pub use trial::{Ended, Limits, Trial, trial};

@@ -105,8 +105,9 @@ fn epochs(config: &RunConfig) -> Option<u32> {
 fn subject(search: &Search<'_>, engines: &[Engine], flags: &Value, data: &str) -> Value {
     let without_path = |settings: &Value| {
         let mut settings = settings.clone();
-        settings["data"].as_object_mut().map(|data| data.remove("path"));
-        settings.as_object_mut().map(|sections| sections.retain(|_, section| !section.is_null()));
+        if let Some(data) = settings.get_mut("data").and_then(Value::as_object_mut) {
+            data.remove("path");
+        }
         settings
     };
     let engine = |engine: &Engine| if engine.is_cpu() { "cpu" } else { "gpu" };

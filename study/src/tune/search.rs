@@ -169,21 +169,21 @@ impl Search<'_> {
                 let rounds = self.rounds(system);
                 let (round, place) = halving::place(&rounds, number)?;
                 let values = match round {
-                    0 => self.new(system, number, &before, &[])?,
+                    0 => self.untried(system, number, &before, &[])?,
                     _ => promoted(&rounds, round, place, &before)?.values.clone(),
                 };
                 (values, Some(rounds[round].epochs))
             }
             Strategy::Tpe if before.len() >= tpe::STARTUP => {
-                (self.new(system, number, &before, &before)?, None)
+                (self.untried(system, number, &before, &before)?, None)
             }
-            Strategy::Tpe | Strategy::Random => (self.new(system, number, &before, &[])?, None),
+            Strategy::Tpe | Strategy::Random => (self.untried(system, number, &before, &[])?, None),
         };
         Some(Proposal { system: kind, number, values, epochs })
     }
 
     /// Values that were not tried before, estimated from `known`, or at random if that is empty.
-    fn new(&self, system: usize, number: u32, before: &[&Trial], known: &[&Trial]) -> Option<Values> {
+    fn untried(&self, system: usize, number: u32, before: &[&Trial], known: &[&Trial]) -> Option<Values> {
         let kind = self.space.systems[system];
         let mut draws = Draws::new(self.seed, system as u32, number);
         let mut ranked = known.to_vec();
@@ -297,7 +297,7 @@ mod tests {
             let lost = gap.remove(3);
             let next = search.next(&gap).unwrap();
             assert_eq!((next.number, &next.values), (lost.number, &lost.values));
-            let other = super::Search { seed: 6, epochs: search.epochs.clone(), ..search };
+            let other = Search { seed: 6, epochs: search.epochs.clone(), ..search };
             assert_ne!(other.next(&[]).unwrap().values, done[0].values);
         }
     }

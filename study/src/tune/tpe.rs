@@ -4,7 +4,7 @@
 //! The finished trials are divided into the best few and the rest. For each setting, l is a density over the values of the
 //! best and g one over those of the rest; of some draws from l, the one with the largest l / g is proposed, which
 //! maximises the expected improvement (equation 3). Every setting is estimated alone, from the trials in which it was
-//! active.
+//! active. Of a list, a value is drawn from l.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub const STARTUP: usize = 10;
 /// Share of the trials that are the best ones (gamma of the paper), and their largest number.
 const BEST_SHARE: f64 = 0.15;
 const MOST_BEST: usize = 25;
-/// Draws from l for each proposal.
+/// Draws from l for a number.
 const CANDIDATES: usize = 24;
 
 /// How many of `count` trials are the best ones.
@@ -27,10 +27,8 @@ pub fn best_count(count: usize) -> usize {
 pub fn propose(domain: &Domain, best: &[&Value], others: &[&Value], draws: &mut Draws) -> Value {
     match domain {
         Domain::Choice(values) => {
-            let (l, g) = (shares(values, best), shares(values, others));
-            let drawn = (0..CANDIDATES).map(|_| draws.weighted(&l));
-            let at = drawn.max_by(|&a, &b| (l[a] / g[a]).total_cmp(&(l[b] / g[b]))).unwrap_or(0);
-            values[at].clone()
+            // Drawn from l alone: the best of many draws by l / g would be the same value again and again.
+            values[draws.weighted(&shares(values, best))].clone()
         }
         Domain::Range { .. } => {
             let places = |values: &[&Value]| values.iter().filter_map(|value| domain.place(value)).collect();
