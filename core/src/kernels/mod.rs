@@ -54,7 +54,7 @@ pub use host_rows::{HostRows, RowFunction};
 pub use items_of::ItemsOf;
 pub use kmeans::{Balance, KmeansAssign, KmeansUpdate, Points};
 #[cfg(feature = "baselines")]
-pub(crate) use local_product::local_product;
+pub(crate) use local_product::{LocalProduct, Strided};
 pub use matmul::{MatMul, View};
 pub use midx::{MidxDraw, MidxLogQ, MidxNormalise};
 pub use midx_exact::{MidxExactCells, MidxExactDraw, SoftmaxLogQ};

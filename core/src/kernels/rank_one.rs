@@ -3,7 +3,11 @@
 
 use fastvae_shaders::{update_rows_lists, update_rows_terms};
 
-use super::{groups::Groups, local_product::local_product, transpose::ItemLists};
+use super::{
+    groups::Groups,
+    local_product::{LocalProduct, Strided},
+    transpose::ItemLists,
+};
 use crate::{
     Result,
     engine::{Buffer, Check, gpu, parallel},
@@ -42,18 +46,14 @@ impl RankOne {
         let mut reduced = vec![0.0; groups.total() * width];
         parallel::for_each_chunk(&mut reduced, candidates * width, |group, reduced| {
             let rows = groups.rows_of(group);
-            local_product(
-                candidates,
-                width,
-                rows.len(),
-                &negative[rows.start * candidates..],
-                (1, candidates),
-                &vectors[rows.start * width..],
-                (width, 1),
-                reduced,
-                width,
-                false,
-            );
+            let product = LocalProduct {
+                m: candidates,
+                n: width,
+                k: rows.len(),
+                a: Strided::rows(&negative[rows.start * candidates..], candidates).transposed(),
+                b: Strided::rows(&vectors[rows.start * width..], width),
+            };
+            product.write(reduced, width);
         });
         Some(reduced)
     }

@@ -2,7 +2,10 @@
 
 use fastvae_shaders::{sampled_coefficients, sampled_logits, sampled_query_gradient};
 
-use super::{groups::Groups, local_product::local_product};
+use super::{
+    groups::Groups,
+    local_product::{LocalProduct, Strided},
+};
 use crate::{
     Result,
     config::Partition,
@@ -285,18 +288,14 @@ impl Input<'_> {
             self.gather(ids, &mut tile);
             let start = index * TILE;
             // C = Q T': members x tile.
-            local_product(
-                rows.len(),
-                ids.len(),
-                self.width,
-                &self.queries[rows.start * self.width..],
-                (self.width, 1),
-                &tile,
-                (1, self.width),
-                &mut logits[start..],
-                candidates.len(),
-                false,
-            );
+            let product = LocalProduct {
+                m: rows.len(),
+                n: ids.len(),
+                k: self.width,
+                a: Strided::rows(&self.queries[rows.start * self.width..], self.width),
+                b: Strided::rows(&tile, self.width).transposed(),
+            };
+            product.write(&mut logits[start..], candidates.len());
         }
         if let Some(bias) = self.bias {
             for logits in logits.chunks_exact_mut(candidates.len()) {
@@ -325,18 +324,14 @@ impl Input<'_> {
         for (index, ids) in candidates.chunks(TILE).enumerate() {
             self.gather(ids, &mut tile);
             let start = index * TILE;
-            local_product(
-                rows.len(),
-                self.width,
-                ids.len(),
-                &coefficients[start..],
-                (candidates.len(), 1),
-                &tile,
-                (self.width, 1),
-                gradients,
-                self.width,
-                true,
-            );
+            let product = LocalProduct {
+                m: rows.len(),
+                n: self.width,
+                k: ids.len(),
+                a: Strided::rows(&coefficients[start..], candidates.len()),
+                b: Strided::rows(&tile, self.width),
+            };
+            product.add(gradients, self.width);
         }
     }
 

@@ -6,7 +6,7 @@ mod wrmf;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use self::row::{Scratch, update};
+use self::row::{LeastSquares, Scratch, update};
 use super::{
     AnyModel, Scorer, Scoring,
     fit::{Fit, FitInputs, ModelSettings},
@@ -208,9 +208,10 @@ impl IalsFit {
             width,
             || Scratch::new(block),
             |scratch, row, vector| {
-                let list = lists.row(row);
-                let norm = objective.norm_weight(list.len(), lists.columns());
-                update(vector, list, &others, &gram, norm, block, scratch);
+                let observed = lists.row(row);
+                let norm = objective.norm_weight(observed.len(), lists.columns());
+                let problem = LeastSquares { observed, others: &others, gram: &gram, norm };
+                update(vector, &problem, block, scratch);
             },
         );
         Ok(())
@@ -308,7 +309,8 @@ impl Scorer for Ials {
         let fold_in = move |history: &[u32], vector: &mut [f32]| {
             vector.fill(0.0);
             let norm = objective.norm_weight(history.len(), count);
-            update(vector, history, &items.read(), &gram, norm, width, &mut Scratch::new(width));
+            let problem = LeastSquares { observed: history, others: &items.read(), gram: &gram, norm };
+            update(vector, &problem, width, &mut Scratch::new(width));
         };
         let queries = engine.zeros("user vectors", users * width)?;
         Ok(Box::new(FoldIn { catalogue: self.catalogue(), queries, fold_in: Arc::new(fold_in) }))

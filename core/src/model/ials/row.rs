@@ -1,7 +1,10 @@
 //! The least-squares problem of one vector, by blocks of its dimensions (Rendle et al., "iALS++: Speeding up Matrix
 //! Factorization with Subspace Optimization", 2021).
 
-use crate::{kernels::local_product, simd};
+use crate::{
+    kernels::{LocalProduct, Strided},
+    simd,
+};
 
 /// Rows of the other side that are copied together.
 const ROWS: usize = 256;
@@ -29,17 +32,21 @@ impl Scratch {
     }
 }
 
-/// Minimises `sum over observed (v h_i - 1)^2 + v G v' + norm |v|^2` over one block of the dimensions of v after the
-/// other; with one block this is the exact solution. `observed` numbers rows of `others`, and `gram` is G, d x d.
-pub(super) fn update(
-    vector: &mut [f32],
-    observed: &[u32],
-    others: &[f32],
-    gram: &[f32],
-    norm: f32,
-    block: usize,
-    scratch: &mut Scratch,
-) {
+/// `sum over observed (v h_i - 1)^2 + v G v' + norm |v|^2`, to be minimised over v.
+pub(super) struct LeastSquares<'a> {
+    /// Rows of `others` that are observed.
+    pub(super) observed: &'a [u32],
+    /// h_i, rows of d.
+    pub(super) others: &'a [f32],
+    /// G, d x d.
+    pub(super) gram: &'a [f32],
+    /// Weight of the norm.
+    pub(super) norm: f32,
+}
+
+/// Minimises over one block of the dimensions of `vector` after the other; with one block this is the exact solution.
+pub(super) fn update(vector: &mut [f32], problem: &LeastSquares<'_>, block: usize, scratch: &mut Scratch) {
+    let LeastSquares { observed, others, gram, norm } = *problem;
     let width = vector.len();
     let Scratch { hessian, gradient, rows, scores } = scratch;
     let other = |row: u32| &others[row as usize * width..][..width];
@@ -63,18 +70,10 @@ pub(super) fn update(
                         to.copy_from_slice(&other(row)[start..start + size]);
                         simd::axpy(score - 1.0, to, gradient);
                     }
-                    local_product(
-                        size,
-                        size,
-                        observed.len(),
-                        rows,
-                        (1, size),
-                        rows,
-                        (size, 1),
-                        hessian,
-                        size,
-                        true,
-                    );
+                    let rows = Strided::rows(rows, size);
+                    let product =
+                        LocalProduct { m: size, n: size, k: observed.len(), a: rows.transposed(), b: rows };
+                    product.add(hessian, size);
                 }
                 solve(hessian, gradient);
                 for (value, step) in vector[start..start + size].iter_mut().zip(&*gradient) {
@@ -164,7 +163,8 @@ mod tests {
         let others = numbers(3, count * width);
         let observed: Vec<u32> = (0..count as u32).step_by(3).collect();
         let mut gram = vec![0.0; width * width];
-        local_product(width, width, count, &others, (1, width), &others, (width, 1), &mut gram, width, false);
+        let rows = Strided::rows(&others, width);
+        LocalProduct { m: width, n: width, k: count, a: rows.transposed(), b: rows }.write(&mut gram, width);
         gram.iter_mut().for_each(|value| *value *= 0.1);
         let objective = |vector: &[f32]| {
             let score = |row: usize| -> f64 {
@@ -175,10 +175,11 @@ mod tests {
             let norms: f64 = vector.iter().map(|&x| f64::from(x).powi(2)).sum();
             errors + 0.1 * all + f64::from(norm) * norms
         };
+        let problem = LeastSquares { observed: &observed, others: &others, gram: &gram, norm };
         let passes = |block: usize, passes: usize| {
             let mut vector = vec![0.0; width];
             for _ in 0..passes {
-                update(&mut vector, &observed, &others, &gram, norm, block, &mut Scratch::new(block));
+                update(&mut vector, &problem, block, &mut Scratch::new(block));
             }
             objective(&vector)
         };
@@ -188,7 +189,7 @@ mod tests {
         assert!(passes(5, 3) < passes(5, 1) && passes(5, 200) < least * 1.0001);
         // No step in any direction improves the minimum.
         let mut vector = vec![0.0; width];
-        update(&mut vector, &observed, &others, &gram, norm, width, &mut Scratch::new(width));
+        update(&mut vector, &problem, width, &mut Scratch::new(width));
         for dimension in 0..width {
             for step in [-0.01, 0.01] {
                 let mut moved = vector.clone();

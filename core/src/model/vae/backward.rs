@@ -27,6 +27,25 @@ pub struct Gradients {
     to_hidden: Option<LayerGradient>,
 }
 
+/// A network and what it computed from a batch: what gradients are taken of.
+pub struct Pass<'a> {
+    pub config: &'a MultVaeConfig,
+    pub parameters: &'a Parameters,
+    pub forward: &'a Activations,
+}
+
+/// A dense layer in a backward pass over `rows` rows.
+struct LayerPass<'a> {
+    layer: &'a Layer,
+    rows: usize,
+    /// Rows x inputs.
+    input: &'a Buffer<f32>,
+    /// Rows x outputs.
+    output_gradient: &'a Buffer<f32>,
+    /// Rows x inputs; written.
+    input_gradient: &'a Buffer<f32>,
+}
+
 /// The gradients of a [`Layer`].
 struct LayerGradient {
     /// Inputs x outputs.
@@ -43,17 +62,9 @@ impl LayerGradient {
         })
     }
 
-    /// Appends `input' = output' W^T`, `W' = input^T output'` and `b' = column sums` of output', over `rows`
-    /// rows.
-    fn record(
-        &self,
-        recording: &mut Recording,
-        layer: &Layer,
-        rows: usize,
-        input: &Buffer<f32>,
-        output_gradient: &Buffer<f32>,
-        input_gradient: &Buffer<f32>,
-    ) {
+    /// Appends `input' = output' W^T`, `W' = input^T output'` and `b' = column sums of output'`.
+    fn record(&self, recording: &mut Recording, pass: &LayerPass<'_>) {
+        let LayerPass { layer, rows, input, output_gradient, input_gradient } = *pass;
         let (inputs, outputs) = (layer.inputs, layer.outputs);
         recording.push(MatMul::new(
             rows,
@@ -100,15 +111,8 @@ impl Gradients {
     }
 
     /// Appends backpropagation through the dense layers down to [`Gradients::hidden`].
-    pub fn record(
-        &self,
-        recording: &mut Recording,
-        config: &MultVaeConfig,
-        parameters: &Parameters,
-        forward: &Activations,
-        batch: &Batch,
-        step: &TrainStep<'_>,
-    ) {
+    pub fn record(&self, recording: &mut Recording, pass: &Pass<'_>, batch: &Batch, step: &TrainStep<'_>) {
+        let Pass { config, parameters, forward } = *pass;
         let samples = config.latent_samples;
         let (users, rows) = (batch.users, batch.users * samples);
         let (hidden, latent) = (config.hidden, config.latent);
@@ -116,7 +120,14 @@ impl Gradients {
             (&parameters.to_hidden, &self.codes, &forward.decoded, &self.to_hidden)
         {
             activation_backward(recording, config.decoder_activation, decoded, &self.queries, rows * hidden);
-            gradient.record(recording, layer, rows, &forward.codes, &self.queries, codes);
+            let pass = LayerPass {
+                layer,
+                rows,
+                input: &forward.codes,
+                output_gradient: &self.queries,
+                input_gradient: codes,
+            };
+            gradient.record(recording, &pass);
         }
         recording.push(ReparameteriseBackward {
             posterior: forward.posterior.clone(),
@@ -128,8 +139,14 @@ impl Gradients {
             weight: step.beta / step.users as f32,
             posterior_gradient: self.posterior.clone(),
         });
-        let layer = &parameters.to_latent;
-        self.to_latent.record(recording, layer, users, &forward.hidden, &self.posterior, &self.hidden);
+        let pass = LayerPass {
+            layer: &parameters.to_latent,
+            rows: users,
+            input: &forward.hidden,
+            output_gradient: &self.posterior,
+            input_gradient: &self.hidden,
+        };
+        self.to_latent.record(recording, &pass);
         activation_backward(recording, config.activation, &forward.hidden, &self.hidden, users * hidden);
         if config.dropout_on == DropoutOn::Bag && config.dropout > 0.0 {
             recording.push(DropoutDense {

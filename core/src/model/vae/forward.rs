@@ -30,14 +30,14 @@ pub struct Activations {
 
 /// Whether noise is added: in training, but not in ranking, which uses the mean.
 pub enum Mode {
-    /// Dropout and sampled codes.
+    /// Dropout, and the settings' number of sampled codes a user.
     Train {
         /// The run's random numbers.
         rng: Rng,
         /// Step of the run.
         step: u32,
     },
-    /// No dropout; the code is the posterior's mean.
+    /// No dropout, and one code a user: the posterior's mean.
     Rank,
 }
 
@@ -78,20 +78,19 @@ impl Activations {
         config: &MultVaeConfig,
         values: &Values,
         batch: &Batch,
-        samples: usize,
         mode: &Mode,
     ) {
-        let (users, rows) = (batch.users, batch.users * samples);
         let (hidden, latent) = (config.hidden, config.latent);
         let (on_input, on_bag) = match (mode, config.dropout_on) {
             (Mode::Train { .. }, DropoutOn::Input) => (config.dropout, 0.0),
             (Mode::Train { .. }, DropoutOn::Bag) => (0.0, config.dropout),
             (Mode::Rank, _) => (0.0, 0.0),
         };
-        let (rng, step) = match mode {
-            Mode::Train { rng, step } => (*rng, *step),
-            Mode::Rank => (Rng::new(0), 0),
+        let (samples, rng, step) = match mode {
+            Mode::Train { rng, step } => (config.latent_samples, *rng, *step),
+            Mode::Rank => (1, Rng::new(0), 0),
         };
+        let (users, rows) = (batch.users, batch.users * samples);
         recording.push(DropoutInput {
             batch_offsets: batch.offsets.clone(),
             batch: users,

@@ -7,7 +7,7 @@ mod graph;
 mod parameters;
 mod training;
 
-use backward::Gradients;
+use backward::{Gradients, Pass};
 use forward::{Activations, Mode};
 use parameters::{Layer, Parameters};
 pub(crate) use training::MultVaeTraining;
@@ -122,7 +122,7 @@ impl MultVae {
         let forward = Activations::new(engine, &self.config, 1, history.len(), 1)?;
         let batch = Batch::of_one(engine, history)?;
         let mut recording = Recording::new();
-        forward.record(&mut recording, &self.config, &self.values, &batch, 1, &Mode::Rank);
+        forward.record(&mut recording, &self.config, &self.values, &batch, &Mode::Rank);
         engine.run(&recording)?;
         engine.read_range(&forward.posterior, 0..self.config.latent).await
     }
@@ -166,7 +166,7 @@ impl Scoring for MultVaeScoring {
 
     fn record_queries(&self, recording: &mut Recording, batch: &Batch) -> Option<Buffer<f32>> {
         let MultVae { config, values, .. } = &self.model;
-        self.forward.record(recording, config, values, batch, 1, &Mode::Rank);
+        self.forward.record(recording, config, values, batch, &Mode::Rank);
         Some(self.forward.queries().clone())
     }
 }

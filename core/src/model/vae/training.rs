@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Activations, Gradients, Mode, MultVae, Parameters};
+use super::{Activations, Gradients, Mode, MultVae, Parameters, Pass};
 use crate::{
     Result,
     config::MultVaeConfig,
@@ -86,12 +86,12 @@ impl Trainable for MultVaeTraining {
         });
         step.update.replay(recording, Some(&self.encoder_lists), &parameters.encoder);
         let mode = Mode::Train { rng: step.rng, step: step.step };
-        forward.record(recording, config, &parameters.values(), batch, config.latent_samples, &mode);
+        forward.record(recording, config, &parameters.values(), batch, &mode);
     }
 
     fn record_backward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>) {
         let Self { config, parameters, forward, gradients, .. } = self;
-        gradients.record(recording, config, parameters, forward, batch, step);
+        gradients.record(recording, &Pass { config, parameters, forward }, batch, step);
     }
 
     fn dense_gradients(&self) -> Vec<DenseGradient> {
