@@ -8,15 +8,14 @@
 
 const here = new URL(".", import.meta.url);
 
+const NUMBERS = ["items", "dim", "k", "negatives", "seed", "epochs"];
+const FLAGS = ["background", "autostart", "selftest"];
 /** Attributes, keys of embed.html's address, and properties. */
 export const PARAMETERS = [
-    "lesson", "items", "k", "dim", "samplers", "negatives", "seed", "speed",
-    "hide", "theme", "lang", "engine", "background", "data", "compact", "epochs", "autostart", "selftest",
+    "lesson", "samplers", "speed", "hide", "theme", "lang", "engine", "data", "compact", ...NUMBERS, ...FLAGS,
 ];
 /** `base` says where scripts come from, so it is an attribute alone: no address and no state may name it. */
 const ATTRIBUTES = [...PARAMETERS, "base"];
-const NUMBERS = new Set(["items", "k", "dim", "negatives", "seed", "epochs"]);
-const FLAGS = new Set(["background", "autostart", "selftest"]);
 
 const sheet = new CSSStyleSheet();
 // The host page's rules stop at the shadow root; what it inherits stops at the frame. Inside, rules of :host that are
@@ -438,8 +437,8 @@ for (const name of ATTRIBUTES) {
         configurable: true,
         get() {
             const value = this.getAttribute(name);
-            if (FLAGS.has(name)) return value !== null && value !== "false" && value !== "0";
-            return value !== null && NUMBERS.has(name) ? Number(value) : value;
+            if (FLAGS.includes(name)) return value !== null && value !== "false" && value !== "0";
+            return value !== null && NUMBERS.includes(name) ? Number(value) : value;
         },
         set(value) {
             set(this, name, value);

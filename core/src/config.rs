@@ -33,7 +33,7 @@ pub use self::{
     proposal::ProposalConfig,
     proposal_kind::ProposalKind,
     quantisation::Quantisation,
-    setting::{Kind, Section, Setting},
+    setting::{Control, Kind, Section, Setting},
     training::TrainingConfig,
 };
 use crate::{Error, Result};
@@ -56,6 +56,19 @@ pub struct Config {
 }
 
 impl Config {
+    /// Every setting, section by section.
+    pub fn settings() -> impl Iterator<Item = &'static Setting> {
+        [
+            MultVaeConfig::SETTINGS,
+            ObjectiveConfig::SETTINGS,
+            ProposalConfig::SETTINGS,
+            OptimizerConfig::SETTINGS,
+            TrainingConfig::SETTINGS,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
     /// The objective and its proposal as one word.
     pub fn method(&self) -> Method {
         Method::of(&self.objective, &self.proposal)

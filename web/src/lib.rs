@@ -36,13 +36,13 @@
 mod message;
 mod parameters;
 pub mod samplers;
+pub mod settings;
 pub mod text;
 pub mod theory;
 pub mod toy;
 
 pub use message::{
-    Closeness, Command, DataView, Failure, FidelityQuestion, Question, Report, RunSettings, Source,
+    Closeness, Command, DataView, Failure, FidelityQuestion, Question, RecommendQuestion, Report,
+    RunSettings, Source,
 };
-pub use parameters::{
-    ENGINES, EngineChoice, HIDEABLE, KEYS, LESSONS, Parameters, SPEEDS, Speed, THEMES, Theme,
-};
+pub use parameters::{ENGINES, EngineChoice, HIDEABLE, LESSONS, Parameters, SPEEDS, Speed, THEMES, Theme};

@@ -1,9 +1,9 @@
 //! Messages between the page and its worker, as JSON text.
 
-use fastvae::{Error, config::Method, event::Event};
+use fastvae::{Error, config::Method, event::Event, run::RunConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::{EngineChoice, theory::Estimate};
+use crate::{EngineChoice, settings::Settings, theory::Estimate};
 
 /// What the page asks of the worker. Commands are obeyed in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,20 +49,7 @@ pub enum Command {
     /// How far the proposals are from the softmax of one user; answered by [`Report::Fidelity`].
     Fidelity(FidelityQuestion),
     /// What a kept model recommends; answered by [`Report::Recommended`].
-    Recommend {
-        /// Echoed.
-        to: String,
-        /// Which group.
-        group: String,
-        /// Which of its runs.
-        run: usize,
-        /// The epoch that is kept; the last without.
-        epoch: Option<u32>,
-        /// Items of the history.
-        liked: Vec<u32>,
-        /// How many.
-        count: u32,
-    },
+    Recommend(RecommendQuestion),
     /// Time a step with so many items; answered by [`Report::Timed`].
     Time {
         /// What is minimised.
@@ -144,20 +131,25 @@ pub struct RunSettings {
     pub group: String,
     /// One run for each.
     pub samplers: Vec<Method>,
-    /// Seed of start values and draws.
-    pub seed: u32,
-    /// Passes over the users.
-    pub epochs: u32,
-    /// C.
-    pub negatives: u32,
-    /// K.
-    pub codewords: u32,
-    /// H.
-    pub hidden: u32,
-    /// D.
-    pub latent: u32,
-    /// B.
-    pub batch: u32,
+    /// What all of them have in common.
+    pub values: Settings,
+}
+
+/// Whose model recommends, and for which history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecommendQuestion {
+    /// Echoed.
+    pub to: String,
+    /// Which group.
+    pub group: String,
+    /// Which of its runs.
+    pub run: usize,
+    /// The epoch that is kept; the last without.
+    pub epoch: Option<u32>,
+    /// Items of the history.
+    pub liked: Vec<u32>,
+    /// How many.
+    pub count: u32,
 }
 
 /// Which proposals, and where they look.
@@ -198,18 +190,18 @@ pub struct Closeness {
 
 impl RunSettings {
     /// The settings of one run.
-    pub fn config(&self, sampler: Method) -> fastvae::config::Config {
-        let mut config = fastvae::config::Config::default();
-        (config.model.hidden, config.model.latent) = (self.hidden as usize, self.latent as usize);
-        sampler.apply(&mut config);
-        (config.proposal.negatives, config.proposal.codewords) =
-            (self.negatives as usize, self.codewords as usize);
-        (config.training.epochs, config.training.seed) = (self.epochs, self.seed.into());
-        config.training.batch = self.batch as usize;
-        // Runs in a page are short: the divergence counts in full from the second hundred steps on.
-        config.training.anneal_steps = 200;
-        config.optimizer.learning_rate = 3e-3;
-        config
+    ///
+    /// # Errors
+    /// As [`Settings::config`].
+    pub fn config(&self, sampler: Method) -> fastvae::Result<RunConfig> {
+        let mut config = self.values.config()?;
+        config.set_method(sampler);
+        Ok(config)
+    }
+
+    /// The seed of start values and draws.
+    pub fn seed(&self) -> u32 {
+        self.values.whole("training", "seed") as u32
     }
 }
 

@@ -3,30 +3,14 @@
 use fastvae::config::{Method, ProposalKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, samplers};
+use crate::{
+    Failure, samplers,
+    settings::{Field, Settings},
+};
 
 /// The parts of the lesson, in order.
 pub const LESSONS: [&str; 8] =
     ["softmax", "importance", "midx", "fidelity", "race", "scale", "recommend", "teacher"];
-
-/// Names of the attributes, as they are written in addresses.
-pub const KEYS: [&str; 15] = [
-    "lesson",
-    "items",
-    "k",
-    "dim",
-    "samplers",
-    "negatives",
-    "seed",
-    "speed",
-    "hide",
-    "theme",
-    "lang",
-    "engine",
-    "background",
-    "data",
-    "compact",
-];
 
 /// What can be hidden.
 pub const HIDEABLE: [&str; 7] = ["bar", "text", "formula", "seed", "speed", "share", "data"];
@@ -77,16 +61,12 @@ pub struct Parameters {
     pub lesson: Option<String>,
     /// Items: of the small catalogues, or the most popular of a data set that are kept.
     pub items: Option<u32>,
-    /// Codewords of each codebook, K.
-    pub k: u32,
     /// Width of the item vectors in the lessons on a small catalogue.
     pub dim: u32,
     /// Who takes part.
     pub samplers: Vec<Method>,
-    /// Negatives a user.
-    pub negatives: u32,
-    /// Seed of the built-in set, the start values and every draw.
-    pub seed: u32,
+    /// The settings of runs, those with a control by the name of that.
+    pub settings: Settings,
     /// Pace of the play button.
     pub speed: Speed,
     /// Which controls are not shown, some of [`HIDEABLE`].
@@ -103,8 +83,6 @@ pub struct Parameters {
     pub data: Option<String>,
     /// Height in CSS pixels that the lesson is to fit into.
     pub compact: Option<u32>,
-    /// Passes over the users.
-    pub epochs: u32,
     /// Play without waiting for the button.
     pub autostart: bool,
     /// Run the kernels' self-tests first.
@@ -116,7 +94,6 @@ impl Default for Parameters {
         Self {
             lesson: None,
             items: None,
-            k: 8,
             dim: 2,
             samplers: vec![
                 Method::Sampled(ProposalKind::Uniform),
@@ -124,8 +101,7 @@ impl Default for Parameters {
                 Method::Sampled(ProposalKind::MidxPopularity),
                 Method::Full,
             ],
-            negatives: 100,
-            seed: 0,
+            settings: Settings::default(),
             speed: Speed::Normal,
             hide: Vec::new(),
             theme: Theme::Auto,
@@ -134,7 +110,6 @@ impl Default for Parameters {
             background: false,
             data: None,
             compact: None,
-            epochs: 20,
             autostart: false,
             selftest: false,
         }
@@ -193,10 +168,23 @@ impl Theme {
 }
 
 impl Parameters {
-    /// Most epochs the page runs.
-    pub const MAX_EPOCHS: u32 = 1000;
     /// Height of a compact lesson: that of a slide.
     pub const COMPACT: u32 = 700;
+
+    /// A whole number among the settings, by the name of its control; 0 if there is none.
+    pub fn integer(&self, name: &str) -> u32 {
+        Field::find(name).map_or(0, |field| self.settings.integer(field).try_into().unwrap_or(u32::MAX))
+    }
+
+    /// Seed of the built-in set, the start values and every draw.
+    pub fn seed(&self) -> u32 {
+        self.integer("seed")
+    }
+
+    /// Codewords of each codebook, K.
+    pub fn codewords(&self) -> u32 {
+        self.integer("k")
+    }
 
     /// Sets one parameter from text; without any, it is at its default again, and a flag is set. Unknown keys are
     /// left alone and give `false`.
@@ -240,7 +228,6 @@ impl Parameters {
                 self.lesson = Some(value.into());
             }
             "items" => self.items = if value.is_empty() { None } else { Some(number(4, 10_000_000)?) },
-            "k" => self.k = number(2, 256)?,
             "dim" => {
                 self.dim = number(2, 256)?;
                 if !self.dim.is_multiple_of(2) {
@@ -263,8 +250,6 @@ impl Parameters {
                 }
                 self.samplers = chosen;
             }
-            "negatives" => self.negatives = number(1, 10_000)?,
-            "seed" => self.seed = number(0, u32::MAX)?,
             "speed" => {
                 self.speed = named(&SPEEDS, value).ok_or_else(|| expected("slow, normal, fast or max"))?;
             }
@@ -292,10 +277,14 @@ impl Parameters {
                     _ => Some(number(300, 4000)?),
                 };
             }
-            "epochs" => self.epochs = number(1, Self::MAX_EPOCHS)?,
             "autostart" => self.autostart = flag()?,
             "selftest" => self.selftest = flag()?,
-            _ => return Ok(false),
+            _ => {
+                let Some(field) = Field::find(key) else { return Ok(false) };
+                if !self.settings.set(field, value) {
+                    return Err(expected(&field.expected()));
+                }
+            }
         }
         Ok(true)
     }
@@ -310,13 +299,10 @@ impl Parameters {
     fn entries(&self) -> Vec<(&'static str, String)> {
         let samplers: Vec<&str> = self.samplers.iter().map(|&sampler| samplers::name(sampler)).collect();
         let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
-        vec![
+        let mut entries = vec![
             ("lesson", self.lesson.clone().unwrap_or_default()),
             ("items", number(self.items)),
-            ("k", self.k.to_string()),
             ("dim", self.dim.to_string()),
-            ("negatives", self.negatives.to_string()),
-            ("seed", self.seed.to_string()),
             ("speed", self.speed.name().into()),
             ("hide", self.hide.join(",")),
             ("theme", self.theme.name().into()),
@@ -324,10 +310,11 @@ impl Parameters {
             ("engine", self.engine.name().into()),
             ("data", self.data.clone().unwrap_or_default()),
             ("compact", number(self.compact)),
-            ("epochs", self.epochs.to_string()),
             ("samplers", samplers.join(",")),
             ("background", if self.background { "1".into() } else { String::new() }),
-        ]
+        ];
+        entries.extend(Field::all().map(|field| (field.name(), self.settings.text(field))));
+        entries
     }
 
     /// Whether a part of the surface is wanted.
@@ -383,6 +370,24 @@ mod tests {
         }
         assert_eq!(again, read);
         assert!(Parameters::default().pairs().is_empty());
+    }
+
+    /// Attributes have to be known before the page is loaded, so the element's script lists them.
+    #[test]
+    fn the_element_has_every_parameter_as_an_attribute() {
+        let script = include_str!("../embed.js");
+        let list = |name: &str| -> Vec<&str> {
+            let list =
+                script.split(&format!("const {name} = [")).nth(1).and_then(|rest| rest.split(']').next());
+            list.unwrap().split('"').skip(1).step_by(2).collect()
+        };
+        let listed = [list("PARAMETERS"), list("NUMBERS"), list("FLAGS")].concat();
+        for name in &listed {
+            assert!(Parameters::default().set(name, "").unwrap(), "{name} is not a parameter of the page");
+        }
+        for (name, _) in Parameters::default().entries() {
+            assert!(listed.contains(&name), "embed.js does not list {name}");
+        }
     }
 
     #[test]

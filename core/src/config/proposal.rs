@@ -1,8 +1,8 @@
 //! The proposal and its index.
 
 use super::{
-    CodewordWeights, DnsCorrection, Initialisation, Kind, Kmeans, Mix, PopularityWeight, ProposalKind,
-    Quantisation, setting::settings,
+    CodewordWeights, Control, DnsCorrection, Initialisation, Kind, Kmeans, Mix, PopularityWeight,
+    ProposalKind, Quantisation, setting::settings,
 };
 use crate::{Error, Result};
 
@@ -15,11 +15,11 @@ settings! {
         /// The distribution.
         kind: ProposalKind = ProposalKind::default(), "PROPOSAL", Kind::Word(ProposalKind::WORDS), flag "";
         /// Negatives per user.
-        negatives: usize = 200, "C", Kind::Integer(1, u64::MAX);
+        negatives: usize = 200, "C", Kind::Integer(1, u64::MAX), page Control::new("Negatives", "100").at_most(10_000);
         /// G, the number of users that share their negatives; each draws C / G of them. The paper uses 1.
         group_size: usize = 1, "G", Kind::Integer(1, u64::MAX), formerly "share";
         /// Codewords in each codebook of the index.
-        codewords: usize = 16, "K", Kind::Integer(2, 256);
+        codewords: usize = 16, "K", Kind::Integer(2, 256), page Control::new("Codewords", "8").named("k");
         /// Codebooks of the index. With two, a step sums over K x K cells for each user; with more, over the
         /// occupied cells.
         codebooks: usize = 2, "M", Kind::Integer(2, 8);

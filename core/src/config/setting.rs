@@ -42,6 +42,38 @@ pub struct Setting {
     pub help: &'static str,
     /// The values that it accepts.
     pub kind: Kind,
+    /// The control of the page, if it has one.
+    pub control: Option<Control>,
+}
+
+/// The control that the page has for a setting. Its bounds and its help text are those of the setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Control {
+    /// Name of the parameter in addresses, if it differs from the field.
+    pub name: Option<&'static str>,
+    /// The label.
+    pub label: &'static str,
+    /// The default of the page, whose sets are small.
+    pub default: &'static str,
+    /// The largest whole number that the page accepts, if it is below that of the setting.
+    pub most: Option<u64>,
+}
+
+impl Control {
+    /// A control with a label and a default.
+    pub const fn new(label: &'static str, default: &'static str) -> Self {
+        Self { name: None, label, default, most: None }
+    }
+
+    /// The same, with this name in addresses.
+    pub const fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// The same, for numbers up to `most`.
+    pub const fn at_most(self, most: u64) -> Self {
+        Self { most: Some(most), ..self }
+    }
 }
 
 impl Setting {
@@ -125,14 +157,14 @@ pub trait Section: serde::Serialize {
 }
 
 /// Declares a section: `field: type = default, "VALUE NAME", kind` with the help text as its documentation;
-/// then optionally `flag "name"` and `formerly "name" | "name"`.
+/// then optionally `flag "name"`, `formerly "name" | "name"` and `page Control::new("Label", "default")`.
 macro_rules! settings {
     ($(#[$meta:meta])* pub struct $name:ident in $section:literal {
         $(
             $(#[doc = $doc:literal])+
             $(#[serde($($serde:tt)+)])?
             $field:ident: $type:ty = $default:expr, $value_name:literal, $kind:expr
-            $(, flag $flag:literal)? $(, formerly $($alias:literal)|+)?;
+            $(, flag $flag:literal)? $(, formerly $($alias:literal)|+)? $(, page $control:expr)?;
         )*
     }) => {
         $(#[$meta])*
@@ -161,17 +193,18 @@ macro_rules! settings {
                 value_name: $value_name,
                 help: concat!($($doc, "\n"),+),
                 kind: $kind,
+                control: $crate::config::setting::optional!($($control)?),
             }),*];
         }
     };
 }
 
-/// `None` without an argument, `Some` for a literal.
+/// `None` without an argument, `Some` for a value.
 macro_rules! optional {
     () => {
         None
     };
-    ($value:literal) => {
+    ($value:expr) => {
         Some($value)
     };
 }

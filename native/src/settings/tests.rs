@@ -5,6 +5,8 @@ use fastvae::{
     model::ModelConfig,
 };
 
+use web::settings::Field;
+
 use super::*;
 
 fn network(config: &RunConfig) -> MultVaeConfig {
@@ -99,14 +101,52 @@ fn sample(setting: &Setting, default: &Value) -> Value {
     }
 }
 
-/// Every setting has one declaration; its flag, file key, field and default must agree.
+/// The control of the page for a setting accepts a value, shows it with the setting's help, and sets what a file sets.
+fn check_control(control: Field, setting: &Setting, value: &Value) {
+    let name = control.name();
+    let mut values = web::settings::Settings::default();
+    let default = values.text(control);
+    assert!(values.set(control, &default), "{name}: the default `{default}` is refused");
+    let text = match value {
+        Value::Bool(yes) => u8::from(*yes).to_string(),
+        Value::String(text) => text.clone(),
+        number => number.to_string(),
+    };
+    assert!(values.set(control, &text), "{name}={text}: {} is expected", control.expected());
+    assert_eq!(values.text(control), text);
+    let config = serde_json::to_value(values.config().unwrap()).unwrap();
+    assert_eq!(config[setting.section][setting.key()], *value, "{name} by the page");
+    let html = control.html("part-", &values);
+    for attribute in [format!("data-act=\"{name}\""), format!("data-part=\"part-{name}\"")] {
+        assert!(html.contains(&attribute), "{html}");
+    }
+    assert!(html.contains(&web::text::escape(&setting.paragraphs()[0])), "{html}");
+    match setting.kind {
+        Kind::Integer(least, most) => {
+            assert!(html.contains(&format!("min=\"{least}\"")) && control.most() <= most, "{html}");
+            assert!(!values.set(control, "-1") && !values.set(control, &format!("{}0", control.most())));
+        }
+        Kind::Real(..) => assert!(!values.set(control, "NaN") && !values.set(control, "1e99")),
+        Kind::Switch => assert!(html.contains(" checked")),
+        Kind::Word(words) => {
+            assert!(words.iter().all(|word| html.contains(word)) && !values.set(control, "nonsense"));
+        }
+        Kind::Text => {}
+        Kind::Path => panic!("{name}: a page has no folders"),
+    }
+    assert_eq!(values.text(control), text, "what was refused has no effect");
+    let same = Field::find(name).map(|found| found.html("", &values));
+    assert_eq!(same, Some(control.html("", &values)), "two controls are called {name}");
+}
+
+/// Every setting has one declaration; its flag, file key, field, default and control must agree.
 #[test]
 fn a_setting_is_the_same_by_flag_file_and_default() {
     let file = std::env::temp_dir().join(format!("fastvae-every-{}.toml", std::process::id()));
     let help = crate::args::command().find_subcommand_mut("train").unwrap().render_long_help().to_string();
     for (model, kind) in ModelKind::NAMED {
         let defaults = serde_json::to_value(RunConfig::of(kind)).unwrap();
-        let mut tried = 0;
+        let (mut tried, mut controls) = (0, 0);
         for setting in RunConfig::settings_of(kind) {
             let (section, key) = (setting.section, setting.key());
             let default = defaults[section].get(&key).cloned().unwrap_or(Value::Null);
@@ -143,6 +183,11 @@ fn a_setting_is_the_same_by_flag_file_and_default() {
             if let Some(name) = setting.flag() {
                 assert!(help.contains(&format!("--{name}")), "{name} is not in the help");
             }
+
+            if let Some(control) = Field::of(setting) {
+                check_control(control, setting, &of_file[section][&key]);
+                controls += 1;
+            }
             tried += 1;
         }
         if kind == ModelKind::MultVae {
@@ -150,6 +195,7 @@ fn a_setting_is_the_same_by_flag_file_and_default() {
                 defaults.as_object().unwrap().values().map(|section| section.as_object().unwrap().len());
             // Optional settings without a value are not serialised, hence the addition.
             assert_eq!(tried, sections.sum::<usize>() + 8);
+            assert_eq!(controls, Field::all().count());
         }
     }
     std::fs::remove_file(&file).unwrap();

@@ -1,6 +1,6 @@
 //! The frame of the page: settings in a bar that stays in view, and sections with the controls of their lesson.
 
-use web::{ENGINES, Parameters, SPEEDS, THEMES, text::escape};
+use web::{ENGINES, Parameters, SPEEDS, THEMES, settings::Field, text::escape};
 
 use crate::{
     dom::{Page, options},
@@ -120,12 +120,8 @@ fn bar(parameters: &Parameters) -> String {
             options(SPEEDS.iter().map(|(name, _)| (*name, *name)), parameters.speed.name())
         ));
     }
-    if parameters.shows("seed") {
-        html.push_str(&format!(
-            "<label>Seed <input class=\"seed\" type=\"number\" min=\"0\" max=\"4294967295\" data-act=\"seed\" \
-             data-part=\"seed\" value=\"{}\"></label>",
-            parameters.seed
-        ));
+    if let Some(field) = Field::find("seed").filter(|_| parameters.shows("seed")) {
+        html.push_str(&field.html("", &parameters.settings));
     }
     let engines = [("auto", "automatic"), ("gpu", "WebGPU"), ("cpu", "CPU")];
     debug_assert_eq!(engines.len(), ENGINES.len());
@@ -169,7 +165,7 @@ pub fn refresh(
         }
     }
     page.set_value("speed", parameters.speed.name());
-    page.set_value("seed", &parameters.seed.to_string());
+    page.set_value("seed", &parameters.seed().to_string());
     page.set_value("engine", parameters.engine.name());
     page.set_value("theme", parameters.theme.name());
     if let Some(lesson) = seen {

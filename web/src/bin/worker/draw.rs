@@ -58,19 +58,7 @@ impl Proposals {
                 format!("a query of {} numbers for {}", question.query.len(), toy.dim),
             ));
         }
-        let rows = question.rows as usize;
-        let queries = question.query.repeat(rows);
-        let rng = Rng::new(question.seed.into());
-        let (draws, log_q) = ask(
-            engine,
-            proposal.as_ref(),
-            &queries,
-            toy.len(),
-            (rows, question.draws as usize),
-            rng,
-            question.step,
-        )
-        .await?;
+        let (draws, log_q) = ask(engine, proposal.as_ref(), question, toy.len()).await?;
         let logits = toy.logits(&question.query);
         let estimates = [true, false].map(|corrected| {
             draws
@@ -127,16 +115,15 @@ async fn build(engine: &Engine, question: &Question) -> Result<(Toy, Box<dyn Pro
     Ok((toy, proposal))
 }
 
-/// `(rows, draws)` candidates from a proposal, and its log q of every item for the first row.
-pub async fn ask(
+/// `question.rows` times `question.draws` candidates from a proposal, and its log q of every item for the question's
+/// query.
+async fn ask(
     engine: &Engine,
     proposal: &dyn Proposal,
-    queries: &[f32],
+    question: &Question,
     items: usize,
-    (rows, draws): (usize, usize),
-    rng: Rng,
-    step: u32,
 ) -> Result<(Vec<u32>, Vec<f32>)> {
+    let (rows, draws) = (question.rows as usize, question.draws as usize);
     let groups = Groups { batch: rows, samples: 1, size: 1, candidates: draws.max(1) };
     let everything: Vec<u32> = (0..items as u32).collect();
     let samples = Samples {
@@ -144,7 +131,8 @@ pub async fn ask(
         negative_log_q: engine.zeros("log q of draws", groups.total())?,
         positive_log_q: engine.zeros("log q of all items", items)?,
     };
-    let draw = Draw { queries: &engine.upload("queries", queries)?, groups, rng, step };
+    let queries = engine.upload("queries", &question.query.repeat(rows))?;
+    let draw = Draw { queries: &queries, groups, rng: Rng::new(question.seed.into()), step: question.step };
     let mut recording = Recording::new();
     let all = ItemsOf::Entries {
         items: engine.upload("all items", &everything)?,

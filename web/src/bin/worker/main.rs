@@ -113,8 +113,8 @@ impl Worker {
                 let engine = self.engine().await?;
                 self.groups.remove(&settings.group);
                 let made = match &self.data {
-                    Some(data) => data.with_seed(settings.seed).transpose()?,
-                    None => Some(Data::built_in(settings.seed, None)?),
+                    Some(data) => data.with_seed(settings.seed()).transpose()?,
+                    None => Some(Data::built_in(settings.seed(), None)?),
                 };
                 if let Some(data) = made {
                     self.learn_from(data, None);
@@ -135,10 +135,10 @@ impl Worker {
                 scope::post(&fidelity::measure(&engine, group, &question).await?);
                 Ok(())
             }
-            Command::Recommend { to, group: name, run, epoch, liked, count } => {
+            Command::Recommend(question) => {
                 let engine = self.engine().await?;
-                let group = group(&mut self.groups, &name)?;
-                scope::post(&group.recommend(&engine, to, run, epoch, &liked, count).await?);
+                let group = group(&mut self.groups, &question.group)?;
+                scope::post(&group.recommend(&engine, question).await?);
                 Ok(())
             }
             Command::Time { sampler, items, negatives, codewords, seed } => {

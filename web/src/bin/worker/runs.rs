@@ -2,18 +2,18 @@
 
 use fastvae::{
     Error, Result,
-    config::Method,
+    config::{Config, Method},
     engine::Engine,
     event::Event,
-    model::AnyModel,
-    model::ModelConfig,
+    model::{AnyModel, ModelConfig},
     rank::{RankOptions, rank},
     run::{
-        Run, RunConfig, Saves, Setup,
+        Run, Saves, Setup,
         checkpoint::{self, Checkpoint, Context},
     },
 };
-use web::{Report, RunSettings};
+use serde_json::json;
+use web::{RecommendQuestion, Report, RunSettings, settings::Settings};
 use web_time::Instant;
 
 use crate::{data::Data, epochs::Epochs};
@@ -82,10 +82,11 @@ impl Group {
     pub async fn start(engine: &Engine, settings: &RunSettings, data: &Data) -> Result<Self> {
         let mut settings = settings.clone();
         let items = data.split.train.columns() as u32;
-        settings.codewords = settings.codewords.min(items);
-        settings.negatives = settings.negatives.min(items.max(16));
-        check_room(&settings, items as usize)?;
-        let config = RunConfig { split: split_of(&settings), ..run_config(&settings, settings.samplers[0]) };
+        settings.values.limit("proposal", "codewords", items.into());
+        settings.values.limit("proposal", "negatives", items.max(16).into());
+        let mut config = settings.config(settings.samplers[0])?;
+        check_room(&config.training()?, settings.samplers.len(), items as usize)?;
+        config.split.seed = config.training.seed;
         let context = Context::new(config, &data.set);
         let mut runs = Vec::new();
         for &sampler in &settings.samplers {
@@ -121,13 +122,11 @@ impl Group {
         let settings = RunSettings {
             group: "study".into(),
             samplers: vec![config.method()],
-            seed: config.training.seed as u32,
-            epochs: epoch,
-            negatives: config.proposal.negatives as u32,
-            codewords: config.proposal.codewords as u32,
-            hidden: network.hidden as u32,
-            latent: network.latent as u32,
-            batch: config.training.batch as u32,
+            values: Settings::of(json!({
+                "model": { "hidden": network.hidden },
+                "proposal": { "negatives": config.proposal.negatives },
+                "training": { "seed": config.training.seed, "epochs": epoch },
+            })),
         };
         let origin = Origin::File(Epochs::of(state, context.metrics.clone()));
         let runs = vec![Trained { sampler: config.method(), epoch, origin }];
@@ -267,17 +266,10 @@ impl Group {
     ///
     /// # Errors
     /// [`Error::Setting`] for items that are none.
-    pub async fn recommend(
-        &self,
-        engine: &Engine,
-        to: String,
-        run: usize,
-        epoch: Option<u32>,
-        liked: &[u32],
-        count: u32,
-    ) -> Result<Report> {
+    pub async fn recommend(&self, engine: &Engine, question: RecommendQuestion) -> Result<Report> {
+        let RecommendQuestion { to, run, epoch, liked, count, .. } = question;
         let (epoch, model) = self.model(engine, run, epoch)?;
-        let history = fastvae::data::Csr::from_rows(&[liked.to_vec()], self.context.items.len() as u32)?;
+        let history = fastvae::data::Csr::from_rows(&[liked], self.context.items.len() as u32)?;
         let ranking = rank(engine, &model, &history, count as usize, &RankOptions::default()).await?;
         let items = ranking.row(0).iter().copied().zip(ranking.scores.iter().copied()).collect();
         let code = model.code(engine, history.row(0)).await?.unwrap_or_default();
@@ -300,9 +292,8 @@ impl Group {
 }
 
 /// Refuses what does not fit in memory, before an allocation that fails ends the worker.
-fn check_room(settings: &RunSettings, items: usize) -> Result<()> {
-    let runs = settings.samplers.len();
-    let parameters = settings.config(settings.samplers[0]).model.parameter_count(items);
+fn check_room(config: &Config, runs: usize, items: usize) -> Result<()> {
+    let parameters = config.model.parameter_count(items);
     let bytes = parameters as u64 * BYTES_A_PARAMETER * runs as u64;
     if bytes <= MOST_BYTES {
         return Ok(());
@@ -317,20 +308,4 @@ fn check_room(settings: &RunSettings, items: usize) -> Result<()> {
             MOST_BYTES >> 20
         ),
     ))
-}
-
-fn run_config(settings: &RunSettings, sampler: Method) -> RunConfig {
-    let config = settings.config(sampler);
-    RunConfig {
-        model: config.model.into(),
-        objective: config.objective,
-        proposal: config.proposal,
-        optimizer: config.optimizer,
-        training: config.training,
-        ..RunConfig::default()
-    }
-}
-
-fn split_of(settings: &RunSettings) -> fastvae::data::SplitOptions {
-    fastvae::data::SplitOptions { seed: settings.seed.into(), ..Default::default() }
 }

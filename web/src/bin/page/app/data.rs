@@ -49,7 +49,7 @@ impl App {
 
     fn give_settings(&self, command: &mut Command) {
         if let Command::Data(source) = command {
-            (source.items, source.seed) = (self.parameters.items, self.parameters.seed);
+            (source.items, source.seed) = (self.parameters.items, self.parameters.seed());
         }
     }
 

@@ -5,7 +5,10 @@ mod view;
 use std::fmt::Write;
 
 use serde_json::json;
-use web::{Closeness, Command, FidelityQuestion, Parameters, Report, RunSettings, samplers, text::percent};
+use web::{
+    Closeness, Command, FidelityQuestion, Parameters, Report, RunSettings, samplers, settings::Field,
+    text::percent,
+};
 
 use super::{Context, Lesson, Pace};
 use crate::{
@@ -25,17 +28,20 @@ const PIECE: u32 = 40;
 
 /// How the model of this lesson is trained.
 pub fn study(parameters: &Parameters) -> RunSettings {
-    RunSettings {
-        group: GROUP.into(),
-        samplers: vec![Method::Sampled(ProposalKind::MidxPopularity)],
-        seed: parameters.seed,
-        epochs: parameters.epochs,
-        negatives: parameters.negatives,
-        codewords: 16,
-        hidden: 64,
-        latent: 16,
-        batch: 64,
-    }
+    let mut values = parameters.settings.clone();
+    values.put("proposal", "codewords", 16.into());
+    RunSettings { group: GROUP.into(), samplers: vec![Method::Sampled(ProposalKind::MidxPopularity)], values }
+}
+
+/// Whether the model of this lesson is another one after a parameter changed.
+pub fn changes_study(key: &str) -> bool {
+    Field::find(key).is_some_and(|field| field.name() != "k")
+}
+
+/// The number of epochs that a link has behind it.
+pub fn trained(value: &str) -> u32 {
+    let most = Field::find("epochs").map_or(u64::MAX, |field| field.most());
+    u64::from(value.parse::<u32>().unwrap_or(0)).min(most) as u32
 }
 
 struct Answer {
@@ -128,7 +134,7 @@ impl Fidelity {
             user: self.user,
             samplers: Method::all().collect(),
             codewords,
-            seed: context.parameters.seed,
+            seed: context.parameters.seed(),
         }));
     }
 }
@@ -292,7 +298,7 @@ impl Lesson for Fidelity {
     }
 
     fn parameters(&mut self, context: &mut Context<'_>, keys: &[&str]) {
-        if keys.iter().any(|key| ["seed", "epochs", "negatives"].contains(key)) {
+        if keys.iter().any(|key| changes_study(key)) {
             self.reset(context);
         }
     }
@@ -412,7 +418,7 @@ impl Lesson for Fidelity {
                 self.codewords = CODEWORDS.iter().position(|&k| k == number).unwrap_or(self.codewords);
             }
             "late" => self.late = number.min(10),
-            "trained" => self.again = number.min(Parameters::MAX_EPOCHS),
+            "trained" => self.again = trained(value),
             "epoch" => self.epoch = Some(number),
             _ => {}
         }

@@ -79,7 +79,7 @@ impl Importance {
     fn films(&mut self, context: &mut Context<'_>) -> bool {
         if self.toy.is_none() {
             let parameters = &*context.parameters;
-            match Toy::new(Self::items(parameters) as usize, 2, parameters.seed) {
+            match Toy::new(Self::items(parameters) as usize, 2, parameters.seed()) {
                 Ok(toy) => {
                     if self.weights.len() != toy.len() {
                         self.weights = vec![1.0; toy.len()];
@@ -107,11 +107,11 @@ impl Importance {
             to: "importance".into(),
             items: Self::items(parameters),
             dim: 2,
-            seed: parameters.seed,
+            seed: parameters.seed(),
             sampler: samplers::parse(name).unwrap_or(Method::Sampled(ProposalKind::Uniform)),
             weights: if name == "drawn" { self.weights.clone() } else { Vec::new() },
             codewords: 4,
-            query: toy::query(self.taste, 2, parameters.seed),
+            query: toy::query(self.taste, 2, parameters.seed()),
             rows: SETS,
             draws: DRAWS[self.draws],
             step: self.step,

@@ -6,7 +6,7 @@ mod view;
 use std::collections::VecDeque;
 
 use serde_json::json;
-use web::{Parameters, Report, samplers, text::grouped, toy::Toy};
+use web::{Parameters, Report, samplers, settings::Field, text::grouped, toy::Toy};
 
 use super::{Context, Lesson, Pace};
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
     failure, plane,
 };
 use fastvae::config::{Method, ProposalKind};
+
+/// The most codewords that the slider offers: a larger grid cannot be read.
+const MOST_SHOWN: u64 = 24;
 
 /// What the last stage may be, in the words of the lesson.
 const VARIANTS: [(&str, &str, Method); 3] = [
@@ -104,7 +107,7 @@ impl Midx {
     fn films(&mut self, context: &mut Context<'_>) -> bool {
         if self.toy.is_none() {
             let parameters = &*context.parameters;
-            match Toy::new(Self::items(parameters) as usize, parameters.dim as usize, parameters.seed) {
+            match Toy::new(Self::items(parameters) as usize, parameters.dim as usize, parameters.seed()) {
                 Ok(toy) => {
                     self.counts = vec![0; toy.len()];
                     self.toy = Some(toy);
@@ -182,9 +185,7 @@ impl Lesson for Midx {
         ) + &format!(
             "<div class=\"formula\" data-part=\"midx-formula\"></div>\
              <div class=\"figure\"><div class=\"controls\">\
-             <label class=\"slider\">Codewords K <input type=\"range\" min=\"2\" max=\"24\" data-act=\"k\" data-part=\"midx-k\" \
-             value=\"{}\"><output data-part=\"midx-k-shown\"></output></label>\
-             <label>Inside a cell <select data-act=\"variant\" data-part=\"midx-variant\">{}</select></label></div>\
+             {}<label>Inside a cell <select data-act=\"variant\" data-part=\"midx-variant\">{}</select></label></div>\
              <div class=\"halves\"><div><h3>The films and the grid</h3>{}</div>\
              <div><h3>The K × K cells</h3><div class=\"grid-area\" data-part=\"midx-grid\" data-keys=\"grid\" \
              data-drag=\"grid\" tabindex=\"0\" role=\"application\" aria-describedby=\"fv-midx-help\" \
@@ -194,7 +195,11 @@ impl Lesson for Midx {
              <p class=\"told-cell\" data-part=\"midx-told\" role=\"status\"></p>\
              <div class=\"halves\"><div><h3>Inside the cell</h3><div data-part=\"midx-cell\"></div></div>\
              <div><h3>Draws against theory</h3><div data-part=\"midx-draws\"></div></div></div></div>",
-            parameters.k.min(24),
+            Field::find("k").map_or_else(String::new, |field| field.slider(
+                "midx-",
+                &parameters.settings,
+                MOST_SHOWN
+            )),
             options(variants, VARIANTS[self.variant].0),
             plane::area("midx-plane"),
         ) + &text(
@@ -209,8 +214,9 @@ impl Lesson for Midx {
             return;
         }
         let page = context.page;
-        page.set_value("midx-k", &context.parameters.k.min(24).to_string());
-        page.fill("midx-k-shown", context.parameters.k.to_string());
+        let codewords = context.parameters.codewords();
+        page.set_value("midx-k", &u64::from(codewords).min(MOST_SHOWN).to_string());
+        page.fill("midx-k-shown", codewords.to_string());
         page.set_value("midx-variant", VARIANTS[self.variant].0);
         let Some(toy) = &self.toy else { return };
         page.fill("midx-plane", view::plane(self, toy));
@@ -242,14 +248,14 @@ impl Lesson for Midx {
                     self.draw(context);
                 }
             }
-            ("k", Kind::Input) => {
-                if let Some(k) = act.number() {
-                    context.parameters.k = k;
+            ("k", Kind::Input) => match context.parameters.set(&act.name, &act.value) {
+                Ok(_) => {
                     self.shown = None;
                     self.changed(context);
                     self.draw(context);
                 }
-            }
+                Err(problem) => *context.failure = Some(problem),
+            },
             ("variant", Kind::Change) => {
                 if let Some(variant) = VARIANTS.iter().position(|(name, ..)| *name == act.value) {
                     self.variant = variant;

@@ -5,12 +5,13 @@ mod curves;
 use fastvae::config::Method;
 use serde_json::json;
 use web::{
-    Command, Parameters, Report, RunSettings, samplers,
+    Command, Parameters, RecommendQuestion, Report, RunSettings, samplers,
+    settings::Field,
     text::{digits, escape},
 };
 
 use self::curves::{Axis, Curves};
-use super::{Context, Lesson, Pace, data::Data};
+use super::{Context, Lesson, Pace, data::Data, fidelity};
 use crate::{
     dom::{Act, Kind, options},
     share,
@@ -68,13 +69,7 @@ impl Race {
         RunSettings {
             group: GROUP.into(),
             samplers: parameters.samplers.iter().copied().take(MOST).collect(),
-            seed: parameters.seed,
-            epochs: parameters.epochs,
-            negatives: parameters.negatives,
-            codewords: parameters.k,
-            hidden: 64,
-            latent: 16,
-            batch: 64,
+            values: parameters.settings.clone(),
         }
     }
 
@@ -104,14 +99,14 @@ impl Race {
             self.liked = viewer(&self.data);
         }
         for run in 0..self.runs.len() {
-            context.ask(Command::Recommend {
+            context.ask(Command::Recommend(RecommendQuestion {
                 to: "race".into(),
                 group: GROUP.into(),
                 run,
                 epoch: self.back,
                 liked: self.liked.clone(),
                 count: 6,
-            });
+            }));
         }
     }
 
@@ -151,6 +146,11 @@ impl Race {
     }
 }
 
+/// The settings with a control here: all but the seed, which is in the bar.
+fn fields() -> impl Iterator<Item = Field> {
+    Field::all().filter(|field| field.name() != "seed")
+}
+
 /// Three well-known films of one genre.
 fn viewer(data: &Data) -> Vec<u32> {
     let Some(view) = &data.view else { return vec![0, 1, 2] };
@@ -182,12 +182,7 @@ impl Lesson for Race {
                 )
             })
             .collect();
-        let number = |act: &str, title: &str, value: u32, most: u32| {
-            format!(
-                "<label>{title} <input class=\"seed\" type=\"number\" min=\"1\" max=\"{most}\" data-act=\"{act}\" \
-                 data-part=\"race-{act}\" value=\"{value}\"></label>"
-            )
-        };
+        let controls: String = fields().map(|field| field.html("race-", &parameters.settings)).collect();
         let text = if parameters.shows("text") {
             "<p>The same network, the same start, the same batches; only the negatives come from elsewhere. Each sampler \
              trains for an epoch with the machine to itself, then the next one does, so their seconds can be compared. \
@@ -198,7 +193,7 @@ impl Lesson for Race {
         };
         format!(
             "{text}<div class=\"figure\">{}<div class=\"controls\"><fieldset><legend>Samplers</legend>{boxes}</fieldset>\
-             </div><div class=\"controls\">{}{}{}<label>Axis <select data-act=\"axis\" data-part=\"race-axis\">{}</select>\
+             </div><div class=\"controls\">{controls}<label>Axis <select data-act=\"axis\" data-part=\"race-axis\">{}</select>\
              </label></div><div class=\"halves\"><div class=\"chart\" data-part=\"race-loss\"></div>\
              <div class=\"chart\" data-part=\"race-ndcg\"></div></div>\
              <label class=\"slider\">Look back <input type=\"range\" min=\"0\" max=\"1\" value=\"1\" data-act=\"back\" \
@@ -208,9 +203,6 @@ impl Lesson for Race {
              <button type=\"button\" data-act=\"svg\">Figure as svg</button>\
              <button type=\"button\" data-act=\"model\">Model as safetensors</button></div></div>",
             Data::html("race", parameters),
-            number("epochs", "Epochs", parameters.epochs, Parameters::MAX_EPOCHS),
-            number("negatives", "Negatives", parameters.negatives, 10_000),
-            number("k", "Codewords", parameters.k, 256),
             options(Axis::ALL.iter().map(|(name, title, _)| (*name, *title)), self.axis.name()),
         )
     }
@@ -225,9 +217,9 @@ impl Lesson for Race {
             let on = context.parameters.samplers.contains(&method);
             page.set_value(&format!("race-{}", method.name()), if on { "1" } else { "0" });
         }
-        page.set_value("race-epochs", &context.parameters.epochs.to_string());
-        page.set_value("race-negatives", &context.parameters.negatives.to_string());
-        page.set_value("race-k", &context.parameters.k.to_string());
+        for field in fields() {
+            page.set_value(&format!("race-{}", field.name()), &context.parameters.settings.text(field));
+        }
         // Read before anything is drawn, which would make the browser lay out the page in between.
         let sizes = ["race-loss", "race-ndcg"].map(|part| page.chart_size(part, 300));
         page.fill("race-loss", self.runs.chart(true, self.axis, self.back, sizes[0], false));
@@ -258,7 +250,7 @@ impl Lesson for Race {
             return self.draw(context);
         }
         match (act.name.as_str(), act.kind) {
-            ("epochs" | "negatives" | "k", Kind::Change) => {
+            (name, Kind::Change) if Field::find(name).is_some() => {
                 match context.parameters.set(&act.name, &act.value) {
                     Ok(_) => {
                         *context.playing = false;
@@ -319,7 +311,7 @@ impl Lesson for Race {
     }
 
     fn parameters(&mut self, context: &mut Context<'_>, keys: &[&str]) {
-        if keys.iter().any(|key| ["samplers", "seed", "epochs", "negatives", "k"].contains(key)) {
+        if keys.iter().any(|key| *key == "samplers" || Field::find(key).is_some()) {
             self.forget(context.parameters);
         }
     }
@@ -428,7 +420,7 @@ impl Lesson for Race {
         match key {
             "axis" => self.axis = Axis::parse(value).unwrap_or(self.axis),
             "back" => self.back = value.parse().ok(),
-            "trained" => self.again = value.parse().unwrap_or(0).min(Parameters::MAX_EPOCHS),
+            "trained" => self.again = fidelity::trained(value),
             "own" => self.data.missing = Some(value.into()),
             _ => {}
         }

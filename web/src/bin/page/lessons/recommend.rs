@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 use web::{
-    Command, Parameters, Report,
+    Command, Parameters, RecommendQuestion, Report,
     text::{digits, escape, percent},
 };
 
@@ -83,14 +83,14 @@ impl Recommend {
             return;
         }
         self.asking = true;
-        context.ask(Command::Recommend {
+        context.ask(Command::Recommend(RecommendQuestion {
             to: "recommend".into(),
             group: GROUP.into(),
             run: 0,
             epoch: None,
             liked: self.liked.clone(),
             count: PLACES,
-        });
+        }));
     }
 
     /// Films whose titles or genres hold the words that were typed, most popular first.
@@ -285,7 +285,7 @@ impl Lesson for Recommend {
     }
 
     fn parameters(&mut self, context: &mut Context<'_>, keys: &[&str]) {
-        if keys.iter().any(|key| ["seed", "epochs", "negatives"].contains(key)) {
+        if keys.iter().any(|key| fidelity::changes_study(key)) {
             self.reset(context);
         }
     }
@@ -401,7 +401,7 @@ impl Lesson for Recommend {
     fn restore(&mut self, key: &str, value: &str) {
         match key {
             "liked" => self.liked = value.split(',').filter_map(|item| item.parse().ok()).take(50).collect(),
-            "trained" => self.again = value.parse().unwrap_or(0).min(Parameters::MAX_EPOCHS),
+            "trained" => self.again = fidelity::trained(value),
             "search" => self.search = value.into(),
             "own" => self.data.missing = Some(value.into()),
             _ => {}

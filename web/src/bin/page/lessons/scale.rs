@@ -186,8 +186,9 @@ impl Lesson for Scale {
         }
         if let Some(&(sampler, items)) = self.plan.last() {
             self.waiting = true;
-            let Parameters { negatives, k, seed, .. } = *context.parameters;
-            context.ask(Command::Time { sampler, items, negatives, codewords: k, seed });
+            let parameters = &*context.parameters;
+            let (negatives, codewords) = (parameters.integer("negatives"), parameters.codewords());
+            context.ask(Command::Time { sampler, items, negatives, codewords, seed: parameters.seed() });
         }
     }
 

@@ -78,7 +78,7 @@ impl Softmax {
 
     fn films(&mut self, context: &mut Context<'_>) -> Option<&Toy> {
         if self.toy.is_none() {
-            match Toy::new(SIZES[0] as usize, 2, context.parameters.seed) {
+            match Toy::new(SIZES[0] as usize, 2, context.parameters.seed()) {
                 Ok(toy) => self.toy = Some(toy),
                 Err(error) => *context.failure = failure("data", error.to_string(), "Choose another seed."),
             }
@@ -315,7 +315,7 @@ impl Lesson for Softmax {
     }
 
     fn draw(&mut self, context: &mut Context<'_>) {
-        let seed = context.parameters.seed;
+        let seed = context.parameters.seed();
         let page = context.page;
         let (size, width) = (page.chart_size("softmax-chart", 300), page.width("softmax-cost"));
         self.draw_films(context);

@@ -69,7 +69,8 @@ impl Teacher {
         chosen.hide.clone_from(&self.hidden);
         chosen.lesson = Some(self.lesson.clone());
         if !self.fixed_seed {
-            chosen.seed = 0;
+            // Written in links where it is not the default only.
+            let _ = chosen.set("seed", "");
         }
         chosen
     }

@@ -115,8 +115,8 @@ impl Curves {
         };
         Self {
             runs: settings.samplers.iter().map(run).collect(),
-            negatives: settings.negatives,
-            width: settings.hidden as usize + 1,
+            negatives: settings.values.whole("proposal", "negatives") as u32,
+            width: settings.values.whole("model", "hidden") as usize + 1,
         }
     }
 
@@ -289,6 +289,8 @@ impl Curves {
 
 #[cfg(test)]
 mod tests {
+    use web::settings::Settings;
+
     use super::*;
 
     #[test]
@@ -296,13 +298,7 @@ mod tests {
         let mut curves = Curves::new(&RunSettings {
             group: "race".into(),
             samplers: vec![Method::Full, Method::Sampled(ProposalKind::Uniform)],
-            seed: 0,
-            epochs: 2,
-            negatives: 10,
-            codewords: 8,
-            hidden: 64,
-            latent: 16,
-            batch: 64,
+            values: Settings::default(),
         });
         let epoch = |epoch, seconds, loss| Event::Epoch { epoch, seconds, loss, parts: [].into() };
         let metrics = [("ndcg@50".to_owned(), 0.25)].into();
