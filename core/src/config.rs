@@ -56,14 +56,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// Every setting, section by section.
-    pub fn settings() -> impl Iterator<Item = &'static Setting> {
+    /// Every setting that the page has a control for, section by section.
+    pub fn controls() -> impl Iterator<Item = &'static (Setting, Control)> {
         [
-            MultVaeConfig::SETTINGS,
-            ObjectiveConfig::SETTINGS,
-            ProposalConfig::SETTINGS,
-            OptimizerConfig::SETTINGS,
-            TrainingConfig::SETTINGS,
+            MultVaeConfig::CONTROLS,
+            ObjectiveConfig::CONTROLS,
+            ProposalConfig::CONTROLS,
+            OptimizerConfig::CONTROLS,
+            TrainingConfig::CONTROLS,
         ]
         .into_iter()
         .flatten()

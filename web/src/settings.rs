@@ -21,19 +21,19 @@ pub struct Field {
 }
 
 impl Field {
-    /// The control of a setting, if it has one.
-    pub fn of(setting: &'static Setting) -> Option<Self> {
-        setting.control.as_ref().map(|control| Self { setting, control })
-    }
-
     /// Every setting that has a control, in the order of the declarations.
     pub fn all() -> impl Iterator<Item = Self> {
-        Config::settings().filter_map(Self::of)
+        Config::controls().map(|(setting, control)| Self { setting, control })
     }
 
     /// The setting that has a control of this name.
     pub fn find(name: &str) -> Option<Self> {
         Self::all().find(|field| field.name() == name)
+    }
+
+    /// The section and the key of the setting.
+    pub fn place(&self) -> (&'static str, String) {
+        (self.setting.section, self.setting.key())
     }
 
     /// The name of the control, in addresses and as attribute.

@@ -42,8 +42,6 @@ pub struct Setting {
     pub help: &'static str,
     /// The values that it accepts.
     pub kind: Kind,
-    /// The control of the page, if it has one.
-    pub control: Option<Control>,
 }
 
 /// The control that the page has for a setting. Its bounds and its help text are those of the setting.
@@ -138,21 +136,32 @@ pub trait Section: serde::Serialize {
     /// Its settings, in the order of the fields.
     const SETTINGS: &'static [Setting];
 
+    /// Those that the page has a control for. A table of its own, so that the page, which has to be small, holds no
+    /// other settings.
+    const CONTROLS: &'static [(Setting, Control)];
+
+    /// Its settings with their values, as files have them. Optional settings without a value are left out.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a value cannot be written.
+    fn values(&self) -> Result<Vec<(&'static Setting, Value)>> {
+        let mut values =
+            serde_json::to_value(self).map_err(|error| Error::setting("config", error.to_string()))?;
+        let written = |value: Value| match value.as_f64() {
+            Some(number) if value.is_f64() => as_written(number).into(),
+            _ => value,
+        };
+        let value =
+            |setting: &'static Setting| Some((setting, written(values.get_mut(setting.key())?.take())));
+        Ok(Self::SETTINGS.iter().filter_map(value).collect())
+    }
+
     /// Checks every setting against its bounds.
     ///
     /// # Errors
     /// As [`Setting::check`].
     fn check_bounds(&self) -> Result<()> {
-        let values =
-            serde_json::to_value(self).map_err(|error| Error::setting("config", error.to_string()))?;
-        for setting in Self::SETTINGS {
-            match values.get(setting.key()) {
-                // An optional setting without a value.
-                None => {}
-                Some(value) => setting.check(value)?,
-            }
-        }
-        Ok(())
+        self.values()?.iter().try_for_each(|(setting, value)| setting.check(value))
     }
 }
 
@@ -193,18 +202,23 @@ macro_rules! settings {
                 value_name: $value_name,
                 help: concat!($($doc, "\n"),+),
                 kind: $kind,
-                control: $crate::config::setting::optional!($($control)?),
             }),*];
+
+            const CONTROLS: &'static [($crate::config::Setting, $crate::config::Control)] = {
+                #[allow(dead_code, non_camel_case_types, reason = "the places of the fields, by their names")]
+                enum Place { $($field),* }
+                &[$($((Self::SETTINGS[Place::$field as usize], $control),)?)*]
+            };
         }
     };
 }
 
-/// `None` without an argument, `Some` for a value.
+/// `None` without an argument, `Some` for a literal.
 macro_rules! optional {
     () => {
         None
     };
-    ($value:expr) => {
+    ($value:literal) => {
         Some($value)
     };
 }

@@ -201,7 +201,6 @@ impl ModelConfig {
         value_name: "MODEL",
         help: "The model. `mult-vae` is the network of FastVAE; the others are known systems to compare it with.",
         kind: Kind::Word(ModelKind::WORDS),
-        control: None,
     };
 }
 

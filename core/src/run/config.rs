@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    ser::{Error as _, SerializeMap},
+};
+use serde_json::Value;
 
 use crate::{
     Error, Result,
@@ -16,7 +20,7 @@ use crate::{
 
 /// The content of `RUN/config.toml`. Together with the data it determines a run to the last bit.
 ///
-/// Only the sections that the model uses are written; the others have their defaults when they are read.
+/// Only settings that have an effect on the model are written; the others have their defaults when they are read.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RunConfig {
@@ -150,24 +154,30 @@ impl DataConfig {
 
 impl Serialize for RunConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let uses = |settings: &[Setting]| {
-            settings.iter().any(|setting| self.model.kind().uses(setting.section, &setting.key()))
-        };
+        let kind = self.model.kind();
         let mut sections = serializer.serialize_map(None)?;
         sections.serialize_entry("data", &self.data)?;
         sections.serialize_entry("split", &self.split)?;
         sections.serialize_entry("model", &self.model)?;
-        if uses(ObjectiveConfig::SETTINGS) {
-            sections.serialize_entry("objective", &self.objective)?;
+        for values in
+            [self.objective.values(), self.proposal.values(), self.optimizer.values(), self.training.values()]
+        {
+            let mut used = values.map_err(S::Error::custom)?;
+            used.retain(|(setting, _)| kind.uses(setting.section, &setting.key()));
+            if let Some((first, _)) = used.first() {
+                sections.serialize_entry(first.section, &Entries(&used))?;
+            }
         }
-        if uses(ProposalConfig::SETTINGS) {
-            sections.serialize_entry("proposal", &self.proposal)?;
-        }
-        if uses(OptimizerConfig::SETTINGS) {
-            sections.serialize_entry("optimizer", &self.optimizer)?;
-        }
-        sections.serialize_entry("training", &self.training)?;
         sections.end()
+    }
+}
+
+/// Settings with their values, as a map.
+struct Entries<'a>(&'a [(&'static Setting, Value)]);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(setting, value)| (setting.key(), value)))
     }
 }
 
@@ -280,7 +290,7 @@ impl RunConfig {
         let json = |config: &Self| {
             serde_json::to_value(config).map_err(|error| Error::setting("resume", error.to_string()))
         };
-        let cannot_change = |field: String, was: &serde_json::Value| {
+        let cannot_change = |field: String, was: &Value| {
             let was = if was.is_null() { "not set".to_owned() } else { was.to_string() };
             let problem =
                 format!("it was {was} in the run and cannot change in a run that goes on; leave it out");
@@ -308,7 +318,7 @@ impl RunConfig {
     }
 }
 
-fn keys(value: &serde_json::Value) -> impl Iterator<Item = &str> {
+fn keys(value: &Value) -> impl Iterator<Item = &str> {
     value.as_object().into_iter().flatten().map(|(name, _)| name.as_str())
 }
 
@@ -327,6 +337,40 @@ mod tests {
             assert_eq!(serde_json::from_str::<DataConfig>(&json).unwrap(), config, "{json}");
         }
         assert_eq!(serde_json::from_str::<DataConfig>("{}").unwrap(), DataConfig::default());
+    }
+
+    /// A file has what the model uses, in the order of the declarations, and numbers as they were given.
+    #[test]
+    fn settings_without_an_effect_are_not_written() {
+        let written = |kind| toml::to_string(&RunConfig::of(kind)).unwrap();
+        let training = written(ModelKind::Popularity).split("[training]\n").nth(1).unwrap().to_owned();
+        assert_eq!(training, "seed = 0\nmetric = \"ndcg@50\"\n");
+        for (_, kind) in ModelKind::NAMED {
+            let json = serde_json::to_value(RunConfig::of(kind)).unwrap();
+            for setting in [ObjectiveConfig::SETTINGS, ProposalConfig::SETTINGS, OptimizerConfig::SETTINGS]
+                .into_iter()
+                .chain([TrainingConfig::SETTINGS])
+                .flatten()
+            {
+                let (section, key) = (setting.section, setting.key());
+                let optional = key == "mix";
+                assert_eq!(
+                    json[section][&key].is_null(),
+                    optional || !kind.uses(section, &key),
+                    "{section}.{key} of {}",
+                    kind.name()
+                );
+            }
+        }
+        let mut config = RunConfig::default();
+        (config.optimizer.learning_rate, config.training.beta) = (0.003, 0.1);
+        let text = toml::to_string(&config).unwrap();
+        assert!(text.contains("learning-rate = 0.003\n") && text.contains("beta = 0.1\n"), "{text}");
+        assert!(
+            text.find("learning-rate") < text.find("schedule") && text.contains("epsilon = 1e-8\n"),
+            "{text}"
+        );
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config);
     }
 
     #[test]

@@ -184,7 +184,7 @@ fn a_setting_is_the_same_by_flag_file_and_default() {
                 assert!(help.contains(&format!("--{name}")), "{name} is not in the help");
             }
 
-            if let Some(control) = Field::of(setting) {
+            if let Some(control) = Field::all().find(|field| field.place() == (section, key.clone())) {
                 check_control(control, setting, &of_file[section][&key]);
                 controls += 1;
             }
