@@ -9,6 +9,12 @@ pub(super) const LINES: usize = 100;
 /// The fewest rows that show that numbers are consecutive by more than chance.
 const FEWEST_ROWS: usize = 5;
 
+/// The value that more than half of some values have.
+pub(super) fn usual(values: impl Iterator<Item = usize> + Clone) -> Option<usize> {
+    let count = values.clone().count();
+    values.clone().find(|value| 2 * values.clone().filter(|other| other == value).count() > count)
+}
+
 /// The kind of values that a column holds, as far as the first rows show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

@@ -1,22 +1,19 @@
 //! Loads a [`Dataset`] from a path or from bytes.
 
-#[cfg(feature = "forms")]
-use super::json;
-#[cfg(feature = "forms")]
-use super::matrix;
 #[cfg(feature = "parquet")]
 use super::parquet;
 use super::{
     Dataset, LoadOptions,
     collect::Collector,
-    forms::{Adjacency, Counted, Netflix},
     layout::{InteractionFile, Layout},
-    lines::{self, Text},
+    lines::Text,
     moment,
     sniff::{Form, Sniffed, sniff},
     source::Source,
     titles,
 };
+#[cfg(feature = "forms")]
+use super::{json, lines, matrix};
 use crate::{Error, Result, watch};
 
 /// Reads a data set from a folder, an archive, or a single file (packed or not); its format is recognised.
@@ -130,19 +127,13 @@ fn read(
         _ => false,
     };
     if !decides_later {
-        check_form(&form, options, &text)?;
         collector.decided(&text.stream.name, &shown, &decision)?;
     }
     set_date_order(&mut text, &form, collector)?;
     let shards = &mut collector.shards;
     match form {
         Form::Table(table) => table.read(text, shards),
-        Form::Adjacency => lines::read(&mut text, &Adjacency, shards).map(drop),
-        Form::Counted => lines::read(&mut text, &Counted, shards).map(drop),
-        Form::Netflix => {
-            let netflix = Netflix { rated: options.min_rating.is_some(), timed: options.needs_times() };
-            lines::read(&mut text, &netflix, shards).map(drop)
-        }
+        Form::Lists(form) => form.read(&mut text, options, shards),
         #[cfg(feature = "forms")]
         Form::JsonLines(json) => lines::read(&mut text, &json, shards).map(drop),
         #[cfg(feature = "forms")]
@@ -157,28 +148,6 @@ fn read(
             Err(Error::format(text.stream.name, problem))
         }
     }
-}
-
-/// Fails for options that a format without columns cannot follow.
-fn check_form(form: &Form, options: &LoadOptions, text: &Text) -> Result<()> {
-    let (columns, times) = match form {
-        Form::Adjacency | Form::Counted => (false, false),
-        Form::Netflix => (false, true),
-        _ => return Ok(()),
-    };
-    let fail = |field: &str, what: &str| {
-        Err(Error::setting(field, format!("{} is a file of lists, without {what}", text.stream.name)))
-    };
-    if !columns && !options.conditions.is_empty() {
-        return fail("where", "columns to choose rows by");
-    }
-    if !times && options.since.is_some() {
-        return fail("since", "times");
-    }
-    if !times && options.until.is_some() {
-        return fail("until", "times");
-    }
-    Ok(())
 }
 
 /// Finds out whether dates such as 1/2/2024 begin with the day or with the month.

@@ -2,19 +2,17 @@
 
 mod market;
 
-use std::collections::HashSet;
-
 #[cfg(feature = "forms")]
 use super::json::{self, JsonObjects};
 use super::{
     LoadOptions, encoding,
-    evidence::LINES,
+    evidence::{LINES, usual},
     excerpt::shorten,
     foreign,
-    foreign::base_name,
+    forms::{self, Head, ListForm},
     lines::{LONGEST_LINE, Text, too_long},
     quoted::{Failure, Records},
-    roles::{self, Decision, no_ratings},
+    roles::{self, Decision},
     table::{Delimiter, Quotes, Table, rule_or_count},
 };
 use crate::{Error, Result};
@@ -23,16 +21,12 @@ use crate::{Error, Result};
 const HEAD: usize = 64 << 10;
 
 /// The format of a file of interactions.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(super) enum Form {
     /// One interaction per line.
     Table(Table),
-    /// `user item item ...` per line.
-    Adjacency,
-    /// `count item item ...` per line; the user is the number of the line.
-    Counted,
-    /// `MovieID:`, then `CustomerID,Rating,Date` lines.
-    Netflix,
+    /// Lines that are not rows of a table.
+    Lists(&'static dyn ListForm),
     /// One JSON object per line.
     #[cfg(feature = "forms")]
     JsonLines(JsonObjects),
@@ -121,36 +115,17 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
     if first.starts_with(b"{") || first.starts_with(b"[") {
         return json(&lines, head, options, constants, &place);
     }
-    if let Some(id) = first.strip_suffix(b":")
-        && !id.is_empty()
-        && id.iter().all(u8::is_ascii_digit)
-    {
-        return Ok(Sniffed::plain(Form::Netflix, "Netflix prize"));
-    }
     let delimiter = match preamble.separator {
-        Some(byte) => Delimiter::Byte(byte),
-        None => delimiter(&name, &lines)?,
+        Some(byte) => Ok(Delimiter::Byte(byte)),
+        None => delimiter(&name, &lines),
     };
-    if delimiter == Delimiter::Blanks && options.columns.is_none() {
-        let lists = lists(&lines, &name);
-        if lists.is_some() && options.min_rating.is_some() {
-            return Err(no_ratings(&name));
-        }
-        match lists {
-            Some(Form::Counted) => {
-                let mut sniffed = Sniffed::plain(Form::Counted, "count item item ... (citeulike)");
-                sniffed.decision.notes.push(
-                    "the first number of each line counts the items that follow; the user is the number of the line, \
-                     from 0"
-                        .into(),
-                );
-                return Ok(sniffed);
-            }
-            Some(form) => return Ok(Sniffed::plain(form, "user item item ... (LightGCN)")),
-            None => {}
-        }
+    let blanks = options.columns.is_none() && matches!(delimiter, Ok(Delimiter::Blanks));
+    if let Some(form) = forms::recognise(&Head { name: &name, lines: &lines, blanks }, options)? {
+        let mut sniffed = Sniffed::plain(Form::Lists(form), form.shown());
+        sniffed.decision.notes.extend(form.note().map(str::to_owned));
+        return Ok(sniffed);
     }
-    table(text, options, constants, delimiter)
+    table(text, options, constants, delimiter?)
 }
 
 /// A table with a delimiter. The header is consumed.
@@ -208,32 +183,6 @@ fn width(records: &[Vec<String>]) -> usize {
     };
     let trailing = !rows.is_empty() && rows.iter().all(|row| row.len() != width || row[width - 1].is_empty());
     if trailing && first.len() + 1 == width { width - 1 } else { width }
-}
-
-/// The value that more than half of some values have.
-fn usual(values: impl Iterator<Item = usize> + Clone) -> Option<usize> {
-    let count = values.clone().count();
-    values.clone().find(|value| 2 * values.clone().filter(|other| other == value).count() > count)
-}
-
-/// Whether lines separated by blanks are lists of items rather than rows of a table.
-fn lists(lines: &[&[u8]], name: &str) -> Option<Form> {
-    let rows: Vec<Vec<&[u8]>> = lines.iter().map(|line| Delimiter::Blanks.fields(line)).collect();
-    let uniform = usual(rows.iter().map(Vec::len)).is_some();
-    let varied = rows.iter().any(|row| row.len() != rows[0].len());
-    let counts = |row: &Vec<&[u8]>| {
-        std::str::from_utf8(row[0]).ok().and_then(|first| first.parse::<usize>().ok()) == Some(row.len() - 1)
-    };
-    if rows.len() >= 3 && varied && rows.iter().all(counts) {
-        return Some(Form::Counted);
-    }
-    let adjacency_name = ["train.txt", "test.txt", "val.txt", "valid.txt"]
-        .iter()
-        .any(|known| base_name(name).starts_with(known));
-    let users: HashSet<&[u8]> = rows.iter().map(|row| row[0]).collect();
-    let repeats = users.len() < rows.len();
-    // The lines of a table have the same number of fields, even if some are damaged.
-    if uniform && (!adjacency_name || repeats && !varied) { None } else { Some(Form::Adjacency) }
 }
 
 /// What came before the first line of data.
