@@ -1,17 +1,10 @@
-//! The union of all models: one line per model. Files and front ends hold these types.
+//! The union of all models in the table of mod.rs. Files and front ends hold these types.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
-#[cfg(feature = "baselines")]
-use super::{
-    Bpr, BprConfig, Ease, EaseConfig, Elsa, ElsaConfig, Ials, IalsConfig, ItemKnn, ItemKnnConfig, WrmfConfig,
-};
-use super::{
-    Popularity, PopularityConfig, Scorer, Scoring, Sizes, Start, Trainable,
-    fit::{Fit, FitInputs, ModelSettings},
-    vae::{MultVae, MultVaeTraining},
-};
+use super::*;
+use super::{fit::ModelSettings, vae::MultVaeTraining};
 use crate::{
     Error, Result,
     config::{Kind, MultVaeConfig, OptimizerConfig, Section, Setting, TrainingConfig, setting::words},
@@ -20,8 +13,14 @@ use crate::{
     state::State,
 };
 
-/// Declares the union: documentation, variant, name in files and on the command line, settings, model.
+/// Declares the union of the models in a table.
 macro_rules! models {
+    ({ $($always:tt)+ } baselines { $($more:tt)+ }) => {
+        #[cfg(not(feature = "baselines"))]
+        models! { $($always)+ }
+        #[cfg(feature = "baselines")]
+        models! { $($always)+ $($more)+ }
+    };
     ($($(#[doc = $doc:literal])+ $kind:ident = $name:literal, $settings:ident, $model:ident;)+) => {
         words! {
             /// The kind of a model, by its name in files and on the command line.
@@ -163,33 +162,7 @@ macro_rules! models {
     };
 }
 
-#[cfg(not(feature = "baselines"))]
-models! {
-    /// The variational autoencoder of Liang et al. (2018).
-    MultVae = "mult-vae", MultVaeConfig, MultVae;
-    /// The same list for everybody: items by the number of users who have them.
-    Popularity = "popularity", PopularityConfig, Popularity;
-}
-
-#[cfg(feature = "baselines")]
-models! {
-    /// The variational autoencoder of Liang et al. (2018).
-    MultVae = "mult-vae", MultVaeConfig, MultVae;
-    /// The same list for everybody: items by the number of users who have them.
-    Popularity = "popularity", PopularityConfig, Popularity;
-    /// Neighbours of items by cosine.
-    ItemKnn = "item-knn", ItemKnnConfig, ItemKnn;
-    /// A weight for every pair of items, in closed form (Steck, 2019).
-    Ease = "ease", EaseConfig, Ease;
-    /// Matrix factorisation by implicit alternating least squares (Rendle et al., 2022).
-    Ials = "ials", IalsConfig, Ials;
-    /// Weighted matrix factorisation as first published (Hu et al., 2008).
-    Wrmf = "wrmf", WrmfConfig, Ials;
-    /// EASE's idea at a low rank (Vančura et al., 2022).
-    Elsa = "elsa", ElsaConfig, Elsa;
-    /// Bayesian personalised ranking with a table of users and one of items (Rendle et al., 2009).
-    Bpr = "bpr", BprConfig, Bpr;
-}
+table!(models);
 
 impl ModelConfig {
     /// The setting that selects the kind.
