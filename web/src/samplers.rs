@@ -50,11 +50,18 @@ mod tests {
     #[test]
     fn every_sampler_has_the_colour_of_its_curves() {
         let style = include_str!("bin/page/style.css");
+        let shared = colour_of("any other");
+        let of_all = format!(".fv [class*=\" s-\"] {{\n    --c: {shared};");
+        assert!(style.contains(&of_all), "style.css lacks {shared}");
         for name in names() {
             let rule = style
                 .split(&format!(".fv .s-{name} {{"))
                 .nth(1)
                 .and_then(|rest| rest.split(['{', '}']).next());
+            if colour_of(name) == shared {
+                assert_eq!(rule, None, "{name} has a colour of its own in style.css alone");
+                continue;
+            }
             let rule = rule.unwrap_or_else(|| panic!("style.css has no colour for {name}"));
             let defined = format!("--c-{name}: {}", colour_of(name));
             assert!(rule.contains(colour_of(name)) || style.contains(&defined), "{name}: {rule}");

@@ -1,28 +1,20 @@
-//! Kinds of proposals.
+//! Kinds of proposals, by the table of proposals.
 
 use super::setting::words;
+use crate::proposal::proposals;
 
-words! {
-    /// A distribution over items that negatives are drawn from.
-    pub enum ProposalKind default MidxPopularity {
-        /// Uniform over the items.
-        Uniform = "uniform",
-        /// In proportion to popularity.
-        Popularity = "popularity",
-        /// Each negative is the one with the largest logit of a few uniform draws (Zhang et al., 2013).
-        Dns = "dns",
-        /// In proportion to a quadratic kernel of the logit (Blanc and Rendle, 2018).
-        Quadratic = "kernel",
-        /// The softmax itself: exact, at the cost of the full softmax.
-        Softmax = "softmax",
-        /// The softmax itself, drawn through the index (theorem 4.1): exact, at the cost of the full softmax.
-        Midx = "midx",
-        /// Through the index, uniform inside a cell (theorem 5.1).
-        MidxUniform = "midx-uniform",
-        /// Through the index, by popularity inside a cell (theorem 5.2).
-        MidxPopularity = "midx-popularity",
-    }
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal, $new:expr;)+) => {
+        words! {
+            /// A distribution over items that negatives are drawn from.
+            pub enum ProposalKind default MidxPopularity {
+                $($(#[$doc])* $kind = $name,)+
+            }
+        }
+    };
 }
+
+proposals!(kinds);
 
 impl ProposalKind {
     /// Whether it uses an inverted multi-index.

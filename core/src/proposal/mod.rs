@@ -1,6 +1,6 @@
 //! Proposals: the distributions that the negatives of the sampled softmax are drawn from.
 //!
-//! A new proposal is one file here and one line in `one`.
+//! A new proposal is a file here, and its module and its entry in the table of this file.
 
 pub mod alias;
 mod dns;
@@ -34,6 +34,32 @@ pub use popularity::{Popularity, item_weights};
 pub use quadratic::Quadratic;
 pub use softmax::Softmax;
 pub use uniform::Uniform;
+
+/// Every proposal: documentation, variant, name in files and on the command line, and what builds it. The settings
+/// declare [`ProposalKind`] from this table.
+macro_rules! proposals {
+    ($declare:ident) => {
+        $declare! {
+            /// Uniform over the items.
+            Uniform = "uniform", |of| Uniform::new(of.engine, of.items());
+            /// In proportion to popularity.
+            Popularity = "popularity", |of| Popularity::new(of.engine, &of.popular());
+            /// Each negative is the one with the largest logit of a few uniform draws (Zhang et al., 2013).
+            Dns = "dns", |of| Dns::new(of.engine, of.config, of.items(), of.queries);
+            /// In proportion to a quadratic kernel of the logit (Blanc and Rendle, 2018).
+            Quadratic = "kernel", |of| Quadratic::new(of.engine, of.config, of.items(), of.queries);
+            /// The softmax itself: exact, at the cost of the full softmax.
+            Softmax = "softmax", |of| Softmax::new(of.engine, of.items(), of.queries);
+            /// The softmax itself, drawn through the index (theorem 4.1): exact, at the cost of the full softmax.
+            Midx = "midx", |of| ExactMidx::new(of.engine, of.config, of.counts, of.queries);
+            /// Through the index, uniform inside a cell (theorem 5.1).
+            MidxUniform = "midx-uniform", |of| Midx::new(of.engine, of.config, of.counts, vec![1.0; of.items()], of.queries);
+            /// Through the index, by popularity inside a cell (theorem 5.2).
+            MidxPopularity = "midx-popularity", |of| Midx::new(of.engine, of.config, of.counts, of.popular(), of.queries);
+        }
+    };
+}
+pub(crate) use proposals;
 
 /// The current item vectors, which adaptive proposals read.
 #[derive(Clone, Debug)]
@@ -240,6 +266,36 @@ fn not_refreshed(what: &str) -> Error {
     Error::Data(format!("the proposal `{what}` was asked to draw before its first refresh"))
 }
 
+/// What a proposal is built from.
+struct Inputs<'a> {
+    engine: &'a Engine,
+    config: &'a ProposalConfig,
+    /// Training interactions of each item.
+    counts: &'a [u32],
+    /// The largest number of query rows in a step.
+    queries: usize,
+}
+
+impl Inputs<'_> {
+    /// M.
+    fn items(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// The weight of each item by its popularity.
+    fn popular(&self) -> Vec<f64> {
+        item_weights(self.counts, self.config.popularity)
+    }
+
+    /// A proposal behind the trait.
+    fn build<P: Proposal + 'static>(
+        &self,
+        new: impl FnOnce(&Self) -> Result<P>,
+    ) -> Result<Box<dyn Proposal>> {
+        Ok(Box::new(new(self)?))
+    }
+}
+
 /// Builds the proposal of a configuration. `counts` are the training interactions of each item, `queries` is
 /// the largest number of query rows in a step.
 ///
@@ -251,31 +307,23 @@ pub fn build(
     counts: &[u32],
     queries: usize,
 ) -> Result<Box<dyn Proposal>> {
-    let first = one(engine, config, config.kind, counts, queries)?;
+    let inputs = Inputs { engine, config, counts, queries };
+    let first = one(config.kind, &inputs)?;
     let Some(mix) = config.mix else { return Ok(first) };
-    let second = one(engine, config, mix.with, counts, queries)?;
+    let second = one(mix.with, &inputs)?;
     Ok(Box::new(Mixture::new(engine, first, second, mix.probability)))
 }
 
-/// Builds a single proposal, without a mixture.
-fn one(
-    engine: &Engine,
-    config: &ProposalConfig,
-    kind: ProposalKind,
-    counts: &[u32],
-    queries: usize,
-) -> Result<Box<dyn Proposal>> {
-    let popular = || item_weights(counts, config.popularity);
-    Ok(match kind {
-        ProposalKind::Uniform => Box::new(Uniform::new(engine, counts.len())?),
-        ProposalKind::Popularity => Box::new(Popularity::new(engine, &popular())?),
-        ProposalKind::Softmax => Box::new(Softmax::new(engine, counts.len(), queries)?),
-        ProposalKind::Dns => Box::new(Dns::new(engine, config, counts.len(), queries)?),
-        ProposalKind::Quadratic => Box::new(Quadratic::new(engine, config, counts.len(), queries)?),
-        ProposalKind::MidxUniform => {
-            Box::new(Midx::new(engine, config, counts, vec![1.0; counts.len()], queries)?)
+/// Declares `one`, which builds the proposals of the table.
+macro_rules! builders {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal, $new:expr;)+) => {
+        /// Builds a single proposal, without a mixture.
+        fn one(kind: ProposalKind, inputs: &Inputs<'_>) -> Result<Box<dyn Proposal>> {
+            match kind {
+                $(ProposalKind::$kind => inputs.build($new),)+
+            }
         }
-        ProposalKind::MidxPopularity => Box::new(Midx::new(engine, config, counts, popular(), queries)?),
-        ProposalKind::Midx => Box::new(ExactMidx::new(engine, config, counts, queries)?),
-    })
+    };
 }
+
+proposals!(builders);
