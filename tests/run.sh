@@ -23,6 +23,10 @@ WASM=wasm32-unknown-unknown
 tools=${FASTVAE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/fastvae}
 export PATH="$tools/bin:$tools/python/bin:$tools/node/node_modules/.bin:$HOME/.cargo/bin:$PATH"
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+# A clone that builds once has no use for what makes a second build faster, or for line numbers in backtraces.
+if [ -n "${CI:-}" ]; then
+    export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} CARGO_PROFILE_DEV_DEBUG=${CARGO_PROFILE_DEV_DEBUG:-false}
+fi
 
 # ---------------------------------------------------------------------------------------------------- stages, timed
 table=()
@@ -220,7 +224,8 @@ run_tests() {
         printf 'tests on real data read %s\n' "$FASTVAE_DATA"
     fi
     setup_serving
-    cargo build --locked --workspace
+    # Also builds the program, whose tests run it.
+    cargo test --locked --workspace --no-run
     target/debug/fastvae engines
     cargo test --locked --workspace --no-fail-fast
 }
