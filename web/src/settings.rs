@@ -135,10 +135,25 @@ impl Field {
     }
 }
 
-/// Values of settings, in the structure of a configuration file: section, then key.
+/// Values of settings, in the structure of a configuration file: section, then key. In messages they are a text of their
+/// own, because the worker can read that already.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct Settings(Value);
+
+impl TryFrom<String> for Settings {
+    type Error = serde_json::Error;
+
+    fn try_from(text: String) -> serde_json::Result<Self> {
+        serde_json::from_str(&text).map(Self)
+    }
+}
+
+impl From<Settings> for String {
+    fn from(settings: Settings) -> Self {
+        settings.0.to_string()
+    }
+}
 
 impl Default for Settings {
     fn default() -> Self {
