@@ -193,24 +193,43 @@ macro_rules! settings {
             }
         }
 
+        impl $name {
+            const DECLARED: [$crate::config::Setting; <[&str]>::len(&[$(stringify!($field)),*])] =
+                [$($crate::config::Setting {
+                    section: $section,
+                    field: stringify!($field),
+                    flag: $crate::config::setting::optional!($($flag)?),
+                    aliases: &[$($($alias),+)?],
+                    value_name: $value_name,
+                    help: concat!($($doc, "\n"),+),
+                    kind: $kind,
+                }),*];
+        }
+
         impl $crate::config::Section for $name {
-            const SETTINGS: &'static [$crate::config::Setting] = &[$($crate::config::Setting {
-                section: $section,
-                field: stringify!($field),
-                flag: $crate::config::setting::optional!($($flag)?),
-                aliases: &[$($($alias),+)?],
-                value_name: $value_name,
-                help: concat!($($doc, "\n"),+),
-                kind: $kind,
-            }),*];
+            const SETTINGS: &'static [$crate::config::Setting] =
+                &$crate::config::setting::without_unused_texts(Self::DECLARED);
 
             const CONTROLS: &'static [($crate::config::Setting, $crate::config::Control)] = {
                 #[allow(dead_code, non_camel_case_types, reason = "the places of the fields, by their names")]
                 enum Place { $($field),* }
-                &[$($((Self::SETTINGS[Place::$field as usize], $control),)?)*]
+                &[$($((Self::DECLARED[Place::$field as usize], $control),)?)*]
             };
         }
     };
+}
+
+/// The settings of a section. The page is small and shows no help but that of its controls, so the texts for a command
+/// line are not in its modules.
+pub(crate) const fn without_unused_texts<const N: usize>(mut settings: [Setting; N]) -> [Setting; N] {
+    if cfg!(target_arch = "wasm32") {
+        let mut at = 0;
+        while at < N {
+            (settings[at].help, settings[at].value_name) = ("", "");
+            at += 1;
+        }
+    }
+    settings
 }
 
 /// `None` without an argument, `Some` for a literal.
