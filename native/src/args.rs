@@ -5,6 +5,7 @@ pub mod bench;
 pub mod data;
 pub mod fidelity;
 pub mod flags;
+pub mod reproduce;
 pub mod train;
 pub mod tune;
 pub mod use_model;
@@ -22,6 +23,7 @@ use serde_json::Value;
 use bench::BenchArgs;
 use data::DataCommand;
 use fidelity::{CompareArgs, FidelityArgs};
+use reproduce::ReproduceArgs;
 use train::TrainArgs;
 use tune::TuneArgs;
 use use_model::{EvaluateArgs, ExportArgs, RecommendArgs, SimilarArgs};
@@ -67,6 +69,8 @@ pub enum Command {
     Compare(Box<CompareArgs>),
     /// Search settings on the validation users, by TPE, successive halving or at random.
     Tune(Box<TuneArgs>),
+    /// Measure a table or a figure of the paper again, beside its numbers and with a verdict.
+    Reproduce(Box<ReproduceArgs>),
     /// Measure this machine: time of a step by kernel, an epoch by loss, loading, ranking.
     #[command(subcommand)]
     Bench(Box<BenchArgs>),

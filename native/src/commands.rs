@@ -9,6 +9,7 @@ pub mod export;
 pub mod fidelity;
 pub mod people;
 pub mod recommend;
+pub mod reproduce;
 pub mod results;
 pub mod similar;
 pub mod train;

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Some(Command::Fidelity(args)) => commands::fidelity::run(&args),
         Some(Command::Compare(args)) => commands::compare::run(&args),
         Some(Command::Tune(args)) => commands::tune::run(&args),
+        Some(Command::Reproduce(args)) => commands::reproduce::run(&args),
         Some(Command::Bench(command)) => commands::bench::run(&command),
     };
     match result {

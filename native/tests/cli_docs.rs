@@ -54,7 +54,7 @@ fn words(line: &str) -> Vec<String> {
 #[test]
 fn every_command_of_the_guide_runs() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
-    for page in ["data", "splits", "next-week", "serving", "metrics", "tuning"] {
+    for page in ["data", "splits", "next-week", "serving", "metrics", "tuning", "reproducing"] {
         let folder = tempdir().unwrap();
         prepare(folder.path());
         let text = fs::read_to_string(docs.join(format!("{page}.md"))).unwrap();
@@ -65,7 +65,11 @@ fn every_command_of_the_guide_runs() {
         for command in commands {
             let line = command.strip_prefix("fastvae ").unwrap_or_else(|| panic!("{page}: {command}"));
             let mut words = words(line);
-            if ["train", "recommend", "evaluate", "export"].contains(&words[0].as_str()) {
+            // Minutes are too long for a test.
+            if let Some(quick) = words.iter().position(|word| word == "--quick") {
+                words.splice(quick..=quick, ["--size".into(), "tiny".into()]);
+            }
+            if ["train", "recommend", "evaluate", "export", "reproduce"].contains(&words[0].as_str()) {
                 words.extend(["--engine".into(), "cpu".into()]);
             }
             if words[0] == "train" && !words.contains(&"--config".into()) {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     chart::{self, Escaped, Frame, Series},
@@ -17,10 +17,11 @@ use fastvae::{
     engine::Engine,
     event::Event,
     train::Trainer,
+    watch,
 };
 
 /// Evaluation of a sampler after some epochs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Epochs done.
     pub epoch: u32,
@@ -33,7 +34,7 @@ pub struct Point {
 }
 
 /// One sampler's training curve.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// The sampler's label.
     pub label: String,
@@ -125,6 +126,7 @@ impl Run {
     /// Trains to the end of the epoch, including its evaluation if there is one.
     async fn epoch(&mut self, evaluated: bool) -> Result<()> {
         while let Some(event) = self.trainer.next().await? {
+            watch::check()?;
             match event {
                 Event::Epoch { seconds, loss, .. } => {
                     self.seconds += seconds;

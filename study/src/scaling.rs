@@ -5,7 +5,7 @@ mod measure;
 
 use std::fmt::Write;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     chart::{self, Escaped, Frame, Scale, Series},
@@ -15,7 +15,7 @@ use crate::{
 pub use measure::Bench;
 
 /// Cost of one sampler on one engine at one size.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Engine and device, as shown to the reader.
     pub engine: String,

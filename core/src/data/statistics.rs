@@ -18,7 +18,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub(super) fn of(interactions: &Csr) -> Self {
+    /// The counts of a matrix without empty rows and columns.
+    pub fn of(interactions: &Csr) -> Self {
         Self {
             users: interactions.rows() as u64,
             items: interactions.columns() as u64,

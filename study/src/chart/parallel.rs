@@ -34,7 +34,7 @@ impl Upright {
 /// A line of parallel coordinates.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Thread {
-    /// Its place on each axis, from 0 to 1; `None` leaves a gap.
+    /// Its place on each axis, from 0 to 1; an axis without one is passed by.
     pub places: Vec<Option<f64>>,
     /// How strongly it is drawn, from 0 to 1. The strongest is on top of the others and broader.
     pub weight: f64,
@@ -49,7 +49,9 @@ pub fn parallel(frame: &Frame, colour: &str, axes: &[Upright], threads: &[Thread
         return svg.close_empty();
     }
     let (width, height) = (f64::from(frame.size.0), f64::from(frame.size.1));
-    let (left, right, top, bottom) = (64.0, width - 64.0, TITLE + 8.0, height - 44.0);
+    let labels = axes[0].ticks.iter().map(|(_, label)| label.chars().count());
+    let left = (22.0 + 7.2 * labels.max().unwrap_or(0) as f64).max(64.0);
+    let (right, top, bottom) = (width - 64.0, TITLE + 8.0, height - 44.0);
     let x = |axis: usize| match axes.len() {
         1 => (left + right) / 2.0,
         many => left + (right - left) * axis as f64 / (many - 1) as f64,
@@ -61,10 +63,7 @@ pub fn parallel(frame: &Frame, colour: &str, axes: &[Upright], threads: &[Thread
     for (index, thread) in order.into_iter().enumerate() {
         let (mut path, mut pen) = (String::new(), 'M');
         for (axis, place) in thread.places.iter().enumerate() {
-            let Some(place) = place else {
-                pen = 'M';
-                continue;
-            };
+            let Some(place) = place else { continue };
             let _ = write!(path, "{pen}{:.1} {:.1}", x(axis), y(*place));
             pen = 'L';
         }
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_thread_and_every_tick_is_drawn_and_gaps_stay() {
+    fn every_thread_and_every_tick_is_drawn() {
         let axes = [
             Upright::numbers("rate", 1e-3, 1.0, Scale::Log),
             Upright::words("loss", &["full".into(), "a<b".into()]),
@@ -122,7 +121,11 @@ mod tests {
         let weak = svg.find("stroke-opacity=\"0.12\"").unwrap();
         assert!(weak < svg.find("stroke-opacity=\"0.92\"").unwrap(), "the best is on top");
         let path = svg[weak..].split("d=\"").nth(1).unwrap().split('"').next().unwrap();
-        assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 0));
+        assert_eq!(
+            (path.matches('M').count(), path.matches('L').count()),
+            (1, 1),
+            "the axis between is passed by"
+        );
         assert!(parallel(&Frame::default(), "#123456", &axes, &[]).contains("no data"));
     }
 }
