@@ -21,6 +21,9 @@ use crate::{
 /// fixed costs and large ones leave the caches of the processor.
 const ABOVE: f64 = 0.25;
 
+/// The cost that a row is about.
+type Pick = fn(&Cost) -> f64;
+
 /// Width of item vectors, as in the paper.
 const WIDTH: usize = 32;
 
@@ -74,11 +77,11 @@ fn report(lab: &Lab<'_>, scaling: &Scaling) -> Report {
     let line = format!("size {} · engine {}", lab.plan.size.name(), lab.engine.describe());
     let mut report = Report::new(Experiment::Table1, "Table 1: space and time of samplers", line);
     for (title, name, space, time) in SAMPLERS {
-        let points = |of: fn(&Cost) -> f64| -> Vec<(f64, f64)> {
+        let points = |of: Pick| -> Vec<(f64, f64)> {
             let own = scaling.costs.iter().filter(|cost| cost.sampler == name);
             own.map(|cost| (cost.items as f64, of(cost))).collect()
         };
-        let measures: [(&str, f64, fn(&Cost) -> f64); 2] = [
+        let measures: [(&str, f64, Pick); 2] = [
             ("space, power of M", space, |cost| cost.bytes as f64),
             ("time of draws, power of M", time, |cost| cost.draw_seconds),
         ];
