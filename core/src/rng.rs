@@ -30,6 +30,8 @@ pub enum Stream {
     Mixture = 7,
     /// The proposals of a search over settings; `step` is the system, `row` the trial.
     Search = 8,
+    /// The random start of the linear path.
+    Linear = 9,
 }
 
 /// The key of a run's random numbers, and which rows of a batch they are drawn for.

@@ -8,6 +8,7 @@ use super::{fit::ModelSettings, vae::MultVaeTraining};
 use crate::{
     Error, Result,
     config::{Kind, MultVaeConfig, OptimizerConfig, Section, Setting, TrainingConfig, setting::words},
+    data::Csr,
     engine::Engine,
     proposal::Catalogue,
     state::State,
@@ -227,8 +228,17 @@ impl AnyModel {
         config: &MultVaeConfig,
         sizes: Sizes,
         start: Start<'_>,
+        train: &Csr,
     ) -> Result<Box<dyn Trainable>> {
-        Ok(Box::new(MultVaeTraining::new(engine, config, sizes, start)?))
+        Ok(Box::new(MultVaeTraining::new(engine, config, sizes, start, train)?))
+    }
+
+    /// The part of the model that an objective trains: without a linear path.
+    pub fn trained_part(&self) -> Self {
+        match self {
+            Self::MultVae(model) => Self::MultVae(model.network()),
+            other => other.clone(),
+        }
     }
 
     /// The latent code of a history, for models that have one.

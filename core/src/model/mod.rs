@@ -49,6 +49,8 @@ mod ials;
 mod item_knn;
 mod popularity;
 mod scorer;
+#[cfg(feature = "baselines")]
+mod symmetric;
 mod trainable;
 mod vae;
 
@@ -68,4 +70,5 @@ pub use popularity::{Popularity, PopularityConfig};
 pub(crate) use scorer::queries;
 pub use scorer::{Batch, Scorer, Scoring, record_products};
 pub(crate) use trainable::{Sizes, Start, TrainStep, Trainable};
+pub(crate) use vae::LINEAR_PATH;
 pub use vae::MultVae;

@@ -52,6 +52,9 @@ pub trait Trainable: Send + Sync {
     /// The gradients of [`Trainable::own_tables`] after [`Trainable::record_backward`].
     fn row_gradients(&self, batch: &Batch) -> Vec<RowGradient>;
 
+    /// Number of parameters.
+    fn parameters(&self) -> usize;
+
     /// The parameters and their moments, for a [`State`].
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>>;
 

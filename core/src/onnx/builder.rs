@@ -103,6 +103,11 @@ impl<'a> Builder<'a> {
         self.operator_with("Gemm", &inputs, vec![integer("transB", 1)])
     }
 
+    /// The columns of the parts, side by side.
+    pub fn joined(&mut self, parts: &[&str]) -> String {
+        self.operator_with("Concat", parts, vec![integer("axis", 1)])
+    }
+
     /// Applies an activation function.
     pub fn activation(&mut self, function: Activation, input: String) -> String {
         match function {

@@ -19,6 +19,11 @@ const WEIGHTS: &str = "fit.weights";
 /// The vectors of users that factorisations have while they are fitted.
 const USERS: &str = "fit.users";
 
+/// Whether a tensor is a parameter that is carried over; the linear path is that of the new data.
+fn carried(name: &str) -> bool {
+    !name.contains('.') && !model::LINEAR_PATH.contains(&name)
+}
+
 /// How many items of a new run an earlier model has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Matched {
@@ -46,7 +51,7 @@ pub(super) fn fill(
     let before: FxHashMap<&str, usize> = earlier.context.items.iter().map(String::as_str).zip(0..).collect();
     let known: Vec<Option<usize>> = items.iter().map(|id| before.get(id.as_str()).copied()).collect();
     let seen = seen_with(&known, train);
-    let names: Vec<String> = state.tensors.keys().filter(|name| !name.contains('.')).cloned().collect();
+    let names: Vec<String> = state.tensors.keys().filter(|name| carried(name)).cloned().collect();
     for name in names {
         let Some(old) = earlier.state.tensors.get(&name) else {
             let problem =

@@ -1,6 +1,11 @@
 //! Size limits: the largest possible step, and whether the device can hold the model.
 
-use crate::{Error, Result, config::Config, data::Csr, engine::Engine};
+use crate::{
+    Error, Result,
+    config::{Config, MultVaeConfig},
+    data::Csr,
+    engine::Engine,
+};
 
 /// Entries of the largest possible batch: the users with the longest histories together.
 pub(super) fn most_entries(train: &Csr, users: &[u32], batch: usize) -> usize {
@@ -12,7 +17,8 @@ pub(super) fn most_entries(train: &Csr, users: &[u32], batch: usize) -> usize {
 /// Fails if the catalogue is too large for the device to bind; the message shows the calculation.
 pub(super) fn capacity(engine: &Engine, config: &Config, items: usize) -> Result<()> {
     let Some(limit) = engine.max_buffer_bytes() else { return Ok(()) };
-    for (what, width) in [("hidden", config.model.hidden), ("item row", config.model.item_width())] {
+    let MultVaeConfig { hidden, linear, .. } = config.model;
+    for (what, width) in [("hidden", hidden), ("item row", config.model.item_width()), ("linear", linear)] {
         let bytes = items as u64 * width as u64 * 4;
         if bytes > limit {
             return Err(Error::Device(format!(

@@ -124,7 +124,7 @@ impl Trainer {
         let schedule = engine.upload("schedule", &optimizer.schedule())?;
         let sizes =
             Sizes { items: train.columns(), users: batch, entries: most_entries(train, &users, batch) };
-        let model = AnyModel::training(&engine, &config.model, sizes, start)?;
+        let model = AnyModel::training(&engine, &config.model, sizes, start, train)?;
         let rows = batch * model.samples();
         let proposal = match config.objective.kind {
             Objective::FullSoftmax => None,
@@ -158,7 +158,7 @@ impl Trainer {
             users: trainer.order.len(),
             items: train.columns(),
             interactions: train.nnz(),
-            parameters: config.model.parameter_count(train.columns()),
+            parameters: trainer.model.parameters(),
             steps_per_epoch,
             steps_done: trainer.progress.step,
         });

@@ -1,5 +1,8 @@
 //! The network as a graph of ONNX: the mean of the latent code, without dropout or noise.
 
+use std::borrow::Cow;
+
+use super::linear_path;
 use crate::{
     Result,
     config::{Decoder, MultVaeConfig},
@@ -45,7 +48,19 @@ pub(super) fn graph<'a>(config: &MultVaeConfig, items: usize, state: &'a State) 
         }
     };
 
-    let vectors = graph.floats("items", &[items, width], state.values("items", &[items, width])?);
+    let rows = state.values("items", &[items, width])?;
+    let (query, width, rows) = match linear_path::tensors(items, state)? {
+        None => (query, width, Cow::Borrowed(rows)),
+        Some((table, scale)) => {
+            let outputs = linear_path::outputs(table, scale);
+            let linear = table.len() / items.max(1);
+            let table = graph.table("linear", linear, table);
+            let sums = graph.sum_of_rows(&table);
+            let rows = super::joined(rows, width, &outputs);
+            (graph.joined(&[&query, &sums]), width + linear, Cow::Owned(rows))
+        }
+    };
+    let vectors = graph.floats("items", &[items, width], rows);
     let bias = match config.item_bias {
         true => Some(graph.floats("item_bias", &[items], state.values("item_bias", &[items])?)),
         false => None,

@@ -4,11 +4,14 @@ mod backward;
 mod forward;
 #[cfg(feature = "onnx")]
 mod graph;
+mod linear_path;
 mod parameters;
 mod training;
 
 use backward::{Gradients, Pass};
 use forward::{Activations, Mode};
+pub(crate) use linear_path::TENSORS as LINEAR_PATH;
+use linear_path::{LinearPath, Sums};
 use parameters::{Layer, Parameters};
 pub(crate) use training::MultVaeTraining;
 
@@ -17,6 +20,7 @@ use crate::{
     Error, Result,
     config::{Decoder, MultVaeConfig},
     engine::{Buffer, Engine, Recording},
+    kernels::{MatMul, View},
     proposal::Catalogue,
     state::State,
 };
@@ -28,6 +32,10 @@ pub struct MultVae {
     /// M.
     items: usize,
     values: Values,
+    linear: Option<LinearPath>,
+    /// With a linear path, the item vectors of both parts side by side, M x (width + l), unless the network is still
+    /// being trained.
+    joined: Option<Buffer<f32>>,
 }
 
 /// The value buffers of a network.
@@ -111,7 +119,17 @@ impl MultVae {
             items: tensor("items")?,
             item_bias: if config.item_bias { Some(tensor("item_bias")?) } else { None },
         };
-        Ok(Self { config: config.clone(), items, values })
+        let linear = LinearPath::from_state(engine, items, state)?;
+        let joined = match linear_path::tensors(items, state)? {
+            Some((table, scale)) => {
+                let width = config.item_width();
+                let rows = state.values("items", &[items, width])?;
+                let joined = joined(rows, width, &linear_path::outputs(table, scale));
+                Some(engine.upload("joined item vectors", &joined)?)
+            }
+            None => None,
+        };
+        Ok(Self { config: config.clone(), items, values, linear, joined })
     }
 
     /// The mean of the latent code of a history, D.
@@ -127,6 +145,12 @@ impl MultVae {
         engine.read_range(&forward.posterior, 0..self.config.latent).await
     }
 
+    /// The network alone.
+    pub(super) fn network(&self) -> Self {
+        Self { linear: None, joined: None, ..self.clone() }
+    }
+
+    /// The item vectors of the network.
     fn catalogue(&self) -> Catalogue {
         Catalogue {
             table: self.values.items.clone(),
@@ -137,36 +161,114 @@ impl MultVae {
     }
 }
 
+/// Rows of `width` numbers, each followed by a row of the second table, which has as many rows.
+fn joined(rows: &[f32], width: usize, others: &[f32]) -> Vec<f32> {
+    let count = (rows.len() / width.max(1)).max(1);
+    let pairs = rows.chunks_exact(width).zip(others.chunks_exact((others.len() / count).max(1)));
+    pairs.flat_map(|(row, other)| row.iter().chain(other)).copied().collect()
+}
+
 impl Scorer for MultVae {
     fn items(&self) -> usize {
         self.items
     }
 
     fn scoring(&self, engine: &Engine, users: usize, entries: usize) -> Result<Box<dyn Scoring>> {
-        let forward = Activations::new(engine, &self.config, users, entries, 1)?;
-        Ok(Box::new(MultVaeScoring { model: self.clone(), forward }))
+        let linear = self.linear.as_ref();
+        Ok(Box::new(MultVaeScoring {
+            model: self.clone(),
+            forward: Activations::new(engine, &self.config, users, entries, 1)?,
+            linear: linear.map(|path| Sums::new(engine, path, users, entries)).transpose()?,
+            joined: match (linear, &self.joined) {
+                (Some(path), Some(_)) => {
+                    Some(Joined::new(engine, users, self.config.item_width(), path.width())?)
+                }
+                _ => None,
+            },
+        }))
     }
 
+    /// `None` while a network with a linear path is being trained; its [`AnyModel::trained_part`](super::AnyModel::trained_part) has some.
     fn item_vectors(&self) -> Option<Catalogue> {
-        Some(self.catalogue())
+        match (&self.linear, &self.joined) {
+            (None, _) => Some(self.catalogue()),
+            (Some(linear), Some(joined)) => {
+                let network = self.catalogue();
+                Some(Catalogue { table: joined.clone(), width: network.width + linear.width(), ..network })
+            }
+            (Some(_), None) => None,
+        }
     }
 }
 
-/// Scores histories with the network, without dropout or noise.
+/// Scores histories with the network, without dropout or noise, and with the linear path.
 struct MultVaeScoring {
     model: MultVae,
     forward: Activations,
+    linear: Option<Sums>,
+    joined: Option<Joined>,
+}
+
+/// The queries of the two parts side by side.
+struct Joined {
+    /// B x (width + l).
+    queries: Buffer<f32>,
+    /// The identity, which copies a part to its columns: as large as the wider part.
+    identity: Buffer<f32>,
+    widths: [usize; 2],
+}
+
+impl Joined {
+    fn new(engine: &Engine, users: usize, width: usize, linear: usize) -> Result<Self> {
+        let size = width.max(linear);
+        let mut identity = vec![0.0; size * size];
+        identity.iter_mut().step_by(size + 1).for_each(|value| *value = 1.0);
+        Ok(Self {
+            queries: engine.zeros("joined queries", users * (width + linear))?,
+            identity: engine.upload("identity", &identity)?,
+            widths: [width, linear],
+        })
+    }
+
+    /// Appends the copies of the two parts.
+    fn record(&self, recording: &mut Recording, users: usize, parts: [&Buffer<f32>; 2]) {
+        let [width, linear] = self.widths;
+        let identity = || View::rows(&self.identity, width.max(linear));
+        for (part, columns, first) in [(parts[0], width, 0), (parts[1], linear, width)] {
+            let place = View::rows(&self.queries, width + linear).skip_columns(first);
+            recording.push(MatMul::new(
+                users,
+                columns,
+                columns,
+                View::rows(part, columns),
+                identity(),
+                place,
+            ));
+        }
+    }
 }
 
 impl Scoring for MultVaeScoring {
     fn record_scores(&self, recording: &mut Recording, batch: &Batch, scores: &Buffer<f32>) {
-        self.record_queries(recording, batch);
+        let MultVae { config, values, .. } = &self.model;
+        self.forward.record(recording, config, values, batch, &Mode::Rank);
         record_products(recording, batch.users, self.forward.queries(), &self.model.catalogue(), scores);
+        if let Some(linear) = &self.linear {
+            linear.record_scores(recording, batch, scores);
+        }
     }
 
     fn record_queries(&self, recording: &mut Recording, batch: &Batch) -> Option<Buffer<f32>> {
         let MultVae { config, values, .. } = &self.model;
         self.forward.record(recording, config, values, batch, &Mode::Rank);
-        Some(self.forward.queries().clone())
+        match (&self.linear, &self.joined) {
+            (None, _) => Some(self.forward.queries().clone()),
+            (Some(linear), Some(joined)) => {
+                let sums = linear.record(recording, batch);
+                joined.record(recording, batch.users, [self.forward.queries(), sums]);
+                Some(joined.queries.clone())
+            }
+            (Some(_), None) => None,
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Activations, Gradients, Mode, MultVae, Parameters, Pass};
+use super::{Activations, Gradients, LinearPath, Mode, MultVae, Parameters, Pass};
 use crate::{
     Result,
     config::MultVaeConfig,
+    data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{Groups, ItemLists, RankOne, Table, Transpose},
     model::{AnyModel, Batch, Sizes, Start, TrainStep, Trainable},
@@ -20,15 +21,22 @@ pub struct MultVaeTraining {
     forward: Activations,
     gradients: Gradients,
     encoder_lists: ItemLists,
+    linear: Option<LinearPath>,
 }
 
 impl MultVaeTraining {
-    /// Creates a network with random parameters, or from a state.
+    /// Creates a network with random parameters and a linear path of this training set, or both from a state.
     ///
     /// # Errors
     /// [`crate::Error::Data`] if the state does not fit the settings; [`crate::Error::Device`] if the engine
     /// cannot hold it.
-    pub fn new(engine: &Engine, config: &MultVaeConfig, sizes: Sizes, start: Start<'_>) -> Result<Self> {
+    pub fn new(
+        engine: &Engine,
+        config: &MultVaeConfig,
+        sizes: Sizes,
+        start: Start<'_>,
+        train: &Csr,
+    ) -> Result<Self> {
         let Sizes { items, users, entries } = sizes;
         let samples = config.latent_samples;
         Ok(Self {
@@ -39,6 +47,10 @@ impl MultVaeTraining {
             forward: Activations::new(engine, config, users, entries, samples)?,
             gradients: Gradients::new(engine, config, users, samples)?,
             encoder_lists: ItemLists::new(engine, entries, items)?,
+            linear: match start {
+                Start::Random(rng) => LinearPath::of_data(engine, config, train, rng)?,
+                Start::State(state) => LinearPath::from_state(engine, items, state)?,
+            },
             config: config.clone(),
         })
     }
@@ -111,8 +123,16 @@ impl Trainable for MultVaeTraining {
         vec![RowGradient { lists: self.encoder_lists.clone(), tables }]
     }
 
+    fn parameters(&self) -> usize {
+        let items = self.parameters.items.rows;
+        let linear = self.linear.as_ref().map_or(0, |linear| items * (linear.width() + 1));
+        self.config.parameter_count(items) + linear
+    }
+
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {
-        self.parameters.frozen(&self.config)
+        let mut tensors = self.parameters.frozen(&self.config);
+        tensors.extend(self.linear.iter().flat_map(LinearPath::tensors));
+        tensors
     }
 
     fn forget_moments(&mut self, engine: &Engine) -> Result<()> {
@@ -124,6 +144,8 @@ impl Trainable for MultVaeTraining {
             config: self.config.clone(),
             items: self.parameters.items.rows,
             values: self.parameters.values(),
+            linear: self.linear.clone(),
+            joined: None,
         })
     }
 }

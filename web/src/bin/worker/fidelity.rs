@@ -18,6 +18,7 @@ const PLACES: usize = 160;
 /// Answers a question.
 pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion) -> Result<Report> {
     let (epoch, model) = group.model(engine, 0, Some(question.epoch))?;
+    let model = model.trained_part();
     let (index_epoch, index_model) = group.model(engine, 0, Some(question.index_epoch))?;
     let train = group.train();
     let user = question.user as usize % train.rows().max(1);
@@ -25,7 +26,7 @@ pub async fn measure(engine: &Engine, group: &Group, question: &FidelityQuestion
     let items = subject.items();
     let log_p: Vec<f64> = subject.log_p(0).collect();
     let vectors = engine.read(&subject.catalogue.table).await?;
-    let before = vectors_of(&index_model)?;
+    let before = vectors_of(&index_model.trained_part())?;
 
     let counts = train.column_counts();
     let mut order: Vec<usize> = (0..items).collect();
