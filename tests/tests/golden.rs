@@ -28,7 +28,7 @@ fn folder() -> PathBuf {
 /// Every loss by its name, and settings that between them reach every branch of a step.
 fn runs() -> Vec<(String, Config)> {
     let mut base = Config::default();
-    (base.model.hidden, base.model.latent) = (16, 6);
+    (base.model.hidden, base.model.latent, base.model.linear) = (16, 6, 0);
     (base.proposal.negatives, base.proposal.codewords) = (12, 4);
     (base.training.epochs, base.training.batch, base.training.anneal_steps) = (3, 32, 6);
     let mut runs: Vec<(String, Config)> = Method::all()

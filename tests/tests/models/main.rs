@@ -6,6 +6,7 @@ mod bpr;
 mod elsa;
 mod ials;
 mod linear;
+mod linear_path;
 mod runs;
 
 use fastvae::{

@@ -1,0 +1,128 @@
+//! The linear path beside the network.
+
+use fastvae::{
+    config::MultVaeConfig,
+    data::SplitOptions,
+    model::Scorer,
+    recommend::Recommender,
+    run::{Saved, checkpoint::Checkpoint},
+};
+
+use super::*;
+
+fn config(linear: usize) -> RunConfig {
+    let network = MultVaeConfig { hidden: 12, latent: 5, linear, linear_weight: 4.0, ..Default::default() };
+    let mut config = config_of(network.into());
+    (config.training.epochs, config.training.batch) = (2, 64);
+    (config.proposal.negatives, config.proposal.codewords) = (20, 4);
+    config
+}
+
+/// The tensors of A (M x l) and of the diagonal of D.
+fn tensors(state: &State) -> (&[f32], &[f32]) {
+    let floats = |name: &str| match &state.tensors[name].data {
+        TensorData::F32(values) => &values[..],
+        TensorData::U32(_) => unreachable!("{name} holds floats"),
+    };
+    (floats("linear"), floats("linear_scale"))
+}
+
+/// The scores are those of the same network without the path, plus `x A A' D`.
+#[test]
+fn its_scores_are_added_to_those_of_the_network() {
+    let (with, without) = (train(config(7)), train(config(0)));
+    let (table, scale) = tensors(with.storage.model.as_ref().unwrap());
+    assert_eq!(table.len(), 7 * ITEMS);
+    let network = without.scores();
+    let want: Vec<Vec<f64>> = with
+        .split
+        .test
+        .fold_in
+        .iter()
+        .zip(&network)
+        .map(|(history, network)| {
+            let mut sum = [0.0f64; 7];
+            for &item in history {
+                let row = &table[item as usize * 7..][..7];
+                sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+            }
+            let score = |item: usize| {
+                let row = &table[item * 7..][..7];
+                let product: f64 = sum.iter().zip(row).map(|(sum, value)| sum * f64::from(*value)).sum();
+                f64::from(network[item]) + f64::from(scale[item]) * product
+            };
+            (0..ITEMS).map(score).collect()
+        })
+        .collect();
+    assert_close(&with.scores(), &want, 1e-4);
+    let parts = with.model().trained_part();
+    let network: Vec<Vec<f64>> =
+        network.iter().map(|row| row.iter().map(|&score| f64::from(score)).collect()).collect();
+    assert_close(&scores(&parts, &with.split.test.fold_in), &network, 1e-6);
+}
+
+/// A query times an item vector is the score: what export and search by nearest neighbours rely on.
+#[test]
+fn one_inner_product_has_both_parts() {
+    let trained = train(config(7));
+    let model = trained.model();
+    let checkpoint =
+        Checkpoint { context: trained.context.clone(), state: trained.storage.model.clone().unwrap() };
+    let recommender = Recommender::new(checkpoint, Engine::cpu()).unwrap();
+    let histories = &trained.split.test.fold_in;
+    let queries = block_on(recommender.queries(histories)).unwrap();
+    let vectors = block_on(recommender.item_rows()).unwrap();
+    assert_eq!(model.item_vectors().unwrap().width, 12 + 7);
+    let want: Vec<Vec<f64>> = queries
+        .rows()
+        .map(|query| {
+            let score =
+                |row: &[f32]| query.iter().zip(row).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            vectors.rows().map(score).collect()
+        })
+        .collect();
+    assert_close(&scores(&model, histories), &want, 1e-4);
+}
+
+/// The validation users are ranked with both parts while the network is trained, as after it.
+#[test]
+fn a_run_is_measured_with_it() {
+    let mut config = config(20);
+    config.split = SplitOptions { validation_users: 150, ..config.split };
+    let trained = train(config);
+    let metrics = trained.storage.metrics.as_ref().unwrap();
+    let best = metrics.epochs.iter().find(|epoch| Some(epoch.epoch) == metrics.best_epoch).unwrap();
+    let set = &trained.split.validation;
+    let again = block_on(fastvae::evaluate::evaluate(&Engine::cpu(), &trained.model(), set, &[50])).unwrap();
+    let again = again.means().unwrap()["ndcg@50"];
+    assert!((best.validation.as_ref().unwrap()["ndcg@50"] - again).abs() < 1e-6, "{again}");
+}
+
+/// It is computed once: a stopped run goes on with the same bits.
+#[test]
+fn a_run_goes_on_with_the_same_path() {
+    let config = config(9);
+    let whole = train(config.clone());
+    let set = set();
+    let setup = || Setup {
+        engine: Engine::cpu(),
+        context: whole.context.clone(),
+        split: &whole.split,
+        saves: Saves::default(),
+    };
+    let mut run = block_on(Run::start(setup(), || Ok(Memory::default()))).unwrap();
+    for _ in 0..4 {
+        block_on(run.next()).unwrap();
+    }
+    while !run.can_stop() {
+        block_on(run.next()).unwrap();
+    }
+    let storage = block_on(run.stop()).unwrap();
+    let save = Checkpoint { context: Context::new(config.clone(), &set), state: storage.last.clone().unwrap() };
+    let saved = Saved::new(save, &config, "run".as_ref(), false).unwrap();
+    let mut run = block_on(Run::resume(setup(), saved, storage)).unwrap();
+    while block_on(run.next()).unwrap().is_some() {}
+    let metrics = block_on(run.measure()).unwrap();
+    assert_eq!(metrics.test, whole.storage.metrics.as_ref().unwrap().test);
+    assert!(run.into_storage().last.unwrap().tensors == whole.storage.last.as_ref().unwrap().tensors);
+}
