@@ -33,7 +33,7 @@ settings! {
         /// the network. 0 leaves it out.
         linear: usize = LINEAR, "L", Kind::Integer(0, 1 << 16);
         /// Weight of the linear path's scores beside the logits of the network.
-        linear_weight: f32 = 15.0, "X", Kind::Real(f32::MIN_POSITIVE as f64, 1e6);
+        linear_weight: f32 = 10.0, "X", Kind::Real(f32::MIN_POSITIVE as f64, 1e6);
         /// Weight of the squared norm of the linear path's weights, in units of the mean squared norm of an item's
         /// column.
         linear_regularisation: f32 = 3.0, "X", Kind::Real(1e-6, 1e9);
