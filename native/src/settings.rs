@@ -5,6 +5,7 @@ use std::{io::Read, path::Path};
 use fastvae::{
     Error, Result,
     config::{Kind, Method, Objective, ProposalConfig},
+    data::Protocol,
     data::{self, Dataset, Grouped, Grouping, LoadOptions, LoadReport},
     engine::{Engine, EngineKind},
     model::ModelKind,
@@ -74,11 +75,34 @@ pub fn asked<G>(config: Option<&Path>, flags: &Flags<G>) -> Result<Value> {
     Ok(given)
 }
 
-/// Lets defaults give way that do not fit a catalogue of `items` items: settings that were `asked` for stay as
-/// they are. Returns what was changed, in words.
-pub fn fit(config: &mut RunConfig, asked: &Value, items: usize) -> Vec<String> {
+/// The largest share of users whose items are held out for validation unasked: a small set needs its items for training.
+const VALIDATION: u32 = 5;
+/// The fewest steps of an epoch with the default batch, and the steps that it has with fewer users.
+const STEPS: (usize, usize) = (4, 16);
+
+/// Lets the number of validation users give way on a set of `users` users, unless it was `asked` for. Returns what was
+/// changed, in words.
+pub fn fit_split(config: &mut RunConfig, asked: &Value, users: usize) -> Option<String> {
+    let most = u32::try_from(users).unwrap_or(u32::MAX) / VALIDATION;
+    let fits = config.split.protocol == Protocol::Strong || config.split.validation_users <= most;
+    if fits || !asked["split"]["validation-users"].is_null() {
+        return None;
+    }
+    config.split.validation_users = most;
+    Some(format!("{most} users, a fifth of all, are validated on"))
+}
+
+/// Lets defaults give way that do not fit a set of `users` users and `items` items: settings that were `asked` for stay
+/// as they are. Returns what was changed, in words.
+pub fn fit(config: &mut RunConfig, asked: &Value, users: usize, items: usize) -> Vec<String> {
     let is_asked = |section: &str, key: &str| !asked[section][key].is_null();
     let mut changes = Vec::new();
+    let batch = (users / STEPS.1).max(1);
+    let is_network = config.model.kind() == ModelKind::MultVae;
+    if is_network && users < STEPS.0 * config.training.batch && !is_asked("training", "batch") {
+        config.training.batch = batch;
+        changes.push(format!("batches have {batch} users, since there are only {users}"));
+    }
     let sampled = config.objective.kind == Objective::SampledSoftmax;
     if !sampled || config.model.kind() != ModelKind::MultVae {
         return changes;

@@ -112,7 +112,7 @@ fn the_bounds_of_the_paper_hold() {
         loop {
             let rows: Vec<u32> = (0..40).collect();
             let histories = split.train.select(&rows).expect("rows");
-            let model = trainer.model();
+            let model = trainer.model().trained_part();
             let subject = Subject::new(engine, &model, histories);
             let subject = block_on(subject).expect("measures");
             let mut checked = 0;

@@ -14,6 +14,7 @@ use fastvae::{
 };
 use fastvae_study::report;
 use pollster::block_on;
+use serde_json::Value;
 
 use crate::{
     Outcome,
@@ -63,9 +64,10 @@ fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
     let warm_start = args.run.warm_start.as_deref();
     let earlier = warm_start.map(|path| checkpoint::read(&checkpoint::model_of(path))).transpose()?;
     let kept = earlier.as_ref().filter(|_| !args.run.drop_missing).map(|earlier| &earlier.context);
-    let Prepared { mut context, split, report } = prepare(args, config, kept)?;
     let asked = settings::asked(args.run.config.as_deref(), &args.settings)?;
-    for change in settings::fit(&mut context.config, &asked, context.items.len()) {
+    let Prepared { mut context, split, report } = prepare(args, config, kept, Some(&asked))?;
+    let (users, items) = (split.train.rows(), context.items.len());
+    for change in settings::fit(&mut context.config, &asked, users, items) {
         note(&format!("note:     {change}"));
     }
     context.config.validate(context.items.len())?;
@@ -104,7 +106,7 @@ fn resume(args: &TrainArgs, path: &Path) -> Result<(Run<Folder>, LoadReport)> {
         saved.forget_best();
     }
     let (epochs, steps) = (saved.epochs(), saved.steps());
-    let Prepared { context, split, report } = prepare(args, config, Some(&before))?;
+    let Prepared { context, split, report } = prepare(args, config, Some(&before), None)?;
     let setup = Setup { engine: engine(args, &context)?, context, split: &split, saves: saves(args) };
     let run = block_on(Run::resume(setup, saved, folder))?;
     if !args.run.quiet {
@@ -122,11 +124,19 @@ struct Prepared {
 }
 
 /// Loads and splits the data. The items and users of an earlier run stay, if it is given.
-fn prepare(args: &TrainArgs, config: RunConfig, earlier: Option<&Context>) -> Result<Prepared> {
+/// Reads and splits the data. Of a new run, settings of the split that were not `asked` for may give way.
+fn prepare(
+    args: &TrainArgs,
+    mut config: RunConfig,
+    earlier: Option<&Context>,
+    asked: Option<&Value>,
+) -> Result<Prepared> {
     let start = std::time::Instant::now();
     let mut dataset = settings::load_run(&config)?;
     let read = dataset.statistics().counts;
     let kept_items = earlier.map_or(0, |earlier| dataset.keep_items(earlier.known_items()));
+    let users = dataset.interactions.rows();
+    let change = asked.and_then(|asked| settings::fit_split(&mut config, asked, users));
     let split = data::split(&dataset, &config.split)?;
     let mut context = Context::new(config, &dataset);
     let kept_users = earlier.map_or(Ok(0), |earlier| context.keep_users(earlier))?;
@@ -142,6 +152,9 @@ fn prepare(args: &TrainArgs, config: RunConfig, earlier: Option<&Context>) -> Re
         for (name, value) in dataset.report.lines(grouped) {
             note(&format!("          {name}: {}", plain(&value)));
         }
+    }
+    if let Some(change) = change {
+        note(&format!("note:     {change}"));
     }
     if kept_items + kept_users > 0 {
         let (items, users) = (grouped(kept_items as u64), grouped(kept_users as u64));

@@ -166,7 +166,8 @@ impl Work<'_> {
     fn config(&self, proposal: &Proposal) -> Result<RunConfig> {
         let given = self.search.space.settings(proposal.system, &proposal.values);
         let mut config = settings::complete(given.clone())?;
-        settings::fit(&mut config, &given, self.context.items.len());
+        let (users, items) = (self.split.train.rows(), self.context.items.len());
+        settings::fit(&mut config, &given, users, items);
         if let Some(epochs) = proposal.epochs {
             config.training.epochs = epochs;
         }

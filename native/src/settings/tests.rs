@@ -239,7 +239,7 @@ fn defaults_give_way_on_small_sets_and_what_was_asked_for_does_not() {
     let fitted = |line: &str, items: usize| {
         let flags = flags(&format!("--data x {line}"));
         let mut config = new_run(None, &flags).unwrap();
-        let changes = fit(&mut config, &asked(None, &flags).unwrap(), items);
+        let changes = fit(&mut config, &asked(None, &flags).unwrap(), 5000, items);
         (config, changes)
     };
     let (config, changes) = fitted("", 10);
@@ -253,6 +253,24 @@ fn defaults_give_way_on_small_sets_and_what_was_asked_for_does_not() {
     assert!(config.validate(10).unwrap_err().to_string().contains("at most 10"));
     let (config, changes) = fitted("", 5000);
     assert_eq!((config, changes.len()), (new_run(None, &flags("--data x")).unwrap(), 0));
+}
+
+#[test]
+fn few_users_have_small_batches_and_most_of_them_are_trained_on() {
+    let fitted = |line: &str, users: usize| {
+        let flags = flags(&format!("--data x {line}"));
+        let mut config = new_run(None, &flags).unwrap();
+        let asked = asked(None, &flags).unwrap();
+        let changes = fit(&mut config, &asked, users, 5000).len();
+        let split = fit_split(&mut config, &asked, users);
+        (config.training.batch, config.split.validation_users, changes + usize::from(split.is_some()))
+    };
+    assert_eq!(fitted("", 800), (50, 160, 2));
+    assert_eq!(fitted("--batch 300 --validation-users 700", 800), (300, 700, 0));
+    assert_eq!(fitted("", 5), (1, 1, 2));
+    assert_eq!(fitted("", 1024), (256, 204, 1));
+    assert_eq!(fitted("", 25_000), (256, 5000, 0));
+    assert_eq!(fitted("--split strong", 5000), (256, 5000, 0));
 }
 
 #[test]

@@ -76,8 +76,7 @@ fn one_inner_product_has_both_parts() {
     let want: Vec<Vec<f64>> = queries
         .rows()
         .map(|query| {
-            let score =
-                |row: &[f32]| query.iter().zip(row).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let score = |row: &[f32]| query.iter().zip(row).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
             vectors.rows().map(score).collect()
         })
         .collect();
@@ -118,7 +117,8 @@ fn a_run_goes_on_with_the_same_path() {
         block_on(run.next()).unwrap();
     }
     let storage = block_on(run.stop()).unwrap();
-    let save = Checkpoint { context: Context::new(config.clone(), &set), state: storage.last.clone().unwrap() };
+    let save =
+        Checkpoint { context: Context::new(config.clone(), &set), state: storage.last.clone().unwrap() };
     let saved = Saved::new(save, &config, "run".as_ref(), false).unwrap();
     let mut run = block_on(Run::resume(setup(), saved, storage)).unwrap();
     while block_on(run.next()).unwrap().is_some() {}

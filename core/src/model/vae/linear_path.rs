@@ -46,13 +46,17 @@ impl LinearPath {
     /// Uploads A and D.
     ///
     /// # Errors
-    /// [`Error::Device`] if the engine cannot hold them.
+    /// [`Error::Data`] if their product is not finite; [`Error::Device`] if the engine cannot hold them.
     fn new(engine: &Engine, table: &[f32], scale: &[f32]) -> Result<Self> {
         let (items, width) = (scale.len(), table.len() / scale.len().max(1));
+        let outputs = outputs(table, scale);
+        if outputs.iter().any(|value| !value.is_finite()) {
+            return Err(Error::Data(format!("`{TABLE}` times `{SCALE}` holds numbers that are not finite")));
+        }
         Ok(Self {
             table: engine.upload("linear path", table)?,
             scale: engine.upload("scale of the linear path", scale)?,
-            outputs: engine.upload("items of the linear path", &outputs(table, scale))?,
+            outputs: engine.upload("items of the linear path", &outputs)?,
             items,
             width,
         })
