@@ -137,7 +137,8 @@ fn measure(lab: &Lab<'_>, set: usize) -> Result<Measurement> {
             rows.push(Closeness {
                 model: model.name().into(),
                 sampler: (*name).into(),
-                divergence: divergence.map_or(f64::NAN, |divergence| divergence.kl_qp),
+                // Rounding can leave a value slightly below zero.
+                divergence: divergence.map_or(f64::NAN, |divergence| divergence.kl_qp.max(0.0)),
                 distance: curve.map_or(f64::NAN, |curve| curve.distance),
             });
         }

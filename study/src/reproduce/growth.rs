@@ -54,7 +54,7 @@ const FULL: &str = "full";
 pub(super) fn fig4(lab: &mut Lab<'_>) -> Result<Report> {
     let set = lab.sets.iter().position(|set| set.name == "amazon").unwrap_or(0);
     let sizes = sizes(lab, lab.sets[set].dataset.items.len());
-    let steps = lab.plan.size.of(2, 4, 30);
+    let steps = lab.plan.size.of(2, 2, 30);
     let key = |name: &str, items: usize| format!("{}/{name}/{items}", lab.sets[set].name);
     let cells: Vec<(&str, usize, String)> = sizes
         .iter()
