@@ -78,6 +78,20 @@ fn more_than_the_machine_and_the_set_have_is_refused() {
 }
 
 #[test]
+fn conditions_add_up() {
+    let rows = (0..40)
+        .map(|n| format!("u{},i{},{n},{}\n", n % 8, n / 3, ["view", "buy"][n % 2]))
+        .collect::<String>();
+    let folder = with_file("log.csv", format!("user,item,price,event\n{rows}"));
+    let line = ["data", "info", "log.csv", "--where", "event=buy", "--where", "price>=10;price<30", "--json"];
+    let json: serde_json::Value = serde_json::from_str(&stdout(fastvae(&folder).args(line))).unwrap();
+    assert_eq!(
+        (json["report"]["rows"].as_u64(), json["report"]["unmet_conditions"].as_u64()),
+        (Some(10), Some(30))
+    );
+}
+
+#[test]
 fn a_set_that_cannot_be_fetched_says_where_to_put_it() {
     let folder = tempdir().unwrap();
     // No server listens on port 9.

@@ -52,6 +52,13 @@ fn names_of_shops_music_travel_and_courses_are_known() {
         "Email,Lineitem sku,n,note",
         "user_id:token,beer_beerid:token,n:float,note:token",
         "User-ID,Game Title,n,note",
+        "Kunde,Artikelnummer,Menge,Notiz",
+        "id_client,id_produit,quantite,x",
+        "id_usuario,id_producto,cantidad,x",
+        "klantnummer,artikelnr,n,note",
+        "用户,商品,n,note",
+        "rater_id,rated_item,n,note",
+        "forum_user_id,musicbrainz-track-id,n,track-name",
     ] {
         let set = named(header);
         assert_eq!((size(&set), &set.users[0][..1], &set.items[0][..1]), (TABLE, "p", "q"), "{header}");
@@ -145,6 +152,32 @@ fn a_header_is_one_where_the_values_below_differ() {
     let set = read(&twice);
     assert_eq!(size(&set), TABLE);
     assert!(set.report.notes[0].contains("1 lines repeat the header"), "{:?}", set.report.notes);
+}
+
+#[test]
+fn ids_come_before_titles_and_tracks_before_artists() {
+    let set = read(&table("user_id,title,pin_id", |_, user, item| format!("p{user},The {item}th,q{item}")));
+    assert_eq!((size(&set), &set.items[0][..1]), (TABLE, "q"));
+    let set =
+        read(&table("user,artist_id,track_id", |_, user, item| format!("p{user},a{},q{item}", item % 3)));
+    assert_eq!((size(&set), &set.items[0][..1]), (TABLE, "q"));
+    // A proposal names no record and no time.
+    let row = |n: usize, user: usize, item: usize| format!("p{user},e{n},{},q{item}", 1_700_000_000 + n);
+    let text = refused(&table("who,event_id,timestamp,what", row));
+    assert!(text.contains("user=who,item=what"), "{text}");
+}
+
+#[test]
+fn a_user_with_far_more_items_than_others_is_spoken_of() {
+    let people = (0..40).map(|n| format!("p{},q{}\n", n / 5, n * 7 % 13)).collect::<String>();
+    let guest = (0..150).map(|item| format!("guest,q{item}\n")).collect::<String>();
+    let set = read(&format!("user,item\n{people}{guest}"));
+    assert!(
+        set.report.notes.iter().any(|note| note.contains("\"guest\" has 150 items")),
+        "{:?}",
+        set.report.notes
+    );
+    assert!(read(&format!("user,item\n{people}")).report.notes.is_empty());
 }
 
 #[test]

@@ -65,6 +65,17 @@ fn encodings_are_known_or_named() {
 fn tables_of_other_programs() {
     for (name, text) in [
         ("excel.csv", format!("sep=;\nuser;item\n{}", rows(|u, i| format!("{u};{i}"), "\n"))),
+        ("tabs.csv", format!("sep=\t\nuser\titem\n{}", rows(|u, i| format!("{u}\t{i}"), "\n"))),
+        ("hive.txt", rows(|u, i| format!("{u}\u{1}{i}"), "\n")),
+        ("carets.txt", format!("user^item\n{}", rows(|u, i| format!("{u}^{i}"), "\n"))),
+        ("tildes.txt", format!("user~item\n{}", rows(|u, i| format!("{u}~{i}"), "\n"))),
+        (
+            "mysql.txt",
+            format!(
+                "+------+------+\n| user | item |\n+------+------+\n{}\n+------+------+\n5 rows in set (0.00 sec)\n",
+                rows(|u, i| format!("| {u}    | {i}    |"), "\n")
+            ),
+        ),
         ("mac.csv", csv().replace('\n', "\r")),
         (
             "psql.txt",
@@ -113,6 +124,24 @@ fn json_in_arrays_and_in_depth() {
     let cut =
         load_bytes("set.json", &array.as_bytes()[..array.len() - 3], &LoadOptions::default()).unwrap_err();
     assert!(cut.to_string().contains("cut short"), "{cut}");
+    // As a service answers, and objects in lists.
+    for answer in
+        [format!("{{\"data\": {array}}}"), format!("{{\"total\": 5,\n\"rows\": {pretty}, \"next\": null}}\n")]
+    {
+        assert_eq!(shown(&read("set.json", &answer)), SET, "{answer}");
+    }
+    let carts = lists
+        .replace("\"x\"", "{\"id\": \"x\", \"n\": 1}")
+        .replace("\"y\"", "{\"id\": \"y\"}")
+        .replace("\"z\"", "{\"id\": \"z\"}, {\"n\": 2}");
+    let set = load_bytes("set.jsonl", carts.as_bytes(), &options("user=user,items=items.id")).unwrap();
+    assert_eq!(shown(&set), SET);
+    assert_eq!(shown(&read("set.jsonl", carts.replace("\"n\"", "\"title\""))), SET);
+    for table in ["{\"user\": [1, 2], \"item\": [3, 4]}", "{\"a\": [1, 2], \"b\": [3]}"] {
+        let error =
+            load_bytes("set.json", table.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("python3 -c"), "{error}");
+    }
     let null = format!(
         "{}\n{{\"user\": null, \"item\": \"x\"}}\n",
         rows(|u, i| format!("{{\"user\": \"{u}\", \"item\": \"{i}\"}}"), "\n")
@@ -270,6 +299,9 @@ fn archives_and_what_is_no_data() {
     let sheet = zip(&[("xl/workbook.xml", b"<workbook/>"), ("[Content_Types].xml", b"")]);
     let error = load_bytes("sales.xlsx", &sheet, &LoadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("Excel workbook") && error.contains("read_excel('sales.xlsx')"), "{error}");
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    let error = load_bytes("sales.csv", pointer, &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("git lfs pull"), "{error}");
 }
 
 #[test]
@@ -323,7 +355,7 @@ fn parquet_of_other_programs() {
     };
     let schema = "message m {
         required fixed_len_byte_array(16) user (uuid);
-        required group items (list) { repeated group list { required binary element (utf8); } }
+        required group items (list) { repeated group list { required group element { required binary id (utf8); } } }
         optional int32 rating (decimal(3, 1));
         required int64 number (integer(64, false));
     }";
@@ -353,9 +385,12 @@ fn parquet_of_other_programs() {
     let id = |last: u8| format!("00000000-0000-0000-0000-00000000000{last}");
     let expected = format!("{}: x y; {}: y; {}: x z", id(1), id(2), id(3));
     assert_eq!(shown(&read("set.parquet", &bytes)), expected);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("set.parquet"), &bytes).unwrap();
+    assert_eq!(shown(&load(&folder.path().join("set.parquet"), &LoadOptions::default()).unwrap()), expected);
     let liked = LoadOptions { min_rating: Some(4.0), ..LoadOptions::default() };
     let set = load_bytes("set.parquet", &bytes, &liked).unwrap();
     assert_eq!((shown(&set), set.report.without_rating), (format!("{}: x y", id(1)), 1));
-    let set = load_bytes("set.parquet", &bytes, &options("user=number,items=items")).unwrap();
+    let set = load_bytes("set.parquet", &bytes, &options("user=number,items=items.id")).unwrap();
     assert_eq!(shown(&set), "2: y; 3: x z; 18446744073709551615: x y");
 }

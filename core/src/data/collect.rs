@@ -1,8 +1,5 @@
 //! Turns parsed rows into a [`Dataset`]: numbers the ids, drops repeats, applies filters and a given split.
 
-#[cfg(not(target_arch = "wasm32"))]
-use rustc_hash::FxHashSet;
-
 use super::{
     Counts, Csr, Dataset, EvaluationSet, GivenSplit, LoadOptions, LoadReport, Moment, Times, TimesRead,
     filter,
@@ -12,8 +9,6 @@ use super::{
     roles::Decision,
     shard::{PARTS, Part, Shard},
 };
-#[cfg(not(target_arch = "wasm32"))]
-use super::{Grouped, Grouping, compare_ids, spill::Spill};
 use crate::{Error, Result};
 
 /// The part whose times are read.
@@ -24,7 +19,7 @@ const MOST_NOTES: usize = 20;
 /// Collects the rows of all files of a data set.
 pub(super) struct Collector {
     pub(super) shards: Vec<Shard>,
-    options: LoadOptions,
+    pub(super) options: LoadOptions,
     pub(super) report: LoadReport,
     /// The names of the user and the item column, if there is a header: rows that hold them repeat it.
     header: Option<[String; 2]>,
@@ -40,55 +35,8 @@ impl Collector {
         }
     }
 
-    /// Collects rows to be grouped by user, in bounded memory.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn grouping(options: &LoadOptions, grouping: &Grouping) -> Self {
-        let mut collector = Self::new(options);
-        let count = collector.shards.len();
-        for shard in &mut collector.shards {
-            shard.spill = Some(Box::new(Spill::new(grouping, count, shard.keeps_missing())));
-            shard.look();
-        }
-        collector
-    }
-
-    /// The histories, for a collector that was made by [`Collector::grouping`].
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn finish_grouped(mut self, name: &str) -> Result<Grouped> {
-        let mut words = Vec::new();
-        let (mut known, mut unknown) = (FxHashSet::default(), Vec::new());
-        // The last runs first: words for missing values in them are counted. They stay in memory.
-        let mut last = Vec::new();
-        for shard in &mut self.shards {
-            last.push(shard.take_run());
-            words.extend(shard.spill.iter().flat_map(|spill| &spill.words));
-        }
-        words.sort_unstable();
-        words.dedup();
-        self.complete_report();
-        self.note_missing(&words);
-        if self.report.rows == 0 {
-            return Err(Error::Data(nothing_left(name, &self.report, &self.options)));
-        }
-        let mut runs = Vec::new();
-        for (shard, last) in self.shards.into_iter().zip(last) {
-            for code in 0..shard.items.len() as u32 {
-                let item = shard.items.name(code);
-                if !known.contains(&*item) && !words.contains(&&*item) {
-                    if shard.spill.as_ref().is_some_and(|spill| !spill.knows(&item)) {
-                        unknown.push(item.to_string());
-                    }
-                    known.insert(item.to_string());
-                }
-            }
-            runs.push(shard.into_runs(last)?);
-        }
-        unknown.sort_by(|a, b| compare_ids(a, b));
-        Grouped::new(runs, self.report, known.len(), unknown)
-    }
-
     /// Notes which words were taken for missing values.
-    fn note_missing(&mut self, words: &[&str]) {
+    pub(super) fn note_missing(&mut self, words: &[&str]) {
         if !words.is_empty() {
             self.note(format!(
                 "rows whose user or item is {} are left out; `missing-ids = kept` makes them ids like others",
@@ -192,7 +140,7 @@ impl Collector {
     }
 
     /// Adds what the shards have seen to the report.
-    fn complete_report(&mut self) {
+    pub(super) fn complete_report(&mut self) {
         let report = &mut self.report;
         let mut span: Option<(i64, i64)> = None;
         let (mut decoded, mut words) = (0, 0);
@@ -279,7 +227,7 @@ impl Collector {
 }
 
 /// Why nothing is left of a set.
-fn nothing_left(name: &str, report: &LoadReport, options: &LoadOptions) -> String {
+pub(super) fn nothing_left(name: &str, report: &LoadReport, options: &LoadOptions) -> String {
     let gone: Vec<String> = report.left_out().map(|(what, count)| format!("{count} {what}")).collect();
     match options.min_rating {
         Some(least) if report.rows > 0 => {
@@ -391,6 +339,13 @@ fn build(name: &str, read: Read, core: u32, mut report: LoadReport) -> Result<Da
             )));
         }
         reduce(&kept, &mut interactions);
+    }
+    if let Some(user) = filter::giant(&interactions) {
+        let (name, count) = (&users[user], interactions.row(user).len());
+        report.notes.push(format!(
+            "the user {name:?} has {count} items, many times as many as anybody else; if it stands for nobody, leave its rows \
+             out with `where`"
+        ));
     }
     let given = given.then(|| given_split(parts, &interactions)).transpose()?;
     Ok(Dataset {

@@ -178,7 +178,38 @@ impl From<Conditions> for String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn conditions_that_are_read_are_printed_and_read_again(
+            text in prop_oneof!["[a-c=!<>;, 0-9.:-]{0,20}", "\\PC{0,20}"],
+            value in prop_oneof!["[a-c0-9.:-]{0,8}", "\\PC{0,8}"],
+        ) {
+            if let Ok(all) = text.parse::<Conditions>() {
+                prop_assert_eq!(&all.to_string().parse::<Conditions>().unwrap(), &all, "{}", all);
+                let _ = all.iter().filter(|one| one.holds(value.as_bytes())).count();
+            }
+        }
+
+        #[test]
+        fn comparisons_are_those_of_numbers(bound in -1000i32..1000, value in -1000i32..1000, tenth in 0u8..10) {
+            let (bound, value) = (f64::from(bound) / 8.0, f64::from(value) / 8.0 + f64::from(tenth));
+            for (sign, expected) in
+                [(">=", value >= bound), ("<=", value <= bound), (">", value > bound), ("<", value < bound)]
+            {
+                let all: Conditions = format!("price{sign}{bound}").parse().unwrap();
+                let held = all.iter().all(|one| one.holds(value.to_string().as_bytes()));
+                prop_assert_eq!(held, expected, "{} {} {}", value, sign, bound);
+            }
+            let is: Conditions = format!("price={bound}").parse().unwrap();
+            let isnt: Conditions = format!("price!={bound}").parse().unwrap();
+            let holds = |all: &Conditions| all.iter().all(|one| one.holds(value.to_string().as_bytes()));
+            prop_assert_eq!((holds(&is), holds(&isnt)), (value == bound, value != bound));
+        }
+    }
 
     #[test]
     fn conditions_choose_values() {

@@ -68,3 +68,13 @@ pub(super) fn core(interactions: &Csr, k: u32) -> Result<Core> {
         }
     }
 }
+
+/// The user with far more items than the one with the second most: often a word for guests, unknown or deleted people.
+pub(super) fn giant(interactions: &Csr) -> Option<usize> {
+    const TIMES: usize = 10;
+    const FEWEST: usize = 100;
+    let lengths = || interactions.iter().map(<[u32]>::len).enumerate();
+    let (user, most) = lengths().max_by_key(|(_, length)| *length)?;
+    let second = lengths().filter(|(other, _)| *other != user).map(|(_, length)| length).max()?;
+    (most >= FEWEST && most >= TIMES * second).then_some(user)
+}

@@ -36,6 +36,8 @@ pub(super) fn name(head: &[u8], file: &str) -> Option<String> {
         ("an old Excel workbook (xls)", pandas(&format!("read_excel('{file}')")))
     } else if starts(b"RDX2") || starts(b"RDX3") || starts(b"X\n\0") {
         ("a file of R", "; in R: write.csv(DATA, 'data.csv', row.names = FALSE)".into())
+    } else if starts(b"version https://git-lfs") {
+        ("a pointer of Git LFS to the file", "; fetch the file itself: git lfs pull".into())
     } else if starts(b"%PDF") {
         ("a PDF", "; export the table as csv".into())
     } else if head.trim_ascii_start().get(..9).is_some_and(|start| {

@@ -11,12 +11,14 @@ use std::{
     sync::Arc,
 };
 
+use rustc_hash::FxHashSet;
+
 use super::{
     LoadOptions, LoadReport,
-    collect::Collector,
+    collect::{Collector, nothing_left},
     compare_ids, load,
     source::Source,
-    spill::{ItemNumbers, Runs},
+    spill::{ItemNumbers, Runs, Spill},
 };
 use crate::{Error, Result};
 
@@ -85,6 +87,53 @@ fn of_dataset(dataset: super::Dataset, items: &ItemNumbers) -> Result<Grouped> {
     let unknown = unknown.map(|(id, _)| id.clone()).collect();
     let runs = Runs { file: None, places: Vec::new(), last: run };
     Grouped::new(vec![runs], dataset.report, dataset.items.len(), unknown)
+}
+
+impl Collector {
+    /// Collects rows to be grouped by user, in bounded memory.
+    pub(super) fn grouping(options: &LoadOptions, grouping: &Grouping) -> Self {
+        let mut collector = Self::new(options);
+        let count = collector.shards.len();
+        for shard in &mut collector.shards {
+            shard.spill = Some(Box::new(Spill::new(grouping, count, shard.keeps_missing())));
+            shard.look();
+        }
+        collector
+    }
+
+    /// The histories, for a collector that was made by [`Collector::grouping`].
+    pub(super) fn finish_grouped(mut self, name: &str) -> Result<Grouped> {
+        let mut words = Vec::new();
+        let (mut known, mut unknown) = (FxHashSet::default(), Vec::new());
+        // The last runs first: words for missing values in them are counted. They stay in memory.
+        let mut last = Vec::new();
+        for shard in &mut self.shards {
+            last.push(shard.take_run());
+            words.extend(shard.spill.iter().flat_map(|spill| &spill.words));
+        }
+        words.sort_unstable();
+        words.dedup();
+        self.complete_report();
+        self.note_missing(&words);
+        if self.report.rows == 0 {
+            return Err(Error::Data(nothing_left(name, &self.report, &self.options)));
+        }
+        let mut runs = Vec::new();
+        for (shard, last) in self.shards.into_iter().zip(last) {
+            for code in 0..shard.items.len() as u32 {
+                let item = shard.items.name(code);
+                if !known.contains(&*item) && !words.contains(&&*item) {
+                    if shard.spill.as_ref().is_some_and(|spill| !spill.knows(&item)) {
+                        unknown.push(item.to_string());
+                    }
+                    known.insert(item.to_string());
+                }
+            }
+            runs.push(shard.into_runs(last)?);
+        }
+        unknown.sort_by(|a, b| compare_ids(a, b));
+        Grouped::new(runs, self.report, known.len(), unknown)
+    }
 }
 
 impl Grouped {

@@ -1,5 +1,7 @@
 //! JSON objects with one interaction each: one a line, in an array, or one after the other.
 
+mod whole;
+
 use std::{borrow::Cow, fmt, io::Read};
 
 use serde::{
@@ -8,6 +10,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+pub(super) use self::whole::{columns, wrapped};
 use super::{
     LoadOptions,
     condition::Condition,
@@ -33,6 +36,8 @@ pub(super) struct JsonObjects {
     conditions: Vec<Condition>,
     /// The values of keys that the whole file shares.
     constants: Vec<(String, String)>,
+    /// Whether the array of the objects lies in another object, which ends after it.
+    wrapped: bool,
 }
 
 /// Whether a line is a whole object.
@@ -67,7 +72,7 @@ impl JsonObjects {
                     })
                 });
                 if let Some(place) = place {
-                    row[place] = text_of(value).into_owned();
+                    row[place] = text_of(&value).into_owned();
                 }
             });
             rows.push(row);
@@ -92,7 +97,12 @@ impl JsonObjects {
         roles.time.iter_mut().for_each(&mut index);
         roles.conditions.iter_mut().for_each(&mut index);
         let conditions = options.conditions.iter().cloned().collect();
-        Ok((Self { keys, roles, conditions, constants: constants.to_vec() }, decision))
+        Ok((Self { keys, roles, conditions, constants: constants.to_vec(), wrapped: false }, decision))
+    }
+
+    /// The same objects, in an array within another object.
+    pub(super) fn within_object(self) -> Self {
+        Self { wrapped: true, ..self }
     }
 
     fn add(&self, text: &[u8], shard: &mut Shard) -> Result<(), String> {
@@ -106,15 +116,17 @@ impl JsonObjects {
                 // A key that is absent has no value, as null.
                 None => Ok(Cow::Borrowed("")),
                 Some(value) => {
-                    let text = text_of(value);
                     let lists = at == self.roles.item && (self.roles.lists || value.starts_with('['));
                     if value.starts_with('{') || value.starts_with('[') && !lists {
                         return Err(format!(
                             "the value of {key:?} is neither text nor a number: {}",
-                            shorten(value)
+                            shorten(&value)
                         ));
                     }
-                    Ok(text)
+                    Ok(match value {
+                        Cow::Borrowed(value) => text_of(value),
+                        Cow::Owned(value) => Cow::Owned(text_of(&value).into_owned()),
+                    })
                 }
             }
         };
@@ -148,7 +160,7 @@ impl LineFormat for JsonObjects {
 pub(super) fn read_stream(text: Text, objects: &JsonObjects, shard: &mut Shard) -> Result<()> {
     let name = text.stream.name.clone();
     let stream_error = text.stream.error_of();
-    let mut splitter = Splitter { lines: text.lines, ..Splitter::default() };
+    let mut splitter = Splitter { lines: text.lines, wrapped: objects.wrapped, ..Splitter::default() };
     let mut reader = text.rest(Vec::new());
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -187,11 +199,15 @@ pub(super) fn first_objects(head: &[u8], most: usize) -> Result<Vec<Vec<u8>>, St
     let mut splitter = Splitter::default();
     let mut found = Vec::new();
     for &byte in head {
-        if splitter.push(byte).map_err(|(_, problem)| problem)? {
-            found.push(std::mem::take(&mut splitter.object));
-            if found.len() == most {
-                break;
-            }
+        match splitter.push(byte) {
+            Ok(false) => {}
+            Ok(true) => found.push(std::mem::take(&mut splitter.object)),
+            // An error beyond the first object is reported later, when the file is read.
+            Err(_) if !found.is_empty() => break,
+            Err((_, problem)) => return Err(problem),
+        }
+        if found.len() == most {
+            break;
         }
     }
     if found.is_empty() {
@@ -208,6 +224,10 @@ struct Splitter {
     depth: usize,
     /// Arrays that are open around the objects.
     arrays: usize,
+    /// Whether other values may follow the array.
+    wrapped: bool,
+    /// Whether the array of a wrapped file has ended.
+    ended: bool,
     in_string: bool,
     escaped: bool,
     lines: u64,
@@ -219,6 +239,9 @@ impl Splitter {
     fn push(&mut self, byte: u8) -> Result<bool, (u64, String)> {
         self.lines += u64::from(byte == b'\n');
         let line = self.lines + 1;
+        if self.ended {
+            return Ok(false);
+        }
         if self.depth == 0 {
             match byte {
                 b'{' => {
@@ -227,7 +250,7 @@ impl Splitter {
                     self.object.push(byte);
                 }
                 b'[' if self.arrays == 0 => self.arrays = 1,
-                b']' if self.arrays == 1 => self.arrays = 0,
+                b']' if self.arrays == 1 => (self.arrays, self.ended) = (0, self.wrapped),
                 b',' => {}
                 _ if byte.is_ascii_whitespace() => {}
                 _ => {
@@ -261,22 +284,59 @@ impl Splitter {
 }
 
 /// Calls `visit` with every key, and the text of its value; the keys of inner objects follow those of outer
-/// ones after a dot.
-fn flatten<'a>(object: &Object<'a>, prefix: &str, depth: usize, visit: &mut impl FnMut(String, &'a str)) {
+/// ones after a dot, and those of objects in a list have the list of their values.
+fn flatten<'a>(
+    object: &Object<'a>,
+    prefix: &str,
+    depth: usize,
+    visit: &mut impl FnMut(String, Cow<'a, str>),
+) {
     for (key, value) in &object.0 {
         let key = if prefix.is_empty() { key.to_string() } else { format!("{prefix}.{key}") };
         let text = value.get();
         match text.starts_with('{').then(|| serde_json::from_str::<Object>(text)) {
             Some(Ok(inner)) if depth > 0 => flatten(&inner, &key, depth - 1, visit),
-            _ => visit(key, text),
+            _ => match first_of_list(text) {
+                // The objects themselves are no items.
+                Some(first) => {
+                    for (inner, _) in &first.0 {
+                        if let Ok(Some(values)) = of_list(text, inner) {
+                            visit(format!("{key}.{inner}"), Cow::Owned(values));
+                        }
+                    }
+                }
+                None => visit(key, Cow::Borrowed(text)),
+            },
         }
     }
 }
 
-/// The value of a key, which may be one of an inner object.
-fn find<'a>(object: &Object<'a>, key: &str) -> Result<Option<&'a str>, String> {
+/// The first object of a list of objects.
+fn first_of_list(text: &str) -> Option<Object<'_>> {
+    let inner = text.strip_prefix('[')?.trim_start();
+    let all: Vec<&RawValue> = inner.starts_with('{').then(|| serde_json::from_str(text).ok())??;
+    serde_json::from_str(all.first()?.get()).ok()
+}
+
+/// The values of a key in a list of objects, as a list; `None` if there is no such list.
+fn of_list(text: &str, key: &str) -> Result<Option<String>, String> {
+    if !text.strip_prefix('[').is_some_and(|inner| inner.trim_start().starts_with('{')) {
+        return Ok(None);
+    }
+    let all: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let mut values = Vec::new();
+    for one in all {
+        let object: Object = serde_json::from_str(one.get()).map_err(|error| error.to_string())?;
+        // An object without the key has no item.
+        values.extend(find(&object, key)?.map(Cow::into_owned).filter(|value| value != "null"));
+    }
+    Ok(Some(format!("[{}]", values.join(","))))
+}
+
+/// The value of a key, which may be one of an inner object, or of the objects of a list.
+fn find<'a>(object: &Object<'a>, key: &str) -> Result<Option<Cow<'a, str>>, String> {
     if let Some((_, value)) = object.0.iter().find(|field| field.0 == key) {
-        return Ok(Some(value.get()));
+        return Ok(Some(Cow::Borrowed(value.get())));
     }
     for (at, _) in key.match_indices('.') {
         let Some((_, value)) = object.0.iter().find(|field| field.0 == key[..at]) else { continue };
@@ -285,6 +345,8 @@ fn find<'a>(object: &Object<'a>, key: &str) -> Result<Option<&'a str>, String> {
             if let Some(found) = find(&inner, &key[at + 1..])? {
                 return Ok(Some(found));
             }
+        } else if let Some(values) = of_list(value.get(), &key[at + 1..])? {
+            return Ok(Some(Cow::Owned(values)));
         }
     }
     Ok(None)

@@ -18,7 +18,10 @@ pub(super) const PERSONS: &[&str] = &[
     "student", "learnerid", "learner", "traineeid", "employeeid", "workerid", "candidateid", "applicantid",
     "patientid", "donorid", "raterid", "rater", "voterid", "followerid", "investorid", "borrowerid", "cardid",
     "msno", "ncodpers", "usersha1", "usermboxsha1", "emailhash", "customeremail", "useremail", "email",
-    "anonymousid", "anonid", "distinctid", "cookieid", "cookie", "browserid", "deviceid", "device", "authorid",
+    "kundenid", "kundennr", "kundennummer", "kunde", "benutzerid", "benutzer", "nutzerid", "nutzer", "idclient",
+    "idutilisateur", "utilisateur", "idcliente", "clienteid", "cliente", "idusuario", "usuarioid", "usuario",
+    "usuário", "idutente", "utente", "klantid", "klantnummer", "klant", "用户id", "用户编号", "用户", "顾客",
+    "会员", "ユーザーid", "ユーザー", "anonymousid", "anonid", "distinctid", "cookieid", "cookie", "browserid", "deviceid", "device", "authorid",
     "author", "username", "usernickname", "nickname", "reviewername", "reviewauthor", "customername",
     "clientname", "membername", "login", "handle",
 ];
@@ -38,8 +41,8 @@ pub(super) const ITEMS: &[&str] = &[
     "itemindex", "itemsku", "movieid", "movie", "filmid", "film", "parentasin", "asin", "productid", "product",
     "prodid", "productkey", "productcode", "productno", "productsku", "sku", "skuid", "lineitemsku", "variantid",
     "stockcode", "upc", "ean", "gtin", "barcode", "goodsid", "goods", "goodid", "materialid", "partnumber",
-    "isbn", "isbn13", "isbn10", "bookid", "book", "workid", "titleid", "artistid", "artist", "albumid", "album",
-    "trackid", "trackuri", "track", "songid", "song", "musicid", "podcastid", "podcast", "episodeid", "showid",
+    "isbn", "isbn13", "isbn10", "bookid", "book", "workid", "titleid", "trackid", "trackuri", "track", "songid",
+    "song", "artistid", "artist", "albumid", "album", "musicid", "podcastid", "podcast", "episodeid", "showid",
     "show", "seriesid", "animeid", "animeuid", "anime", "mangaid", "gameid", "game", "appid", "app", "businessid",
     "business", "restaurantid", "restaurant", "placeid", "place", "gmapid", "locationid", "location", "venueid",
     "venue", "poi", "poiid", "hotelid", "hotel", "listingid", "listing", "propertyid", "roomid", "houseid",
@@ -54,7 +57,16 @@ pub(super) const ITEMS: &[&str] = &[
     "petid", "carid", "vehicleid", "fundid", "stockid", "isin", "ticker", "assetid", "tokenid", "serviceid",
     "service", "planid", "brandid", "shopid", "shop", "storeid", "merchantid", "sellerid", "vendorid", "doctorid",
     "entityid", "entity", "objectid", "object", "resourceid", "targetid", "thingid", "materialno", "pageid",
-    "page", "urlid", "url", "link", "aid", "gid", "vid", "bid", "isbncode", "itemname", "productname",
+    "page", "urlid", "url", "link", "aid", "gid", "vid", "bid", "isbncode", "rateditem", "artikelid", "artikelnr",
+    "artikelnummer", "artikel", "produktid", "produktnr", "produkt", "idproduit", "produit", "idarticle",
+    "idproducto", "productoid", "producto", "idarticulo", "articulo", "artículo", "idproduto", "produto",
+    "idprodotto", "prodotto", "articolo", "商品id", "商品编号", "商品", "物品id", "物品", "商品コード",
+];
+
+/// Titles of items, which stand for them where no column has their ids.
+#[rustfmt::skip]
+pub(super) const TITLES: &[&str] = &[
+    "itemname", "productname",
     "producttitle", "gametitle", "gamename", "movietitle", "moviename", "booktitle", "bookname", "songtitle",
     "songname", "trackname", "albumname", "artistname", "coursename", "recipename", "beername", "hotelname",
     "venuename", "lineitemname", "title",
@@ -75,7 +87,8 @@ pub(super) const RATINGS: &[&str] = &[
     "rating", "ratings", "rate", "overall", "overallrating", "score", "stars", "star", "starrating", "userrating",
     "bookrating", "movierating", "reviewscore", "reviewrating", "reviewoverall", "ratingscore", "ratingvalue",
     "userscore", "myscore", "mark", "grade", "preference", "pref", "points", "playcount", "plays", "listencount",
-    "scrobbles", "hours", "hoursplayed", "quantity", "qty", "count", "weight", "value",
+    "scrobbles", "hours", "hoursplayed", "quantity", "qty", "count", "weight", "value", "bewertung", "menge",
+    "note", "quantite", "quantité", "calificacion", "calificación", "puntuacion", "cantidad", "voto", "nota", "评分",
 ];
 
 /// Columns that often hold only 0 and 1, where 0 says that the item was shown and not taken.
@@ -98,7 +111,8 @@ pub(super) const TIMES: &[&str] = &[
     "clicktime", "purchasedat", "purchasedate", "purchasetime", "orderdate", "ordertime",
     "orderpurchasetimestamp", "orderedat", "invoicedate", "transactiondate", "transactiontime", "tdat",
     "behaviortime", "actiontime", "seentime", "playedat", "listenedat", "watchedat", "readat", "visitedat",
-    "visitdate", "visitstarttime", "checkin", "checkintime", "postedat", "logtime", "starttime", "day",
+    "visitdate", "visitstarttime", "checkin", "checkintime", "postedat", "logtime", "starttime", "day", "datum",
+    "zeit", "zeitstempel", "fecha", "hora", "heure", "时间", "日期", "日時",
 ];
 
 /// Names that end as ids do but count rows, orders or classes; none of them is the other id of a table.
@@ -111,18 +125,40 @@ pub(super) const RECORDS: &[&str] = &[
     "avoid", "kid",
 ];
 
-/// The words that read as a missing value in exports of languages and data bases: those of pandas, and `\N` of
-/// MySQL and Hive. Letters count in the case that their languages write them in.
+/// The words that read as a missing value in exports of languages and data bases: those of pandas, `\N` of MySQL and
+/// Hive, `?` of Weka, `-` of logs. Letters count in the case that their languages write them in.
 #[rustfmt::skip]
 pub(super) const MISSING: &[&str] = &[
-    "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "(null)", "Null",
-    "None", "none", "nil", "NIL", "undefined", "\\N", "NaT",
+    "NA", "N/A", "n/a", "N.A.", "n.a.", "#N/A", "#NA", "<NA>", "NaN", "nan", "NAN", "-NaN", "-nan", "NULL", "null",
+    "(null)", "<null>", "[null]", "Null", "None", "none", "NONE", "nil", "Nil", "NIL", "undefined", "\\N", "NaT", "-",
+    "--", "?",
 ];
 
 /// A column name in the form of the lists; RecBole's `:token` is removed.
 pub(super) fn plain(name: &str) -> String {
     let name = name.split(':').next().unwrap_or(name);
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a name ends with the known name of an id: `musicbrainz_track_id`, `rated_item`.
+fn ends_with(name: &str, known: &str) -> bool {
+    (known.ends_with("id") && known.len() > 5 || matches!(known, "item" | "user"))
+        && name.ends_with(known)
+        && name.len() > known.len()
+}
+
+/// The index in `names` of the first that ends with one of `known`, earlier ones first.
+pub(super) fn find_ending<S: AsRef<str>>(
+    names: &[S],
+    known: &[&str],
+    fits: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let names: Vec<String> = names.iter().map(|name| plain(name.as_ref())).collect();
+    let listed = |name: &String| RECORDS.contains(&name.as_str()) || SESSIONS.contains(&name.as_str());
+    let ends = |known: &&str| {
+        (0..names.len()).find(|&at| !listed(&names[at]) && ends_with(&names[at], known) && fits(at))
+    };
+    known.iter().find_map(ends)
 }
 
 /// Whether a name calls its column the id of something: `tweet_id`, `placeID`, `pin key`.
@@ -152,14 +188,15 @@ pub(super) fn find<S: AsRef<str>>(names: &[S], known: &[&str]) -> Option<usize> 
 
 /// The number of names of a header that are those of users, items, ratings or times.
 pub(super) fn known(names: &[String]) -> usize {
-    let lists = [PERSONS, SESSIONS, ITEMS, LISTS, RATINGS, LABELS, TIMES, RECORDS];
+    let lists = [PERSONS, SESSIONS, ITEMS, TITLES, LISTS, RATINGS, LABELS, TIMES, RECORDS];
     names.iter().filter(|name| lists.iter().any(|list| list.contains(&plain(name).as_str()))).count()
 }
 
 /// Whether a header names both a user and an item.
 pub(super) fn names_both(names: &[String]) -> bool {
     let user = find(names, PERSONS).or_else(|| find(names, SESSIONS));
-    user.is_some() && find_where(names, ITEMS, |at| Some(at) != user).is_some()
+    let item = |list| find_where(names, list, |at| Some(at) != user);
+    user.is_some() && item(ITEMS).or_else(|| item(TITLES)).is_some()
 }
 
 #[cfg(test)]
@@ -168,7 +205,7 @@ mod tests {
 
     #[test]
     fn names_are_in_the_form_that_they_are_compared_in() {
-        for list in [PERSONS, SESSIONS, ITEMS, LISTS, RATINGS, LABELS, TIMES, RECORDS] {
+        for list in [PERSONS, SESSIONS, ITEMS, TITLES, LISTS, RATINGS, LABELS, TIMES, RECORDS] {
             for (at, name) in list.iter().enumerate() {
                 assert_eq!(plain(name), *name);
                 assert!(!list[..at].contains(name), "{name} is listed twice");

@@ -8,7 +8,10 @@ use super::{
     evidence::{Evidence, Kind},
     excerpt::shorten,
     header::{self, Verdict},
-    names::{ITEMS, LABELS, LISTS, PERSONS, RATINGS, SESSIONS, TIMES, find, find_where, is_id, plain},
+    names::{
+        ITEMS, LABELS, LISTS, PERSONS, RATINGS, RECORDS, SESSIONS, TIMES, TITLES, find, find_ending,
+        find_where, is_id, plain,
+    },
 };
 use crate::{Error, Result};
 
@@ -42,6 +45,13 @@ pub(super) struct Decision {
     pub(super) unread: Vec<String>,
     /// What a reader should know about the decision.
     pub(super) notes: Vec<String>,
+}
+
+/// Whether a name is that of a column of users or sessions.
+#[cfg(feature = "forms")]
+pub(super) fn names_user(name: &str) -> bool {
+    let name = plain(name);
+    [PERSONS, SESSIONS].iter().any(|list| list.contains(&name.as_str()))
 }
 
 /// The error for a lowest rating when the file has no ratings.
@@ -309,10 +319,13 @@ impl View<'_> {
     fn by_names(&self, decision: &mut Decision) -> Result<(Option<usize>, Option<usize>)> {
         let names = self.names;
         let is_date = |at: usize| self.evidence(at).kind == Kind::Time && !self.evidence(at).is_numeric();
-        let person = find(names, PERSONS);
+        let person = find(names, PERSONS).or_else(|| {
+            find_ending(names, PERSONS, |at| !is_date(at) && !ITEMS.contains(&plain(&names[at]).as_str()))
+        });
         let mut user = person.or_else(|| find(names, SESSIONS));
         let list = find_where(names, LISTS, |at| self.evidence(at).may_be_lists() && Some(at) != user);
-        let mut item = find_where(names, ITEMS, |at| Some(at) != user && !is_date(at));
+        let free = |at: usize| Some(at) != user && !is_date(at);
+        let mut item = find_where(names, ITEMS, free).or_else(|| find_ending(names, ITEMS, free));
         if list.is_some() && (item.is_none() || LISTS.contains(&plain(&names[item.unwrap_or(0)]).as_str())) {
             item = list;
             decision.roles.lists = true;
@@ -326,8 +339,9 @@ impl View<'_> {
         };
         match (user, item) {
             (Some(_), None) => {
-                item = other(user);
-                if let Some(item) = item {
+                let title = find_where(names, TITLES, |at| Some(at) != user && !is_date(at));
+                item = other(user).or(title);
+                if let Some(item) = item.filter(|_| item != title) {
                     decision.notes.push(format!(
                         "{} is taken for the item: it is the only other column that is called an id",
                         names[item]
@@ -366,7 +380,11 @@ impl View<'_> {
     /// A value of `columns` with the columns that are most likely meant.
     fn proposal(&self, user: Option<usize>, item: Option<usize>) -> String {
         let likely = |taken: Option<usize>| {
-            let fits = |at: &usize| Some(*at) != taken && Some(*at) != item;
+            let is_other = |at: usize| {
+                let name = self.names.get(at).map(|name| plain(name)).unwrap_or_default();
+                [SESSIONS, TIMES, RATINGS, RECORDS].iter().any(|list| list.contains(&name.as_str()))
+            };
+            let fits = |at: &usize| Some(*at) != taken && Some(*at) != item && !is_other(*at);
             let ids = (0..self.width()).filter(fits);
             ids.clone().find(|&at| self.evidence(at).may_be_ids()).or_else(|| ids.clone().next()).unwrap_or(0)
         };

@@ -113,6 +113,17 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
         });
     };
     if first.starts_with(b"{") || first.starts_with(b"[") {
+        #[cfg(feature = "forms")]
+        if let Some(start) = json::wrapped(head).filter(|_| lines.len() == 1 || !json::is_object(first)) {
+            let line_breaks = memchr::memchr_iter(b'\n', &head[..start]).count() as u64;
+            text.skip(start, line_breaks);
+            let head = text.peek(HEAD)?;
+            let mut sniffed = json(&[b"["], head, options, constants, &place)?;
+            if let Form::JsonStream(objects) = sniffed.form {
+                sniffed.form = Form::JsonStream(objects.within_object());
+            }
+            return Ok(sniffed);
+        }
         return json(&lines, head, options, constants, &place);
     }
     let delimiter = match preamble.separator {
@@ -206,11 +217,11 @@ fn skip_preamble(text: &mut Text) -> Result<Preamble> {
         let head = text.peek(HEAD)?;
         let (mut length, mut lines) = (0, 0);
         while let Some(end) = memchr::memchr(b'\n', &head[length..]) {
-            let line = head[length..length + end].trim_ascii();
+            let line = without_blanks(&head[length..length + end]);
             let unquoted = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
             if let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] = *unquoted {
                 preamble.separator = Some(separator);
-            } else if !(line.is_empty() || line.starts_with(b"#") || line.starts_with(b"%")) {
+            } else if !(line.trim_ascii().is_empty() || line.starts_with(b"#") || line.starts_with(b"%")) {
                 break;
             }
             (length, lines) = (length + end + 1, lines + 1);
@@ -222,16 +233,18 @@ fn skip_preamble(text: &mut Text) -> Result<Preamble> {
     }
 }
 
+/// A line without blanks at its ends and without what is left of its break; a TAB at an end is a delimiter.
+fn without_blanks(mut line: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' ' | b'\r'] = line {
+        line = rest;
+    }
+    line
+}
+
 /// The first lines that are not blank; the last one is included only if the file ends there.
 fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
     let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
-    let lines = head[..whole].split(|&byte| byte == b'\n').map(|mut line| {
-        // A TAB at an end is a delimiter.
-        while let [b' ', rest @ ..] | [rest @ .., b' ' | b'\r'] = line {
-            line = rest;
-        }
-        line
-    });
+    let lines = head[..whole].split(|&byte| byte == b'\n').map(without_blanks);
     lines.filter(|line| !line.trim_ascii().is_empty()).take(LINES).collect()
 }
 
@@ -239,12 +252,15 @@ fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
 fn delimiter(name: &str, lines: &[&[u8]]) -> Result<Delimiter> {
     let first = lines[0];
     let tab = Delimiter::Byte(b'\t');
-    let by_preference =
-        [tab, Delimiter::DoubleColon, Delimiter::Byte(b';'), Delimiter::Byte(b','), Delimiter::Byte(b'|')];
+    // What Hive writes without a word to the contrary, and what nobody writes within an id.
+    let hive = Delimiter::Byte(1);
+    let bytes = [b';', b',', b'|', b'^', b'~'].map(Delimiter::Byte);
+    let by_preference = [hive, tab, Delimiter::DoubleColon].into_iter().chain(bytes);
     // Lines of rules and of nothing but delimiters say nothing.
     let says = |line: &&[u8]| line.iter().any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
-    let rows: Vec<&[u8]> =
-        lines.iter().copied().filter(says).filter(|line| !line.starts_with(b"(")).collect();
+    let is_count =
+        |line: &&[u8]| line.starts_with(b"(") || memchr::memmem::find(line, b" rows in set").is_some();
+    let rows: Vec<&[u8]> = lines.iter().copied().filter(says).filter(|line| !is_count(line)).collect();
     let fits = |delimiter: Delimiter| {
         let widths: Vec<usize> = rows.iter().map(|line| delimiter.quoted_fields(line).len()).collect();
         let (Some(&first), rest) = (widths.first(), &widths[1.min(widths.len())..]) else { return false };
@@ -255,7 +271,7 @@ fn delimiter(name: &str, lines: &[&[u8]]) -> Result<Delimiter> {
             && (first == usual || first + 1 == usual)
             && rest.iter().filter(|&&width| width == usual).count() * 10 >= rest.len() * 9
     };
-    if let Some(&found) = by_preference.iter().find(|&&delimiter| fits(delimiter)) {
+    if let Some(found) = by_preference.into_iter().find(|&delimiter| fits(delimiter)) {
         return Ok(found);
     }
     let occurs = |delimiter: Delimiter| match delimiter {
@@ -369,6 +385,9 @@ fn json(
     place: &str,
 ) -> Result<Sniffed> {
     let first = lines.first().copied().unwrap_or_default();
+    if let Some(problem) = json::columns(first).filter(|_| lines.len() == 1) {
+        return Err(Error::format(place, problem));
+    }
     if json::is_object(first) {
         let (json, decision) = JsonObjects::of(lines, options, constants, place)?;
         return Ok(Sniffed { form: Form::JsonLines(json), shown: "JSON lines".into(), decision });

@@ -23,9 +23,18 @@ pub(super) struct Stream<'a> {
     packed: bool,
     /// The kind of archive that it lies in.
     pub(super) archive: Option<&'static str>,
+    /// Where it lies as it is, neither packed nor in an archive.
+    #[cfg(feature = "parquet")]
+    pub(super) path: Option<PathBuf>,
 }
 
 impl Stream<'_> {
+    /// Whether it is unpacked while it is read.
+    #[cfg(feature = "parquet")]
+    pub(super) fn is_packed(&self) -> bool {
+        self.packed
+    }
+
     /// The library error for a failed read.
     pub(super) fn error(&self, error: io::Error) -> Error {
         self.error_of()(error)
@@ -246,6 +255,8 @@ impl<'a> Source<'a> {
             _ => None,
         };
         let packed = archive.is_some();
+        #[cfg(feature = "parquet")]
+        let mut there = None;
         let (name, reader): (String, Box<dyn Read + '_>) = match &mut self.kind {
             Kind::Memory(files) => {
                 let found = files.iter().find(|(name, _)| name == file);
@@ -277,10 +288,22 @@ impl<'a> Source<'a> {
                 let place = self.files.iter().position(|name| name == file);
                 let path = place.map_or_else(|| PathBuf::from(file), |place| paths[place].clone());
                 let reader = std::fs::File::open(&path).map_err(|error| Error::io("read", &path, error))?;
-                (path.display().to_string(), Box::new(reader))
+                let name = path.display().to_string();
+                #[cfg(feature = "parquet")]
+                {
+                    there = Some(path);
+                }
+                (name, Box::new(reader))
             }
         };
-        let mut stream = Stream { name, reader, packed, archive };
+        let mut stream = Stream {
+            name,
+            reader,
+            packed,
+            archive,
+            #[cfg(feature = "parquet")]
+            path: there,
+        };
         let mut head = Vec::new();
         stream.reader.by_ref().take(8).read_to_end(&mut head).map_err(|error| stream.error(error))?;
         let packer = [

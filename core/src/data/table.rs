@@ -117,7 +117,10 @@ impl Delimiter {
             Self::Byte(b'\t') => "TAB",
             Self::Byte(b',') => "comma",
             Self::Byte(b';') => "semicolon",
-            Self::Byte(_) => "bar",
+            Self::Byte(b'|') => "bar",
+            Self::Byte(b'^') => "caret",
+            Self::Byte(b'~') => "tilde",
+            Self::Byte(_) => "control-A",
             Self::DoubleColon => "::",
             Self::Blanks => "blank",
         }
@@ -374,9 +377,13 @@ pub(super) fn rule_or_count<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Optio
     if !fields.is_empty() && fields.iter().all(rule) {
         return Some(0);
     }
-    // (120 rows), (1 row), (120 rows affected), with its words in one field or in several.
+    // (120 rows), (1 row), (120 rows affected), with its words in one field or in several; 120 rows in set (0.01 sec).
     let text = fields.join(&b' ');
-    let inner = text.strip_prefix(b"(").and_then(|text| text.strip_suffix(b")")).unwrap_or(b"");
+    let inner = match text.strip_prefix(b"(").and_then(|text| text.strip_suffix(b")")) {
+        Some(inner) => inner,
+        None if memchr::memmem::find(&text, b" in set").is_some() => &text,
+        None => b"",
+    };
     let mut words = inner.split(|&byte| byte == b' ');
     let count = std::str::from_utf8(words.next()?).ok()?.parse().ok();
     count.filter(|_| matches!(words.next(), Some(b"row" | b"rows")))

@@ -42,7 +42,8 @@ pub struct Difference {
     /// The mean of the second minus that of the first, and its interval.
     pub difference: Interval,
     /// How probable so large a difference is if the models are equally good: the share of random exchanges of the
-    /// two values of each user that give one (a paired randomisation test, two-sided).
+    /// two values of each user that give one (a paired randomisation test, two-sided). What was found counts as one of
+    /// them, so that it is never 0 (Phipson and Smyth, 2010).
     pub p: f64,
 }
 
@@ -143,6 +144,38 @@ mod tests {
         let interval = per_user((0..400).map(|user| f64::from(user % 2)).collect()).intervals(7)["ndcg@10"];
         assert_eq!(interval.mean, 0.5);
         assert!((interval.low - 0.451).abs() < 0.01 && (interval.high - 0.549).abs() < 0.01, "{interval:?}");
+    }
+
+    /// The share of all exchanges, each of the 2^n counted once, whose difference is as large as the one that was found.
+    fn exact_p(differences: &[f64]) -> f64 {
+        let found = differences.iter().sum::<f64>().abs() * (1.0 - 1e-12);
+        let extreme = |signs: &u32| {
+            let term = |(at, value): (usize, &f64)| if signs >> at & 1 == 0 { *value } else { -value };
+            differences.iter().enumerate().map(term).sum::<f64>().abs() >= found
+        };
+        let all = 1u32 << differences.len();
+        (0..all).filter(extreme).count() as f64 / f64::from(all)
+    }
+
+    #[test]
+    fn p_values_are_those_of_all_exchanges() {
+        for case in 0u32..12 {
+            let value = |user: u32| {
+                f64::from((user * 7919 + case * 104_729) % 1000) / 1000.0 - 0.3 - f64::from(case) * 0.02
+            };
+            let differences: Vec<f64> = (0..12).map(value).collect();
+            let exact = exact_p(&differences);
+            let found = per_user(vec![0.0; 12]).compare(&per_user(differences), 3).unwrap()["ndcg@10"].p;
+            // Of 1,000 exchanges, a share has this standard error.
+            let error = (exact * (1.0 - exact) / f64::from(SAMPLES)).sqrt();
+            assert!(
+                (found - exact).abs() < 4.0 * error + 1.0 / f64::from(SAMPLES),
+                "{case}: {found}, not {exact}"
+            );
+        }
+        // No exchange of a thousand is as large, and still the p-value is not 0: what was found is itself an exchange.
+        let found = per_user(vec![0.0; 400]).compare(&per_user(vec![0.1; 400]), 3).unwrap()["ndcg@10"].p;
+        assert_eq!(found, 1.0 / f64::from(SAMPLES + 1));
     }
 
     #[test]

@@ -149,6 +149,8 @@ fn models(setting: &Setting) -> Vec<ModelKind> {
 }
 
 const METHOD: &str = "loss";
+/// The flag that may be given several times; all of its conditions must be met.
+const WHERE: &str = "where";
 
 fn method_flag(setting: &Setting) -> Arg {
     Arg::new(METHOD)
@@ -188,6 +190,10 @@ fn flag(setting: &'static Setting, name: String) -> Arg {
             .default_missing_value("true")
             .action(ArgAction::Set),
         Kind::Word(words) => arg.value_parser(words.to_vec()),
+        // Conditions on several columns.
+        Kind::Text if setting.flag().as_deref() == Some(WHERE) => {
+            arg.value_parser(value_parser!(String)).action(ArgAction::Append)
+        }
         Kind::Text => arg.value_parser(value_parser!(String)),
         Kind::Path => arg.value_parser(value_parser!(PathBuf)),
     }
@@ -198,6 +204,10 @@ fn value(setting: &Setting, name: &str, matches: &ArgMatches) -> Option<Value> {
         Kind::Integer(..) => matches.get_one::<u64>(name).map(|&number| number.into()),
         Kind::Real(..) => matches.get_one::<f64>(name).map(|&number| number.into()),
         Kind::Switch => matches.get_one::<bool>(name).map(|&yes| yes.into()),
+        Kind::Text if name == WHERE => {
+            let all: Vec<&str> = matches.get_many::<String>(name)?.map(String::as_str).collect();
+            Some(all.join(";").into())
+        }
         Kind::Word(_) | Kind::Text => matches.get_one::<String>(name).map(|text| text.as_str().into()),
         Kind::Path => matches.get_one::<PathBuf>(name).map(|path| path_value(path.clone().into())),
     }

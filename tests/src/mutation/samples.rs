@@ -55,6 +55,9 @@ pub fn samples() -> Vec<Sample> {
     ]);
     let array = lines(&|user, item| format!("{{\"user\": \"u{user}\", \"item\": [{item}, {user}]}},\n"));
     let array = format!("[{}]", array.trim_end_matches(",\n"));
+    let carts = lines(&|user, item| format!("{{\"user\": \"u{user}\", \"items\": [{{\"id\": {item}}}]}},\n"));
+    let answer = format!("{{\"total\": 60, \"data\": [{}], \"next\": null}}", carts.trim_end_matches(",\n"));
+    let hive = lines(&|user, item| format!("u{user}\u{1}{item}\u{1}20240101{:02}0000\n", user % 24));
     let market = lines(&|user, item| format!("{} {} 3\n", user + 1, item + 1));
     let counted = ["1 7\n", "2 7 9\n", "3 7 9 11\n", "2 9 11\n"].concat().repeat(3);
     let histories =
@@ -77,6 +80,8 @@ pub fn samples() -> Vec<Sample> {
         ("reviews.json", reviews.into_bytes()),
         ("set.csv.gz", gzipped),
         ("array.json", array.into_bytes()),
+        ("answer.json", answer.into_bytes()),
+        ("hive.txt", hive.into_bytes()),
         (
             "ratings.mtx",
             format!("%%MatrixMarket matrix coordinate integer general\n9 13 60\n{market}").into_bytes(),

@@ -79,18 +79,29 @@ fn read_columns(
 ) -> Result<()> {
     let name = text.stream.name.clone();
     let stream_error = text.stream.error_of();
-    let mut bytes = Vec::new();
-    text.rest(Vec::new()).read_to_end(&mut bytes).map_err(&stream_error)?;
-    let size = bytes.len() as u64;
     let damaged = |error: ParquetError| unreadable(&name, &error);
-    let file = SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(damaged)?;
+    // A file is read where it lies; one that was packed is in memory.
+    let (file, size): (Box<dyn FileReader>, u64) = match &text.stream.path {
+        Some(path) if !text.stream.is_packed() => {
+            let refused = |error| Error::io("read", path, error);
+            let file = std::fs::File::open(path).map_err(refused)?;
+            let size = file.metadata().map_err(refused)?.len();
+            (Box::new(SerializedFileReader::new(file).map_err(damaged)?), size)
+        }
+        _ => {
+            let mut bytes = Vec::new();
+            text.rest(Vec::new()).read_to_end(&mut bytes).map_err(&stream_error)?;
+            let size = bytes.len() as u64;
+            (Box::new(SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(damaged)?), size)
+        }
+    };
     let rows = u64::try_from(file.metadata().file_metadata().num_rows())
         .map_err(|_| Error::format(&name, "damaged Parquet: it has less than no rows; write it again"))?;
     // Two numbers are stored per row.
     check_growth(rows.saturating_mul(8), size).map_err(&stream_error)?;
     let schema = file.metadata().file_metadata().schema_descr_ptr();
     let mut names = names(&schema);
-    let mut head = first_rows(&file, &schema);
+    let mut head = first_rows(&*file, &schema);
     for (key, value) in keys {
         names.push(key.clone());
         head.iter_mut().for_each(|row| row.push(value.clone()));
@@ -134,15 +145,15 @@ fn names(schema: &SchemaDescPtr) -> Vec<String> {
             return parts.join(".");
         }
         let inner = ["list", "element", "item", "bag", "array_element", "array", "key_value", "value"];
-        let outer: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let end = outer.iter().rposition(|part| !inner.contains(part)).map_or(1, |at| at + 1);
-        outer[..end].join(".")
+        let is_outer = |(at, part): &(usize, &String)| *at == 0 || !inner.contains(&part.as_str());
+        let outer = parts.iter().enumerate().filter(is_outer).map(|(_, part)| part.as_str());
+        outer.collect::<Vec<_>>().join(".")
     };
     schema.columns().iter().map(name).collect()
 }
 
 /// The text of the first rows, as far as they can be read.
-fn first_rows(file: &SerializedFileReader<bytes::Bytes>, schema: &SchemaDescPtr) -> Vec<Vec<String>> {
+fn first_rows(file: &dyn FileReader, schema: &SchemaDescPtr) -> Vec<Vec<String>> {
     let Some(group) = (file.num_row_groups() > 0).then(|| file.get_row_group(0).ok()).flatten() else {
         return Vec::new();
     };
