@@ -252,10 +252,9 @@ fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
 fn delimiter(name: &str, lines: &[&[u8]]) -> Result<Delimiter> {
     let first = lines[0];
     let tab = Delimiter::Byte(b'\t');
-    // What Hive writes without a word to the contrary, and what nobody writes within an id.
-    let hive = Delimiter::Byte(1);
+    // 1 is what Hive writes, and what nobody writes within an id.
     let bytes = [b';', b',', b'|', b'^', b'~'].map(Delimiter::Byte);
-    let by_preference = [hive, tab, Delimiter::DoubleColon].into_iter().chain(bytes);
+    let by_preference = [Delimiter::Byte(1), tab, Delimiter::DoubleColon].into_iter().chain(bytes);
     // Lines of rules and of nothing but delimiters say nothing.
     let says = |line: &&[u8]| line.iter().any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
     let is_count =
