@@ -345,7 +345,7 @@ mod tests {
     fn more_columns_than_the_data_has_directions() {
         // Items come in pairs that are the same to everybody.
         let rng = Rng::new(5);
-        let has = |user: u32, pair: u32| rng.block(Stream::Shuffle, 2, user, pair)[0] % 4 == 0;
+        let has = |user: u32, pair: u32| rng.block(Stream::Shuffle, 2, user, pair)[0].is_multiple_of(4);
         let rows: Vec<Vec<u32>> =
             (0..500).map(|user| (0..200).filter(|item| has(user, item / 2)).collect()).collect();
         let train = Csr::from_rows(&rows, 200).unwrap();
