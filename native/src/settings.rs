@@ -5,10 +5,9 @@ use std::{io::Read, path::Path};
 use fastvae::{
     Error, Result,
     config::{Kind, Method, Objective, ProposalConfig},
-    data::Protocol,
-    data::{self, Dataset, Grouped, Grouping, LoadOptions, LoadReport},
+    data::{self, Dataset, Grouped, Grouping, LoadOptions, LoadReport, Protocol},
     engine::{Engine, EngineKind},
-    model::ModelKind,
+    model::{ModelConfig, ModelKind},
     recommend::Recommender,
     run::{self, DataConfig, RunConfig},
 };
@@ -129,6 +128,15 @@ pub fn fit(config: &mut RunConfig, asked: &Value, users: usize, items: usize) ->
         ));
     }
     changes
+}
+
+/// Leaves out the linear path unless it was `asked` for: it would hide what a comparison of samplers is about.
+pub fn network_alone(config: &mut RunConfig, asked: &Value) {
+    if let ModelConfig::MultVae(network) = &mut config.model
+        && asked["model"]["linear"].is_null()
+    {
+        network.linear = 0;
+    }
 }
 
 /// The settings of a resumed run: those of the run, with the flags that a resume allows.

@@ -20,7 +20,8 @@ use crate::{
 /// # Errors
 /// Errors of data, engine and training; [`Error::Setting`] for invalid samplers.
 pub fn run(args: &CompareArgs) -> Result<Outcome> {
-    let config = settings::new_run(None, &args.settings)?;
+    let mut config = settings::new_run(None, &args.settings)?;
+    settings::network_alone(&mut config, &settings::asked(None, &args.settings)?);
     let samplers = Sampler::parse_all(&args.samplers, &config.training()?)?;
     let dataset = settings::load_run(&config)?;
     let split = data::split(&dataset, &config.split)?;

@@ -176,6 +176,10 @@ impl<'a> Lab<'a> {
     fn defaults(&self, kind: ModelKind, set: &Set) -> RunConfig {
         let mut config = RunConfig::of(kind);
         config.proposal.negatives = set.negatives(self.plan.size);
+        if let ModelConfig::MultVae(network) = &mut config.model {
+            // The paper's network has no linear path.
+            network.linear = 0;
+        }
         if self.plan.size == Size::Full {
             return config;
         }
