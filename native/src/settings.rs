@@ -82,7 +82,7 @@ const STEPS: (usize, usize) = (4, 16);
 /// Lets the number of validation users give way on a set of `users` users, unless it was `asked` for. Returns what was
 /// changed, in words.
 pub fn fit_split(config: &mut RunConfig, asked: &Value, users: usize) -> Option<String> {
-    let most = u32::try_from(users).unwrap_or(u32::MAX) / VALIDATION;
+    let most = u32::try_from(users).unwrap_or(u32::MAX).div_ceil(VALIDATION);
     let fits = config.split.protocol == Protocol::Strong || config.split.validation_users <= most;
     if fits || !asked["split"]["validation-users"].is_null() {
         return None;

@@ -268,7 +268,8 @@ fn few_users_have_small_batches_and_most_of_them_are_trained_on() {
     assert_eq!(fitted("", 800), (50, 160, 2));
     assert_eq!(fitted("--batch 300 --validation-users 700", 800), (300, 700, 0));
     assert_eq!(fitted("", 5), (1, 1, 2));
-    assert_eq!(fitted("", 1024), (256, 204, 1));
+    assert_eq!(fitted("", 1024), (256, 205, 1));
+    assert_eq!(fitted("", 3), (1, 1, 2));
     assert_eq!(fitted("", 25_000), (256, 5000, 0));
     assert_eq!(fitted("--split strong", 5000), (256, 5000, 0));
 }

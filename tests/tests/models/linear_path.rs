@@ -6,6 +6,7 @@ use fastvae::{
     model::Scorer,
     recommend::Recommender,
     run::{Saved, checkpoint::Checkpoint},
+    state::Tensor,
 };
 
 use super::*;
@@ -95,6 +96,38 @@ fn a_run_is_measured_with_it() {
     let again = block_on(fastvae::evaluate::evaluate(&Engine::cpu(), &trained.model(), set, &[50])).unwrap();
     let again = again.means().unwrap()["ndcg@50"];
     assert!((best.validation.as_ref().unwrap()["ndcg@50"] - again).abs() < 1e-6, "{again}");
+}
+
+/// A damaged path is named, and nothing is ranked without it.
+#[test]
+fn a_damaged_path_is_refused() {
+    let trained = train(config(7));
+    let state = trained.storage.model.as_ref().unwrap();
+    let problem = |change: fn(&mut State)| {
+        let mut state = state.clone();
+        change(&mut state);
+        let config = &trained.context.config.model;
+        AnyModel::from_state(&Engine::cpu(), config, ITEMS, &state).err().unwrap().to_string()
+    };
+    let empty = |state: &mut State| {
+        let data = TensorData::F32(Vec::new());
+        state.tensors.insert("linear".into(), Tensor { shape: vec![ITEMS, 0], data });
+    };
+    assert!(problem(empty).contains("not a table with columns"));
+    let short = |state: &mut State| {
+        let data = TensorData::F32(vec![1.0; 7]);
+        state.tensors.insert("linear".into(), Tensor { shape: vec![1, 7], data });
+    };
+    assert!(problem(short).contains("linear"));
+    let huge = |state: &mut State| {
+        let data = TensorData::F32(vec![f32::MAX; ITEMS]);
+        state.tensors.insert("linear_scale".into(), Tensor { shape: vec![ITEMS], data });
+        let data = TensorData::F32(vec![2.0; 7 * ITEMS]);
+        state.tensors.insert("linear".into(), Tensor { shape: vec![ITEMS, 7], data });
+    };
+    assert!(problem(huge).contains("not finite"));
+    let without = |state: &mut State| drop(state.tensors.remove("linear_scale"));
+    assert!(problem(without).contains("linear_scale"));
 }
 
 /// It is computed once: a stopped run goes on with the same bits.

@@ -1,7 +1,7 @@
 //! The linear path: scores `x A A' D` that are added to those of the network, in closed form.
 //!
 //! A regression of every item on all others (EASE: Steck, 2019) is strong where histories are few, and for the head of
-//! every list; its M x M weights have the same quality at a low rank. The score of item i is the inner product of two
+//! every list; l columns of its M x M weights have most of that, on MovieLens all of it (BENCHMARKS.md). The score of item i is the inner product of two
 //! vectors, `[query, x A]` and `[row_i, D_ii a_i]`, so that ranking, export and search by nearest neighbours need not
 //! know that there are two parts. The network is trained as if it were alone: trained on what the linear path leaves,
 //! it is worse, because the path has already seen the items that it would be corrected at.
@@ -104,8 +104,12 @@ impl LinearPath {
 /// [`Error::Data`] if one is missing or has the wrong shape.
 pub(super) fn tensors(items: usize, state: &State) -> Result<Option<(&[f32], &[f32])>> {
     let Some(table) = state.tensors.get(TABLE) else { return Ok(None) };
-    let &[_, width] = &table.shape[..] else {
-        return Err(Error::Data(format!("tensor `{TABLE}` is {:?}, and not a table", table.shape)));
+    let width = match table.shape[..] {
+        [_, width] if width > 0 => width,
+        _ => {
+            let problem = format!("tensor `{TABLE}` is {:?}, and not a table with columns", table.shape);
+            return Err(Error::Data(problem));
+        }
     };
     Ok(Some((state.values(TABLE, &[items, width])?, state.values(SCALE, &[items])?)))
 }
