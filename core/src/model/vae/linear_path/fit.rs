@@ -144,18 +144,24 @@ impl Gram<'_> {
             let columns = COLUMNS.min(width - start);
             let sums = &mut sums[..self.train.rows() * columns];
             parallel::for_each_chunk(sums, columns, |user, sum| {
+                if watch::is_stopping() {
+                    return;
+                }
                 let row = |item: u32| &input[item as usize * width + start..][..columns];
                 let items = self.train.row(user).iter();
                 add(items.map(|&item| (self.weights[item as usize], row(item))), sum);
             });
             parallel::for_each_chunk(&mut output[..], width, |item, row| {
+                if watch::is_stopping() {
+                    return;
+                }
                 let users = self.users_of.row(item).iter();
                 let sum = |user: u32| &sums[user as usize * columns..][..columns];
                 add(users.map(|&user| (self.weights[item], sum(user))), &mut row[start..start + columns]);
             });
             watch::advance(columns as u64);
         }
-        Ok(())
+        watch::check()
     }
 }
 
