@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::Engine;
+use super::{Engine, gpu::GpuMemory};
 use crate::{Error, Result};
 
 /// The element types of buffers: the two scalar types that storage buffers and Rust share.
@@ -57,8 +57,8 @@ impl Drop for Counted {
 enum Memory {
     /// Host memory, which all CPU engines of the process can access.
     Cpu(Arc<RwLock<Vec<u32>>>),
-    /// Memory of the GPU engine with this number.
-    Gpu(wgpu::Buffer, u64),
+    /// Memory of a GPU engine.
+    Gpu(Arc<GpuMemory>),
 }
 
 impl<T> Clone for Buffer<T> {
@@ -88,7 +88,7 @@ impl<T> Buffer<T> {
     pub(super) fn expect_on(&self, engine: &Engine) -> Result<()> {
         let here = match (&self.memory, engine) {
             (Memory::Cpu(_), Engine::Cpu(_)) => true,
-            (Memory::Gpu(_, owner), Engine::Gpu(gpu)) => *owner == gpu.number(),
+            (Memory::Gpu(memory), Engine::Gpu(gpu)) => memory.engine() == gpu.number(),
             _ => false,
         };
         if here {
@@ -128,9 +128,8 @@ impl<T: Element> Buffer<T> {
         Ok(Self { memory, len, label, element: PhantomData, counted: None })
     }
 
-    /// `engine` is the number of the GPU engine.
-    pub(super) fn on_gpu(label: &'static str, len: usize, buffer: wgpu::Buffer, engine: u64) -> Self {
-        Self { memory: Memory::Gpu(buffer, engine), len, label, element: PhantomData, counted: None }
+    pub(super) fn on_gpu(label: &'static str, len: usize, memory: Arc<GpuMemory>) -> Self {
+        Self { memory: Memory::Gpu(memory), len, label, element: PhantomData, counted: None }
     }
 
     /// Counts the buffer in [`live_bytes`] until its last clone is dropped.
@@ -147,10 +146,10 @@ impl<T: Element> Buffer<T> {
         Buffer { memory, len: self.len, label: self.label, element: PhantomData, counted }
     }
 
-    /// The GPU buffer behind the handle. The engine has checked that there is one.
-    pub(crate) fn gpu(&self) -> &wgpu::Buffer {
+    /// The GPU memory behind the handle. The engine has checked that there is one.
+    pub(super) fn gpu(&self) -> &Arc<GpuMemory> {
         match &self.memory {
-            Memory::Gpu(buffer, _) => buffer,
+            Memory::Gpu(memory) => memory,
             Memory::Cpu(_) => unreachable!("`{}` lives on the CPU engine", self.label),
         }
     }
@@ -204,7 +203,7 @@ impl<T: Element> Buffer<T> {
     fn cpu(&self) -> &RwLock<Vec<u32>> {
         match &self.memory {
             Memory::Cpu(memory) => memory,
-            Memory::Gpu(..) => unreachable!("`{}` lives on a GPU", self.label),
+            Memory::Gpu(_) => unreachable!("`{}` lives on a GPU", self.label),
         }
     }
 }

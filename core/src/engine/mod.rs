@@ -41,6 +41,9 @@ use crate::Result;
 /// Number of calls of each kernel, and the time spent in them.
 pub type Profile = std::collections::BTreeMap<&'static str, (u64, web_time::Duration)>;
 
+/// Time that the host spent on each stage of the submissions to a GPU.
+pub type HostTimes = std::collections::BTreeMap<&'static str, web_time::Duration>;
+
 /// Holds buffers and runs recordings; clones are the same engine.
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "one a run")]
@@ -65,8 +68,8 @@ impl Engine {
         }
     }
 
-    /// The same engine, with a record of the time spent in each kernel, on a GPU in each shader. A GPU then
-    /// waits for every dispatch, so the total time is longer.
+    /// The same engine, with a record of the time spent in each kernel, on a GPU in each shader. A GPU then runs every
+    /// dispatch in a pass of its own, so the total time is a little longer.
     #[must_use]
     pub fn profiled(self) -> Self {
         match self {
@@ -75,11 +78,28 @@ impl Engine {
         }
     }
 
-    /// Calls and time by kernel since the engine was [`Engine::profiled`]; empty for other engines.
+    /// Calls and time by kernel since the engine was [`Engine::profiled`]; empty for other engines. Times are zero
+    /// where the engine cannot measure them.
     pub fn profile(&self) -> Profile {
         match self {
             Self::Cpu(cpu) => cpu.profile(),
             Self::Gpu(gpu) => gpu.profile(),
+        }
+    }
+
+    /// Whether [`Engine::profile`] has times, or counts only: some GPUs do not report the time of a dispatch.
+    pub fn times_kernels(&self) -> bool {
+        match self {
+            Self::Cpu(_) => true,
+            Self::Gpu(gpu) => gpu.times_kernels(),
+        }
+    }
+
+    /// Time of the host by stage of a submission, since the engine was opened; empty on the CPU engine.
+    pub fn host_times(&self) -> HostTimes {
+        match self {
+            Self::Cpu(_) => HostTimes::new(),
+            Self::Gpu(gpu) => gpu.host_times(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use fastvae_shaders::{Memory, Parameters, Shader};
 
-use super::{GpuEngine, lock};
+use super::{Bound, GpuEngine, lock};
 use crate::{
     Error, Result,
     engine::{Buffer, Element},
@@ -25,7 +25,7 @@ pub struct Calls<'e> {
 pub(super) struct Call {
     pub(super) shader: &'static Shader,
     pub(super) uniform_offset: u32,
-    pub(super) buffers: Vec<wgpu::Buffer>,
+    pub(super) buffers: Vec<Bound>,
     pub(super) groups: [u32; 2],
 }
 
@@ -58,12 +58,12 @@ pub struct Handles<'a>(std::marker::PhantomData<&'a ()>);
 impl<'a> Memory for Handles<'a> {
     type F32 = &'a Buffer<f32>;
     type U32 = &'a Buffer<u32>;
-    type Any = wgpu::Buffer;
+    type Any = Bound;
 }
 
-impl<T: Element> From<&Buffer<T>> for wgpu::Buffer {
+impl<T: Element> From<&Buffer<T>> for Bound {
     fn from(buffer: &Buffer<T>) -> Self {
-        buffer.gpu().clone()
+        buffer.gpu().bound().clone()
     }
 }
 
@@ -89,7 +89,7 @@ impl<'e> Calls<'e> {
 
     /// A placeholder for a buffer that a kernel does not use.
     pub fn empty<T: Element>(&self) -> Buffer<T> {
-        Buffer::on_gpu("nothing", 0, self.engine.placeholder.clone(), self.engine.number)
+        Buffer::on_gpu("nothing", 0, self.engine.placeholder.clone())
     }
 
     /// Scratch memory of at least `len` elements, to pass results between the dispatches of one kernel. Later
@@ -98,9 +98,9 @@ impl<'e> Calls<'e> {
         let mut pool = lock(&self.engine.scratch);
         let bytes = (len * size_of::<T>()) as u64;
         if let Some(memory) = pool.get(name)
-            && memory.size() >= bytes
+            && memory.buffer().size() >= bytes
         {
-            return Buffer::on_gpu(name, len, memory.clone(), self.engine.number);
+            return Buffer::on_gpu(name, len, memory.clone());
         }
         // Allocates more than requested, so that steps that grow a little do not each allocate anew.
         let roomy = self.engine.zeros::<T>(name, len.next_power_of_two());
@@ -111,7 +111,7 @@ impl<'e> Calls<'e> {
             }
             Err(error) => {
                 self.failure.get_or_insert(error);
-                Buffer::on_gpu(name, len, self.engine.placeholder.clone(), self.engine.number)
+                Buffer::on_gpu(name, len, self.engine.placeholder.clone())
             }
         }
     }

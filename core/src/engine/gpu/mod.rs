@@ -1,11 +1,13 @@
 //! The GPU engine: encodes a recording into one command buffer of wgpu.
 
 mod adapters;
+mod bind_groups;
 mod calls;
 mod signal;
+mod timestamps;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +15,8 @@ use std::{
 };
 
 pub use adapters::{AdapterInfo, adapters};
+use bind_groups::BindGroups;
+pub(crate) use bind_groups::{Bound, GpuMemory};
 use calls::Call;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
@@ -21,13 +25,18 @@ pub use calls::{Calls, Work};
 pub(crate) use calls::{Calls, Work};
 use fastvae_shaders::Shader;
 use signal::Signal;
+use timestamps::Timestamps;
 
-use super::{Buffer, Element, Profile, Recording};
+use super::{Buffer, Element, HostTimes, Profile, Recording};
 use crate::{Error, Result};
 
 /// Uploads and reads are divided into pieces of this size, because each piece needs a second copy in host
 /// memory.
 const PIECE_BYTES: usize = 64 << 20;
+
+/// Submissions that a device may have before it: enough that it never waits for the host, and few enough that the host
+/// never runs seconds ahead.
+const IN_FLIGHT: usize = 3;
 
 /// A wgpu device with the pipelines compiled so far; clones share them.
 #[derive(Clone)]
@@ -38,15 +47,27 @@ pub struct GpuEngine {
     device: wgpu::Device,
     queue: wgpu::Queue,
     pipelines: Arc<Mutex<HashMap<&'static str, Pipeline>>>,
+    bind_groups: Arc<Mutex<BindGroups>>,
     /// The parameters of all dispatches of a recording, one after the other; grows as needed.
     uniforms: Arc<Mutex<Option<wgpu::Buffer>>>,
     /// Scratch memory between the dispatches of a kernel, by name.
-    scratch: Arc<Mutex<HashMap<&'static str, wgpu::Buffer>>>,
+    scratch: Arc<Mutex<HashMap<&'static str, Arc<GpuMemory>>>>,
     /// Bound in place of a buffer that a kernel does not use.
-    placeholder: wgpu::Buffer,
+    placeholder: Arc<GpuMemory>,
     failure: Arc<Mutex<Failure>>,
+    /// The submissions that may not have ended, oldest first.
+    in_flight: Arc<Mutex<VecDeque<wgpu::SubmissionIndex>>>,
+    host_times: Arc<Mutex<HostTimes>>,
     /// Dispatches and time by shader, if the engine is profiled.
-    profile: Option<Arc<Mutex<Profile>>>,
+    profile: Option<Profiling>,
+}
+
+/// What a profiled engine writes down.
+#[derive(Clone)]
+struct Profiling {
+    times: Arc<Mutex<Profile>>,
+    /// Nothing if the device has no timestamps: dispatches are then counted only.
+    timestamps: Option<Arc<Timestamps>>,
 }
 
 #[derive(Clone)]
@@ -76,6 +97,7 @@ impl GpuEngine {
             label: Some("fastvae"),
             // wgpu's default limits allow tables of 128 MiB only, whatever the hardware supports.
             required_limits: adapter.limits(),
+            required_features: adapter.features() & Timestamps::FEATURE,
             ..Default::default()
         };
         let (device, queue) = adapter
@@ -101,28 +123,48 @@ impl GpuEngine {
             mapped_at_creation: false,
         });
         static OPENED: AtomicU64 = AtomicU64::new(0);
+        let number = OPENED.fetch_add(1, Ordering::Relaxed);
+        let bind_groups = Arc::default();
+        let placeholder = Arc::new(GpuMemory::new(placeholder, number, &bind_groups));
         Ok(Self {
-            number: OPENED.fetch_add(1, Ordering::Relaxed),
+            number,
             info,
             device,
             queue,
             pipelines: Arc::default(),
+            bind_groups,
             uniforms: Arc::default(),
             scratch: Arc::default(),
             placeholder,
             failure,
+            in_flight: Arc::default(),
+            host_times: Arc::default(),
             profile: None,
         })
     }
 
-    /// The same engine, with a record of the time spent in each shader. It waits for each dispatch, so the
-    /// total time is longer; native only, because a browser cannot wait.
+    /// The same engine, with a record of the time that the device spends in each shader.
     pub(super) fn profiled(self) -> Self {
-        Self { profile: Some(Arc::default()), ..self }
+        let timestamps = Timestamps::new(&self.device, &self.queue).map(Arc::new);
+        Self { profile: Some(Profiling { times: Arc::default(), timestamps }), ..self }
     }
 
+    /// Calls and time by shader of all that the device has run by now.
     pub(super) fn profile(&self) -> Profile {
-        self.profile.as_ref().map(|profile| lock(profile).clone()).unwrap_or_default()
+        let Some(profile) = &self.profile else { return Profile::new() };
+        // A lost device has nothing to add, and the next call of `run` reports it.
+        let _ = self.wait();
+        lock(&profile.times).clone()
+    }
+
+    /// Whether the device reports the time that it spends in each dispatch.
+    pub(super) fn times_kernels(&self) -> bool {
+        self.device.features().contains(Timestamps::FEATURE)
+    }
+
+    /// Time of the host by what it did for the device.
+    pub(super) fn host_times(&self) -> HostTimes {
+        lock(&self.host_times).clone()
     }
 
     /// The adapter behind the device.
@@ -167,13 +209,14 @@ impl GpuEngine {
         self.status().map_err(|error| {
             Error::Device(format!("no room for `{label}`, {bytes} bytes, on {}: {error}", self.info.name))
         })?;
-        Ok(Buffer::on_gpu(label, len, buffer, self.number))
+        let memory = GpuMemory::new(buffer, self.number, &self.bind_groups);
+        Ok(Buffer::on_gpu(label, len, Arc::new(memory)))
     }
 
     pub(super) fn write<T: Element>(&self, buffer: &Buffer<T>, offset: usize, data: &[T]) {
         for (index, piece) in data.chunks(PIECE_BYTES / size_of::<T>()).enumerate() {
             let start = offset * size_of::<T>() + index * PIECE_BYTES;
-            self.queue.write_buffer(buffer.gpu(), start as u64, bytemuck::cast_slice(piece));
+            self.queue.write_buffer(buffer.gpu().buffer(), start as u64, bytemuck::cast_slice(piece));
             if size_of_val(data) > PIECE_BYTES {
                 // Submits this piece, so that its staging memory is freed before the next piece.
                 self.queue.submit([]);
@@ -183,58 +226,117 @@ impl GpuEngine {
 
     pub(super) fn run(&self, recording: &Recording) -> Result<()> {
         self.status()?;
+        let mut clock = Clock::new();
         let mut calls = Calls::new(self);
         for kernel in recording.kernels() {
             kernel.gpu(&mut calls);
         }
         let (uniforms, calls) = calls.finish()?;
+        clock.lap("list dispatches");
         // Locked until the recording is submitted: a recording of another thread would overwrite the
         // parameters.
         let mut memory = lock(&self.uniforms);
         let uniforms = self.upload_uniforms(&mut memory, &uniforms);
-        let Some(profile) = &self.profile else {
-            self.submit(&calls, &uniforms);
-            return self.status();
-        };
-        for call in &calls {
-            let start = web_time::Instant::now();
-            self.submit(std::slice::from_ref(call), &uniforms);
-            self.wait()?;
-            let mut profile = lock(profile);
-            let entry = profile.entry(call.shader.name).or_default();
-            *entry = (entry.0 + 1, entry.1 + start.elapsed());
+        clock.lap("upload parameters");
+        match &self.profile {
+            None => self.submit(&calls, &uniforms, &mut clock)?,
+            Some(Profiling { times, timestamps: Some(timestamps) }) => {
+                self.submit_timed(&calls, &uniforms, timestamps, times);
+            }
+            Some(Profiling { times, timestamps: None }) => {
+                for call in &calls {
+                    lock(times).entry(call.shader.name).or_default().0 += 1;
+                }
+                self.submit(&calls, &uniforms, &mut clock)?;
+            }
         }
+        clock.add_to(&self.host_times);
         self.status()
     }
 
-    fn submit(&self, calls: &[Call], uniforms: &wgpu::Buffer) {
+    fn submit(&self, calls: &[Call], uniforms: &wgpu::Buffer, clock: &mut Clock) -> Result<()> {
+        let groups = self.groups(calls, uniforms);
+        clock.lap("bind buffers");
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for call in calls {
-            let Pipeline { pipeline, layout } = self.pipeline(call.shader);
-            let parameters = wgpu::BufferBinding {
-                buffer: uniforms,
-                offset: 0,
-                size: wgpu::BufferSize::new(call.shader.params_size.into()),
-            };
-            let resources = std::iter::once(wgpu::BindingResource::Buffer(parameters))
-                .chain(call.buffers.iter().map(wgpu::Buffer::as_entire_binding));
-            let entries: Vec<_> = (0..)
-                .zip(resources)
-                .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
-                .collect();
-            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(call.shader.name),
-                layout: &layout,
-                entries: &entries,
-            });
-            pass.set_pipeline(&pipeline);
-            pass.set_bind_group(0, &group, &[call.uniform_offset]);
-            let [x, y] = call.groups;
-            pass.dispatch_workgroups(x, y, 1);
+        for (call, group) in calls.iter().zip(&groups) {
+            group.encode(call, &mut pass);
         }
         drop(pass);
-        self.queue.submit([encoder.finish()]);
+        let commands = encoder.finish();
+        clock.lap("encode");
+        let index = self.queue.submit([commands]);
+        clock.lap("submit");
+        self.limit_in_flight(index)?;
+        clock.lap("wait for the device");
+        Ok(())
+    }
+
+    /// As [`GpuEngine::submit`], with each dispatch in a pass of its own between two timestamps.
+    fn submit_timed(
+        &self,
+        calls: &[Call],
+        uniforms: &wgpu::Buffer,
+        timestamps: &Timestamps,
+        times: &Arc<Mutex<Profile>>,
+    ) {
+        for calls in calls.chunks(timestamps::DISPATCHES) {
+            let groups = self.groups(calls, uniforms);
+            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            for (index, (call, group)) in calls.iter().zip(&groups).enumerate() {
+                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                    label: Some(call.shader.name),
+                    timestamp_writes: Some(timestamps.around(index)),
+                });
+                group.encode(call, &mut pass);
+            }
+            let staging = timestamps.resolve(&self.device, &mut encoder, calls.len());
+            self.queue.submit([encoder.finish()]);
+            timestamps.add(staging, calls, times);
+        }
+    }
+
+    /// What each dispatch needs to be encoded.
+    fn groups(&self, calls: &[Call], uniforms: &wgpu::Buffer) -> Vec<Ready> {
+        let mut made = lock(&self.bind_groups);
+        let ready = |call: &Call| {
+            let Pipeline { pipeline, layout } = self.pipeline(call.shader);
+            let group = made.get(call.shader.name, &call.buffers, || self.bind(call, &layout, uniforms));
+            Ready { pipeline, group }
+        };
+        calls.iter().map(ready).collect()
+    }
+
+    fn bind(&self, call: &Call, layout: &wgpu::BindGroupLayout, uniforms: &wgpu::Buffer) -> wgpu::BindGroup {
+        let parameters = wgpu::BufferBinding {
+            buffer: uniforms,
+            offset: 0,
+            size: wgpu::BufferSize::new(call.shader.params_size.into()),
+        };
+        let resources = std::iter::once(wgpu::BindingResource::Buffer(parameters))
+            .chain(call.buffers.iter().map(|bound| bound.buffer.as_entire_binding()));
+        let entries: Vec<_> = (0..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(call.shader.name),
+            layout,
+            entries: &entries,
+        })
+    }
+
+    /// Waits until fewer than [`IN_FLIGHT`] submissions are before the device; in a browser, whose event loop alone can
+    /// wait, it returns at once.
+    fn limit_in_flight(&self, submitted: wgpu::SubmissionIndex) -> Result<()> {
+        let mut in_flight = lock(&self.in_flight);
+        in_flight.push_back(submitted);
+        if in_flight.len() >= IN_FLIGHT {
+            let submission_index = in_flight.pop_front();
+            let poll = wgpu::PollType::Wait { submission_index, timeout: None };
+            self.device.poll(poll).map_err(|error| self.gone(&error))?;
+        }
+        Ok(())
     }
 
     pub(super) async fn read_ranges<T: Element>(
@@ -256,7 +358,13 @@ impl GpuEngine {
             let mut end = 0;
             for (part, range) in &transfer {
                 let start = (range.start * size_of::<T>()) as u64;
-                encoder.copy_buffer_to_buffer(parts[*part].0.gpu(), start, &staging, end, bytes(range));
+                encoder.copy_buffer_to_buffer(
+                    parts[*part].0.gpu().buffer(),
+                    start,
+                    &staging,
+                    end,
+                    bytes(range),
+                );
                 end += bytes(range);
             }
             self.queue.submit([encoder.finish()]);
@@ -291,6 +399,7 @@ impl GpuEngine {
     fn upload_uniforms(&self, current: &mut Option<wgpu::Buffer>, bytes: &[u8]) -> wgpu::Buffer {
         let size = bytes.len() as u64;
         if current.as_ref().is_none_or(|buffer| buffer.size() < size) {
+            lock(&self.bind_groups).clear();
             *current = Some(self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("parameters"),
                 size: size.next_power_of_two().max(4096),
@@ -367,6 +476,46 @@ impl GpuEngine {
             "{} stopped working: {reason}; a run goes on from its last checkpoint",
             self.info.name
         ))
+    }
+}
+
+/// A dispatch's pipeline and buffers.
+struct Ready {
+    pipeline: wgpu::ComputePipeline,
+    group: wgpu::BindGroup,
+}
+
+impl Ready {
+    fn encode(&self, call: &Call, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[call.uniform_offset]);
+        let [x, y] = call.groups;
+        pass.dispatch_workgroups(x, y, 1);
+    }
+}
+
+/// Times the stages of a submission.
+struct Clock {
+    last: web_time::Instant,
+    laps: Vec<(&'static str, web_time::Duration)>,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { last: web_time::Instant::now(), laps: Vec::with_capacity(6) }
+    }
+
+    fn lap(&mut self, stage: &'static str) {
+        let now = web_time::Instant::now();
+        self.laps.push((stage, now - self.last));
+        self.last = now;
+    }
+
+    fn add_to(self, times: &Mutex<HostTimes>) {
+        let mut times = lock(times);
+        for (stage, spent) in self.laps {
+            *times.entry(stage).or_default() += spent;
+        }
     }
 }
 
