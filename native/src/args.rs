@@ -62,6 +62,8 @@ pub enum Command {
     Data(DataCommand),
     /// List the engines of this machine, their limits, and which one `auto` takes.
     Engines(EnginesArgs),
+    /// Check the kernels of an engine against their definitions on this machine and its drivers, in seconds.
+    Selftest(SelftestArgs),
     /// How close samplers come to the softmax: divergences, gradients, cumulative curves; as tables, figures
     /// and a report.
     Fidelity(Box<FidelityArgs>),
@@ -83,14 +85,29 @@ pub struct EngineArgs {
     /// `auto` takes a real GPU where there is one, else the threads of this machine.
     #[arg(long, value_name = "ENGINE", value_parser = ["auto", "gpu", "cpu"], default_value = "auto")]
     pub engine: String,
-    /// The GPU whose name contains NAME; the only way to a software adapter.
-    #[arg(long, value_name = "NAME")]
+    /// Which GPU: its number in `fastvae engines`, part of its name, a backend, or as in `vulkan:nvidia`; the only
+    /// way to a software adapter.
+    #[arg(long, value_name = "GPU")]
     pub adapter: Option<String>,
 }
 
 /// Options of `fastvae engines`.
 #[derive(Args)]
 pub struct EnginesArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `fastvae selftest`.
+#[derive(Args)]
+pub struct SelftestArgs {
+    /// `all` checks the CPU engine and every adapter, software too; the others as for training.
+    #[arg(long, value_name = "ENGINE", value_parser = ["auto", "gpu", "cpu", "all"], default_value = "auto")]
+    pub engine: String,
+    /// Which GPU: its number in `fastvae engines`, part of its name, a backend, or as in `vulkan:nvidia`.
+    #[arg(long, value_name = "GPU")]
+    pub adapter: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

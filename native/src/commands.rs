@@ -11,6 +11,7 @@ pub mod people;
 pub mod recommend;
 pub mod reproduce;
 pub mod results;
+pub mod selftest;
 pub mod similar;
 pub mod train;
 pub mod tune;

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Some(Command::Export(args)) => commands::export::run(&args),
         Some(Command::Data(command)) => commands::data::run(&command),
         Some(Command::Engines(args)) => commands::engines::run(&args),
+        Some(Command::Selftest(args)) => commands::selftest::run(&args),
         Some(Command::Fidelity(args)) => commands::fidelity::run(&args),
         Some(Command::Compare(args)) => commands::compare::run(&args),
         Some(Command::Tune(args)) => commands::tune::run(&args),

@@ -19,6 +19,7 @@ fn every_command_has_help_that_says_what_it_is_for() {
         ("data convert", vec!["--format", "--force"]),
         ("data get", vec!["ml-latest-small", "--to"]),
         ("engines", vec!["--json"]),
+        ("selftest", vec!["--engine <ENGINE>", "--adapter <GPU>", "--json"]),
         ("bench", vec!["step", "epoch", "samplers", "load", "eval"]),
         ("bench samplers", vec!["--samplers", "--items", "--out", "--codebooks", "--quantisation"]),
         ("bench epoch", vec!["--losses", "--repeats"]),
@@ -92,9 +93,33 @@ fn engines_say_what_auto_takes() {
     assert!(text.contains("--engine cpu") && text.contains("because: "), "{text}");
     let json: serde_json::Value =
         serde_json::from_str(&stdout(fastvae(&folder).args(["engines", "--json"]))).unwrap();
-    for adapter in json["adapters"].as_array().unwrap() {
+    for (number, adapter) in json["adapters"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(adapter["number"], number);
+        assert!(text.contains(&format!("--adapter {number}")), "{text}");
         assert!(adapter["max_binding_bytes"].as_u64().unwrap() > 0, "{adapter}");
     }
     let hardware = json["adapters"].as_array().unwrap().iter().any(|adapter| adapter["software"] == false);
     assert_eq!(json["auto"]["engine"], if hardware { "gpu" } else { "cpu" });
+}
+
+#[test]
+fn self_tests_pass_on_every_engine_and_adapters_are_chosen_by_number() {
+    let folder = tempdir().unwrap();
+    let read = |line: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&stdout(fastvae(&folder).args(line))).unwrap()
+    };
+    let adapters = read(&["engines", "--json"])["adapters"].as_array().unwrap().len();
+    let json = read(&["selftest", "--engine", "all", "--json"]);
+    let engines = json["engines"].as_array().unwrap();
+    assert_eq!(engines.len(), 1 + adapters, "{json}");
+    for engine in engines {
+        let tests = engine["tests"].as_array().unwrap();
+        assert!(tests.len() > 10 && tests.iter().all(|test| test["problem"].is_null()), "{engine}");
+    }
+    let text = stdout(fastvae(&folder).args(["selftest", "--engine", "cpu"]));
+    assert!(text.contains("CPU") && text.contains("matmul") && text.contains("passed"), "{text}");
+    let text = complaint(fastvae(&folder).args(["selftest", "--adapter", "99"]), 1);
+    assert!(adapters == 0 || text.contains("there are 0: "), "{text}");
+    let text = complaint(fastvae(&folder).args(["selftest", "--engine", "all", "--adapter", "0"]), 2);
+    assert!(text.contains("--adapter"), "{text}");
 }

@@ -43,12 +43,17 @@ const CHECKS: [(&str, Check); 17] = [
 
 /// Runs every check on `engine`. Returns the name of each check and, if it failed, the mismatches.
 pub async fn run(engine: &Engine) -> Vec<(&'static str, Result<(), String>)> {
-    let twin = Engine::cpu();
     let mut results = Vec::with_capacity(CHECKS.len());
-    for (name, check) in CHECKS {
-        results.push((name, compare(check, engine, &twin).await));
-    }
+    run_each(engine, |name, result| results.push((name, result))).await;
     results
+}
+
+/// As [`run`]; passes each result on when its check ends.
+pub async fn run_each(engine: &Engine, mut ended: impl FnMut(&'static str, Result<(), String>)) {
+    let twin = Engine::cpu();
+    for (name, check) in CHECKS {
+        ended(name, compare(check, engine, &twin).await);
+    }
 }
 
 /// A hash of every integer that the checks draw, rank or list: uniform, popularity and MIDX negatives,

@@ -17,8 +17,10 @@ pub enum EngineKind {
 }
 
 impl Engine {
-    /// Opens the engine, and gives the reason for the choice in one line. `adapter` is part of an adapter's
-    /// name, in any case; a software adapter (llvmpipe, SwiftShader, WARP) is used only if it is named.
+    /// Opens the engine, and gives the reason for the choice in one line. `adapter` is an adapter's number
+    /// in [`adapters`](super::gpu::adapters), part of its name in any case, a backend (`vulkan`, `metal`, `dx12`) for its
+    /// best GPU, or a backend and part of a name (`vulkan:nvidia`); a software adapter (llvmpipe, SwiftShader, WARP)
+    /// is used only by number or name.
     ///
     /// # Errors
     /// [`Error::Setting`] if an adapter is given for the CPU engine; [`Error::Device`] if a GPU was requested
@@ -32,7 +34,7 @@ impl Engine {
             (EngineKind::Cpu, None) => Ok((Self::cpu(), "asked for".to_owned())),
             (EngineKind::Gpu, name) => Ok((Self::gpu(name).await?, "asked for".to_owned())),
             (EngineKind::Auto, Some(name)) => {
-                Ok((Self::gpu(Some(name)).await?, format!("its name contains \"{name}\"")))
+                Ok((Self::gpu(Some(name)).await?, format!("`adapter` is \"{name}\"")))
             }
             (EngineKind::Auto, None) => match Self::gpu(None).await {
                 Ok(engine) => Ok((engine, "the best GPU of this machine".to_owned())),

@@ -23,9 +23,10 @@ pub fn run(args: &EnginesArgs) -> Result<Outcome> {
     if args.json {
         let adapters: Vec<_> = found
             .iter()
-            .map(|one| {
+            .enumerate()
+            .map(|(number, one)| {
                 json!({
-                    "name": one.name, "kind": one.kind, "backend": one.backend, "driver": one.driver,
+                    "number": number, "name": one.name, "kind": one.kind, "backend": one.backend, "driver": one.driver,
                     "software": one.software, "max_binding_bytes": one.max_binding_bytes,
                     "max_buffer_bytes": one.max_buffer_bytes,
                 })
@@ -49,15 +50,13 @@ pub fn run(args: &EnginesArgs) -> Result<Outcome> {
         format!("{}--engine cpu", taken(true)),
     ]);
     let mut first = true;
-    for one in &found {
-        let by_name = format!("--adapter {:?}", one.name);
-        let how = if one.software {
-            by_name
-        } else if first {
+    for (number, one) in found.iter().enumerate() {
+        let by_number = format!("--adapter {number}");
+        let how = if first && !one.software {
             first = false;
-            format!("{}--engine gpu", taken(false))
+            format!("{}--engine gpu, {by_number}", taken(false))
         } else {
-            by_name
+            by_number
         };
         table.row([
             "gpu".into(),

@@ -64,18 +64,13 @@ impl fmt::Display for AdapterInfo {
     }
 }
 
-/// All adapters, best first.
+/// All adapters, best first. The position of an adapter is its number.
 pub async fn adapters() -> Vec<AdapterInfo> {
     found().await.into_iter().map(|(_, info)| info).collect()
 }
 
 async fn found() -> Vec<(wgpu::Adapter, AdapterInfo)> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-        // Shaders are validated when this library is built; validation layers of the driver would only cost
-        // time.
-        flags: wgpu::InstanceFlags::empty(),
-        ..wgpu::InstanceDescriptor::new_without_display_handle()
-    });
+    let instance = wgpu::Instance::new(descriptor());
     let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
     let mut found: Vec<_> = adapters
         .into_iter()
@@ -88,24 +83,122 @@ async fn found() -> Vec<(wgpu::Adapter, AdapterInfo)> {
     found
 }
 
-/// The best adapter whose name contains `name`, or the best that is not software.
-pub(super) async fn choose(name: Option<&str>) -> Result<(wgpu::Adapter, AdapterInfo)> {
-    let mut found = found().await;
-    let fits = |info: &AdapterInfo| match name {
-        Some(name) => info.name.to_lowercase().contains(&name.to_lowercase()),
-        None => !info.software,
+fn descriptor() -> wgpu::InstanceDescriptor {
+    let descriptor = wgpu::InstanceDescriptor {
+        // Shaders are validated when this library is built; validation layers of the driver would only cost
+        // time.
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
     };
-    if let Some(index) = found.iter().position(|(_, info)| fits(info)) {
-        return Ok(found.swap_remove(index));
+    // WGPU_VALIDATION, WGPU_DEBUG, WGPU_BACKEND and others.
+    #[cfg(not(target_arch = "wasm32"))]
+    let descriptor = descriptor.with_env();
+    descriptor
+}
+
+/// The adapter that `wanted` selects (see [`position`]), or the best that is not software.
+pub(super) async fn choose(wanted: Option<&str>) -> Result<(wgpu::Adapter, AdapterInfo)> {
+    let mut found = found().await;
+    let position = match wanted {
+        Some(wanted) => position(found.iter().map(|(_, info)| info), wanted),
+        None => found.iter().position(|(_, info)| !info.software),
+    };
+    if let Some(position) = position {
+        return Ok(found.swap_remove(position));
     }
-    let list = found.iter().map(|(_, info)| info.to_string()).collect::<Vec<_>>().join(", ");
-    Err(Error::Device(match (found.is_empty(), name) {
+    let list: Vec<String> = found.iter().enumerate().map(|(at, (_, info))| format!("{at}: {info}")).collect();
+    let list = list.join(", ");
+    Err(Error::Device(match (found.is_empty(), wanted) {
         (true, _) => "no GPU adapter: no driver for Vulkan, Metal, DirectX 12 or WebGPU was found".to_owned(),
-        (false, Some(name)) => format!("no adapter is called \"{name}\"; there are: {list}"),
+        (false, Some(wanted)) => format!(
+            "no adapter fits \"{wanted}\": take a number, part of a name, a backend for its best GPU, or both as \
+             in `vulkan:nvidia`; there are {list}"
+        ),
         (false, None) => {
             format!(
                 "no GPU: only {list}, which is slower than the CPU engine and is used where `adapter` names it"
             )
         }
     }))
+}
+
+/// The position of the first adapter that fits: the adapter of this number; the first of a backend that is not
+/// software; or the first whose name contains `wanted`, in any case, also with a backend and a colon before it.
+#[cfg(not(target_arch = "wasm32"))]
+fn position<'a>(mut adapters: impl Iterator<Item = &'a AdapterInfo>, wanted: &str) -> Option<usize> {
+    let wanted = wanted.to_lowercase();
+    // More digits are part of a name, such as 3090.
+    if wanted.len() <= 2
+        && let Ok(number) = wanted.parse()
+    {
+        return adapters.nth(number).map(|_| number);
+    }
+    let (backend, name) = match wanted.split_once(':') {
+        Some((backend, name)) if BACKENDS.contains(&backend) => (backend, name),
+        _ if BACKENDS.contains(&wanted.as_str()) => (wanted.as_str(), ""),
+        _ => ("", wanted.as_str()),
+    };
+    adapters.position(|info| {
+        let named = if name.is_empty() { !info.software } else { info.name.to_lowercase().contains(name) };
+        named && (backend.is_empty() || info.backend == backend)
+    })
+}
+
+/// A browser offers one adapter at most.
+#[cfg(target_arch = "wasm32")]
+fn position<'a>(mut adapters: impl Iterator<Item = &'a AdapterInfo>, _: &str) -> Option<usize> {
+    adapters.next().map(|_| 0)
+}
+
+/// Backends by the names that [`AdapterInfo::backend`] has.
+#[cfg(not(target_arch = "wasm32"))]
+const BACKENDS: [&str; 3] = ["vulkan", "metal", "dx12"];
+
+#[cfg(test)]
+mod tests {
+    use super::{AdapterInfo, position};
+
+    #[test]
+    fn adapters_are_chosen_by_number_backend_and_name() {
+        let adapter = |name: &str, backend: &str, kind| AdapterInfo {
+            name: name.into(),
+            backend: backend.into(),
+            kind,
+            driver: String::new(),
+            software: kind == "software",
+            max_binding_bytes: 1,
+            max_buffer_bytes: 1,
+        };
+        let list = [
+            adapter("NVIDIA GeForce RTX 3090", "vulkan", "discrete GPU"),
+            adapter("NVIDIA GeForce RTX 3090", "dx12", "discrete GPU"),
+            adapter("Intel(R) UHD Graphics 770", "vulkan", "integrated GPU"),
+            adapter("llvmpipe (LLVM 15.0.6, 256 bits)", "vulkan", "software"),
+        ];
+        for (wanted, at) in [
+            ("0", Some(0)),
+            ("2", Some(2)),
+            ("3", Some(3)),
+            ("4", None),
+            ("3090", Some(0)),
+            ("770", Some(2)),
+            ("nvidia", Some(0)),
+            ("Vulkan", Some(0)),
+            ("dx12", Some(1)),
+            ("dx12:RTX", Some(1)),
+            ("vulkan:intel", Some(2)),
+            ("dx12:intel", None),
+            ("metal", None),
+            ("vulkan:llvmpipe", Some(3)),
+            ("LLVMPIPE", Some(3)),
+            ("radeon", None),
+            ("", Some(0)),
+        ] {
+            assert_eq!(position(list.iter(), wanted), at, "{wanted:?}");
+        }
+        // Software is used only if its name or number is given.
+        assert_eq!(position(list[3..].iter(), "vulkan"), None);
+        assert_eq!(position(list[3..].iter(), ""), None);
+        assert_eq!(position(list[3..].iter(), "0"), Some(0));
+    }
 }

@@ -86,8 +86,8 @@ struct Failure {
 }
 
 impl GpuEngine {
-    /// Opens the device of the adapter whose name contains `name` (in any case), else of the best hardware
-    /// adapter. A software adapter is opened only by name.
+    /// Opens the device of the adapter that `name` selects as in [`Engine::select`](super::Engine::select), else of
+    /// the best hardware adapter. A software adapter is opened only by name or number.
     ///
     /// # Errors
     /// [`Error::Device`] if there is no such adapter; the message lists those that exist.
