@@ -1,58 +1,15 @@
-// C[m x n] = activation(beta C + alpha A[m x k] B[k x n] + bias[n]).
+// A matrix product for adapters that emulate workgroups on a CPU.
 //
-// Operands are strided views: element (r, c) lies at offset + r * row + c * column.
 // Work per thread: 4 x 4 elements of C, in registers. No workgroup memory: neighbouring threads share their
-// rows and columns through the cache, which also suits adapters that emulate workgroups on a CPU.
+// rows and columns through the cache.
 // Grid: linear, ceil(m / 4) * ceil(n / 4) threads, n fastest.
 
 #import "shared/grid.wgsl"
-#import "shared/activation.wgsl"
+#import "shared/matmul.wgsl"
 
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    a_offset: u32,
-    a_row: u32,
-    a_column: u32,
-    b_offset: u32,
-    b_row: u32,
-    b_column: u32,
-    c_offset: u32,
-    c_row: u32,
-    c_column: u32,
-    alpha: f32,
-    beta: f32,
-    /// 1 where a bias is bound.
-    has_bias: u32,
-    bias_offset: u32,
-    activation: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>; // m x k
-@group(0) @binding(2) var<storage, read> b: array<f32>; // k x n
-@group(0) @binding(3) var<storage, read> bias: array<f32>; // n
-@group(0) @binding(4) var<storage, read_write> c: array<f32>; // m x n
-
-fn store(row: u32, column: u32, sums: vec4<f32>) {
-    if row >= params.m {
-        return;
-    }
+fn store_row(row: u32, column: u32, sums: vec4<f32>) {
     for (var i = 0u; i < 4u; i++) {
-        if column + i >= params.n {
-            return;
-        }
-        let index = params.c_offset + row * params.c_row + (column + i) * params.c_column;
-        var value = params.alpha * sums[i];
-        // C is not read if nothing is added to it, because it may hold NaN.
-        if params.beta != 0.0 {
-            value += params.beta * c[index];
-        }
-        if params.has_bias != 0u {
-            value += bias[params.bias_offset + column + i];
-        }
-        c[index] = activate(params.activation, value);
+        store(row, column + i, 0u, sums[i]);
     }
 }
 
@@ -87,8 +44,8 @@ fn main(
         at_a += params.a_column;
         at_b += params.b_row;
     }
-    store(row, column, sums0);
-    store(row + 1u, column, sums1);
-    store(row + 2u, column, sums2);
-    store(row + 3u, column, sums3);
+    store_row(row, column, sums0);
+    store_row(row + 1u, column, sums1);
+    store_row(row + 2u, column, sums2);
+    store_row(row + 3u, column, sums3);
 }

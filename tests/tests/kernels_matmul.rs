@@ -4,12 +4,12 @@
 
 use fastvae::{
     engine::Engine,
-    kernels::{Activation, MatMul, View},
+    kernels::{Activation, Division, MatMul, Tiles, View},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use tests::{
     assert_close, assert_equal,
-    device::{numbers, read, run, unwritten, upload, wide},
+    device::{integers, numbers, read, run, unwritten, upload, wide},
     engines,
 };
 
@@ -62,6 +62,7 @@ struct Product {
     beta: f32,
     bias: Option<usize>,
     activation: Activation,
+    division: Option<Division>,
 }
 
 impl Product {
@@ -74,11 +75,12 @@ impl Product {
             beta: 0.0,
             bias: None,
             activation: Activation::None,
+            division: None,
         }
     }
 
     fn check(&self, engine: &Engine) {
-        let Self { a, b, c, alpha, beta, bias, activation } = *self;
+        let Self { a, b, c, alpha, beta, bias, activation, division } = *self;
         let (m, n, k) = (c.rows, c.columns, a.columns);
         let (left, right) = (numbers(0, a.len()), numbers(1, b.len()));
         let bias_values = numbers(2, bias.unwrap_or(0) + n);
@@ -110,6 +112,7 @@ impl Product {
                 bias: bias.map(|_| upload(engine, &bias_values)),
                 bias_offset: bias.unwrap_or(0),
                 activation,
+                division,
                 ..MatMul::new(m, n, k, a.view(engine, &left), b.view(engine, &right), result)
             },
         );
@@ -169,11 +172,71 @@ fn matmul_with_strides_factors_bias_and_activation() {
                     beta,
                     bias,
                     activation: ACTIVATIONS[activation],
+                    division: None,
                 };
                 product.check(engine);
                 Ok(())
             })
             .unwrap();
+    }
+}
+
+/// Every shape of tiles, whatever the adapter would choose, at sizes around the border of each tile, with k whole and
+/// in parts; layout, factors, bias and activation vary from product to product.
+#[test]
+fn matmul_at_the_borders_of_tiles() {
+    const SIDES: [usize; 11] = [1, 3, 4, 31, 32, 33, 63, 64, 65, 127, 129];
+    const DEPTHS: [usize; 12] = [1, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 300];
+    let divisions = [Tiles::Direct, Tiles::Small, Tiles::Medium, Tiles::Large]
+        .into_iter()
+        .flat_map(|tiles| [32, 96, 320].map(|depth| Division { tiles, depth }));
+    let divisions: Vec<_> = divisions.collect();
+    let count = SIDES.len() * SIDES.len();
+    let choices: Vec<_> = (0..14).map(|stream| integers(stream, count, 144)).collect();
+    for engine in engines() {
+        for index in 0..count {
+            let choice = |stream: usize, end: usize| choices[stream][index] as usize % end;
+            let layout = |stream, rows, columns| {
+                let transposed = choice(stream, 2) == 1;
+                Layout::new(rows, columns, transposed, choice(stream + 1, 5), choice(stream + 2, 4))
+            };
+            let (m, n, k) = (SIDES[index / 11], SIDES[index % 11], DEPTHS[choice(0, 12)]);
+            let product = Product {
+                a: layout(1, m, k),
+                b: layout(4, k, n),
+                c: layout(7, m, n),
+                alpha: [1.0, -0.5][choice(10, 2)],
+                beta: [0.0, 1.0, 0.25][choice(11, 3)],
+                bias: [None, Some(0), Some(5)][choice(12, 3)],
+                activation: ACTIVATIONS[choice(13, 3)],
+                division: None,
+            };
+            // The division has no effect on the CPU.
+            let divisions = if engine.is_cpu() { &divisions[..1] } else { &divisions[..] };
+            for tiles in divisions.chunks(3) {
+                // Each shape with one of the depths.
+                Product { division: Some(tiles[index % tiles.len()]), ..product }.check(engine);
+            }
+        }
+    }
+}
+
+/// The sums of all parts are in order, so two runs have the same bits.
+#[test]
+fn divided_products_are_reproducible() {
+    for engine in engines() {
+        let (m, n, k) = (70, 40, 1000);
+        let (a, b) = (upload(engine, &numbers(0, m * k)), upload(engine, &numbers(1, k * n)));
+        for tiles in [Tiles::Small, Tiles::Medium, Tiles::Large] {
+            let product = || {
+                let c = unwritten(engine, m * n);
+                let (a, b) = (View::rows(&a, k), View::rows(&b, n));
+                let product = MatMul::new(m, n, k, a, b, View::rows(&c, n));
+                run(engine, MatMul { division: Some(Division { tiles, depth: 128 }), ..product });
+                read(engine, &c)
+            };
+            assert_equal(&format!("{tiles:?}"), &product(), &product());
+        }
     }
 }
 

@@ -3,6 +3,10 @@
 //! All large products use this kernel: dense layers and their gradients, codeword scores, logits of the full
 //! softmax, scores for ranking. Operands are strided views, so a transpose only swaps strides.
 
+mod division;
+
+pub use division::{Division, Tiles};
+
 use super::elementwise::activate;
 use crate::{
     Result,
@@ -10,7 +14,7 @@ use crate::{
     engine::{Buffer, Check, Kernel, gpu, parallel},
     simd,
 };
-use fastvae_shaders::matmul;
+use fastvae_shaders::{matmul, matmul_large, matmul_medium, matmul_small, matmul_sum};
 
 /// A matrix inside a buffer: element (r, c) lies at `offset + r * row + c * column`.
 #[derive(Clone)]
@@ -111,13 +115,27 @@ pub struct MatMul {
     pub bias_offset: usize,
     /// Applied last.
     pub activation: Activation,
+    /// How a GPU divides the work; chosen from the sizes and the adapter if `None`.
+    pub division: Option<Division>,
 }
 
 impl MatMul {
     /// `C = A B` with nothing added.
     pub fn new(m: usize, n: usize, k: usize, a: View, b: View, c: View) -> Self {
-        let activation = Activation::None;
-        Self { m, n, k, a, b, c, alpha: 1.0, beta: 0.0, bias: None, bias_offset: 0, activation }
+        Self {
+            m,
+            n,
+            k,
+            a,
+            b,
+            c,
+            alpha: 1.0,
+            beta: 0.0,
+            bias: None,
+            bias_offset: 0,
+            activation: Activation::None,
+            division: None,
+        }
     }
 }
 
@@ -224,34 +242,85 @@ impl Kernel for MatMul {
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
-        let (a, b, c) = (&self.a, &self.b, &self.c);
+        let Self { m, n, k, a, b, c, .. } = self;
+        let division = self.division.unwrap_or_else(|| Division::of(*m, *n, *k, calls.is_software()));
+        let parts = division.parts(*k);
+        let params = matmul::Params {
+            m: *m as u32,
+            n: *n as u32,
+            k: *k as u32,
+            a_offset: a.offset as u32,
+            a_row: a.row as u32,
+            a_column: a.column as u32,
+            b_offset: b.offset as u32,
+            b_row: b.row as u32,
+            b_column: b.column as u32,
+            c_offset: c.offset as u32,
+            c_row: c.row as u32,
+            c_column: c.column as u32,
+            alpha: self.alpha,
+            beta: self.beta,
+            has_bias: self.bias.is_some().into(),
+            bias_offset: self.bias_offset as u32,
+            activation: self.activation as u32,
+            parts: parts as u32,
+            depth: division.depth as u32,
+            part_stride: 0,
+        };
+        let groups = gpu::Work::Groups(division.tiles.count(*m, *n) * parts);
+        let (a, b, c) = (&a.buffer, &b.buffer, &c.buffer);
+        let bias = self.bias.as_ref().unwrap_or(a);
+        if parts == 1 {
+            division.tiles.dispatch(calls, params, matmul::Bindings { a, b, bias, c }, groups);
+            return;
+        }
+        let partial = calls.scratch("partial products", parts * m * n);
+        let plain = matmul::Params {
+            c_offset: 0,
+            c_row: *n as u32,
+            c_column: 1,
+            alpha: 1.0,
+            beta: 0.0,
+            has_bias: 0,
+            activation: Activation::None as u32,
+            part_stride: (m * n) as u32,
+            ..params
+        };
+        division.tiles.dispatch(calls, plain, matmul::Bindings { a, b, bias: a, c: &partial }, groups);
         calls.dispatch(
-            matmul::Params {
-                m: self.m as u32,
-                n: self.n as u32,
-                k: self.k as u32,
-                a_offset: a.offset as u32,
-                a_row: a.row as u32,
-                a_column: a.column as u32,
-                b_offset: b.offset as u32,
-                b_row: b.row as u32,
-                b_column: b.column as u32,
-                c_offset: c.offset as u32,
-                c_row: c.row as u32,
-                c_column: c.column as u32,
-                alpha: self.alpha,
-                beta: self.beta,
-                has_bias: self.bias.is_some().into(),
-                bias_offset: self.bias_offset as u32,
-                activation: self.activation as u32,
-            },
-            matmul::Bindings {
-                a: &a.buffer,
-                b: &b.buffer,
-                bias: self.bias.as_ref().unwrap_or(&a.buffer),
-                c: &c.buffer,
-            },
-            gpu::Work::Threads(self.m.div_ceil(4) * self.n.div_ceil(4)),
+            bytemuck::cast::<_, matmul_sum::Params>(matmul::Params {
+                part_stride: plain.part_stride,
+                ..params
+            }),
+            matmul_sum::Bindings { a: &partial, b: &partial, bias, c },
+            gpu::Work::Threads(m * n),
         );
+    }
+}
+
+impl Tiles {
+    /// Appends the dispatch of the shader for these tiles; the parameters and bindings of all of them are the same.
+    fn dispatch<'a>(
+        self,
+        calls: &mut gpu::Calls,
+        params: matmul::Params,
+        matmul::Bindings { a, b, bias, c }: matmul::Bindings<gpu::Handles<'a>>,
+        work: gpu::Work,
+    ) {
+        macro_rules! dispatch {
+            ($shader:ident) => {
+                calls.dispatch(
+                    bytemuck::cast::<_, $shader::Params>(params),
+                    $shader::Bindings { a, b, bias, c },
+                    work,
+                )
+            };
+        }
+        match self {
+            Self::Direct => dispatch!(matmul),
+            Self::Small => dispatch!(matmul_small),
+            Self::Medium => dispatch!(matmul_medium),
+            Self::Large => dispatch!(matmul_large),
+        }
     }
 }

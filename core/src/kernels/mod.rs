@@ -55,7 +55,7 @@ pub use items_of::ItemsOf;
 pub use kmeans::{Balance, KmeansAssign, KmeansUpdate, Points};
 #[cfg(feature = "baselines")]
 pub(crate) use local_product::{LocalProduct, Strided};
-pub use matmul::{MatMul, View};
+pub use matmul::{Division, MatMul, Tiles, View};
 pub use midx::{MidxDraw, MidxLogQ, MidxNormalise};
 pub use midx_exact::{MidxExactCells, MidxExactDraw, SoftmaxLogQ};
 pub use midx_occupied::{MidxOccupiedDraw, MidxOccupiedLogQ, MidxOccupiedNormalise};

@@ -87,6 +87,11 @@ impl<'e> Calls<'e> {
         self.list.push(Call { shader, uniform_offset, buffers: P::in_order(bindings), groups });
     }
 
+    /// Whether the adapter runs shaders on a CPU, where workgroup memory costs more than it saves.
+    pub fn is_software(&self) -> bool {
+        self.engine.info.software
+    }
+
     /// A placeholder for a buffer that a kernel does not use.
     pub fn empty<T: Element>(&self) -> Buffer<T> {
         Buffer::on_gpu("nothing", 0, self.engine.placeholder.clone())

@@ -20,9 +20,9 @@ pub(crate) use bind_groups::{Bound, GpuMemory};
 use calls::Call;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
-pub use calls::{Calls, Work};
+pub use calls::{Calls, Handles, Work};
 #[cfg(not(feature = "internals"))]
-pub(crate) use calls::{Calls, Work};
+pub(crate) use calls::{Calls, Handles, Work};
 use fastvae_shaders::Shader;
 use signal::Signal;
 use timestamps::Timestamps;
