@@ -1,15 +1,19 @@
 // hidden[b] = activation(sum over entries e of b: weights[e] table[items[e]] + bias).
 //
-// Work per thread: four neighbouring columns of a batch row; neighbouring threads read neighbouring columns.
-// Grid: linear, batch * ceil(hidden / 4) threads.
+// Work per workgroup: 4 lanes columns of one batch row, see shared/row_sums.wgsl.
+// Grid: linear, batch * blocks workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/activation.wgsl"
+#import "shared/row_sums.wgsl"
 
 struct Params {
     batch: u32,
     /// H.
     width: u32,
+    lanes: u32,
+    slots: u32,
+    blocks: u32,
     activation: u32,
 }
 
@@ -21,31 +25,46 @@ struct Params {
 @group(0) @binding(5) var<storage, read> bias: array<f32>; // H
 @group(0) @binding(6) var<storage, read_write> output: array<f32>; // B x H
 
-@compute @workgroup_size(64)
+fn element(at: u32) -> f32 {
+    return table[at];
+}
+
+/// The weight of an entry; beyond the last one, nothing.
+fn weight(e: u32, end: u32) -> f32 {
+    return select(0.0, weights[min(e, end - 1u)], e < end);
+}
+
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let thread = linear_group(group, groups) * 64u + local;
-    let quads = (params.width + 3u) / 4u;
-    let b = thread / quads;
+    let workgroup = linear_group(group, groups);
+    let b = workgroup / params.blocks;
     if b >= params.batch {
         return;
     }
-    // Beyond the edge, the last column is summed again and not stored.
-    let column = thread % quads * 4u;
-    let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.width - 1u));
-    var sums = vec4<f32>(bias[columns.x], bias[columns.y], bias[columns.z], bias[columns.w]);
+    let lane = local % params.lanes;
+    let slot = local / params.lanes;
+    let columns = columns_of(lane, workgroup % params.blocks);
     let end = batch_offsets[b + 1u];
-    for (var e = batch_offsets[b]; e < end; e++) {
-        let weight = weights[e];
-        if weight != 0.0 {
-            let at = columns + items[e] * params.width;
-            sums += weight * vec4<f32>(table[at.x], table[at.y], table[at.z], table[at.w]);
+    var sum = vec4<f32>();
+    if slot < params.slots {
+        for (var e = batch_offsets[b] + slot; e < end; e += 4u * params.slots) {
+            let at = vec4<u32>(e) + vec4<u32>(0u, 1u, 2u, 3u) * params.slots;
+            let last = min(at, vec4<u32>(end - 1u));
+            let rows = vec4<u32>(items[last.x], items[last.y], items[last.z], items[last.w]);
+            let kept = vec4<f32>(weight(at.x, end), weight(at.y, end), weight(at.z, end), weight(at.w, end));
+            sum += four_rows(rows, kept, columns);
         }
     }
-    for (var i = 0u; i < min(4u, params.width - column); i++) {
-        output[b * params.width + column + i] = activate(params.activation, sums[i]);
+    sum = sum_slots(sum, local, lane, slot);
+    if slot == 0u {
+        for (var i = 0u; i < 4u; i++) {
+            if columns[i] < params.width {
+                output[b * params.width + columns[i]] = activate(params.activation, sum[i] + bias[columns[i]]);
+            }
+        }
     }
 }

@@ -1,11 +1,13 @@
-// Applies the skipped steps of Adam to the elements of rows, using the coefficients of each row from
-// replay_tail: w <- decay w - sum m / (sqrt v + epsilon), m <- b1^k m, v <- b2^k v. With coupled decay, the
-// steps are applied one by one.
+// Applies the skipped steps of Adam to rows: w <- decay w - sum m / (sqrt v + epsilon), m <- b1^k m, v <- b2^k v, with the
+// sum over steps of step size times r^j times the decay of later steps, the mean epsilon, and the total decay. With
+// coupled decay, the steps are applied one by one. Marks rows as up to date. The twin,
+// core/src/kernels/replay_rows.rs, has the derivation.
 //
-// Work per thread: four neighbouring elements of a row.
-// Grid: linear, as many rows as there may be * ceil(width / 4) threads.
+// Work per workgroup: one row. Its invocations first share the skipped steps, then the elements.
+// Grid: linear, as many workgroups as there may be rows.
 
 #import "shared/grid.wgsl"
+#import "shared/reduce.wgsl"
 
 struct Params {
     /// Rows of the table, or the most lists there can be.
@@ -13,6 +15,7 @@ struct Params {
     width: u32,
     /// 1: only the rows of the lists; 0: all rows.
     has_lists: u32,
+    /// The last step (inclusive) to apply.
     step: u32,
     beta1: f32,
     beta2: f32,
@@ -26,7 +29,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> count: array<u32>; // 1
 @group(0) @binding(2) var<storage, read> touched: array<u32>; // lists
 @group(0) @binding(3) var<storage, read> schedule: array<f32>; // 3 a step
-@group(0) @binding(4) var<storage, read> tails: array<vec4<f32>>; // rows: sum, epsilon, decay, steps
+@group(0) @binding(4) var<storage, read_write> last_step: array<u32>; // M
 @group(0) @binding(5) var<storage, read_write> value: array<f32>; // M x width
 @group(0) @binding(6) var<storage, read_write> first: array<f32>; // M x width
 @group(0) @binding(7) var<storage, read_write> second: array<f32>; // M x width
@@ -53,33 +56,56 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let thread = linear_group(group, groups) * 64u + local;
-    let quads = (params.width + 3u) / 4u;
-    let i = thread / quads;
-    var row = i;
-    if params.has_lists != 0u {
-        if i >= min(params.rows, count[0]) {
-            return;
+    var row = linear_group(group, groups);
+    var last = params.step;
+    if row < params.rows && (params.has_lists == 0u || row < count[0]) {
+        if params.has_lists != 0u {
+            row = touched[row];
         }
-        row = touched[i];
-    } else if i >= params.rows {
+        last = min(last_step[row], params.step);
+    }
+    let skipped = params.step - last;
+    let end = schedule[3u * params.step + 2u];
+    var sum = 0.0;
+    var epsilon = 0.0;
+    // Coupled decay has no closed form.
+    if params.l2 == 0.0 {
+        for (var k = local + 1u; k <= skipped; k += 64u) {
+            let log_growth = -0.5 * f32(k) * params.log_beta2;
+            let log_power = f32(k) * params.log_beta1 + log_growth;
+            // ln 1e-9: what follows is nothing beside what came before.
+            if log_power < -20.723266 {
+                break;
+            }
+            let step = last + k;
+            let term = schedule[3u * step] * exp(log_power) * exp(end - schedule[3u * step + 2u]);
+            sum += term;
+            epsilon += term * schedule[3u * step + 1u] * exp(log_growth);
+        }
+    }
+    sum = workgroup_sum(sum, local);
+    epsilon = workgroup_sum(epsilon, local);
+    if skipped == 0u {
         return;
     }
-    let tail = tails[i];
-    if tail.w == 0.0 {
-        return;
+    var mean = 1.17549435e-38;
+    if sum > 0.0 {
+        mean = epsilon / sum;
     }
-    let decay1 = exp(max(tail.w * params.log_beta1, -100.0));
-    let decay2 = exp(max(tail.w * params.log_beta2, -100.0));
-    let column = thread % quads * 4u;
-    for (var c = column; c < min(column + 4u, params.width); c++) {
+    let keep = exp(end - schedule[3u * last + 2u]);
+    let decay1 = exp(max(f32(skipped) * params.log_beta1, -100.0));
+    let decay2 = exp(max(f32(skipped) * params.log_beta2, -100.0));
+    for (var c = local; c < params.width; c += 64u) {
         let at = row * params.width + c;
         if params.l2 != 0.0 {
-            iterate(at, u32(tail.w));
+            iterate(at, skipped);
         } else {
-            value[at] = value[at] * tail.z - tail.x * first[at] / (sqrt(second[at]) + tail.y);
+            value[at] = value[at] * keep - sum * first[at] / (sqrt(second[at]) + mean);
             first[at] *= decay1;
             second[at] *= decay2;
         }
+    }
+    if local == 0u {
+        last_step[row] = params.step;
     }
 }

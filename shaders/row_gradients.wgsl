@@ -1,10 +1,10 @@
-// Stores the gradient of each touched row, the sum over its entries of coefficient x query, and empties the
-// lists if this is their last use.
+// Stores the gradient of each touched row, the sum over its entries of coefficient x query.
 //
-// Work per thread: four neighbouring elements of a row; neighbouring threads read neighbouring columns.
-// Grid: linear, as many lists as there may be * ceil(width / 4) threads.
+// Work per workgroup: 4 lanes columns of as many rows as it has sets of slots for, see shared/row_sums.wgsl.
+// Grid: linear, ceil(rows / rows_each) * blocks workgroups.
 
 #import "shared/grid.wgsl"
+#import "shared/row_sums.wgsl"
 #import "shared/rank_one.wgsl"
 
 struct Params {
@@ -14,7 +14,11 @@ struct Params {
     /// The most lists there can be.
     rows: u32,
     width: u32,
-    clear: u32,
+    lanes: u32,
+    slots: u32,
+    blocks: u32,
+    /// Rows of a workgroup.
+    rows_each: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,31 +26,33 @@ struct Params {
 @group(0) @binding(2) var<storage, read> terms: array<vec2<u32>>; // see update_rows_terms
 @group(0) @binding(3) var<storage, read> negative: array<f32>; // R x candidates
 @group(0) @binding(4) var<storage, read> vectors: array<f32>; // R x width
-@group(0) @binding(5) var<storage, read_write> list_of: array<u32>; // M
-@group(0) @binding(6) var<storage, read_write> output: array<f32>; // rows x width
+@group(0) @binding(5) var<storage, read_write> output: array<f32>; // rows x width
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let thread = linear_group(group, groups) * 64u + local;
-    let quads = (params.width + 3u) / 4u;
-    let i = thread / quads;
-    if i >= params.rows {
+    let workgroup = linear_group(group, groups);
+    let team = local / params.lanes;
+    let lane = local % params.lanes;
+    // Invocations that are left over belong to no slot.
+    let used = team < params.rows_each * params.slots;
+    let slot = select(params.slots, team % params.slots, used);
+    let columns = columns_of(lane, workgroup % params.blocks);
+    let i = workgroup / params.blocks * params.rows_each + team / params.slots;
+    var list = vec4<u32>();
+    if used && i < params.rows {
+        list = lists[i];
+    }
+    let gradient = sum_slots(gradient_of(list, slot, columns), local, lane, slot);
+    if list.w == 0u || slot != 0u {
         return;
     }
-    let list = lists[i];
-    if list.w == 0u {
-        return;
-    }
-    let column = thread % quads * 4u;
-    let gradient = gradient_of(list, column);
-    for (var c = 0u; c < min(4u, params.width - column); c++) {
-        output[i * params.width + column + c] = gradient[c];
-    }
-    if params.clear != 0u && column == 0u {
-        list_of[list.x] = 0u;
+    for (var c = 0u; c < 4u; c++) {
+        if columns[c] < params.width {
+            output[i * params.width + columns[c]] = gradient[c];
+        }
     }
 }

@@ -1,8 +1,8 @@
 // o = q_r . row_i (+ bias_i) for each query row, with its user's entries and its group's candidates.
 //
-// Work per thread: inner products of one query with four items at a time, so that each element of the query
-// is read once for four items. Neighbouring threads handle neighbouring items.
-// Grid: linear, rows * parts workgroups.
+// Work per workgroup: 128 items of a query row. Eight neighbouring invocations read eight neighbouring elements of an
+// item's row, for four items at a time, so that each element of the query is read once for four items.
+// Grid: linear, rows * parts workgroups, with 128 items for each part.
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
@@ -31,28 +31,11 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> positive: array<f32>; // L x E
 @group(0) @binding(8) var<storage, read_write> negative: array<f32>; // R x candidates
 
-/// The i-th of a row's items: candidates first, then entries; beyond the end, the last one again.
-fn item_at(i: u32, seen: u32, start: u32, count: u32) -> u32 {
-    if i < params.candidates {
-        return negatives[seen + i];
-    }
-    return batch_items[start + min(i - params.candidates, count - 1u)];
-}
+const ITEMS = 128u;
 
-fn logits(row: u32, items: vec4<u32>) -> vec4<f32> {
-    var at = items * params.width;
-    var sums = vec4<f32>();
-    for (var q = row * params.width; q < (row + 1u) * params.width; q++) {
-        sums += queries[q] * vec4<f32>(table[at.x], table[at.y], table[at.z], table[at.w]);
-        at += vec4<u32>(1u);
-    }
-    if params.has_bias != 0u {
-        sums += vec4<f32>(item_bias[items.x], item_bias[items.y], item_bias[items.z], item_bias[items.w]);
-    }
-    return sums;
-}
+var<workgroup> partial: array<f32, 1032>; // 8 lanes x (128 items + 1): neighbouring lanes use other banks
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -65,28 +48,54 @@ fn main(
     }
     let user = row % params.batch;
     let start = batch_offsets[user];
-    let count = batch_offsets[user + 1u] - start;
+    // A row's items: candidates first, then entries.
+    let total = batch_offsets[user + 1u] - start + params.candidates;
     let seen = group_of_row(row) * params.candidates;
-    let first = row / params.batch * params.entries + start;
-    let total = count + params.candidates;
-    let stride = 64u * params.parts;
-    for (var i = workgroup % params.parts * 64u + local; i < total; i += 4u * stride) {
-        // The four items are a stride apart, so that the work of a short row is spread over all threads.
-        let four = min(vec4<u32>(i) + vec4<u32>(0u, 1u, 2u, 3u) * stride, vec4<u32>(total - 1u));
-        let items = vec4<u32>(
-            item_at(four.x, seen, start, count),
-            item_at(four.y, seen, start, count),
-            item_at(four.z, seen, start, count),
-            item_at(four.w, seen, start, count),
-        );
-        let values = logits(row, items);
+    let base = workgroup % params.parts * ITEMS;
+
+    let lane = local % 8u;
+    let first = local / 8u;
+    if base + first < total {
+        var at = vec4<u32>();
         for (var n = 0u; n < 4u; n++) {
-            let at = i + n * stride;
-            if at < params.candidates {
-                negative[row * params.candidates + at] = values[n];
-            } else if at < total {
-                positive[first + at - params.candidates] = values[n];
+            // Beyond the end, the last item again.
+            let i = min(base + first + 32u * n, total - 1u);
+            if i < params.candidates {
+                at[n] = negatives[seen + i];
+            } else {
+                at[n] = batch_items[start + i - params.candidates];
             }
         }
+        at = at * params.width + lane;
+        var sums = vec4<f32>();
+        for (var column = lane; column < params.width; column += 8u) {
+            sums += queries[row * params.width + column] * vec4<f32>(table[at.x], table[at.y], table[at.z], table[at.w]);
+            at += 8u;
+        }
+        for (var n = 0u; n < 4u; n++) {
+            partial[lane * (ITEMS + 1u) + first + 32u * n] = sums[n];
+        }
     }
+    workgroupBarrier();
+    let i = base + local;
+    if local >= ITEMS || i >= total {
+        return;
+    }
+    var logit = 0.0;
+    for (var other = 0u; other < 8u; other++) {
+        logit += partial[other * (ITEMS + 1u) + local];
+    }
+    let entry = start + i - params.candidates;
+    if i < params.candidates {
+        negative[row * params.candidates + i] = logit + bias_of(negatives[seen + i]);
+    } else {
+        positive[row / params.batch * params.entries + entry] = logit + bias_of(batch_items[entry]);
+    }
+}
+
+fn bias_of(item: u32) -> f32 {
+    if params.has_bias == 0u {
+        return 0.0;
+    }
+    return item_bias[item];
 }

@@ -1,10 +1,11 @@
 // d loss / d query = sum over the row's entries and candidates of coefficient x item row.
 //
-// Work per thread: four neighbouring columns of one query row; neighbouring threads read neighbouring columns.
-// Grid: linear, rows * ceil(width / 4) threads.
+// Work per workgroup: 4 lanes columns of one query row, see shared/row_sums.wgsl.
+// Grid: linear, rows * blocks workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
+#import "shared/row_sums.wgsl"
 
 struct Params {
     batch: u32,
@@ -15,6 +16,9 @@ struct Params {
     width: u32,
     /// E.
     entries: u32,
+    lanes: u32,
+    slots: u32,
+    blocks: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,36 +30,55 @@ struct Params {
 @group(0) @binding(6) var<storage, read> negative: array<f32>; // R x candidates
 @group(0) @binding(7) var<storage, read_write> query_gradient: array<f32>; // R x H
 
-@compute @workgroup_size(64)
+fn element(at: u32) -> f32 {
+    return table[at];
+}
+
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let thread = linear_group(group, groups) * 64u + local;
-    let quads = (params.width + 3u) / 4u;
-    let row = thread / quads;
+    let workgroup = linear_group(group, groups);
+    let row = workgroup / params.blocks;
     if row >= params.rows {
         return;
     }
-    // Beyond the edge, the last column is summed again and not stored.
-    let column = thread % quads * 4u;
-    let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.width - 1u));
+    let lane = local % params.lanes;
+    let slot = local / params.lanes;
+    let columns = columns_of(lane, workgroup % params.blocks);
     let user = row % params.batch;
     let sample_start = row / params.batch * params.entries;
-    let end = batch_offsets[user + 1u];
-    var sums = vec4<f32>();
-    for (var e = batch_offsets[user]; e < end; e++) {
-        let at = columns + batch_items[e] * params.width;
-        sums += positive[sample_start + e] * vec4<f32>(table[at.x], table[at.y], table[at.z], table[at.w]);
-    }
+    let start = batch_offsets[user];
+    let total = batch_offsets[user + 1u] - start + params.candidates;
     let seen = group_of_row(row) * params.candidates;
     let drawn = row * params.candidates;
-    for (var c = 0u; c < params.candidates; c++) {
-        let at = columns + negatives[seen + c] * params.width;
-        sums += negative[drawn + c] * vec4<f32>(table[at.x], table[at.y], table[at.z], table[at.w]);
+    var sum = vec4<f32>();
+    if slot < params.slots {
+        for (var i = slot; i < total; i += 4u * params.slots) {
+            var items = vec4<u32>();
+            var coefficients = vec4<f32>();
+            for (var n = 0u; n < 4u; n++) {
+                let at = i + n * params.slots;
+                if at < params.candidates {
+                    items[n] = negatives[seen + at];
+                    coefficients[n] = negative[drawn + at];
+                } else if at < total {
+                    let entry = start + at - params.candidates;
+                    items[n] = batch_items[entry];
+                    coefficients[n] = positive[sample_start + entry];
+                }
+            }
+            sum += four_rows(items, coefficients, columns);
+        }
     }
-    for (var i = 0u; i < min(4u, params.width - column); i++) {
-        query_gradient[row * params.width + column + i] = sums[i];
+    sum = sum_slots(sum, local, lane, slot);
+    if slot == 0u {
+        for (var i = 0u; i < 4u; i++) {
+            if columns[i] < params.width {
+                query_gradient[row * params.width + columns[i]] = sum[i];
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
-// Sorts each run of 64 entries of a list by id: an entry's rank is the number of smaller ones in its run.
+// Sorts each list by id: an entry's rank is the number of smaller ones in its list. Lists are short: a batch of B users
+// has an item B times at most as a positive, and draws it about as often as its probability says.
 //
 // Work per thread: one entry. Grid: linear, total threads.
 
@@ -19,7 +20,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> starts: array<u32>; // lists
 @group(0) @binding(5) var<storage, read> lengths: array<u32>; // lists
 @group(0) @binding(6) var<storage, read> scattered: array<u32>; // total
-@group(0) @binding(7) var<storage, read_write> runs: array<u32>; // total
+@group(0) @binding(7) var<storage, read_write> sorted: array<u32>; // total
 
 @compute @workgroup_size(64)
 fn main(
@@ -34,11 +35,10 @@ fn main(
     let id = scattered[at];
     let list = list_of[item_of(id)] - 1u;
     let start = starts[list];
-    let run = start + (at - start) / 64u * 64u;
-    let end = min(run + 64u, start + lengths[list]);
+    let end = start + lengths[list];
     var rank = 0u;
-    for (var i = run; i < end; i++) {
+    for (var i = start; i < end; i++) {
         rank += u32(scattered[i] < id);
     }
-    runs[run + rank] = id;
+    sorted[start + rank] = id;
 }

@@ -1,11 +1,12 @@
-// Computes the gradient of a row, the sum over its entries of coefficient x query, and applies one step of
-// Adam.
+// Computes the gradient of a row, the sum over its entries of coefficient x query, applies one step of Adam, and stores
+// the step for the row.
 //
-// Work per thread: four neighbouring elements of a row; neighbouring threads read neighbouring columns.
-// Grid: linear, as many rows as there may be * ceil(width / 4) threads.
+// Work per workgroup: 4 lanes columns of as many rows as it has sets of slots for, see shared/row_sums.wgsl.
+// Grid: linear, ceil(rows / rows_each) * blocks workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/adam.wgsl"
+#import "shared/row_sums.wgsl"
 #import "shared/rank_one.wgsl"
 
 struct Params {
@@ -14,6 +15,12 @@ struct Params {
     candidates: u32,
     rows: u32,
     width: u32,
+    lanes: u32,
+    slots: u32,
+    blocks: u32,
+    /// Rows of a workgroup.
+    rows_each: u32,
+    step: u32,
     rate: f32,
     beta1: f32,
     beta2: f32,
@@ -31,30 +38,40 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> value: array<f32>; // M x width
 @group(0) @binding(6) var<storage, read_write> first: array<f32>; // M x width
 @group(0) @binding(7) var<storage, read_write> second: array<f32>; // M x width
+@group(0) @binding(8) var<storage, read_write> last_step: array<u32>; // M
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let thread = linear_group(group, groups) * 64u + local;
-    let quads = (params.width + 3u) / 4u;
-    let i = thread / quads;
-    if i >= params.rows {
+    let workgroup = linear_group(group, groups);
+    let team = local / params.lanes;
+    let lane = local % params.lanes;
+    // Invocations that are left over belong to no slot.
+    let used = team < params.rows_each * params.slots;
+    let slot = select(params.slots, team % params.slots, used);
+    let columns = columns_of(lane, workgroup % params.blocks);
+    let i = workgroup / params.blocks * params.rows_each + team / params.slots;
+    var list = vec4<u32>();
+    if used && i < params.rows {
+        list = lists[i];
+    }
+    let gradient = sum_slots(gradient_of(list, slot, columns), local, lane, slot);
+    if list.w == 0u || slot != 0u {
         return;
     }
-    let list = lists[i];
-    if list.w == 0u {
-        return;
+    for (var c = 0u; c < 4u; c++) {
+        if columns[c] < params.width {
+            let at = list.x * params.width + columns[c];
+            let next = adam(gradient[c], value[at], first[at], second[at]);
+            value[at] = next.x;
+            first[at] = next.y;
+            second[at] = next.z;
+        }
     }
-    let column = thread % quads * 4u;
-    let gradient = gradient_of(list, column);
-    for (var c = 0u; c < min(4u, params.width - column); c++) {
-        let at = list.x * params.width + column + c;
-        let next = adam(gradient[c], value[at], first[at], second[at]);
-        value[at] = next.x;
-        first[at] = next.y;
-        second[at] = next.z;
+    if columns.x == 0u {
+        last_step[list.x] = params.step;
     }
 }

@@ -1,4 +1,5 @@
-// Writes the lists in the layout of the update: one (row, start, length) for each row to update.
+// Writes the lists in the layout of the update, one (row, start, length) for each row to update, and empties the lists of
+// items if this is their last use.
 //
 // Work per thread: one row. Grid: linear, as many threads as there may be rows.
 
@@ -9,6 +10,7 @@ struct Params {
     rows: u32,
     /// 1: every row of the table is updated; 0: the touched ones.
     all: u32,
+    clear: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -16,7 +18,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> touched: array<u32>; // lists
 @group(0) @binding(3) var<storage, read> starts: array<u32>; // lists
 @group(0) @binding(4) var<storage, read> lengths: array<u32>; // lists
-@group(0) @binding(5) var<storage, read> list_of: array<u32>; // M
+@group(0) @binding(5) var<storage, read_write> list_of: array<u32>; // M
 @group(0) @binding(6) var<storage, read_write> lists: array<vec4<u32>>; // rows: row, start, length, 1
 
 @compute @workgroup_size(64)
@@ -38,6 +40,9 @@ fn main(
     } else {
         lists[i] = vec4<u32>();
         return;
+    }
+    if params.clear != 0u {
+        list_of[row] = 0u;
     }
     if list == 0u {
         lists[i] = vec4<u32>(row, 0u, 0u, 1u);

@@ -131,22 +131,14 @@ impl Update<'_> {
 
     /// Computes a gradient of rows and applies it in the same kernel; empties the lists.
     pub fn rows(&self, recording: &mut Recording, gradient: RowGradient) {
-        let last = gradient.tables.len().saturating_sub(1);
-        for (at, (table, of_table)) in gradient.tables.into_iter().enumerate() {
-            recording.push(UpdateRows {
-                lists: gradient.lists.clone(),
-                gradient: of_table,
-                table,
-                adam: self.adam,
-                reach: if self.optimizer.row_updates == RowUpdates::Dense {
-                    Reach::All
-                } else {
-                    Reach::Touched
-                },
-                step: self.step,
-                clear: at == last,
-            });
-        }
+        recording.push(UpdateRows {
+            lists: gradient.lists,
+            tables: gradient.tables,
+            adam: self.adam,
+            reach: if self.optimizer.row_updates == RowUpdates::Dense { Reach::All } else { Reach::Touched },
+            step: self.step,
+            clear: true,
+        });
     }
 
     /// Applies a gradient.

@@ -139,6 +139,7 @@ pub async fn rank(
             rows: seen.clone(),
             users: count,
             entries: end,
+            longest: end,
         };
         let mut recording = Recording::new();
         scoring.record_scores(&mut recording, &batch, &scores);

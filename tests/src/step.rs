@@ -163,7 +163,14 @@ impl<'a> Step<'a> {
         let last_step = unset(self.engine, rows);
         let table = Table { parameter, last_step, rows, width };
         let (lists, reach) = (lists.clone(), Reach::All);
-        self.recording.push(UpdateRows { lists, gradient, table, adam: GRADIENT, reach, step: 1, clear });
+        self.recording.push(UpdateRows {
+            lists,
+            tables: vec![(table, gradient)],
+            adam: GRADIENT,
+            reach,
+            step: 1,
+            clear,
+        });
         first
     }
 

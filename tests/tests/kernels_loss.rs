@@ -145,6 +145,7 @@ impl Batch {
             batch_offsets: upload(engine, &offsets),
             batch_items: if entries == 0 { unset(engine, 1) } else { upload(engine, &items) },
             entries,
+            longest: offsets.windows(2).map(|row| row[1] - row[0]).max().unwrap_or(0) as usize,
             negatives: upload(engine, &self.negatives),
             negative_log_q: upload(engine, &self.negative_log_q),
             positive_log_q: if all == 0 { room(0) } else { upload(engine, &self.positive_log_q) },

@@ -144,8 +144,7 @@ fn one_update_of_all_or_of_touched_rows() {
                     let step = 3;
                     let kernel = UpdateRows {
                         lists: lists.clone(),
-                        gradient: gradient.upload(engine, &met),
-                        table: table.clone(),
+                        tables: vec![(table.clone(), gradient.upload(engine, &met))],
                         adam: settings.at(step),
                         reach,
                         step,
@@ -272,8 +271,8 @@ fn a_schedule_of_300_steps() {
                     (&lazy, Reach::Touched, true),
                 ] {
                     let (lists, table) = (lists.clone(), table.clone());
-                    let (gradient, adam) = (gradient.upload(engine, &met), settings.at(t));
-                    run(engine, UpdateRows { lists, gradient, table, adam, reach, step: t, clear });
+                    let (tables, adam) = (vec![(table, gradient.upload(engine, &met))], settings.at(t));
+                    run(engine, UpdateRows { lists, tables, adam, reach, step: t, clear });
                 }
                 let (rows, touched) = (gradient.dense(&met), met.lists());
                 for at in 0..rows.len() {

@@ -84,6 +84,15 @@ impl<T> Buffer<T> {
         self.label
     }
 
+    /// Whether both are the same memory.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.memory, &other.memory) {
+            (Memory::Cpu(one), Memory::Cpu(two)) => Arc::ptr_eq(one, two),
+            (Memory::Gpu(one), Memory::Gpu(two)) => Arc::ptr_eq(one, two),
+            _ => false,
+        }
+    }
+
     /// Fails unless the buffer was made by `engine` or a clone of it; CPU engines share their memory.
     pub(super) fn expect_on(&self, engine: &Engine) -> Result<()> {
         let here = match (&self.memory, engine) {

@@ -2,7 +2,7 @@
 
 use fastvae_shaders::encode_rows;
 
-use super::{Activation, elementwise::activate};
+use super::{Activation, elementwise::activate, row_sums::RowSums};
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel},
@@ -69,10 +69,15 @@ impl Kernel for EncodeRows {
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
+        let shape = RowSums::one(self.hidden);
+        let RowSums { lanes, slots, blocks, .. } = shape;
         calls.dispatch(
             encode_rows::Params {
                 batch: self.batch as u32,
                 width: self.hidden as u32,
+                lanes,
+                slots,
+                blocks,
                 activation: self.activation as u32,
             },
             encode_rows::Bindings {
@@ -83,7 +88,7 @@ impl Kernel for EncodeRows {
                 bias: &self.bias,
                 output: &self.output,
             },
-            gpu::Work::Threads(self.batch * self.hidden.div_ceil(4)),
+            gpu::Work::Groups(shape.groups(self.batch)),
         );
     }
 }

@@ -27,6 +27,7 @@ mod rank_one;
 mod reparameterise;
 mod replay_rows;
 mod row_gradients;
+mod row_sums;
 mod rows;
 mod running_sums;
 mod sampled_loss;

@@ -58,6 +58,20 @@ impl RankOne {
         Some(reduced)
     }
 
+    /// Whether both have the same entries with the same coefficients, so that only the vectors may differ.
+    pub(super) fn same_coefficients(&self, other: &Self) -> bool {
+        let negatives = match (&self.negative, &other.negative) {
+            (None, None) => true,
+            (Some(one), Some(two)) => one.is(two),
+            _ => false,
+        };
+        negatives
+            && self.rows.is(&other.rows)
+            && self.positive.is(&other.positive)
+            && self.entries == other.entries
+            && self.groups == other.groups
+    }
+
     /// Whether all buffers hold what their sizes promise, for table rows of this width.
     pub(super) fn check(&self, check: &Check, width: usize) -> Result<()> {
         let groups = &self.groups;
@@ -90,13 +104,14 @@ impl RankOne {
 
     /// Appends the dispatches that write, for `rows` rows of a table (all of them, or the touched ones), the
     /// list of each, and for each entry of the lists its term of the sum: see update_rows_lists.wgsl and
-    /// update_rows_terms.wgsl.
+    /// update_rows_terms.wgsl. With `clear`, the items' lists are empty afterwards; the copies are not.
     pub(super) fn dispatch_terms(
         &self,
         calls: &mut gpu::Calls,
         lists: &ItemLists,
         rows: usize,
         all: bool,
+        clear: bool,
     ) -> Terms {
         let groups = &self.groups;
         let positives = groups.samples * self.entries;
@@ -105,7 +120,7 @@ impl RankOne {
         let terms = calls.scratch("update: terms", 2 * total);
         let negative = self.negative.clone().unwrap_or_else(|| calls.empty());
         calls.dispatch(
-            update_rows_lists::Params { rows: rows as u32, all: all.into() },
+            update_rows_lists::Params { rows: rows as u32, all: all.into(), clear: clear.into() },
             update_rows_lists::Bindings {
                 count: &lists.count,
                 touched: &lists.touched,

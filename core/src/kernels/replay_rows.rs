@@ -1,6 +1,6 @@
 //! Adam for rows that are touched rarely: applies the skipped steps when a row is next needed.
 
-use fastvae_shaders::{replay_rows, replay_tail};
+use fastvae_shaders::replay_rows;
 
 use super::{adam::Parameter, transpose::ItemLists};
 use crate::{
@@ -168,26 +168,7 @@ impl Kernel for ReplayRows {
             Some(lists) => (lists.touched.len(), &lists.count, &lists.touched),
             None => (self.table.rows, &no_list, &no_list),
         };
-        let tails = calls.scratch("replay: tails", 4 * rows);
         let (has_lists, parameter) = (self.lists.is_some().into(), &self.table.parameter);
-        calls.dispatch(
-            replay_tail::Params {
-                rows: rows as u32,
-                has_lists,
-                step: self.step,
-                ratio: self.beta1 / self.beta2.sqrt(),
-                slow: 1.0 / self.beta2.sqrt(),
-                l2: self.l2,
-            },
-            replay_tail::Bindings {
-                count,
-                touched,
-                schedule: &self.schedule,
-                last_step: &self.table.last_step,
-                tails: &tails,
-            },
-            gpu::Work::Threads(rows),
-        );
         calls.dispatch(
             replay_rows::Params {
                 rows: rows as u32,
@@ -204,12 +185,12 @@ impl Kernel for ReplayRows {
                 count,
                 touched,
                 schedule: &self.schedule,
-                tails: &tails,
+                last_step: &self.table.last_step,
                 value: &parameter.value,
                 first: &parameter.first,
                 second: &parameter.second,
             },
-            gpu::Work::Threads(rows * self.table.width.div_ceil(4)),
+            gpu::Work::Groups(rows),
         );
     }
 }

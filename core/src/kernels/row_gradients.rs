@@ -5,6 +5,7 @@ use fastvae_shaders::row_gradients;
 
 use super::{
     rank_one::{RankOne, Terms},
+    row_sums::{LIST_SLOTS, RowSums},
     transpose::ItemLists,
 };
 use crate::{
@@ -72,7 +73,9 @@ impl Kernel for RowGradients {
     fn gpu(&self, calls: &mut gpu::Calls) {
         let (lists, source, groups) = (&self.lists, &self.gradient, &self.gradient.groups);
         let rows = lists.touched.len();
-        let Terms { lists: lanes, terms, negative } = source.dispatch_terms(calls, lists, rows, false);
+        let Terms { lists, terms, negative } = source.dispatch_terms(calls, lists, rows, false, self.clear);
+        let shape = RowSums::new(self.width, LIST_SLOTS);
+        let RowSums { lanes, slots, blocks, rows_each } = shape;
         calls.dispatch(
             row_gradients::Params {
                 batch: groups.batch as u32,
@@ -80,17 +83,19 @@ impl Kernel for RowGradients {
                 candidates: groups.candidates as u32,
                 rows: rows as u32,
                 width: self.width as u32,
-                clear: self.clear.into(),
+                lanes,
+                slots,
+                blocks,
+                rows_each,
             },
             row_gradients::Bindings {
-                lists: &lanes,
+                lists: &lists,
                 terms: &terms,
                 negative: &negative,
                 vectors: &source.vectors,
-                list_of: &lists.list_of,
                 output: &self.output,
             },
-            gpu::Work::Threads(rows * self.width.div_ceil(4)),
+            gpu::Work::Groups(shape.groups(rows)),
         );
     }
 }

@@ -5,6 +5,7 @@ use fastvae_shaders::{sampled_coefficients, sampled_logits, sampled_query_gradie
 use super::{
     groups::Groups,
     local_product::{LocalProduct, Strided},
+    row_sums::RowSums,
 };
 use crate::{
     Result,
@@ -34,6 +35,8 @@ pub struct SampledLoss {
     pub batch_items: Buffer<u32>,
     /// E.
     pub entries: usize,
+    /// At least the entries of any batch row; a GPU ignores further ones.
+    pub longest: usize,
     /// Candidates, groups x C.
     pub negatives: Buffer<u32>,
     /// log q of each candidate, groups x C.
@@ -130,8 +133,10 @@ impl Kernel for SampledLoss {
     fn gpu(&self, calls: &mut gpu::Calls) {
         let groups = self.groups;
         let (rows, width, entries) = (groups.rows(), self.width as u32, self.entries as u32);
-        // Four items per thread.
-        let parts = groups.candidates.div_ceil(256);
+        // A workgroup of sampled_logits.wgsl has 128 items.
+        let parts = (groups.candidates + self.longest.min(self.entries)).div_ceil(128).max(1);
+        let shape = RowSums::one(self.width);
+        let RowSums { lanes, slots, blocks, .. } = shape;
         let (batch, group_size, candidates) =
             (groups.batch as u32, groups.size as u32, groups.candidates as u32);
         let no_bias = calls.empty();
@@ -188,6 +193,9 @@ impl Kernel for SampledLoss {
                 rows: rows as u32,
                 width,
                 entries,
+                lanes,
+                slots,
+                blocks,
             },
             sampled_query_gradient::Bindings {
                 table: &self.table,
@@ -198,7 +206,7 @@ impl Kernel for SampledLoss {
                 negative: &self.negative,
                 query_gradient: &self.query_gradient,
             },
-            gpu::Work::Threads(rows * self.width.div_ceil(4)),
+            gpu::Work::Groups(shape.groups(rows)),
         );
     }
 }

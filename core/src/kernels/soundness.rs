@@ -53,17 +53,17 @@ fn table(engine: &Engine) -> Table {
 
 fn update(engine: &Engine, lists: &ItemLists, reach: Reach) -> (UpdateRows, Table) {
     let table = table(engine);
+    let gradient = RankOne {
+        vectors: floats(engine, GROUPS.rows() * WIDTH),
+        rows: engine.upload("rows", &ROWS).expect("memory"),
+        entries: ENTRIES.len(),
+        positive: floats(engine, GROUPS.samples * ENTRIES.len()),
+        negative: Some(floats(engine, GROUPS.rows() * GROUPS.candidates)),
+        groups: GROUPS,
+    };
     let update = UpdateRows {
         lists: lists.clone(),
-        gradient: RankOne {
-            vectors: floats(engine, GROUPS.rows() * WIDTH),
-            rows: engine.upload("rows", &ROWS).expect("memory"),
-            entries: ENTRIES.len(),
-            positive: floats(engine, GROUPS.samples * ENTRIES.len()),
-            negative: Some(floats(engine, GROUPS.rows() * GROUPS.candidates)),
-            groups: GROUPS,
-        },
-        table: table.clone(),
+        tables: vec![(table.clone(), gradient)],
         adam: AdamStep { rate: 0.1, beta1: 0.9, beta2: 0.99, root: 1.0, epsilon: 1e-8, keep: 1.0, l2: 0.0 },
         reach,
         step: 5,
@@ -152,6 +152,7 @@ fn loss(engine: &Engine, offsets: &[u32]) -> SampledLoss {
         batch_offsets: engine.upload("offsets", offsets).expect("memory"),
         batch_items: engine.upload("items", &ENTRIES).expect("memory"),
         entries: ENTRIES.len(),
+        longest: ENTRIES.len(),
         negatives: engine.upload("negatives", &vec![7; GROUPS.total()]).expect("memory"),
         negative_log_q: floats(engine, GROUPS.total()),
         positive_log_q: floats(engine, GROUPS.samples * ENTRIES.len()),

@@ -5,7 +5,7 @@
 //! [`super::update_rows`]).
 
 use fastvae_shaders::{
-    transpose_allocate, transpose_count, transpose_merge, transpose_reset, transpose_scatter, transpose_sort,
+    transpose_allocate, transpose_count, transpose_reset, transpose_scatter, transpose_sort,
 };
 
 use crate::{
@@ -215,7 +215,7 @@ impl Kernel for Transpose {
         let (total, most) = (self.total(), lists.touched.len());
         let allocated = calls.scratch("transpose: allocated", 1);
         let cursors = calls.scratch("transpose: cursors", most);
-        let runs = calls.scratch("transpose: runs", total);
+        let scattered = calls.scratch("transpose: scattered", total);
         let no_negatives = calls.empty();
         let negatives = self.negatives.as_ref().unwrap_or(&no_negatives);
         let (entries, positives) = (self.entries as u32, (self.samples * self.entries) as u32);
@@ -252,7 +252,6 @@ impl Kernel for Transpose {
             },
             gpu::Work::Threads(most.min(total)),
         );
-        // Entries are scattered to their lists, sorted in runs to a second buffer, and merged back.
         calls.dispatch(
             transpose_scatter::Params { entries, positives, total: total as u32 },
             transpose_scatter::Bindings {
@@ -260,7 +259,7 @@ impl Kernel for Transpose {
                 negatives,
                 list_of: &lists.list_of,
                 cursors: &cursors,
-                scattered: &lists.entries,
+                scattered: &scattered,
             },
             gpu::Work::Threads(total),
         );
@@ -272,20 +271,7 @@ impl Kernel for Transpose {
                 list_of: &lists.list_of,
                 starts: &lists.starts,
                 lengths: &lists.lengths,
-                scattered: &lists.entries,
-                runs: &runs,
-            },
-            gpu::Work::Threads(total),
-        );
-        calls.dispatch(
-            transpose_merge::Params { entries, positives, total: total as u32 },
-            transpose_merge::Bindings {
-                positives: &self.positives,
-                negatives,
-                list_of: &lists.list_of,
-                starts: &lists.starts,
-                lengths: &lists.lengths,
-                runs: &runs,
+                scattered: &scattered,
                 sorted: &lists.entries,
             },
             gpu::Work::Threads(total),

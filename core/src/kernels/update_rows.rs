@@ -1,11 +1,12 @@
-//! Computes the gradient of table rows and applies it, in one pass.
+//! Computes the gradients of table rows and applies them, in one pass.
 
-use fastvae_shaders::{update_rows, update_rows_finish};
+use fastvae_shaders::update_rows;
 
 use super::{
     adam::AdamStep,
     rank_one::{RankOne, Terms},
     replay_rows::Table,
+    row_sums::{LIST_SLOTS, RowSums},
     transpose::ItemLists,
 };
 use crate::{
@@ -23,14 +24,13 @@ pub enum Reach {
     Touched,
 }
 
-/// One step of Adam on the rows of a table.
+/// One step of Adam on the rows of tables that have the same rows, such as item vectors and item biases.
 pub struct UpdateRows {
     /// The touched rows, and the entries that touch them.
     pub lists: ItemLists,
-    /// The contributions of the entries.
-    pub gradient: RankOne,
-    /// The table to update.
-    pub table: Table,
+    /// The tables to update, and the contributions of the entries to each; they differ in the vectors, not in the
+    /// coefficients.
+    pub tables: Vec<(Table, RankOne)>,
     /// Adam's coefficients for this step.
     pub adam: AdamStep,
     /// The rows to update.
@@ -47,33 +47,98 @@ impl Kernel for UpdateRows {
     }
 
     fn check(&self, check: &Check) -> Result<()> {
-        self.table.check(check)?;
         self.lists.check(check)?;
-        check.holds(&self.lists.list_of, &[self.table.rows])?;
-        self.gradient.check(check, self.table.width)
+        for (table, gradient) in &self.tables {
+            table.check(check)?;
+            check.holds(&self.lists.list_of, &[table.rows])?;
+            gradient.check(check, table.width)?;
+            let (first_table, first) = &self.tables[0];
+            check.that(table.rows == first_table.rows && gradient.same_coefficients(first), || {
+                "tables with other rows or coefficients than the first".into()
+            })?;
+        }
+        Ok(())
     }
 
     unsafe fn cpu(&self) {
-        let width = self.table.width;
+        for (table, gradient) in &self.tables {
+            self.update(table, gradient);
+        }
+        if self.clear {
+            let count = self.lists.count.read()[0] as usize;
+            let (touched, mut list_of) = (self.lists.touched.read(), self.lists.list_of.write());
+            for &item in &touched[..count] {
+                list_of[item as usize] = 0;
+            }
+        }
+    }
+
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let Some((table, gradient)) = self.tables.first() else { return };
+        let all = self.reach == Reach::All;
+        let rows = if all { table.rows } else { self.lists.touched.len() };
+        let Terms { lists, terms, negative } =
+            gradient.dispatch_terms(calls, &self.lists, rows, all, self.clear);
+        let AdamStep { rate, beta1, beta2, root, epsilon, keep, l2 } = self.adam;
+        for (table, RankOne { vectors, groups, .. }) in &self.tables {
+            let shape = RowSums::new(table.width, LIST_SLOTS);
+            let RowSums { lanes, slots, blocks, rows_each } = shape;
+            calls.dispatch(
+                update_rows::Params {
+                    batch: groups.batch as u32,
+                    group_size: groups.size as u32,
+                    candidates: groups.candidates as u32,
+                    rows: rows as u32,
+                    width: table.width as u32,
+                    lanes,
+                    slots,
+                    blocks,
+                    rows_each,
+                    step: self.step,
+                    rate,
+                    beta1,
+                    beta2,
+                    root,
+                    epsilon,
+                    keep,
+                    l2,
+                },
+                update_rows::Bindings {
+                    lists: &lists,
+                    terms: &terms,
+                    negative: &negative,
+                    vectors,
+                    value: &table.parameter.value,
+                    first: &table.parameter.first,
+                    second: &table.parameter.second,
+                    last_step: &table.last_step,
+                },
+                gpu::Work::Groups(shape.groups(rows)),
+            );
+        }
+    }
+}
+
+impl UpdateRows {
+    /// The twin for one table. The kernel's checks have passed.
+    fn update(&self, table: &Table, gradient: &RankOne) {
+        let width = table.width;
         let count = self.lists.count.read()[0] as usize;
         let (touched, starts, lengths) =
             (self.lists.touched.read(), self.lists.starts.read(), self.lists.lengths.read());
-        let (entries, mut list_of) = (self.lists.entries.read(), self.lists.list_of.write());
-        let mut last_step = self.table.last_step.write();
-        let (mut value, mut first, mut second) = (
-            self.table.parameter.value.write(),
-            self.table.parameter.first.write(),
-            self.table.parameter.second.write(),
-        );
+        let (entries, list_of) = (self.lists.entries.read(), self.lists.list_of.read());
+        let mut last_step = table.last_step.write();
+        let (mut value, mut first, mut second) =
+            (table.parameter.value.write(), table.parameter.first.write(), table.parameter.second.write());
         let (value, first, second) =
             (Rows::new(&mut value, width), Rows::new(&mut first, width), Rows::new(&mut second, width));
         let last_step = Rows::new(&mut last_step, 1);
         let rows = match self.reach {
-            Reach::All => self.table.rows,
+            Reach::All => table.rows,
             Reach::Touched => count,
         };
         let piece = (4096 / width).clamp(1, 256);
-        self.gradient.with_source(width, |source| {
+        gradient.with_source(width, |source| {
             parallel::for_each(rows.div_ceil(piece), |index| {
                 simd::dispatch(
                     #[inline(always)]
@@ -101,59 +166,5 @@ impl Kernel for UpdateRows {
                 );
             });
         });
-        if self.clear {
-            for &item in &touched[..count] {
-                list_of[item as usize] = 0;
-            }
-        }
-    }
-
-    fn gpu(&self, calls: &mut gpu::Calls) {
-        let (lists, source, groups) = (&self.lists, &self.gradient, &self.gradient.groups);
-        let all = self.reach == Reach::All;
-        let rows = if all { self.table.rows } else { lists.touched.len() };
-        let Terms { lists: lanes, terms, negative } = source.dispatch_terms(calls, lists, rows, all);
-        let AdamStep { rate, beta1, beta2, root, epsilon, keep, l2 } = self.adam;
-        calls.dispatch(
-            update_rows::Params {
-                batch: groups.batch as u32,
-                group_size: groups.size as u32,
-                candidates: groups.candidates as u32,
-                rows: rows as u32,
-                width: self.table.width as u32,
-                rate,
-                beta1,
-                beta2,
-                root,
-                epsilon,
-                keep,
-                l2,
-            },
-            update_rows::Bindings {
-                lists: &lanes,
-                terms: &terms,
-                negative: &negative,
-                vectors: &source.vectors,
-                value: &self.table.parameter.value,
-                first: &self.table.parameter.first,
-                second: &self.table.parameter.second,
-            },
-            gpu::Work::Threads(rows * self.table.width.div_ceil(4)),
-        );
-        calls.dispatch(
-            update_rows_finish::Params {
-                rows: rows as u32,
-                all: all.into(),
-                step: self.step,
-                clear: self.clear.into(),
-            },
-            update_rows_finish::Bindings {
-                count: &lists.count,
-                touched: &lists.touched,
-                last_step: &self.table.last_step,
-                list_of: &lists.list_of,
-            },
-            gpu::Work::Threads(rows),
-        );
     }
 }

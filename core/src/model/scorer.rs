@@ -22,6 +22,8 @@ pub struct Batch {
     pub users: usize,
     /// Number of entries in this batch, E.
     pub entries: usize,
+    /// At least the entries of any user.
+    pub longest: usize,
 }
 
 impl Batch {
@@ -39,6 +41,7 @@ impl Batch {
             rows: engine.upload("rows", &or_zero(&rows))?,
             users: histories.rows(),
             entries: histories.nnz(),
+            longest: histories.iter().map(<[u32]>::len).max().unwrap_or(0),
         })
     }
 
@@ -54,6 +57,7 @@ impl Batch {
             rows: engine.zeros("rows", entries.max(1))?,
             users: 1,
             entries,
+            longest: entries,
         })
     }
 }

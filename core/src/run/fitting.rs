@@ -139,9 +139,10 @@ impl Fitting {
     async fn compute(&mut self) -> Result<()> {
         let start = Instant::now();
         self.fit.step(0)?;
-        self.progress.epoch_seconds += start.elapsed().as_secs_f64();
+        // Not part of the progress, as after an epoch: two runs with the same settings write the same file.
+        let seconds = start.elapsed().as_secs_f64();
         let measured = self.measure().await?;
-        self.events.push_back(Event::Fitted { seconds: self.progress.epoch_seconds });
+        self.events.push_back(Event::Fitted { seconds });
         self.note(0, measured);
         self.progress.finished = true;
         self.events.push_back(Event::Done { epochs: 0, best_epoch: None, stopped_early: false });

@@ -81,6 +81,7 @@ impl SampledSoftmax {
             batch_offsets: batch.offsets.clone(),
             batch_items: batch.items.clone(),
             entries: batch.entries,
+            longest: batch.longest,
             negatives: samples.negatives.clone(),
             negative_log_q: samples.negative_log_q.clone(),
             positive_log_q: samples.positive_log_q.clone(),

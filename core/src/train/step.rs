@@ -94,10 +94,12 @@ impl StepPlan {
     /// If the device is lost.
     pub fn upload_batch(&self, engine: &Engine, train: &Csr, users: &[u32]) -> Result<Batch> {
         let mut offsets = Vec::with_capacity(users.len() + 1);
-        let mut end = 0;
+        let (mut end, mut longest) = (0, 0);
         offsets.push(end);
         for &user in users {
-            end += train.row(user as usize).len() as u32;
+            let entries = train.row(user as usize).len();
+            longest = longest.max(entries);
+            end += entries as u32;
             offsets.push(end);
         }
         engine.write(&self.users, 0, users)?;
@@ -108,6 +110,7 @@ impl StepPlan {
             rows: self.batch_rows.clone(),
             users: users.len(),
             entries: end as usize,
+            longest,
         })
     }
 

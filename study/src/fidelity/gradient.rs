@@ -107,6 +107,7 @@ pub async fn gradient(
                 batch_offsets: batch_offsets.clone(),
                 batch_items: batch_items.clone(),
                 entries,
+                longest: entries,
                 negatives: samples.negatives.clone(),
                 negative_log_q: samples.negative_log_q.clone(),
                 positive_log_q: samples.positive_log_q.clone(),

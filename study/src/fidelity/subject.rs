@@ -67,6 +67,7 @@ impl<'a> Subject<'a> {
                 rows: seen.clone(),
                 users: count,
                 entries: end,
+                longest: end,
             };
             let mut recording = Recording::new();
             let of_users = scoring.record_queries(&mut recording, &batch).ok_or_else(no_vectors)?;

@@ -85,17 +85,17 @@ pub async fn updates(engine: &Engine) -> Result<Vec<Output>> {
             l2,
             step: 10,
         });
+        let gradient = RankOne {
+            vectors: upload_numbers(engine, 3, GROUPS.rows() * width)?,
+            rows: engine.upload("rows", &histories.rows)?,
+            entries: histories.entries(),
+            positive: upload_numbers(engine, 4, GROUPS.samples * histories.entries())?,
+            negative: Some(upload_numbers(engine, 5, GROUPS.rows() * GROUPS.candidates)?),
+            groups: GROUPS,
+        };
         recording.push(UpdateRows {
             lists: lists.clone(),
-            gradient: RankOne {
-                vectors: upload_numbers(engine, 3, GROUPS.rows() * width)?,
-                rows: engine.upload("rows", &histories.rows)?,
-                entries: histories.entries(),
-                positive: upload_numbers(engine, 4, GROUPS.samples * histories.entries())?,
-                negative: Some(upload_numbers(engine, 5, GROUPS.rows() * GROUPS.candidates)?),
-                groups: GROUPS,
-            },
-            table: table.clone(),
+            tables: vec![(table.clone(), gradient)],
             adam: optimizer.step(11),
             reach,
             step: 11,

@@ -264,6 +264,7 @@ pub async fn sampled_loss(engine: &Engine) -> Result<Vec<Output>> {
                 batch_offsets: engine.upload("offsets", &histories.offsets)?,
                 batch_items: engine.upload("items", &histories.items)?,
                 entries,
+                longest: entries,
                 negatives: engine.upload("negatives", &negatives)?,
                 negative_log_q: engine.upload("log q", &log_q(3, groups.total()))?,
                 positive_log_q: engine.upload("log q", &log_q(4, samples * entries))?,

@@ -53,6 +53,7 @@ impl Step<'_> {
             batch_offsets: self.offsets.clone(),
             batch_items: self.items.clone(),
             entries: self.entries,
+            longest: self.entries,
             negatives: ids.clone(),
             negative_log_q: upload(self.engine, &negative_log_q),
             positive_log_q: upload(self.engine, &positive_log_q),
