@@ -8,8 +8,11 @@
 #import "shared/matmul.wgsl"
 
 fn store_row(row: u32, column: u32, sums: vec4<f32>) {
-    for (var i = 0u; i < 4u; i++) {
-        store(row, column + i, 0u, sums[i]);
+    if row >= params.m {
+        return;
+    }
+    for (var i = 0u; i < min(4u, params.n - column); i++) {
+        store(row, column + i, 0u, sums[i], bias_of(column + i));
     }
 }
 

@@ -73,9 +73,14 @@ fn main(
     tiles[to_c + 16u] = c2;
     tiles[to_c + 24u] = c3;
     workgroupBarrier();
+    let column = TILE * tile.y + local % TILE;
+    let added = bias_of(column);
     for (var i = local; i < TILE * TILE; i += 256u) {
         let q = i / 4u;
         let sums = (tiles[q] + tiles[q + 256u]) + (tiles[q + 512u] + tiles[q + 768u]);
-        store(TILE * tile.x + i / TILE, TILE * tile.y + i % TILE, tile.z, sums[i % 4u]);
+        let row = TILE * tile.x + i / TILE;
+        if row < params.m && column < params.n {
+            store(row, column, tile.z, sums[i % 4u], added);
+        }
     }
 }

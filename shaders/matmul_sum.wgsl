@@ -15,9 +15,17 @@ fn main(
     if index >= params.m * params.n {
         return;
     }
+    let stride = params.part_stride;
     var sum = 0.0;
-    for (var part = 0u; part < params.parts; part++) {
-        sum += a[part * params.part_stride + index];
+    var part = 0u;
+    // Four loads at a time, so that they do not wait for one another.
+    for (; part + 4u <= params.parts; part += 4u) {
+        let at = part * stride + index;
+        sum += (a[at] + a[at + stride]) + (a[at + 2u * stride] + a[at + 3u * stride]);
     }
-    store(index / params.n, index % params.n, 0u, sum);
+    for (; part < params.parts; part++) {
+        sum += a[part * stride + index];
+    }
+    let column = index % params.n;
+    store(index / params.n, column, 0u, sum, bias_of(column));
 }

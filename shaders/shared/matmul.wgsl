@@ -37,19 +37,24 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<f32>; // n
 @group(0) @binding(4) var<storage, read_write> c: array<f32>; // m x n for each part
 
-/// Writes an element of C, if it exists, from its sum over k.
-fn store(row: u32, column: u32, part: u32, sum: f32) {
-    if row >= params.m || column >= params.n {
-        return;
+/// What is added to every element of a column.
+fn bias_of(column: u32) -> f32 {
+    if params.has_bias == 0u || column >= params.n {
+        return 0.0;
     }
+    return bias[params.bias_offset + column];
+}
+
+/// Writes an element of C from its sum over k.
+fn store(row: u32, column: u32, part: u32, sum: f32, added: f32) {
     let index = params.c_offset + part * params.part_stride + row * params.c_row + column * params.c_column;
-    var value = params.alpha * sum;
+    var value = params.alpha * sum + added;
     // C is not read if nothing is added to it, because it may hold NaN.
     if params.beta != 0.0 {
         value += params.beta * c[index];
     }
-    if params.has_bias != 0u {
-        value += bias[params.bias_offset + column];
+    if params.activation != ACTIVATION_NONE {
+        value = activate(params.activation, value);
     }
-    c[index] = activate(params.activation, value);
+    c[index] = value;
 }

@@ -16,15 +16,21 @@ var<workgroup> tile_a: array<vec4<f32>, SIDE * QUADS>;
 var<workgroup> tile_b: array<vec4<f32>, SIDE * QUADS>;
 
 /// Stores one of the rows of every thread, through workgroup memory, so that neighbouring threads write
-/// neighbouring elements.
-fn store_rows(tile: vec3<u32>, local: u32, row: u32, low: vec4<f32>, high: vec4<f32>) {
+/// neighbouring elements. `row` is that of the first threads, `column` the one that this thread writes.
+fn store_rows(row: u32, column: u32, part: u32, added: f32, local: u32, low: vec4<f32>, high: vec4<f32>) {
     workgroupBarrier();
-    let at = local / SIDE * QUADS + local % SIDE;
-    tile_a[at] = low;
-    tile_a[at + SIDE] = high;
+    let to = local / SIDE * QUADS + local % SIDE;
+    tile_a[to] = low;
+    tile_a[to + SIDE] = high;
     workgroupBarrier();
+    if column >= params.n {
+        return;
+    }
     for (var i = local; i < SIDE * TILE; i += SIDE * SIDE) {
-        store(TILE * tile.x + row + 4u * (i / TILE), TILE * tile.y + i % TILE, tile.z, tile_a[i / 4u][i % 4u]);
+        let at = row + 4u * (i / TILE);
+        if at < params.m {
+            store(at, column, part, tile_a[i / 4u][i % 4u], added);
+        }
     }
 }
 
@@ -116,12 +122,15 @@ fn main(
             c71 += a1.w * b1;
         }
     }
-    store_rows(tile, local, 0u, c00, c01);
-    store_rows(tile, local, 1u, c10, c11);
-    store_rows(tile, local, 2u, c20, c21);
-    store_rows(tile, local, 3u, c30, c31);
-    store_rows(tile, local, 4u * SIDE, c40, c41);
-    store_rows(tile, local, 4u * SIDE + 1u, c50, c51);
-    store_rows(tile, local, 4u * SIDE + 2u, c60, c61);
-    store_rows(tile, local, 4u * SIDE + 3u, c70, c71);
+    let row = TILE * tile.x;
+    let column = TILE * tile.y + local % TILE;
+    let added = bias_of(column);
+    store_rows(row, column, tile.z, added, local, c00, c01);
+    store_rows(row + 1u, column, tile.z, added, local, c10, c11);
+    store_rows(row + 2u, column, tile.z, added, local, c20, c21);
+    store_rows(row + 3u, column, tile.z, added, local, c30, c31);
+    store_rows(row + 4u * SIDE, column, tile.z, added, local, c40, c41);
+    store_rows(row + 4u * SIDE + 1u, column, tile.z, added, local, c50, c51);
+    store_rows(row + 4u * SIDE + 2u, column, tile.z, added, local, c60, c61);
+    store_rows(row + 4u * SIDE + 3u, column, tile.z, added, local, c70, c71);
 }
