@@ -1,7 +1,7 @@
 // output[offset + c] = sum over rows of values[r, c].
 //
-// Work per thread: one column, in four independent sums.
-// Grid: linear, columns threads.
+// Work per workgroup: 16 columns. Work per thread: every sixteenth row of one of them; the sums of a column's
+// threads are added in order. Grid: linear, ceil(columns / 16) workgroups.
 
 #import "shared/grid.wgsl"
 
@@ -16,24 +16,35 @@ struct Params {
 @group(0) @binding(1) var<storage, read> values: array<f32>; // rows x columns
 @group(0) @binding(2) var<storage, read_write> output: array<f32>; // offset + columns
 
-@compute @workgroup_size(64)
+var<workgroup> partial: array<f32, 256>;
+
+@compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let column = linear_group(group, groups) * 64u + local;
-    if column >= params.columns {
-        return;
+    let column = linear_group(group, groups) * 16u + local % 16u;
+    let first = local / 16u;
+    var sum = 0.0;
+    if column < params.columns {
+        let stride = 16u * params.columns;
+        var row = first;
+        // Four loads at a time, so that they do not wait for one another.
+        for (; row + 48u < params.rows; row += 64u) {
+            let at = row * params.columns + column;
+            sum += (values[at] + values[at + stride]) + (values[at + 2u * stride] + values[at + 3u * stride]);
+        }
+        for (; row < params.rows; row += 16u) {
+            sum += values[row * params.columns + column];
+        }
     }
-    var sums = vec4<f32>();
-    var row = 0u;
-    for (; row + 4u <= params.rows; row += 4u) {
-        let at = (vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u)) * params.columns + column;
-        sums += vec4<f32>(values[at.x], values[at.y], values[at.z], values[at.w]);
+    partial[local] = sum;
+    workgroupBarrier();
+    if local < 16u && column < params.columns {
+        for (var i = 1u; i < 16u; i++) {
+            sum += partial[16u * i + local];
+        }
+        output[params.offset + column] = sum;
     }
-    for (; row < params.rows; row++) {
-        sums.x += values[row * params.columns + column];
-    }
-    output[params.offset + column] = (sums.x + sums.y) + (sums.z + sums.w);
 }

@@ -1,7 +1,6 @@
-// Updates maximum and sum for the logits of one more block: sum = sum of exp(o - maximum) over all logits so
-// far.
+// Maximum of a chunk of a row's logits, and the sum of exp(o - maximum) over it.
 //
-// Work per workgroup: one query row. Grid: linear, rows workgroups.
+// Work per workgroup: one chunk of one query row. Grid: linear, rows * chunks workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/numbers.wgsl"
@@ -11,14 +10,15 @@ struct Params {
     rows: u32,
     /// Items of this block.
     block: u32,
-    /// 1 for the first block, which overwrites maximum and sum.
-    is_first: u32,
+    /// Chunks of a row.
+    chunks: u32,
+    /// Items per chunk; fewer in the last.
+    chunk: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>; // R x block
-@group(0) @binding(2) var<storage, read_write> maximum: array<f32>; // R
-@group(0) @binding(3) var<storage, read_write> sum: array<f32>; // R
+@group(0) @binding(2) var<storage, read_write> partial: array<vec2<f32>>; // R x chunks: maximum and sum
 
 @compute @workgroup_size(64)
 fn main(
@@ -26,29 +26,25 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = linear_group(group, groups);
-    if row >= params.rows {
+    let index = linear_group(group, groups);
+    if index >= params.rows * params.chunks {
         return;
     }
+    let row = index / params.chunks;
+    let start = index % params.chunks * params.chunk;
+    let end = row * params.block + min(start + params.chunk, params.block);
+    let begin = row * params.block + start + local;
     var top = LOWEST;
-    for (var i = local; i < params.block; i += 64u) {
-        top = max(top, logits[row * params.block + i]);
+    for (var i = begin; i < end; i += 64u) {
+        top = max(top, logits[i]);
     }
     top = workgroup_max(top, local);
-    var carried = 0.0;
-    if params.is_first == 0u {
-        let before = maximum[row];
-        let larger = max(top, before);
-        carried = sum[row] * exp_below(before - larger);
-        top = larger;
-    }
     var terms = 0.0;
-    for (var i = local; i < params.block; i += 64u) {
-        terms += exp_below(logits[row * params.block + i] - top);
+    for (var i = begin; i < end; i += 64u) {
+        terms += exp_below(logits[i] - top);
     }
     terms = workgroup_sum(terms, local);
     if local == 0u {
-        maximum[row] = top;
-        sum[row] = carried + terms;
+        partial[index] = vec2<f32>(top, terms);
     }
 }

@@ -54,7 +54,7 @@ impl Kernel for ColumnSum {
                 offset: self.offset as u32,
             },
             column_sum::Bindings { values: &self.values, output: &self.output },
-            gpu::Work::Threads(self.columns),
+            gpu::Work::Groups(self.columns.div_ceil(16)),
         );
     }
 }

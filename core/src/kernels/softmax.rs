@@ -3,13 +3,16 @@
 //! First sweep: the logits of each block update a running maximum and sum. Second sweep: the logits are
 //! computed again and replaced by their gradient in place.
 
-use fastvae_shaders::{softmax_accumulate, softmax_gradient};
+use fastvae_shaders::{softmax_accumulate, softmax_combine, softmax_gradient, softmax_nll};
 
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
     simd,
 };
+
+/// Items of a row per workgroup on a GPU.
+const CHUNK: usize = 1024;
 
 /// `maximum`, `sum` <- those of all logits seen so far: `sum = sum of exp(o - maximum)`.
 pub struct SoftmaxAccumulate {
@@ -62,13 +65,25 @@ impl Kernel for SoftmaxAccumulate {
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
+        let chunks = self.block.div_ceil(CHUNK);
+        let partial = calls.scratch("softmax of chunks", 2 * self.rows * chunks);
         calls.dispatch(
             softmax_accumulate::Params {
                 rows: self.rows as u32,
                 block: self.block as u32,
+                chunks: chunks as u32,
+                chunk: CHUNK as u32,
+            },
+            softmax_accumulate::Bindings { logits: &self.logits, partial: &partial },
+            gpu::Work::Groups(self.rows * chunks),
+        );
+        calls.dispatch(
+            softmax_combine::Params {
+                rows: self.rows as u32,
+                chunks: chunks as u32,
                 is_first: self.first.into(),
             },
-            softmax_accumulate::Bindings { logits: &self.logits, maximum: &self.maximum, sum: &self.sum },
+            softmax_combine::Bindings { partial: &partial, maximum: &self.maximum, sum: &self.sum },
             gpu::Work::Groups(self.rows),
         );
     }
@@ -148,14 +163,13 @@ impl Kernel for SoftmaxGradient {
     fn gpu(&self, calls: &mut gpu::Calls) {
         let rows = self.samples * self.batch;
         calls.dispatch(
-            softmax_gradient::Params {
+            softmax_nll::Params {
                 batch: self.batch as u32,
                 rows: rows as u32,
                 block: self.block as u32,
                 block_start: self.block_start as u32,
-                scale: self.scale,
             },
-            softmax_gradient::Bindings {
+            softmax_nll::Bindings {
                 logits: &self.logits,
                 maximum: &self.maximum,
                 sum: &self.sum,
@@ -164,6 +178,26 @@ impl Kernel for SoftmaxGradient {
                 nll: &self.nll,
             },
             gpu::Work::Groups(rows),
+        );
+        let chunks = self.block.div_ceil(CHUNK);
+        calls.dispatch(
+            softmax_gradient::Params {
+                batch: self.batch as u32,
+                rows: rows as u32,
+                block: self.block as u32,
+                block_start: self.block_start as u32,
+                chunks: chunks as u32,
+                chunk: CHUNK as u32,
+                scale: self.scale,
+            },
+            softmax_gradient::Bindings {
+                logits: &self.logits,
+                maximum: &self.maximum,
+                sum: &self.sum,
+                batch_offsets: &self.batch_offsets,
+                batch_items: &self.batch_items,
+            },
+            gpu::Work::Groups(rows * chunks),
         );
     }
 }

@@ -14,8 +14,8 @@ use crate::{
 const STORED_LOGITS: usize = 1 << 24;
 /// Logits per block of items on the CPU: a block fits a second-level cache.
 const CPU_BLOCK_LOGITS: usize = 1 << 18;
-/// Logits per block of items on a GPU: a block is enough to occupy it.
-const GPU_BLOCK_LOGITS: usize = 1 << 20;
+/// Logits per block of items on a GPU: a block (32 MiB) occupies a large one and fits its second-level cache.
+const GPU_BLOCK_LOGITS: usize = 1 << 23;
 
 /// The buffers of the loss.
 pub struct FullSoftmax {
