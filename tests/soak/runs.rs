@@ -50,7 +50,8 @@ const SETTINGS: &[Setting] = &[
     ("save-every", &["0", "1", "2"]),
     ("split", &["weak", "strong"]),
 ];
-const SMALL: &str = "--engine cpu --quiet --hidden 12 --latent 6 --negatives 24 --codewords 4 --batch 100";
+const SMALL: &str =
+    "--engine cpu --quiet --hidden 12 --latent 6 --linear 8 --negatives 24 --codewords 4 --batch 100";
 
 /// Models with algorithms of their own, each with its flags.
 const OTHER_MODELS: [&str; 7] = [
