@@ -1,5 +1,6 @@
 // The k best items of each user, unordered: a radix select, eight bits per round, over (score, id
-// descending). It ends as soon as all remaining items with the chosen digit are among the k best.
+// descending). It is finished as soon as all remaining items with the chosen digit are among the k best; the rounds
+// left then do nothing, because compilers of DirectX refuse barriers in a loop that a loaded value ends.
 //
 // Work per workgroup: one user. Grid: linear, rows workgroups.
 
@@ -49,31 +50,33 @@ fn main(
     var mask = vec2<u32>();
     var prefix = vec2<u32>();
     var wanted = params.k;
+    var finished = false;
     for (var round = 0u; round < 8u; round++) {
         atomicStore(&histogram[local], 0u);
         workgroupBarrier();
         let shift = 24u - 8u * (round % 4u);
-        for (var i = local; i < params.items; i += 256u) {
+        let end = select(params.items, 0u, finished);
+        for (var i = local; i < end; i += 256u) {
             let key = vec2<u32>(rank_key(scores[begin + i]), ~i);
             if all((key & mask) == prefix) {
                 atomicAdd(&histogram[(select(key.x, key.y, round >= 4u) >> shift) & 255u], 1u);
             }
         }
         workgroupBarrier();
-        if local == 0u {
+        if local == 0u && !finished {
             choose(wanted);
         }
         let chosen = workgroupUniformLoad(&choice);
-        wanted = chosen.y;
-        if round < 4u {
-            mask.x |= 255u << shift;
-            prefix.x |= chosen.x << shift;
-        } else {
-            mask.y |= 255u << shift;
-            prefix.y |= chosen.x << shift;
-        }
-        if chosen.z != 0u {
-            break;
+        if !finished {
+            wanted = chosen.y;
+            if round < 4u {
+                mask.x |= 255u << shift;
+                prefix.x |= chosen.x << shift;
+            } else {
+                mask.y |= 255u << shift;
+                prefix.y |= chosen.x << shift;
+            }
+            finished = chosen.z != 0u;
         }
     }
     if local == 0u {

@@ -201,10 +201,11 @@ pub fn below(word: u32, n: u32) -> u32 {
     ((u64::from(word) * u64::from(n)) >> 32) as u32
 }
 
-/// A float in (0, 1): the top 24 bits, centred so that neither end is reached.
+/// A float in (0, 1): the top 24 bits, centred so that neither end is reached. The sum of the largest rounds up
+/// to 2^24, hence the minimum with the last float below 1.
 #[inline]
 pub fn unit(word: u32) -> f32 {
-    ((word >> 8) as f32 + 0.5) * (1.0 / 16_777_216.0)
+    (((word >> 8) as f32 + 0.5) * (1.0 / 16_777_216.0)).min(1.0 - f32::EPSILON / 2.0)
 }
 
 /// Two independent standard normals from two words (Box and Muller).
@@ -288,6 +289,16 @@ mod tests {
         // Five standard errors.
         assert!((mean - 3.0).abs() < 5.0 * 2.0 / 64.0, "{mean}");
         assert!((variance - 4.0).abs() < 5.0 * 4.0 * (2.0f64 / 4096.0).sqrt(), "{variance}");
+    }
+
+    #[test]
+    fn no_word_gives_an_end_of_the_unit_interval() {
+        for word in [0, 0xff, 0x100, 1 << 31, u32::MAX - 0x100, u32::MAX - 0xff, u32::MAX] {
+            assert!(unit(word) > 0.0 && unit(word) < 1.0, "{word:#x}: {}", unit(word));
+        }
+        assert!(unit(u32::MAX) > unit(u32::MAX - 0x200));
+        // A radius of 0 would be one of a draw from an empty interval.
+        assert!(normal_pair(u32::MAX, 0)[0] > 0.0);
     }
 
     #[test]

@@ -38,14 +38,17 @@ fn below(word: u32, n: u32) -> u32 {
     return mul_high(word, n);
 }
 
-/// A float in (0, 1): the top 24 bits, centred so that neither end is reached.
+/// A float in (0, 1): the top 24 bits, centred so that neither end is reached. The sum of the largest rounds up
+/// to 2^24, hence the minimum with the last float below 1.
 fn unit(word: u32) -> f32 {
-    return (f32(word >> 8u) + 0.5) * (1.0 / 16777216.0);
+    return min((f32(word >> 8u) + 0.5) * (1.0 / 16777216.0), 0.99999994);
 }
 
-/// Two independent standard normals from two words (Box and Muller).
+/// Two independent standard normals from two words (Box and Muller). WGSL allows an error of 2^-21 to a logarithm
+/// near 1, which may thus be positive, and bounds the error of sine and cosine within (-pi, pi) only: the angle
+/// is that of the CPU's twin minus pi, which turns both signs.
 fn normal_pair(a: u32, b: u32) -> vec2<f32> {
-    let radius = sqrt(-2.0 * log(unit(a)));
-    let angle = 6.283185307179586 * unit(b);
-    return radius * vec2<f32>(cos(angle), sin(angle));
+    let radius = sqrt(max(-2.0 * log(unit(a)), 0.0));
+    let angle = 6.283185307179586 * (unit(b) - 0.5);
+    return -radius * vec2<f32>(cos(angle), sin(angle));
 }

@@ -56,9 +56,10 @@ pub async fn run_each(engine: &Engine, mut ended: impl FnMut(&'static str, Resul
     }
 }
 
-/// A hash of every integer that the checks draw, rank or list: uniform, popularity and MIDX negatives,
-/// clusters, item lists. Philox gives the same integers everywhere, so the hash is the same on every engine
-/// and machine.
+/// A hash of every integer that the checks draw, rank or list by integers alone: uniform and popularity negatives,
+/// batches, ranks of exact scores, item lists. Philox gives the same integers everywhere, so the hash is the same on
+/// every engine and machine. Integers that a comparison of rounded numbers decides are not in it: at a border
+/// between two items, engines may differ.
 ///
 /// # Errors
 /// If the engine fails.
@@ -67,8 +68,9 @@ pub async fn draws(engine: &Engine) -> Result<u32> {
     let mut hash = 0x811c_9dc5_u32;
     for (_, check) in CHECKS {
         for output in check(engine).await? {
-            let whole = output.tolerance == 0.0 && output.got.iter().all(|value| value.fract() == 0.0);
-            for value in output.got.iter().filter(|_| whole) {
+            let exact = output.agreement == Agreement::Exact;
+            let whole = output.got.iter().all(|value| value.fract() == 0.0);
+            for value in output.got.iter().filter(|_| exact && whole) {
                 for byte in (*value as u32).to_le_bytes() {
                     hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
                 }
@@ -81,11 +83,48 @@ pub async fn draws(engine: &Engine) -> Result<u32> {
 async fn compare(check: Check, engine: &Engine, twin: &Engine) -> Result<(), String> {
     let got = check(engine).await.map_err(|error| error.to_string())?;
     let want = check(twin).await.map_err(|error| format!("the CPU twin: {error}"))?;
-    for (got, twin) in got.iter().zip(&want) {
+    agree(&got, &want)
+}
+
+/// Describes the first mismatches between outputs and those of the twin.
+fn agree(got: &[Output], want: &[Output]) -> Result<(), String> {
+    if got.len() != want.len() {
+        return Err(format!("{} outputs instead of {}", got.len(), want.len()));
+    }
+    // Places of the last draws that differ.
+    let mut differ = Vec::new();
+    for (got, twin) in got.iter().zip(want) {
         let want = got.want.as_ref().unwrap_or(&twin.got);
-        close(&got.name, &got.got, want, got.tolerance)?;
+        let (skipped, tolerance) = match got.agreement {
+            Agreement::Exact => (&[][..], 0.0),
+            Agreement::Within(tolerance) => (&[][..], tolerance),
+            Agreement::Drawn => {
+                differ = (0..want.len()).filter(|&at| got.got.get(at) != want.get(at)).collect();
+                differ.truncate(AT_BORDERS);
+                (&differ[..], 0.0)
+            }
+            Agreement::OfDrawn(tolerance) => (&differ[..], tolerance),
+        };
+        close(&got.name, &got.got, want, tolerance, skipped)?;
     }
     Ok(())
+}
+
+/// How many integers of one output may differ because a rounded number lies at a border between two of them. An
+/// output has hundreds, of which about one in a million is so close to a border; an error of a kernel moves many.
+const AT_BORDERS: usize = 1;
+
+/// How an output is compared with the expected values.
+#[derive(Clone, Copy, PartialEq)]
+enum Agreement {
+    /// Equal everywhere: integers that integers decide.
+    Exact,
+    /// An error of `tolerance (1 + |want|)` is allowed.
+    Within(f64),
+    /// Integers that comparisons of rounded numbers decide: [`AT_BORDERS`] may differ.
+    Drawn,
+    /// As `Within`, for values of the last `Drawn`, place by place: not compared where those differ.
+    OfDrawn(f64),
 }
 
 /// One output of a check.
@@ -94,8 +133,7 @@ struct Output {
     got: Vec<f64>,
     /// Expected values; without them, those of the CPU twin are expected.
     want: Option<Vec<f64>>,
-    /// Tolerance: an error of `tolerance (1 + |want|)` is allowed; 0 for integers.
-    tolerance: f64,
+    agreement: Agreement,
 }
 
 impl Output {
@@ -104,9 +142,10 @@ impl Output {
         engine: &Engine,
         name: impl Into<String>,
         buffer: &Buffer<T>,
-        tolerance: f64,
+        agreement: impl Into<Agreement>,
     ) -> Result<Self> {
-        Ok(Self { name: name.into(), got: read(engine, buffer).await?, want: None, tolerance })
+        let got = read(engine, buffer).await?;
+        Ok(Self { name: name.into(), got, want: None, agreement: agreement.into() })
     }
 
     /// An output to compare with known values.
@@ -115,21 +154,27 @@ impl Output {
         name: impl Into<String>,
         buffer: &Buffer<T>,
         want: Vec<f64>,
-        tolerance: f64,
+        agreement: impl Into<Agreement>,
     ) -> Result<Self> {
-        Ok(Self { want: Some(want), ..Self::twin(engine, name, buffer, tolerance).await? })
+        Ok(Self { want: Some(want), ..Self::twin(engine, name, buffer, agreement).await? })
     }
 }
 
-/// Describes the first mismatches.
-fn close(name: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<(), String> {
+impl From<f64> for Agreement {
+    fn from(tolerance: f64) -> Self {
+        Self::Within(tolerance)
+    }
+}
+
+/// Describes the first mismatches, except at the places `skipped`.
+fn close(name: &str, got: &[f64], want: &[f64], tolerance: f64, skipped: &[usize]) -> Result<(), String> {
     if got.len() != want.len() {
         return Err(format!("{name}: {} values instead of {}", got.len(), want.len()));
     }
-    let differs = |&(_, (got, want)): &(usize, (&f64, &f64))| {
+    let differs = |&(at, (got, want)): &(usize, (&f64, &f64))| {
         // Negated, so that NaN counts as a mismatch.
         let near = (got - want).abs() <= tolerance * (1.0 + want.abs()) && want.is_finite();
-        !(got == want || near)
+        !(got == want || near || skipped.contains(&at))
     };
     let mismatches = || got.iter().zip(want).enumerate().filter(differs);
     let count = mismatches().count();
@@ -213,11 +258,27 @@ mod tests {
 
     #[test]
     fn nan_and_other_lengths_differ() {
+        let close = |name, got: &[f64], want: &[f64], tolerance| close(name, got, want, tolerance, &[]);
         assert!(close("equal", &[1.0, f64::NEG_INFINITY], &[1.0, f64::NEG_INFINITY], 0.0).is_ok());
         assert!(close("near", &[1.1], &[1.0], 0.1).is_ok());
         assert!(close("length", &[1.0], &[1.0, 2.0], 1.0).is_err());
         assert!(close("infinity", &[1.0], &[f64::INFINITY], 1.0).is_err());
         let message = close("nan", &[f64::NAN, 0.0], &[0.0, 0.0], 1.0).unwrap_err();
         assert_eq!(message, "nan: 1 of 2 values differ: [0] NaN instead of 0");
+    }
+
+    #[test]
+    fn one_draw_may_differ_at_a_border() {
+        // Draws and a value of each, of which the first `moved` and the value at `wrong` are others.
+        let outputs = |moved: usize, wrong: Option<usize>| {
+            let values = |also: Option<usize>| {
+                (0..100).map(|at| f64::from(u8::from(at < moved || also == Some(at)))).collect()
+            };
+            let output = |got, agreement| Output { name: "draws".into(), got, want: None, agreement };
+            [output(values(None), Agreement::Drawn), output(values(wrong), Agreement::OfDrawn(1e-5))]
+        };
+        let agrees = |moved, wrong| agree(&outputs(moved, wrong), &outputs(0, None)).is_ok();
+        assert!(agrees(0, None) && agrees(1, None));
+        assert!(!agrees(2, None) && !agrees(0, Some(0)) && !agrees(1, Some(7)));
     }
 }

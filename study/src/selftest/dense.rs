@@ -1,6 +1,6 @@
 //! Checks of matrix products, column sums, the full softmax and ranking.
 
-use super::{Histories, Output, numbers, run_one, unset, unwritten};
+use super::{Agreement, Histories, Output, numbers, run_one, unset, unwritten};
 use fastvae::{
     Result,
     engine::{Engine, Recording},
@@ -158,8 +158,10 @@ pub async fn topk(engine: &Engine) -> Result<Vec<Output>> {
                 best_values.push(item.map_or(f64::NEG_INFINITY, |item| f64::from(scores[item as usize])));
             }
         }
-        outputs.push(Output::known(engine, format!("{k} best of {items}"), &ids, best_ids, 0.0).await?);
-        outputs.push(Output::known(engine, "their scores", &values, best_values, 0.0).await?);
+        outputs.push(
+            Output::known(engine, format!("{k} best of {items}"), &ids, best_ids, Agreement::Exact).await?,
+        );
+        outputs.push(Output::known(engine, "their scores", &values, best_values, Agreement::Exact).await?);
     }
     Ok(outputs)
 }

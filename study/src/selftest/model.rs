@@ -1,6 +1,6 @@
 //! Checks of the kernels of the encoder and the latent code.
 
-use super::{Histories, Output, run_one, unset, unwritten, upload_numbers};
+use super::{Agreement, Histories, Output, run_one, unset, unwritten, upload_numbers};
 use fastvae::{
     Result,
     engine::{Engine, Recording},
@@ -111,8 +111,8 @@ pub async fn encode(engine: &Engine) -> Result<Vec<Output>> {
     });
     engine.run(&recording)?;
     Ok(vec![
-        Output::twin(engine, "items", &items, 0.0).await?,
-        Output::twin(engine, "rows", &rows, 0.0).await?,
+        Output::twin(engine, "items", &items, Agreement::Exact).await?,
+        Output::twin(engine, "rows", &rows, Agreement::Exact).await?,
         Output::twin(engine, "hidden", &output, 1e-5).await?,
     ])
 }

@@ -1,6 +1,6 @@
 //! Checks every proposal by name: the items it draws, and log q of draws and positives.
 
-use super::{Histories, Output, numbers, unset, unwritten, upload_numbers};
+use super::{Agreement, Histories, Output, numbers, unset, unwritten, upload_numbers};
 use fastvae::{
     Result,
     config::{DnsCorrection, Mix, ProposalConfig, ProposalKind},
@@ -86,9 +86,18 @@ async fn one(engine: &Engine, name: &str, config: &ProposalConfig, groups: Group
     let mut recording = Recording::new();
     proposal.record(&mut recording, &draw, positives, &made);
     engine.run(&recording)?;
+    // These two compare integers only.
+    let exact = matches!(config.kind, ProposalKind::Uniform | ProposalKind::Popularity);
+    let draws = if exact { Agreement::Exact } else { Agreement::Drawn };
     Ok(vec![
-        Output::twin(engine, format!("{name}: draws"), &made.negatives, 0.0).await?,
-        Output::twin(engine, format!("{name}: log q of draws"), &made.negative_log_q, 1e-5).await?,
+        Output::twin(engine, format!("{name}: draws"), &made.negatives, draws).await?,
+        Output::twin(
+            engine,
+            format!("{name}: log q of draws"),
+            &made.negative_log_q,
+            Agreement::OfDrawn(1e-5),
+        )
+        .await?,
         Output::twin(engine, format!("{name}: log q of positives"), &made.positive_log_q, 1e-5).await?,
     ])
 }

@@ -1,6 +1,6 @@
 //! Checks of item lists, and of the updates of the rows in them.
 
-use super::{Histories, Output, numbers, upload_numbers};
+use super::{Agreement, Histories, Output, numbers, upload_numbers};
 use fastvae::{
     Result,
     config::OptimizerConfig,
@@ -52,7 +52,7 @@ pub async fn transpose(engine: &Engine) -> Result<Vec<Output>> {
         by_item.extend([f64::from(lists.touched[list]) - item as f64, length as f64]);
         by_item.extend(entries.iter().skip(start).take(length));
     }
-    Ok(vec![Output { name: "lists".into(), got: by_item, want: None, tolerance: 0.0 }])
+    Ok(vec![Output { name: "lists".into(), got: by_item, want: None, agreement: Agreement::Exact }])
 }
 
 pub async fn updates(engine: &Engine) -> Result<Vec<Output>> {
@@ -113,10 +113,15 @@ pub async fn updates(engine: &Engine) -> Result<Vec<Output>> {
         outputs.push(Output::twin(engine, name("values"), &table.parameter.value, 1e-4).await?);
         outputs.push(Output::twin(engine, name("first moments"), &table.parameter.first, 1e-4).await?);
         outputs.push(Output::twin(engine, name("second moments"), &table.parameter.second, 1e-4).await?);
-        outputs.push(Output::twin(engine, name("last steps"), &table.last_step, 0.0).await?);
+        outputs.push(Output::twin(engine, name("last steps"), &table.last_step, Agreement::Exact).await?);
         let nothing = vec![0.0; ITEMS];
         let left = lists.read(engine).await?.list_of.into_iter().map(f64::from).collect();
-        outputs.push(Output { name: name("emptied lists"), got: left, want: Some(nothing), tolerance: 0.0 });
+        outputs.push(Output {
+            name: name("emptied lists"),
+            got: left,
+            want: Some(nothing),
+            agreement: Agreement::Exact,
+        });
     }
     Ok(outputs)
 }

@@ -1,6 +1,6 @@
 //! Checks of proposals, the index behind them, and the sampled loss.
 
-use super::{Histories, Output, numbers, run_one, unset, unwritten, upload_numbers};
+use super::{Agreement, Histories, Output, numbers, run_one, unset, unwritten, upload_numbers};
 use fastvae::{
     Result,
     config::ProposalConfig,
@@ -44,8 +44,8 @@ pub async fn draw_static(engine: &Engine) -> Result<Vec<Output>> {
         });
         engine.run(&recording)?;
         let name = if popular { "popularity" } else { "uniform" };
-        outputs.push(Output::twin(engine, name, &negatives, 0.0).await?);
-        outputs.push(Output::twin(engine, "lookup", &log_q, 0.0).await?);
+        outputs.push(Output::twin(engine, name, &negatives, Agreement::Exact).await?);
+        outputs.push(Output::twin(engine, "lookup", &log_q, Agreement::Exact).await?);
     }
     Ok(outputs)
 }
@@ -54,30 +54,38 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
     let (count, stride, dimensions, k) = (1031, 14, 7, 17);
     let points =
         Points { values: upload_numbers(engine, 0, count * stride)?, count, stride, column: 7, dimensions };
-    let mut first = numbers(1, k * dimensions);
-    // One codeword far from every point, so that its cluster is empty.
-    first[3 * dimensions..4 * dimensions].fill(50.0);
-    let codewords = engine.upload("codewords", &first)?;
-    let codes = unset(engine, count)?;
+    let mut outputs = Vec::new();
+    for crowded in [false, true] {
+        let crowding: Vec<f32> = numbers(3, k).iter().map(|x| 1.5 + x).collect();
+        let crowding = if crowded { Some(engine.upload("crowding", &crowding)?) } else { None };
+        let codes = unset(engine, count)?;
+        run_one(
+            engine,
+            KmeansAssign {
+                points: points.clone(),
+                codewords: upload_numbers(engine, 1, k * dimensions)?,
+                crowding,
+                k,
+                codes: codes.clone(),
+            },
+        )?;
+        outputs
+            .push(Output::twin(engine, format!("codes, crowded {crowded}"), &codes, Agreement::Drawn).await?);
+    }
+    // Given codes, so that no point at a border can change the codewords; the cluster of codeword 3 is empty.
+    let codes: Vec<u32> = (0..count)
+        .map(|at| (at * at * 5 % 31 % (k - 1)) as u32)
+        .map(|code| code + u32::from(code >= 3))
+        .collect();
+    let weights: Vec<f32> = numbers(2, count).iter().map(|x| x * x).collect();
+    let codewords = upload_numbers(engine, 1, k * dimensions)?;
     let crowding = engine.upload("crowding", &vec![1.0f32; k])?;
     run_one(
         engine,
-        KmeansAssign {
-            points: points.clone(),
-            codewords: codewords.clone(),
-            crowding: None,
-            k,
-            codes: codes.clone(),
-        },
-    )?;
-    run_one(
-        engine,
         KmeansUpdate {
-            points: points.clone(),
-            weights: Some(
-                engine.upload("weights", &numbers(2, count).iter().map(|x| x * x).collect::<Vec<_>>())?,
-            ),
-            codes: codes.clone(),
+            points,
+            weights: Some(engine.upload("weights", &weights)?),
+            codes: engine.upload("codes", &codes)?,
             k,
             rng: Rng::new(5),
             step: 9,
@@ -85,23 +93,9 @@ pub async fn kmeans(engine: &Engine) -> Result<Vec<Output>> {
             balance: Some(Balance { crowding: crowding.clone(), even_weight: 60.0 }),
         },
     )?;
-    let crowded_codes = unset(engine, count)?;
-    run_one(
-        engine,
-        KmeansAssign {
-            points,
-            codewords: codewords.clone(),
-            crowding: Some(crowding.clone()),
-            k,
-            codes: crowded_codes.clone(),
-        },
-    )?;
-    Ok(vec![
-        Output::twin(engine, "codes", &codes, 0.0).await?,
-        Output::twin(engine, "codewords", &codewords, 1e-5).await?,
-        Output::twin(engine, "crowding", &crowding, 1e-5).await?,
-        Output::twin(engine, "codes of crowded codewords", &crowded_codes, 0.0).await?,
-    ])
+    outputs.push(Output::twin(engine, "codewords", &codewords, 1e-5).await?);
+    outputs.push(Output::twin(engine, "crowding", &crowding, 1e-5).await?);
+    Ok(outputs)
 }
 
 /// An index over `items` items with some empty cells.
@@ -178,8 +172,12 @@ pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
         engine.run(&recording)?;
         outputs.push(Output::twin(engine, "log psi", &log_psi, 1e-5).await?);
         outputs.push(Output::twin(engine, "log Z", &log_z, 1e-5).await?);
-        outputs.push(Output::twin(engine, format!("draws, shared by {group_size}"), &negatives, 0.0).await?);
-        outputs.push(Output::twin(engine, "log q of draws", &negative_log_q, 1e-5).await?);
+        outputs.push(
+            Output::twin(engine, format!("draws, shared by {group_size}"), &negatives, Agreement::Drawn)
+                .await?,
+        );
+        outputs
+            .push(Output::twin(engine, "log q of draws", &negative_log_q, Agreement::OfDrawn(1e-5)).await?);
         outputs.push(Output::twin(engine, "log q of positives", &positive_log_q, 1e-5).await?);
     }
     Ok(outputs)
@@ -228,10 +226,13 @@ pub async fn midx_exact(engine: &Engine) -> Result<Vec<Output>> {
         });
         engine.run(&recording)?;
         outputs.push(Output::twin(engine, "sums of cells", &sums, 1e-5).await?);
-        outputs.push(Output::twin(engine, "largest logits", &top, 0.0).await?);
+        outputs.push(Output::twin(engine, "largest logits", &top, Agreement::Exact).await?);
         outputs.push(Output::twin(engine, "log Z", &log_z, 1e-5).await?);
-        outputs.push(Output::twin(engine, format!("draws, shared by {group_size}"), &negatives, 0.0).await?);
-        outputs.push(Output::twin(engine, "log q of draws", &log_q, 1e-5).await?);
+        outputs.push(
+            Output::twin(engine, format!("draws, shared by {group_size}"), &negatives, Agreement::Drawn)
+                .await?,
+        );
+        outputs.push(Output::twin(engine, "log q of draws", &log_q, Agreement::OfDrawn(1e-5)).await?);
     }
     Ok(outputs)
 }

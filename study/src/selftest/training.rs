@@ -44,7 +44,7 @@ pub async fn ten_steps(engine: &Engine) -> Result<Vec<Output>> {
                 name: format!("{what}, {}", method.name()),
                 got,
                 want: None,
-                tolerance: 1e-3,
+                agreement: 1e-3.into(),
             });
         }
     }
