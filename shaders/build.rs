@@ -35,6 +35,7 @@ fn main() -> Result<()> {
 
     let mut code = String::new();
     let mut names = Vec::new();
+    let mut fields = String::new();
     for path in &paths {
         let name = path.file_stem().and_then(|stem| stem.to_str()).ok_or("file name is not UTF-8")?;
         let source = expand(path, &mut BTreeSet::new())?;
@@ -42,6 +43,8 @@ fn main() -> Result<()> {
         fs::write(&expanded, compact(&source))?;
         let shader = reflect(name, &source).map_err(|error| format!("{}: {error}", path.display()))?;
         shader.write(&mut code)?;
+        let offsets = shader.params.iter().map(|field| (field.name.as_str(), field.offset));
+        writeln!(fields, "    ({name:?}, &{:?}),", offsets.collect::<Vec<_>>())?;
         names.push(name.to_owned());
     }
     writeln!(code, "/// Every shader, by name.\npub static ALL: &[&Shader] = &[")?;
@@ -49,6 +52,9 @@ fn main() -> Result<()> {
         writeln!(code, "    &{name}::SHADER,")?;
     }
     writeln!(code, "];")?;
+    // Apart from the shaders, so that a program that does not ask for the names does not hold them.
+    writeln!(code, "/// The fields of each shader's uniform: name and offset in bytes.")?;
+    writeln!(code, "pub static FIELDS: &[(&str, &[(&str, u32)])] = &[\n{fields}];")?;
     fs::write(out.join("shaders.rs"), code)?;
     Ok(())
 }

@@ -44,6 +44,18 @@ pub type Profile = std::collections::BTreeMap<&'static str, (u64, web_time::Dura
 /// Time that the host spent on each stage of the submissions to a GPU.
 pub type HostTimes = std::collections::BTreeMap<&'static str, web_time::Duration>;
 
+/// One dispatch of a shader.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// Workgroups along two axes.
+    pub groups: [u32; 2],
+    /// The bytes of its uniform.
+    pub parameters: Vec<u8>,
+}
+
+/// Dispatches by shader.
+pub type Dispatches = std::collections::BTreeMap<&'static str, Vec<Dispatch>>;
+
 /// Holds buffers and runs recordings; clones are the same engine.
 #[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "one a run")]
@@ -84,6 +96,16 @@ impl Engine {
         match self {
             Self::Cpu(cpu) => cpu.profile(),
             Self::Gpu(gpu) => gpu.profile(),
+        }
+    }
+
+    /// The dispatches since the GPU engine was [`Engine::profiled`], or since the last call of this function; empty for
+    /// other engines.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn take_dispatches(&self) -> Dispatches {
+        match self {
+            Self::Cpu(_) => Dispatches::new(),
+            Self::Gpu(gpu) => gpu.take_dispatches(),
         }
     }
 

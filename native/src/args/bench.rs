@@ -16,6 +16,8 @@ pub enum BenchArgs {
     Epoch(EpochArgs),
     /// What samplers cost as the catalogue grows: set-up, draws, memory, and the exponents of the growth.
     Samplers(SamplersArgs),
+    /// A GPU: self-tests, bandwidth and rate, every kernel of a step, epochs by size of the catalogue; in minutes.
+    Gpu(GpuArgs),
     /// Seconds to read a set from disk.
     Load(LoadArgs),
     /// Seconds to rank every user of the test part exactly.
@@ -90,6 +92,27 @@ pub struct SamplersArgs {
     pub common: CommonArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+/// Options of `fastvae bench gpu`.
+#[derive(Args)]
+pub struct GpuArgs {
+    /// Write the report as JSON; without this and --html it is printed.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<std::path::PathBuf>,
+    /// Write the report as a page.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<std::path::PathBuf>,
+    /// Sizes of the catalogue.
+    #[arg(long, value_name = "M,..", value_delimiter = ',', default_value = "1000,10000,100000,1500000")]
+    pub items: Vec<usize>,
+    /// Seconds for all of it: what does not fit is left out and named.
+    #[arg(long, value_name = "N", default_value_t = 240.0, value_parser = super::finite::<f64>)]
+    pub seconds: f64,
+    /// Which GPU: its number in `fastvae engines`, part of its name, a backend, or as in `vulkan:nvidia`; the only
+    /// way to a software adapter. Without it, the best.
+    #[arg(long, value_name = "GPU")]
+    pub adapter: Option<String>,
 }
 
 /// Options of `fastvae bench load`.

@@ -1,6 +1,7 @@
 //! `fastvae bench`: measures the speed of this machine.
 
 mod epoch;
+mod gpu;
 mod samplers;
 mod step;
 
@@ -36,6 +37,7 @@ pub fn run(args: &BenchArgs) -> Result<Outcome> {
         BenchArgs::Step(args) => step::run(args),
         BenchArgs::Epoch(args) => epoch::run(args),
         BenchArgs::Samplers(args) => samplers::run(args),
+        BenchArgs::Gpu(args) => gpu::run(args),
         BenchArgs::Load(args) => load(args),
         BenchArgs::Eval(args) => eval(args),
     }?;

@@ -69,6 +69,41 @@ pub async fn adapters() -> Vec<AdapterInfo> {
     found().await.into_iter().map(|(_, info)| info).collect()
 }
 
+/// What an adapter offers to any program; the engine uses a part of it.
+#[derive(Clone, Debug)]
+pub struct AdapterDetails {
+    /// Names of wgpu's features.
+    pub features: Vec<String>,
+    /// Limits that bear on kernels, by WebGPU's names.
+    pub limits: Vec<(&'static str, u64)>,
+}
+
+/// The features and limits of the adapter that `wanted` selects, as [`Engine::select`](crate::engine::Engine::select)
+/// does.
+///
+/// # Errors
+/// [`Error::Device`] if there is no such adapter.
+pub async fn adapter_details(wanted: Option<&str>) -> Result<AdapterDetails> {
+    let (adapter, _) = choose(wanted).await?;
+    let (info, limits) = (adapter.get_info(), adapter.limits());
+    Ok(AdapterDetails {
+        features: adapter.features().iter_names().map(|(name, _)| name.to_owned()).collect(),
+        limits: vec![
+            ("maxStorageBufferBindingSize", limits.max_storage_buffer_binding_size),
+            ("maxBufferSize", limits.max_buffer_size),
+            ("maxStorageBuffersPerShaderStage", limits.max_storage_buffers_per_shader_stage.into()),
+            ("maxComputeWorkgroupStorageSize", limits.max_compute_workgroup_storage_size.into()),
+            ("maxComputeInvocationsPerWorkgroup", limits.max_compute_invocations_per_workgroup.into()),
+            ("maxComputeWorkgroupsPerDimension", limits.max_compute_workgroups_per_dimension.into()),
+            ("minUniformBufferOffsetAlignment", limits.min_uniform_buffer_offset_alignment.into()),
+            ("subgroupMinSize", info.subgroup_min_size.into()),
+            ("subgroupMaxSize", info.subgroup_max_size.into()),
+            ("vendor", info.vendor.into()),
+            ("device", info.device.into()),
+        ],
+    })
+}
+
 async fn found() -> Vec<(wgpu::Adapter, AdapterInfo)> {
     let instance = wgpu::Instance::new(descriptor());
     let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;

@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-pub use adapters::{AdapterInfo, adapters};
+pub use adapters::{AdapterDetails, AdapterInfo, adapter_details, adapters};
 use bind_groups::BindGroups;
 pub(crate) use bind_groups::{Bound, GpuMemory};
 use calls::Call;
@@ -68,6 +68,21 @@ struct Profiling {
     times: Arc<Mutex<Profile>>,
     /// Nothing if the device has no timestamps: dispatches are then counted only.
     timestamps: Option<Arc<Timestamps>>,
+    /// Since they were last asked for.
+    #[cfg(not(target_arch = "wasm32"))]
+    dispatches: Arc<Mutex<super::Dispatches>>,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Profiling {
+    fn keep(&self, calls: &[Call], uniforms: &[u8]) {
+        let mut dispatches = lock(&self.dispatches);
+        for call in calls {
+            let parameters = &uniforms[call.uniform_offset as usize..][..call.shader.params_size as usize];
+            let dispatch = super::Dispatch { groups: call.groups, parameters: parameters.to_vec() };
+            dispatches.entry(call.shader.name).or_default().push(dispatch);
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -146,7 +161,13 @@ impl GpuEngine {
     /// The same engine, with a record of the time that the device spends in each shader.
     pub(super) fn profiled(self) -> Self {
         let timestamps = Timestamps::new(&self.device, &self.queue).map(Arc::new);
-        Self { profile: Some(Profiling { times: Arc::default(), timestamps }), ..self }
+        let profiling = Profiling {
+            times: Arc::default(),
+            timestamps,
+            #[cfg(not(target_arch = "wasm32"))]
+            dispatches: Arc::default(),
+        };
+        Self { profile: Some(profiling), ..self }
     }
 
     /// Calls and time by shader of all that the device has run by now.
@@ -155,6 +176,14 @@ impl GpuEngine {
         // A lost device has nothing to add, and the next call of `run` reports it.
         let _ = self.wait();
         lock(&profile.times).clone()
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn take_dispatches(&self) -> super::Dispatches {
+        self.profile
+            .as_ref()
+            .map(|profile| std::mem::take(&mut *lock(&profile.dispatches)))
+            .unwrap_or_default()
     }
 
     /// Whether the device reports the time that it spends in each dispatch.
@@ -233,6 +262,10 @@ impl GpuEngine {
         }
         let (uniforms, calls) = calls.finish()?;
         clock.lap("list dispatches");
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(profile) = &self.profile {
+            profile.keep(&calls, &uniforms);
+        }
         // Locked until the recording is submitted: a recording of another thread would overwrite the
         // parameters.
         let mut memory = lock(&self.uniforms);
@@ -240,10 +273,10 @@ impl GpuEngine {
         clock.lap("upload parameters");
         match &self.profile {
             None => self.submit(&calls, &uniforms, &mut clock)?,
-            Some(Profiling { times, timestamps: Some(timestamps) }) => {
+            Some(Profiling { times, timestamps: Some(timestamps), .. }) => {
                 self.submit_timed(&calls, &uniforms, timestamps, times);
             }
-            Some(Profiling { times, timestamps: None }) => {
+            Some(Profiling { times, timestamps: None, .. }) => {
                 for call in &calls {
                     lock(times).entry(call.shader.name).or_default().0 += 1;
                 }
