@@ -1,7 +1,7 @@
 // hidden[b] = activation(sum over entries e of b: weights[e] table[items[e]] + bias).
 //
-// Work per workgroup: 4 lanes columns of one batch row, see shared/row_sums.wgsl.
-// Grid: linear, batch * blocks workgroups.
+// Work per workgroup: 4 lanes columns of as many batch rows as it has sets of slots for, see shared/row_sums.wgsl.
+// Grid: linear, ceil(batch / rows_each) * blocks workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/activation.wgsl"
@@ -14,6 +14,8 @@ struct Params {
     lanes: u32,
     slots: u32,
     blocks: u32,
+    /// Rows of a workgroup.
+    rows_each: u32,
     activation: u32,
 }
 
@@ -41,16 +43,16 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let workgroup = linear_group(group, groups);
-    let b = workgroup / params.blocks;
-    if b >= params.batch {
-        return;
-    }
+    let team = local / params.lanes;
     let lane = local % params.lanes;
-    let slot = local / params.lanes;
+    // Invocations that are left over belong to no slot.
+    let b = workgroup / params.blocks * params.rows_each + team / params.slots;
+    let used = team < params.rows_each * params.slots && b < params.batch;
+    let slot = select(params.slots, team % params.slots, used);
     let columns = columns_of(lane, workgroup % params.blocks);
-    let end = batch_offsets[b + 1u];
     var sum = vec4<f32>();
-    if slot < params.slots {
+    if used {
+        let end = batch_offsets[b + 1u];
         for (var e = batch_offsets[b] + slot; e < end; e += 4u * params.slots) {
             let at = vec4<u32>(e) + vec4<u32>(0u, 1u, 2u, 3u) * params.slots;
             let last = min(at, vec4<u32>(end - 1u));

@@ -3,11 +3,10 @@
 // coupled decay, the steps are applied one by one. Marks rows as up to date. The twin,
 // core/src/kernels/replay_rows.rs, has the derivation.
 //
-// Work per workgroup: one row. Its invocations first share the skipped steps, then the elements.
-// Grid: linear, as many workgroups as there may be rows.
+// Work per workgroup: four rows, by 16 invocations each, which first share the skipped steps, then the elements.
+// Grid: linear, a workgroup for every four rows that there may be.
 
 #import "shared/grid.wgsl"
-#import "shared/reduce.wgsl"
 
 struct Params {
     /// Rows of the table, or the most lists there can be.
@@ -34,6 +33,10 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> first: array<f32>; // M x width
 @group(0) @binding(7) var<storage, read_write> second: array<f32>; // M x width
 
+const TEAM = 16u;
+
+var<workgroup> terms: array<vec2<f32>, 64>;
+
 fn iterate(at: u32, skipped: u32) {
     var w = value[at];
     var m = first[at];
@@ -56,7 +59,8 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    var row = linear_group(group, groups);
+    let lane = local % TEAM;
+    var row = linear_group(group, groups) * 4u + local / TEAM;
     var last = params.step;
     if row < params.rows && (params.has_lists == 0u || row < count[0]) {
         if params.has_lists != 0u {
@@ -70,7 +74,7 @@ fn main(
     var epsilon = 0.0;
     // Coupled decay has no closed form.
     if params.l2 == 0.0 {
-        for (var k = local + 1u; k <= skipped; k += 64u) {
+        for (var k = lane + 1u; k <= skipped; k += TEAM) {
             let log_growth = -0.5 * f32(k) * params.log_beta2;
             let log_power = f32(k) * params.log_beta1 + log_growth;
             // ln 1e-9: what follows is nothing beside what came before.
@@ -83,29 +87,33 @@ fn main(
             epsilon += term * schedule[3u * step + 1u] * exp(log_growth);
         }
     }
-    sum = workgroup_sum(sum, local);
-    epsilon = workgroup_sum(epsilon, local);
+    terms[local] = vec2<f32>(sum, epsilon);
+    workgroupBarrier();
+    var total = vec2<f32>();
+    for (var other = 0u; other < TEAM; other++) {
+        total += terms[local - lane + other];
+    }
     if skipped == 0u {
         return;
     }
     var mean = 1.17549435e-38;
-    if sum > 0.0 {
-        mean = epsilon / sum;
+    if total.x > 0.0 {
+        mean = total.y / total.x;
     }
     let keep = exp(end - schedule[3u * last + 2u]);
     let decay1 = exp(max(f32(skipped) * params.log_beta1, -100.0));
     let decay2 = exp(max(f32(skipped) * params.log_beta2, -100.0));
-    for (var c = local; c < params.width; c += 64u) {
+    for (var c = lane; c < params.width; c += TEAM) {
         let at = row * params.width + c;
         if params.l2 != 0.0 {
             iterate(at, skipped);
         } else {
-            value[at] = value[at] * keep - sum * first[at] / (sqrt(second[at]) + mean);
+            value[at] = value[at] * keep - total.x * first[at] / (sqrt(second[at]) + mean);
             first[at] *= decay1;
             second[at] *= decay2;
         }
     }
-    if local == 0u {
+    if lane == 0u {
         last_step[row] = params.step;
     }
 }

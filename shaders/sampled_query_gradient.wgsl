@@ -1,7 +1,7 @@
 // d loss / d query = sum over the row's entries and candidates of coefficient x item row.
 //
-// Work per workgroup: 4 lanes columns of one query row, see shared/row_sums.wgsl.
-// Grid: linear, rows * blocks workgroups.
+// Work per workgroup: 4 lanes columns of as many query rows as it has sets of slots for, see shared/row_sums.wgsl.
+// Grid: linear, ceil(rows / rows_each) * blocks workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/groups.wgsl"
@@ -19,6 +19,8 @@ struct Params {
     lanes: u32,
     slots: u32,
     blocks: u32,
+    /// Rows of a workgroup.
+    rows_each: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -41,21 +43,21 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let workgroup = linear_group(group, groups);
-    let row = workgroup / params.blocks;
-    if row >= params.rows {
-        return;
-    }
+    let team = local / params.lanes;
     let lane = local % params.lanes;
-    let slot = local / params.lanes;
+    // Invocations that are left over belong to no slot.
+    let row = workgroup / params.blocks * params.rows_each + team / params.slots;
+    let used = team < params.rows_each * params.slots && row < params.rows;
+    let slot = select(params.slots, team % params.slots, used);
     let columns = columns_of(lane, workgroup % params.blocks);
-    let user = row % params.batch;
-    let sample_start = row / params.batch * params.entries;
-    let start = batch_offsets[user];
-    let total = batch_offsets[user + 1u] - start + params.candidates;
-    let seen = group_of_row(row) * params.candidates;
-    let drawn = row * params.candidates;
     var sum = vec4<f32>();
-    if slot < params.slots {
+    if used {
+        let user = row % params.batch;
+        let sample_start = row / params.batch * params.entries;
+        let start = batch_offsets[user];
+        let total = batch_offsets[user + 1u] - start + params.candidates;
+        let seen = group_of_row(row) * params.candidates;
+        let drawn = row * params.candidates;
         for (var i = slot; i < total; i += 4u * params.slots) {
             var items = vec4<u32>();
             var coefficients = vec4<f32>();

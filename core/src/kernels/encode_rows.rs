@@ -69,8 +69,8 @@ impl Kernel for EncodeRows {
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
-        let shape = RowSums::one(self.hidden);
-        let RowSums { lanes, slots, blocks, .. } = shape;
+        let shape = RowSums::long(calls, self.hidden);
+        let RowSums { lanes, slots, blocks, rows_each } = shape;
         calls.dispatch(
             encode_rows::Params {
                 batch: self.batch as u32,
@@ -78,6 +78,7 @@ impl Kernel for EncodeRows {
                 lanes,
                 slots,
                 blocks,
+                rows_each,
                 activation: self.activation as u32,
             },
             encode_rows::Bindings {

@@ -190,7 +190,8 @@ impl Kernel for ReplayRows {
                 first: &parameter.first,
                 second: &parameter.second,
             },
-            gpu::Work::Groups(rows),
+            // Four rows each.
+            gpu::Work::Groups(rows.div_ceil(4)),
         );
     }
 }

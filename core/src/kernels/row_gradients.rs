@@ -5,7 +5,7 @@ use fastvae_shaders::row_gradients;
 
 use super::{
     rank_one::{RankOne, Terms},
-    row_sums::{LIST_SLOTS, RowSums},
+    row_sums::RowSums,
     transpose::ItemLists,
 };
 use crate::{
@@ -74,7 +74,7 @@ impl Kernel for RowGradients {
         let (lists, source, groups) = (&self.lists, &self.gradient, &self.gradient.groups);
         let rows = lists.touched.len();
         let Terms { lists, terms, negative } = source.dispatch_terms(calls, lists, rows, false, self.clear);
-        let shape = RowSums::new(self.width, LIST_SLOTS);
+        let shape = RowSums::lists(calls, self.width);
         let RowSums { lanes, slots, blocks, rows_each } = shape;
         calls.dispatch(
             row_gradients::Params {

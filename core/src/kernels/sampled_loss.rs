@@ -135,8 +135,8 @@ impl Kernel for SampledLoss {
         let (rows, width, entries) = (groups.rows(), self.width as u32, self.entries as u32);
         // A workgroup of sampled_logits.wgsl has 128 items.
         let parts = (groups.candidates + self.longest.min(self.entries)).div_ceil(128).max(1);
-        let shape = RowSums::one(self.width);
-        let RowSums { lanes, slots, blocks, .. } = shape;
+        let shape = RowSums::long(calls, self.width);
+        let RowSums { lanes, slots, blocks, rows_each } = shape;
         let (batch, group_size, candidates) =
             (groups.batch as u32, groups.size as u32, groups.candidates as u32);
         let no_bias = calls.empty();
@@ -196,6 +196,7 @@ impl Kernel for SampledLoss {
                 lanes,
                 slots,
                 blocks,
+                rows_each,
             },
             sampled_query_gradient::Bindings {
                 table: &self.table,

@@ -6,7 +6,7 @@ use super::{
     adam::AdamStep,
     rank_one::{RankOne, Terms},
     replay_rows::Table,
-    row_sums::{LIST_SLOTS, RowSums},
+    row_sums::RowSums,
     transpose::ItemLists,
 };
 use crate::{
@@ -81,7 +81,7 @@ impl Kernel for UpdateRows {
             gradient.dispatch_terms(calls, &self.lists, rows, all, self.clear);
         let AdamStep { rate, beta1, beta2, root, epsilon, keep, l2 } = self.adam;
         for (table, RankOne { vectors, groups, .. }) in &self.tables {
-            let shape = RowSums::new(table.width, LIST_SLOTS);
+            let shape = RowSums::lists(calls, table.width);
             let RowSums { lanes, slots, blocks, rows_each } = shape;
             calls.dispatch(
                 update_rows::Params {
