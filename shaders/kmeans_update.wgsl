@@ -52,7 +52,15 @@ fn main(
     }
     var mass = 0.0;
     var sum = 0.0;
-    for (var part = 0u; part < params.parts; part++) {
+    var part = 0u;
+    // Four loads at a time, so that they do not wait for one another.
+    for (; part + 4u <= params.parts; part += 4u) {
+        let rows = part * params.codewords + k + vec4<u32>(0u, 1u, 2u, 3u) * params.codewords;
+        mass += (masses[rows.x] + masses[rows.y]) + (masses[rows.z] + masses[rows.w]);
+        let elements = rows * params.dimensions + d;
+        sum += (sums[elements.x] + sums[elements.y]) + (sums[elements.z] + sums[elements.w]);
+    }
+    for (; part < params.parts; part++) {
         mass += masses[part * params.codewords + k];
         sum += sums[(part * params.codewords + k) * params.dimensions + d];
     }

@@ -72,7 +72,7 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
 }
 
-const CLOUDS: [(usize, usize, usize, usize); 7] = [
+const CLOUDS: [(usize, usize, usize, usize); 8] = [
     // Points, dimensions, columns outside of the view on either side, codewords.
     (1, 1, 0, 1),
     (7, 3, 2, 7),
@@ -81,6 +81,7 @@ const CLOUDS: [(usize, usize, usize, usize); 7] = [
     (1000, 16, 16, 128),
     (9001, 5, 0, 3),
     (65_537, 1, 0, 2),
+    (40_000, 2, 1, 128),
 ];
 
 #[test]

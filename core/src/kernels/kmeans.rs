@@ -1,7 +1,8 @@
 //! One iteration of Lloyd's k-means, which computes codewords from item vectors.
 
-use fastvae_shaders::{kmeans_assign, kmeans_sum, kmeans_update};
+use fastvae_shaders::{kmeans_halves, kmeans_nearest, kmeans_sum, kmeans_update};
 
+use super::{MatMul, View};
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel},
@@ -58,7 +59,10 @@ pub struct KmeansAssign {
     pub codes: Buffer<u32>,
 }
 
-/// Points scored at a time: their products with the codewords fit a first-level cache.
+/// Scores in memory at a time on a GPU (16 MiB).
+const SCORES: usize = 4 << 20;
+
+/// Points scored at a time on the CPU: their products with the codewords fit a first-level cache.
 const BLOCK: usize = 64;
 
 impl Kernel for KmeansAssign {
@@ -136,25 +140,43 @@ impl Kernel for KmeansAssign {
     }
 
     fn gpu(&self, calls: &mut gpu::Calls) {
-        let points = &self.points;
+        let (Points { values, count, stride, column, dimensions }, k) = (&self.points, self.k);
         let empty = calls.empty();
+        let halves = calls.scratch("k-means: norms", k);
         calls.dispatch(
-            kmeans_assign::Params {
-                count: points.count as u32,
-                stride: points.stride as u32,
-                column: points.column as u32,
-                dimensions: points.dimensions as u32,
-                codewords: self.k as u32,
-                crowded: self.crowding.is_some().into(),
-            },
-            kmeans_assign::Bindings {
-                values: &points.values,
-                centres: &self.codewords,
-                crowding: self.crowding.as_ref().unwrap_or(&empty),
-                codes: &self.codes,
-            },
-            gpu::Work::Threads(points.count.div_ceil(4)),
+            kmeans_halves::Params { dimensions: *dimensions as u32, codewords: k as u32 },
+            kmeans_halves::Bindings { centres: &self.codewords, halves: &halves },
+            gpu::Work::Groups(k),
         );
+        let block = (SCORES / k).clamp(1, (*count).max(1));
+        let scores = calls.scratch("k-means: scores", k * block);
+        for first in (0..*count).step_by(block) {
+            let here = block.min(count - first);
+            let points =
+                View { buffer: values.clone(), offset: first * stride + column, row: *stride, column: 1 };
+            let codewords = View::rows(&self.codewords, *dimensions);
+            MatMul::new(k, here, *dimensions, codewords, points.transposed(), View::rows(&scores, here))
+                .gpu(calls);
+            calls.dispatch(
+                kmeans_nearest::Params {
+                    count: here as u32,
+                    first: first as u32,
+                    stride: *stride as u32,
+                    column: *column as u32,
+                    dimensions: *dimensions as u32,
+                    codewords: k as u32,
+                    crowded: self.crowding.is_some().into(),
+                },
+                kmeans_nearest::Bindings {
+                    values,
+                    scores: &scores,
+                    halves: &halves,
+                    crowding: self.crowding.as_ref().unwrap_or(&empty),
+                    codes: &self.codes,
+                },
+                gpu::Work::Threads(here),
+            );
+        }
     }
 }
 
@@ -259,9 +281,9 @@ impl Kernel for KmeansUpdate {
     fn gpu(&self, calls: &mut gpu::Calls) {
         let (points, k) = (&self.points, self.k);
         let (count, dimensions) = (points.count, points.dimensions);
-        // Enough parts to occupy a GPU, with sums of at most 16 MB.
-        let most = (SUMS / (k * dimensions).max(1)).clamp(1, 512);
-        let part = count.div_ceil(most).max(1024);
+        // Short parts, because a part is summed point by point, with sums of at most 16 MB.
+        let most = (SUMS / (k * dimensions).max(1)).clamp(1, 1024);
+        let part = count.div_ceil(most).max(64);
         let parts = count.div_ceil(part);
         let sums = calls.scratch("k-means: sums", parts * k * dimensions);
         let masses = calls.scratch("k-means: masses", parts * k);
@@ -284,8 +306,8 @@ impl Kernel for KmeansUpdate {
                 sums: &sums,
                 masses: &masses,
             },
-            // One thread per dimension.
-            gpu::Work::Groups(parts * dimensions.div_ceil(kmeans_sum::SHADER.workgroup_size[0] as usize)),
+            // One thread per dimension, for 32 codewords at a time.
+            gpu::Work::Groups(parts * dimensions.div_ceil(64) * k.div_ceil(32)),
         );
         calls.dispatch(
             kmeans_update::Params {

@@ -53,11 +53,13 @@ impl Quantiser<'_> {
                 self.engine.write(&balance.crowding, 0, &vec![1.0; self.k])?;
             }
             if self.residual {
+                let mut recording = Recording::new();
                 for iteration in 0..SETTLING {
-                    self.iterate(which, u32::MAX - iteration)?;
+                    self.iterate(&mut recording, which, u32::MAX - iteration);
                 }
-                self.assign(which)?;
-                self.add(which, -1.0)?;
+                self.assign(&mut recording, which);
+                self.add(&mut recording, which, -1.0);
+                self.engine.run(&recording)?;
             }
         }
         Ok(())
@@ -65,10 +67,7 @@ impl Quantiser<'_> {
 
     /// Continues from existing codewords and codes.
     pub fn go_on(&self) -> Result<()> {
-        if self.residual {
-            (0..self.books.len()).try_for_each(|which| self.add(which, -1.0))?;
-        }
-        Ok(())
+        if self.residual { self.subtract() } else { Ok(()) }
     }
 
     /// Runs `iterations` iterations on each codebook in turn, then assigns every point. With residual
@@ -79,37 +78,43 @@ impl Quantiser<'_> {
             watch::advance(1);
             for which in 0..self.books.len() {
                 watch::check()?;
-                self.give_back(which)?;
-                self.iterate(which, iteration)?;
-                self.take(which)?;
+                self.record(which, |recording| self.iterate(recording, which, iteration))?;
             }
         }
-        for which in 0..self.books.len() {
-            self.give_back(which)?;
-            self.assign(which)?;
-            self.take(which)?;
-        }
-        Ok(())
+        (0..self.books.len())
+            .try_for_each(|which| self.record(which, |recording| self.assign(recording, which)))
     }
 
     /// Replaces the points by their residuals in place; the caller must own the buffer.
     pub fn leave(&self) -> Result<()> {
-        if self.residual { Ok(()) } else { (0..self.books.len()).try_for_each(|which| self.add(which, -1.0)) }
+        if self.residual { Ok(()) } else { self.subtract() }
     }
 
-    fn give_back(&self, which: usize) -> Result<()> {
-        if self.residual { self.add(which, 1.0) } else { Ok(()) }
+    /// Subtracts the codewords of every codebook from the points.
+    fn subtract(&self) -> Result<()> {
+        let mut recording = Recording::new();
+        (0..self.books.len()).for_each(|which| self.add(&mut recording, which, -1.0));
+        self.engine.run(&recording)
     }
 
-    fn take(&self, which: usize) -> Result<()> {
-        if self.residual { self.add(which, -1.0) } else { Ok(()) }
+    /// Runs what `work` appends in one recording. With residual codebooks, the points are the residuals of the other
+    /// codebooks meanwhile.
+    fn record(&self, which: usize, work: impl FnOnce(&mut Recording)) -> Result<()> {
+        let mut recording = Recording::new();
+        if self.residual {
+            self.add(&mut recording, which, 1.0);
+        }
+        work(&mut recording);
+        if self.residual {
+            self.add(&mut recording, which, -1.0);
+        }
+        self.engine.run(&recording)
     }
 
     /// One iteration: assigns points to codewords, then moves each codeword to the mean of its points.
-    fn iterate(&self, which: usize, iteration: u32) -> Result<()> {
+    fn iterate(&self, recording: &mut Recording, which: usize, iteration: u32) {
         let book = &self.books[which];
-        self.assign(which)?;
-        let mut recording = Recording::new();
+        self.assign(recording, which);
         recording.push(KmeansUpdate {
             points: book.points.clone(),
             weights: self.weights.as_ref().map(|weights| weights.1.clone()),
@@ -120,12 +125,10 @@ impl Quantiser<'_> {
             codewords: book.codewords.clone(),
             balance: book.balance.clone(),
         });
-        self.engine.run(&recording)
     }
 
-    fn assign(&self, which: usize) -> Result<()> {
+    fn assign(&self, recording: &mut Recording, which: usize) {
         let book = &self.books[which];
-        let mut recording = Recording::new();
         recording.push(KmeansAssign {
             points: book.points.clone(),
             codewords: book.codewords.clone(),
@@ -133,12 +136,10 @@ impl Quantiser<'_> {
             k: self.k,
             codes: book.codes.clone(),
         });
-        self.engine.run(&recording)
     }
 
-    fn add(&self, which: usize, scale: f32) -> Result<()> {
+    fn add(&self, recording: &mut Recording, which: usize, scale: f32) {
         let book = &self.books[which];
-        let mut recording = Recording::new();
         recording.push(AddCodewords {
             points: book.points.clone(),
             codes: book.codes.clone(),
@@ -146,7 +147,6 @@ impl Quantiser<'_> {
             k: self.k,
             scale,
         });
-        self.engine.run(&recording)
     }
 
     async fn first_codewords(&self, which: usize, points: &Points) -> Result<Vec<f32>> {

@@ -10,7 +10,7 @@ use crate::{
     Result,
     config::Quantisation,
     engine::{Buffer, Engine, Recording},
-    kernels::{MatMul, Points, ResidualNorms, View},
+    kernels::{GatherRows, MatMul, Points, ResidualNorms, View},
     proposal::Catalogue,
     rng::Rng,
 };
@@ -77,7 +77,7 @@ impl MidxIndex {
             quantiser.begin().await?;
             quantiser.run(self.config.first_iterations)?;
         } else {
-            self.go_on_from(engine, &quantiser.books, space.as_ref()).await?;
+            self.go_on_from(engine, &quantiser.books, space.as_ref())?;
             quantiser.go_on()?;
             quantiser.run(self.config.refresh_iterations)?;
         }
@@ -154,23 +154,6 @@ impl MidxIndex {
         Ok(all_columns(&mapped, self.items, d))
     }
 
-    /// Maps the codewords in use to the geometry of the queries, m K x dimensions.
-    fn map_codewords(&self, engine: &Engine, to: &OnEngine) -> Result<Buffer<f32>> {
-        let (rows, d) = (self.config.codebooks * self.config.codewords, to.space.dimensions);
-        let mapped = engine.zeros("mapped codewords", rows * d)?;
-        let mut recording = Recording::new();
-        recording.push(MatMul::new(
-            rows,
-            d,
-            self.width,
-            View::rows(&self.stacked, self.width),
-            View::rows(&to.map, d),
-            View::rows(&mapped, d),
-        ));
-        engine.run(&recording)?;
-        Ok(mapped)
-    }
-
     /// The columns of the points that a codebook quantises.
     fn columns(&self, book: usize, space: Option<&OnEngine>) -> std::ops::Range<usize> {
         let m = self.config.codebooks;
@@ -194,24 +177,37 @@ impl MidxIndex {
         self.books.iter().enumerate().map(book).collect()
     }
 
-    /// Copies the current codewords to the buffers of k-means.
-    async fn go_on_from(&self, engine: &Engine, books: &[Book], space: Option<&OnEngine>) -> Result<()> {
-        let mapped = match space {
-            Some(on) => Some(engine.read(&self.map_codewords(engine, on)?).await?),
-            None => None,
+    /// Copies the current codewords, in the geometry of the queries if there is one, to the buffers of k-means.
+    fn go_on_from(&self, engine: &Engine, books: &[Book], space: Option<&OnEngine>) -> Result<()> {
+        let (k, rows) = (self.config.codewords, books.len() * self.config.codewords);
+        let mut recording = Recording::new();
+        let current = match space {
+            None => all_columns(&self.stacked, rows, self.width),
+            Some(on) => {
+                let d = on.space.dimensions;
+                let mapped = engine.zeros("mapped codewords", rows * d)?;
+                recording.push(MatMul::new(
+                    rows,
+                    d,
+                    self.width,
+                    View::rows(&self.stacked, self.width),
+                    View::rows(&on.map, d),
+                    View::rows(&mapped, d),
+                ));
+                all_columns(&mapped, rows, d)
+            }
         };
-        let (values, width) = match (&mapped, space) {
-            (Some(mapped), Some(on)) => (mapped, on.space.dimensions),
-            _ => (&self.state.codewords, self.width),
-        };
-        let k = self.config.codewords;
         for (which, book) in books.iter().enumerate() {
             let columns = self.columns(which, space);
-            let rows = values[which * k * width..][..k * width].chunks_exact(width);
-            let own: Vec<f32> = rows.flat_map(|row| &row[columns.clone()]).copied().collect();
-            engine.write(&book.codewords, 0, &own)?;
+            let rows: Vec<u32> = (which * k..(which + 1) * k).map(|row| row as u32).collect();
+            recording.push(GatherRows {
+                points: Points { column: columns.start, dimensions: columns.len(), ..current.clone() },
+                rows: engine.upload("codewords of a codebook", &rows)?,
+                len: k,
+                output: book.codewords.clone(),
+            });
         }
-        Ok(())
+        engine.run(&recording)
     }
 
     /// Reads the result of k-means in one transfer, with the items' biases and, if `left`, statistics of the
