@@ -1,8 +1,8 @@
 // ln psi(k1) = ln sum over k2 of omega(k1, k2) exp r2, and ln Z = ln sum over k1 of exp(r1 + ln psi)
 // (paper, theorem 5.1).
 //
-// Work per workgroup: one query row, with one first codeword per thread at a time. Grid: linear, rows
-// workgroups.
+// Work per workgroup: one query row. Four neighbouring threads share a first codeword, and each of them reads four
+// neighbouring weights at a time. Grid: linear, rows workgroups.
 
 #import "shared/grid.wgsl"
 #import "shared/numbers.wgsl"
@@ -22,6 +22,20 @@ struct Params {
 
 var<workgroup> second: array<f32, 256>; // r2
 var<workgroup> joint: array<f32, 256>; // r1 + ln psi
+// Of each thread's weights: the largest logarithm, and the sum relative to it.
+var<workgroup> tops: array<f32, 1024>;
+var<workgroup> sums: array<f32, 1024>;
+
+/// ln omega(k1, k2) + r2 for four neighbouring k2.
+fn four_terms(k1: u32, k2: u32) -> vec4<f32> {
+    let columns = vec4<u32>(k2) + vec4<u32>(0u, 1u, 2u, 3u);
+    // Beyond the edge, the last column is read and not used.
+    let inside = min(columns, vec4<u32>(params.codewords - 1u));
+    let at = k1 * params.codewords + inside;
+    let weights = vec4<f32>(log_weights[at.x], log_weights[at.y], log_weights[at.z], log_weights[at.w]);
+    let scores2 = vec4<f32>(second[inside.x], second[inside.y], second[inside.z], second[inside.w]);
+    return select(vec4<f32>(LOWEST), weights + scores2, columns == inside);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -38,20 +52,40 @@ fn main(
         second[k2] = scores[(2u * row + 1u) * k + k2];
     }
     workgroupBarrier();
+    for (var k1 = local / 4u; k1 < k; k1 += 16u) {
+        let start = 4u * (local % 4u);
+        var largest = LOWEST;
+        for (var k2 = start; k2 < k; k2 += 16u) {
+            let terms = four_terms(k1, k2);
+            largest = max(largest, max(max(terms.x, terms.y), max(terms.z, terms.w)));
+        }
+        var sum = 0.0;
+        if !is_nothing(largest) {
+            for (var k2 = start; k2 < k; k2 += 16u) {
+                let terms = four_terms(k1, k2);
+                sum += (exp_below(terms.x - largest) + exp_below(terms.y - largest))
+                    + (exp_below(terms.z - largest) + exp_below(terms.w - largest));
+            }
+        }
+        tops[4u * k1 + local % 4u] = largest;
+        sums[4u * k1 + local % 4u] = sum;
+    }
+    workgroupBarrier();
     var top = LOWEST;
     for (var k1 = local; k1 < k; k1 += 64u) {
-        var largest = LOWEST;
-        for (var k2 = 0u; k2 < k; k2++) {
-            largest = max(largest, log_weights[k1 * k + k2] + second[k2]);
-        }
+        let at = 4u * k1;
+        let largest = max(max(tops[at], tops[at + 1u]), max(tops[at + 2u], tops[at + 3u]));
         joint[k1] = LOWEST;
         if is_nothing(largest) {
             log_psi[row * k + k1] = negative_infinity();
             continue;
         }
         var sum = 0.0;
-        for (var k2 = 0u; k2 < k; k2++) {
-            sum += exp_below(log_weights[k1 * k + k2] + second[k2] - largest);
+        for (var n = at; n < at + 4u; n++) {
+            // Of a thread without weights, the difference may be infinite.
+            if !is_nothing(tops[n]) {
+                sum += sums[n] * exp_below(tops[n] - largest);
+            }
         }
         let value = largest + log(sum);
         log_psi[row * k + k1] = value;
