@@ -32,14 +32,12 @@ fn main(
     let by_quad = vec2<u32>(local / 8u, local % 8u);
     let from_a = select(by_quad, by_term, params.a_column <= params.a_row);
     let from_b = select(by_quad, by_term, params.b_row <= params.b_column);
-    var at_a = params.a_offset + (start + from_a.x) * params.a_column
-        + four(TILE * tile.x + 4u * from_a.y, params.m) * params.a_row;
-    var at_b = params.b_offset + (start + from_b.x) * params.b_row
-        + four(TILE * tile.y + 4u * from_b.y, params.n) * params.b_column;
+    let row_a = TILE * tile.x + 4u * from_a.y;
+    let column_b = TILE * tile.y + 4u * from_b.y;
     let to_a = from_a.x * 8u + (from_a.y ^ (from_a.x % 8u));
     let to_b = from_b.x * 8u + (from_b.y ^ (from_b.x % 8u)) + 256u;
-    var next_a = load_a(at_a, start + from_a.x < end);
-    var next_b = load_b(at_b, start + from_b.x < end);
+    var next_a = load_a(row_a, start + from_a.x, end);
+    var next_b = load_b(column_b, start + from_b.x, end);
 
     let quarter = local / 64u;
     let x = local % 8u;
@@ -53,10 +51,8 @@ fn main(
         tiles[to_a] = next_a;
         tiles[to_b] = next_b;
         workgroupBarrier();
-        at_a += 32u * params.a_column;
-        at_b += 32u * params.b_row;
-        next_a = load_a(at_a, term + 32u + from_a.x < end);
-        next_b = load_b(at_b, term + 32u + from_b.x < end);
+        next_a = load_a(row_a, term + 32u + from_a.x, end);
+        next_b = load_b(column_b, term + 32u + from_b.x, end);
         for (var i = 0u; i < 8u; i++) {
             let row = tiles[64u * quarter + 8u * i + (y ^ i)];
             let column = tiles[64u * quarter + 8u * i + (x ^ i) + 256u];

@@ -21,18 +21,20 @@ fn four(first: u32, count: u32) -> vec4<u32> {
     return min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(count - 1u));
 }
 
-/// Four elements of A, or zeros beyond the last term of k.
-fn load_a(at: vec4<u32>, exists: bool) -> vec4<f32> {
-    if !exists {
+/// A term of k of four rows of A, or zeros from `end` on.
+fn load_a(row: u32, term: u32, end: u32) -> vec4<f32> {
+    if term >= end {
         return vec4<f32>();
     }
+    let at = params.a_offset + term * params.a_column + four(row, params.m) * params.a_row;
     return vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]);
 }
 
-/// Four elements of B, or zeros beyond the last term of k.
-fn load_b(at: vec4<u32>, exists: bool) -> vec4<f32> {
-    if !exists {
+/// A term of k of four columns of B, or zeros from `end` on.
+fn load_b(column: u32, term: u32, end: u32) -> vec4<f32> {
+    if term >= end {
         return vec4<f32>();
     }
+    let at = params.b_offset + term * params.b_row + four(column, params.n) * params.b_column;
     return vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
 }

@@ -51,20 +51,14 @@ fn main(
     // Term and quad that the thread copies: neighbouring threads take neighbours in memory.
     let from_a = select(vec2<u32>(y, x), vec2<u32>(x, y), params.a_column <= params.a_row);
     let from_b = select(vec2<u32>(y, x), vec2<u32>(x, y), params.b_row <= params.b_column);
-    let first_a = params.a_offset + (start + from_a.x) * params.a_column;
-    let first_b = params.b_offset + (start + from_b.x) * params.b_row;
-    let quad_a = TILE * tile.x + 4u * from_a.y;
-    let quad_b = TILE * tile.y + 4u * from_b.y;
-    var at_a0 = first_a + four(quad_a, params.m) * params.a_row;
-    var at_a1 = first_a + four(quad_a + 4u * SIDE, params.m) * params.a_row;
-    var at_b0 = first_b + four(quad_b, params.n) * params.b_column;
-    var at_b1 = first_b + four(quad_b + 4u * SIDE, params.n) * params.b_column;
+    let row_a = TILE * tile.x + 4u * from_a.y;
+    let column_b = TILE * tile.y + 4u * from_b.y;
     let to_a = from_a.x * QUADS + (from_a.y ^ (from_a.x % 8u));
     let to_b = from_b.x * QUADS + (from_b.y ^ (from_b.x % 8u));
-    var next_a0 = load_a(at_a0, start + from_a.x < end);
-    var next_a1 = load_a(at_a1, start + from_a.x < end);
-    var next_b0 = load_b(at_b0, start + from_b.x < end);
-    var next_b1 = load_b(at_b1, start + from_b.x < end);
+    var next_a0 = load_a(row_a, start + from_a.x, end);
+    var next_a1 = load_a(row_a + 4u * SIDE, start + from_a.x, end);
+    var next_b0 = load_b(column_b, start + from_b.x, end);
+    var next_b1 = load_b(column_b + 4u * SIDE, start + from_b.x, end);
 
     var c00 = vec4<f32>();
     var c01 = vec4<f32>();
@@ -89,14 +83,11 @@ fn main(
         tile_b[to_b] = next_b0;
         tile_b[to_b + SIDE] = next_b1;
         workgroupBarrier();
-        at_a0 += SIDE * params.a_column;
-        at_a1 += SIDE * params.a_column;
-        at_b0 += SIDE * params.b_row;
-        at_b1 += SIDE * params.b_row;
-        next_a0 = load_a(at_a0, term + SIDE + from_a.x < end);
-        next_a1 = load_a(at_a1, term + SIDE + from_a.x < end);
-        next_b0 = load_b(at_b0, term + SIDE + from_b.x < end);
-        next_b1 = load_b(at_b1, term + SIDE + from_b.x < end);
+        let next = term + SIDE;
+        next_a0 = load_a(row_a, next + from_a.x, end);
+        next_a1 = load_a(row_a + 4u * SIDE, next + from_a.x, end);
+        next_b0 = load_b(column_b, next + from_b.x, end);
+        next_b1 = load_b(column_b + 4u * SIDE, next + from_b.x, end);
         for (var i = 0u; i < SIDE; i++) {
             let row = i * QUADS + (y ^ (i % 8u));
             let column = i * QUADS + (x ^ (i % 8u));
