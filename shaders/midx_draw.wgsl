@@ -31,7 +31,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // R x 2K: r1, r2
 @group(0) @binding(2) var<storage, read> log_psi: array<f32>; // R x K
-@group(0) @binding(3) var<storage, read> log_weights: array<f32>; // K x K: ln omega
+@group(0) @binding(3) var<storage, read> log_weights: array<f32>; // K x K: ln omega, LOWEST for an empty cell
 @group(0) @binding(4) var<storage, read> starts: array<u32>; // K K + 1
 @group(0) @binding(5) var<storage, read> members: array<u32>; // M, by cell
 @group(0) @binding(6) var<storage, read> thresholds: array<u32>; // M, as members

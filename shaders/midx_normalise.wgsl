@@ -16,7 +16,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // R x 2K: r1, r2
-@group(0) @binding(2) var<storage, read> log_weights: array<f32>; // K x K: ln omega
+@group(0) @binding(2) var<storage, read> log_weights: array<f32>; // K x K: ln omega, LOWEST for an empty cell
 @group(0) @binding(3) var<storage, read_write> log_psi: array<f32>; // R x K
 @group(0) @binding(4) var<storage, read_write> log_z: array<f32>; // R
 
@@ -77,7 +77,7 @@ fn main(
         let largest = max(max(tops[at], tops[at + 1u]), max(tops[at + 2u], tops[at + 3u]));
         joint[k1] = LOWEST;
         if is_nothing(largest) {
-            log_psi[row * k + k1] = negative_infinity();
+            log_psi[row * k + k1] = LOWEST;
             continue;
         }
         var sum = 0.0;

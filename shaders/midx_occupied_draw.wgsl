@@ -37,7 +37,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // R x m K
 @group(0) @binding(2) var<storage, read> log_psi: array<f32>; // R x blocks
-@group(0) @binding(3) var<storage, read> log_weights: array<f32>; // cells: ln omega
+@group(0) @binding(3) var<storage, read> log_weights: array<f32>; // cells: ln omega, LOWEST for an empty cell
 @group(0) @binding(4) var<storage, read> codes: array<u32>; // (cells + 1) x (1 + m): start, columns of the scores
 @group(0) @binding(5) var<storage, read> members: array<u32>; // M, by cell
 @group(0) @binding(6) var<storage, read> thresholds: array<u32>; // M, as members

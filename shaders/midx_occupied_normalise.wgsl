@@ -23,7 +23,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // R x m K
 @group(0) @binding(2) var<storage, read> codes: array<u32>; // (cells + 1) x (1 + m): start, columns of the scores
-@group(0) @binding(3) var<storage, read> log_weights: array<f32>; // cells: ln omega
+@group(0) @binding(3) var<storage, read> log_weights: array<f32>; // cells: ln omega, LOWEST for an empty cell
 @group(0) @binding(4) var<storage, read_write> log_psi: array<f32>; // R x blocks
 @group(0) @binding(5) var<storage, read_write> log_z: array<f32>; // R
 
@@ -57,7 +57,7 @@ fn main(
             largest = max(largest, score(row, cell));
         }
         if is_nothing(largest) {
-            log_psi[row * params.blocks + block] = negative_infinity();
+            log_psi[row * params.blocks + block] = LOWEST;
             continue;
         }
         var sum = 0.0;

@@ -15,7 +15,7 @@ fn exp_below(x: f32) -> f32 {
 
 var<private> infinity_bits: u32 = 0xff800000u;
 
-/// Negative infinity, for results that are defined to contain it. Constant expressions may not be infinite; a
+/// Negative infinity, for scores that are not to be ranked: they are read as bits alone. Constant expressions may not be infinite; a
 /// variable may.
 fn negative_infinity() -> f32 {
     return bitcast<f32>(infinity_bits);

@@ -202,7 +202,10 @@ impl<'a> Midx<'a> {
             for k1 in 0..k {
                 let log_psi = log_psi[row * k + k1];
                 first.push((r1[k1] + log_psi - log_z[row]).exp());
-                let empty = log_psi == f32::NEG_INFINITY;
+                // Shaders write the lowest number, the CPU's twin negative infinity.
+                let empty = log_psi <= f32::MIN;
+                let finite = log_psi.is_finite() || self.engine.is_cpu();
+                assert!(finite, "{}: {name}, ln psi is {log_psi}", self.engine.describe());
                 let weights = &log_weights[k1 * k..][..k];
                 second.extend(
                     weights.iter().zip(r2).map(|(w, r2)| if empty { 0.0 } else { (w + r2 - log_psi).exp() }),

@@ -98,7 +98,9 @@ fn midx_with_huge_scores() {
         let midx = Midx::new(engine, &index, vec![0.5, 0.0, 80.0, -1.0, 80.0, -80.0, -79.0, -80.5]);
         assert_close("empty best", &midx.log_q_of_all(midx.alone(1)), &midx.truth(0), 1e-4, 1e-6);
         let log_psi = read(engine, &midx.log_psi);
-        assert_eq!(log_psi[2], f32::NEG_INFINITY, "a row of empty cells weighs nothing");
+        // Shaders compute without infinities.
+        let nothing = if engine.is_cpu() { f32::NEG_INFINITY } else { f32::MIN };
+        assert_eq!(log_psi[2], nothing, "a row of empty cells weighs nothing");
         midx.check_draws("empty best", 14);
     }
 }

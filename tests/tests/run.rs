@@ -13,6 +13,7 @@ use fastvae::{
     },
 };
 use pollster::block_on;
+use tests::engines;
 
 fn small() -> (RunConfig, Dataset, Split) {
     let options = SyntheticOptions { users: 120, items: 110, shortest: 6, longest: 30, ..Default::default() };
@@ -121,6 +122,55 @@ fn a_run_goes_back_to_its_last_save_on_another_engine() {
     let mut whole = block_on(Run::start(setup(&context, &split), || Ok(Memory::default()))).unwrap();
     train(&mut whole);
     assert!(run.storage().last.as_ref().unwrap().tensors == whole.storage().last.as_ref().unwrap().tensors);
+}
+
+#[test]
+fn a_lost_device_costs_no_step_of_the_curve() {
+    let (config, set, split) = small();
+    let context = Context::new(config, &set);
+    // On adapters by name: each run opens devices of its own, because a lost one is lost for all.
+    let names = engines().into_iter().filter_map(|engine| match engine {
+        Engine::Gpu(gpu) => Some(gpu.adapter().name.clone()),
+        Engine::Cpu(_) => None,
+    });
+    for name in names {
+        let open = || block_on(Engine::gpu(Some(&name))).unwrap();
+        let start = |engine| {
+            let setup = Setup { engine, ..setup(&context, &split) };
+            let mut run = block_on(Run::start(setup, || Ok(Memory::default()))).unwrap();
+            block_on(run.save()).unwrap();
+            run
+        };
+        let mut whole = start(open());
+        train(&mut whole);
+        let metrics = block_on(whole.measure()).unwrap();
+        let want = whole.storage().last.as_ref().unwrap().tensors.clone();
+        // In the first index, in steps, in a refresh, in a validation and in the last ranking.
+        for recordings in [1, 3, 40, 55, 70, 100, 130] {
+            let engine = open();
+            let mut run = start(engine.clone());
+            let Engine::Gpu(gpu) = &engine else { unreachable!("it was opened as one") };
+            gpu.lose_after(recordings);
+            let mut losses = 0;
+            let again = loop {
+                match block_on(run.next()) {
+                    Ok(Some(_)) => continue,
+                    Ok(None) => match block_on(run.measure()) {
+                        Ok(metrics) => break metrics,
+                        Err(_) => assert!(run.engine().is_lost()),
+                    },
+                    Err(error) => assert!(error.to_string().contains("stopped working"), "{error}"),
+                }
+                assert!(run.engine().is_lost());
+                losses += 1;
+                block_on(run.go_back(open())).unwrap();
+            };
+            println!("{name}: lost {losses} times after {recordings} recordings");
+            assert!(losses < 2, "{recordings}");
+            assert!(run.storage().last.as_ref().unwrap().tensors == want, "{recordings}");
+            assert_eq!(again.test, metrics.test, "{recordings}");
+        }
+    }
 }
 
 #[test]

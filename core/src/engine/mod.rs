@@ -125,6 +125,15 @@ impl Engine {
         }
     }
 
+    /// Whether its device is lost: nothing on it can be read any more.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Cpu(_) => false,
+            Self::Gpu(gpu) => gpu.is_lost(),
+        }
+    }
+
     /// Whether this is the CPU engine.
     pub fn is_cpu(&self) -> bool {
         matches!(self, Self::Cpu(_))

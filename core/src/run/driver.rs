@@ -317,6 +317,11 @@ impl<S: Storage> Run<S> {
         Ok(())
     }
 
+    /// The engine that the run uses.
+    pub fn engine(&self) -> &Engine {
+        self.training.engine()
+    }
+
     /// The progress of the run.
     pub fn progress(&self) -> &Progress {
         self.training.progress()

@@ -36,10 +36,18 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
         Some(path) => resume(args, path),
         None => start(args),
     }?;
-    if train(args, &mut run)? == Outcome::Interrupted {
-        return stop(run);
-    }
-    let metrics = match block_on(run.measure()) {
+    // Ranking may lose the device too; what is then trained again is an epoch at most.
+    let mut losses = 0;
+    let measured = loop {
+        if train(args, &mut run, &mut losses)? == Outcome::Interrupted {
+            return stop(run);
+        }
+        match block_on(run.measure()) {
+            Err(error) if may_go_on(&run, &mut losses) => go_on(args, &mut run, &error)?,
+            measured => break measured,
+        }
+    };
+    let metrics = match measured {
         Err(Error::Interrupted) => {
             let (path, resumed) = (run.storage().path().display(), run.storage().last().exists());
             let command = if resumed { "train --resume" } else { "evaluate" };
@@ -177,8 +185,25 @@ fn saves(args: &TrainArgs) -> Saves {
     Saves { every: args.run.save_every, best: true }
 }
 
+/// How often a run goes on after its device was lost: a driver that fails again and again needs its owner.
+const MOST_LOSSES: u32 = 3;
+
+/// Whether the device is lost and the run can go on from a save.
+fn may_go_on(run: &Run<Folder>, losses: &mut u32) -> bool {
+    let may = run.engine().is_lost() && run.storage().last().exists() && *losses < MOST_LOSSES;
+    *losses += u32::from(may);
+    may
+}
+
+/// Opens the engine again and goes back to the last save.
+fn go_on(args: &TrainArgs, run: &mut Run<Folder>, error: &Error) -> Result<()> {
+    note(&format!("\n{error}; it is opened again"));
+    let engine = engine(args, run.context())?;
+    block_on(run.go_back(engine))
+}
+
 /// Trains and shows events until the run is finished or Ctrl-C stops it.
-fn train(args: &TrainArgs, run: &mut Run<Folder>) -> Result<Outcome> {
+fn train(args: &TrainArgs, run: &mut Run<Folder>, losses: &mut u32) -> Result<Outcome> {
     let training = &run.context().config.training;
     let mut display = Display::new(args.run.quiet, &training.metric, training.epochs);
     let result = loop {
@@ -187,6 +212,7 @@ fn train(args: &TrainArgs, run: &mut Run<Folder>) -> Result<Outcome> {
             Ok(None) => break Ok(Outcome::Done),
             // Interrupted during an index build or a validation, which a resume repeats.
             Err(Error::Interrupted) => break Ok(Outcome::Interrupted),
+            Err(error) if may_go_on(run, losses) => go_on(args, run, &error)?,
             Err(error) => break Err(error),
         }
         if watch::is_stopping() && !run.progress().finished && run.can_stop() {

@@ -92,6 +92,12 @@ fn numbers(shader: &str, fields: &Fields<'_>, entries: f64) -> Option<(f64, f64)
             let gathered = rows / batch * entries + rows * candidates;
             (gathered * (width + 2.0) + rows * width, 2.0 * gathered * width)
         }
+        // Without the rows that are updated: how many there are is known on the device alone.
+        "update_rows" => {
+            let [batch, candidates, width] = fields.all(["batch", "candidates", "width"])?;
+            let terms = entries + batch * candidates;
+            (terms * (width + 2.0), 2.0 * terms * width)
+        }
         "sampled_coefficients" => {
             let [batch, rows, candidates] = fields.all(["batch", "rows", "candidates"])?;
             (3.0 * (rows / batch * entries + rows * candidates), 0.0)

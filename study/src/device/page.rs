@@ -185,7 +185,9 @@ fn shaders(run: &Run) -> String {
             grouped(one.workgroups.round() as u64),
             optional(one.seconds, &|seconds| format!("{:.1}", seconds * 1e6)),
             optional(one.cost.map(|cost| cost.bytes), &|bytes| format!("{:.2}", bytes / 1e6)),
-            optional(one.cost.map(|cost| cost.flops), &|flops| format!("{:.1}", flops / 1e6)),
+            optional(one.cost.map(|cost| cost.flops).filter(|&flops| flops > 0.0), &|flops| {
+                format!("{:.1}", flops / 1e6)
+            }),
             optional(one.share_of_peak, &|share| format!("{:.0} %", 100.0 * share)),
         ]);
     }

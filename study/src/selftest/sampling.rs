@@ -170,7 +170,13 @@ pub async fn midx(engine: &Engine) -> Result<Vec<Output>> {
             });
         }
         engine.run(&recording)?;
-        outputs.push(Output::twin(engine, "log psi", &log_psi, 1e-5).await?);
+        // Of a codeword without items, shaders write the lowest number, the CPU's twin negative infinity.
+        let mut psi = Output::twin(engine, "log psi", &log_psi, 1e-5).await?;
+        psi.got
+            .iter_mut()
+            .filter(|value| **value <= f64::from(f32::MIN))
+            .for_each(|v| *v = f64::NEG_INFINITY);
+        outputs.push(psi);
         outputs.push(Output::twin(engine, "log Z", &log_z, 1e-5).await?);
         outputs.push(
             Output::twin(engine, format!("draws, shared by {group_size}"), &negatives, Agreement::Drawn)

@@ -98,6 +98,9 @@ struct Failure {
     error: Option<String>,
     /// Why the device was lost; never cleared.
     lost: Option<String>,
+    /// Recordings until a test loses the device.
+    #[cfg(all(feature = "internals", not(target_arch = "wasm32")))]
+    recordings_left: Option<u32>,
 }
 
 impl GpuEngine {
@@ -196,6 +199,17 @@ impl GpuEngine {
         lock(&self.host_times).clone()
     }
 
+    /// Compiles a shader ahead of its first use.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the driver refuses it.
+    #[cfg(all(feature = "internals", not(target_arch = "wasm32")))]
+    #[doc(hidden)]
+    pub fn prepare(&self, shader: &'static Shader) -> Result<()> {
+        self.pipeline(shader);
+        self.status()
+    }
+
     /// The adapter behind the device.
     pub fn adapter(&self) -> &AdapterInfo {
         &self.info
@@ -253,8 +267,34 @@ impl GpuEngine {
         }
     }
 
+    /// Whether the device is lost.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn is_lost(&self) -> bool {
+        lock(&self.failure).lost.is_some()
+    }
+
+    /// Loses the device after so many more recordings have been submitted, for tests.
+    #[cfg(all(feature = "internals", not(target_arch = "wasm32")))]
+    #[doc(hidden)]
+    pub fn lose_after(&self, recordings: u32) {
+        lock(&self.failure).recordings_left = Some(recordings);
+    }
+
+    #[cfg(all(feature = "internals", not(target_arch = "wasm32")))]
+    fn count_down(&self) {
+        let mut failure = lock(&self.failure);
+        let Some(left) = &mut failure.recordings_left else { return };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            failure.lost.get_or_insert_with(|| "a test has destroyed it".to_owned());
+            self.device.destroy();
+        }
+    }
+
     pub(super) fn run(&self, recording: &Recording) -> Result<()> {
         self.status()?;
+        #[cfg(all(feature = "internals", not(target_arch = "wasm32")))]
+        self.count_down();
         let mut clock = Clock::new();
         let mut calls = Calls::new(self);
         for kernel in recording.kernels() {
@@ -367,7 +407,7 @@ impl GpuEngine {
         if in_flight.len() >= IN_FLIGHT {
             let submission_index = in_flight.pop_front();
             let poll = wgpu::PollType::Wait { submission_index, timeout: None };
-            self.device.poll(poll).map_err(|error| self.gone(&error))?;
+            self.device.poll(poll).map_err(|error| self.lost(&error))?;
         }
         Ok(())
     }
@@ -425,7 +465,7 @@ impl GpuEngine {
     /// Natively waits until all submitted work is done; in a browser returns at once, because its event loop
     /// delivers the result.
     fn wait(&self) -> Result<()> {
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| self.gone(&error))?;
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| self.lost(&error))?;
         Ok(())
     }
 
@@ -506,6 +546,12 @@ impl GpuEngine {
             .error
             .take()
             .map_or(Ok(()), |error| Err(Error::Device(format!("{}: {error}", self.info.name))))
+    }
+
+    /// Notes that the device is lost.
+    fn lost(&self, reason: &dyn std::fmt::Display) -> Error {
+        lock(&self.failure).lost.get_or_insert_with(|| reason.to_string());
+        self.gone(reason)
     }
 
     fn gone(&self, reason: &dyn std::fmt::Display) -> Error {

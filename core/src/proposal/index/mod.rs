@@ -8,6 +8,8 @@ mod refresh;
 mod space;
 mod state;
 
+use std::borrow::Cow;
+
 pub use self::state::IndexState;
 
 use self::{
@@ -236,17 +238,27 @@ impl MidxIndex {
         engine.write(&self.stacked, 0, &state.codewords)?;
         (self.cells.blocks, self.cells.columns) = (lists.blocks, lists.columns);
         engine.write(&self.cells.cell_of, 0, &lists.cell_of)?;
+        // Also of items without weight, which no draw and no positive of training meets: log q of them is infinite.
         engine.write(&self.cells.item_log_weights, 0, &state.log_weights)?;
         engine.write(&self.cells.starts, 0, &lists.starts)?;
         engine.write(&self.cells.members, 0, &lists.members)?;
         engine.write(&self.cells.table.thresholds, 0, &lists.thresholds)?;
         engine.write(&self.cells.table.aliases, 0, &lists.aliases)?;
-        engine.write(&self.cells.log_weights, 0, &lists.log_weights)?;
+        engine.write(&self.cells.log_weights, 0, &logarithms(engine, &lists.log_weights))?;
         engine.write(&self.cells.codes, 0, &lists.codes)?;
         self.built = true;
         self.state = state;
         Ok(lists.occupancy())
     }
+}
+
+/// Logarithms as an engine takes them. Compilers of shaders may assume that there are no infinities, so on a GPU the
+/// lowest number stands for the logarithm of zero.
+fn logarithms<'a>(engine: &Engine, values: &'a [f32]) -> Cow<'a, [f32]> {
+    if engine.is_cpu() || values.iter().all(|value| value.is_finite()) {
+        return values.into();
+    }
+    values.iter().map(|value| value.max(f32::MIN)).collect()
 }
 
 fn misfit() -> Error {
