@@ -1,8 +1,10 @@
 //! The CPU engine: runs each kernel's twin on threads.
 
+#[cfg(not(target_arch = "wasm32"))]
+use super::Profile;
+use super::{Recording, parallel};
+#[cfg(not(target_arch = "wasm32"))]
 use std::sync::{Arc, Mutex};
-
-use super::{Profile, Recording, parallel};
 
 /// Runs recordings on the threads of this machine.
 ///
@@ -10,6 +12,7 @@ use super::{Profile, Recording, parallel};
 /// seed gives the same bits for any number of threads.
 #[derive(Clone, Default)]
 pub struct CpuEngine {
+    #[cfg(not(target_arch = "wasm32"))]
     profile: Option<Arc<Mutex<Profile>>>,
 }
 
@@ -19,11 +22,13 @@ impl CpuEngine {
         Self::default()
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     /// As above, with a record of the time spent in each kernel.
     pub(super) fn profiled(self) -> Self {
         Self { profile: Some(Arc::default()) }
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn profile(&self) -> Profile {
         self.profile.as_ref().map(|p| p.lock().unwrap_or_else(|e| e.into_inner()).clone()).unwrap_or_default()
     }
@@ -39,18 +44,15 @@ impl CpuEngine {
     /// All kernels of the recording must have passed [`super::Kernel::check`] on this engine.
     pub(super) unsafe fn run(&self, recording: &Recording) {
         for kernel in recording.kernels() {
-            match &self.profile {
-                // SAFETY: checked, as the caller promises.
-                None => unsafe { kernel.cpu() },
-                Some(profile) => {
-                    let start = web_time::Instant::now();
-                    // SAFETY: as above.
-                    unsafe { kernel.cpu() };
-                    let spent = start.elapsed();
-                    let mut profile = profile.lock().unwrap_or_else(|e| e.into_inner());
-                    let entry = profile.entry(kernel.name()).or_default();
-                    *entry = (entry.0 + 1, entry.1 + spent);
-                }
+            #[cfg(not(target_arch = "wasm32"))]
+            let start = self.profile.is_some().then(std::time::Instant::now);
+            // SAFETY: checked, as the caller promises.
+            unsafe { kernel.cpu() };
+            #[cfg(not(target_arch = "wasm32"))]
+            if let (Some(profile), Some(start)) = (&self.profile, start) {
+                let mut profile = profile.lock().unwrap_or_else(|e| e.into_inner());
+                let entry = profile.entry(kernel.name()).or_default();
+                *entry = (entry.0 + 1, entry.1 + start.elapsed());
             }
         }
     }

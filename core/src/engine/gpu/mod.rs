@@ -3,7 +3,12 @@
 mod adapters;
 mod bind_groups;
 mod calls;
+mod pipelines;
+#[cfg(not(target_arch = "wasm32"))]
+mod profile;
 mod signal;
+mod submit;
+#[cfg(not(target_arch = "wasm32"))]
 mod timestamps;
 
 use std::{
@@ -17,26 +22,20 @@ use std::{
 pub use adapters::{AdapterDetails, AdapterInfo, adapter_details, adapters};
 use bind_groups::BindGroups;
 pub(crate) use bind_groups::{Bound, GpuMemory};
-use calls::Call;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub use calls::{Calls, Handles, Work};
 #[cfg(not(feature = "internals"))]
 pub(crate) use calls::{Calls, Handles, Work};
-use fastvae_shaders::Shader;
+use pipelines::Pipeline;
 use signal::Signal;
-use timestamps::Timestamps;
 
-use super::{Buffer, Element, HostTimes, Profile, Recording};
+use super::{Buffer, Element};
 use crate::{Error, Result};
 
 /// Uploads and reads are divided into pieces of this size, because each piece needs a second copy in host
 /// memory.
 const PIECE_BYTES: usize = 64 << 20;
-
-/// Submissions that a device may have before it: enough that it never waits for the host, and few enough that the host
-/// never runs seconds ahead.
-const IN_FLIGHT: usize = 3;
 
 /// A wgpu device with the pipelines compiled so far; clones share them.
 #[derive(Clone)]
@@ -57,38 +56,11 @@ pub struct GpuEngine {
     failure: Arc<Mutex<Failure>>,
     /// The submissions that may not have ended, oldest first.
     in_flight: Arc<Mutex<VecDeque<wgpu::SubmissionIndex>>>,
-    host_times: Arc<Mutex<HostTimes>>,
-    /// Dispatches and time by shader, if the engine is profiled.
-    profile: Option<Profiling>,
-}
-
-/// What a profiled engine writes down.
-#[derive(Clone)]
-struct Profiling {
-    times: Arc<Mutex<Profile>>,
-    /// Nothing if the device has no timestamps: dispatches are then counted only.
-    timestamps: Option<Arc<Timestamps>>,
-    /// Since they were last asked for.
     #[cfg(not(target_arch = "wasm32"))]
-    dispatches: Arc<Mutex<super::Dispatches>>,
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-impl Profiling {
-    fn keep(&self, calls: &[Call], uniforms: &[u8]) {
-        let mut dispatches = lock(&self.dispatches);
-        for call in calls {
-            let parameters = &uniforms[call.uniform_offset as usize..][..call.shader.params_size as usize];
-            let dispatch = super::Dispatch { groups: call.groups, parameters: parameters.to_vec() };
-            dispatches.entry(call.shader.name).or_default().push(dispatch);
-        }
-    }
-}
-
-#[derive(Clone)]
-struct Pipeline {
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
+    host_times: Arc<Mutex<super::HostTimes>>,
+    /// Dispatches and time by shader, if the engine is profiled.
+    #[cfg(not(target_arch = "wasm32"))]
+    profile: Option<profile::Profiling>,
 }
 
 /// Errors that the device reported since the last check.
@@ -115,7 +87,8 @@ impl GpuEngine {
             label: Some("fastvae"),
             // wgpu's default limits allow tables of 128 MiB only, whatever the hardware supports.
             required_limits: adapter.limits(),
-            required_features: adapter.features() & Timestamps::FEATURE,
+            #[cfg(not(target_arch = "wasm32"))]
+            required_features: adapter.features() & timestamps::Timestamps::FEATURE,
             ..Default::default()
         };
         let (device, queue) = adapter
@@ -156,58 +129,11 @@ impl GpuEngine {
             placeholder,
             failure,
             in_flight: Arc::default(),
+            #[cfg(not(target_arch = "wasm32"))]
             host_times: Arc::default(),
+            #[cfg(not(target_arch = "wasm32"))]
             profile: None,
         })
-    }
-
-    /// The same engine, with a record of the time that the device spends in each shader.
-    pub(super) fn profiled(self) -> Self {
-        let timestamps = Timestamps::new(&self.device, &self.queue).map(Arc::new);
-        let profiling = Profiling {
-            times: Arc::default(),
-            timestamps,
-            #[cfg(not(target_arch = "wasm32"))]
-            dispatches: Arc::default(),
-        };
-        Self { profile: Some(profiling), ..self }
-    }
-
-    /// Calls and time by shader of all that the device has run by now.
-    pub(super) fn profile(&self) -> Profile {
-        let Some(profile) = &self.profile else { return Profile::new() };
-        // A lost device has nothing to add, and the next call of `run` reports it.
-        let _ = self.wait();
-        lock(&profile.times).clone()
-    }
-
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn take_dispatches(&self) -> super::Dispatches {
-        self.profile
-            .as_ref()
-            .map(|profile| std::mem::take(&mut *lock(&profile.dispatches)))
-            .unwrap_or_default()
-    }
-
-    /// Whether the device reports the time that it spends in each dispatch.
-    pub(super) fn times_kernels(&self) -> bool {
-        self.device.features().contains(Timestamps::FEATURE)
-    }
-
-    /// Time of the host by what it did for the device.
-    pub(super) fn host_times(&self) -> HostTimes {
-        lock(&self.host_times).clone()
-    }
-
-    /// Compiles a shader ahead of its first use.
-    ///
-    /// # Errors
-    /// [`Error::Device`] if the driver refuses it.
-    #[cfg(all(feature = "internals", not(target_arch = "wasm32")))]
-    #[doc(hidden)]
-    pub fn prepare(&self, shader: &'static Shader) -> Result<()> {
-        self.pipeline(shader);
-        self.status()
     }
 
     /// The adapter behind the device.
@@ -291,127 +217,6 @@ impl GpuEngine {
         }
     }
 
-    pub(super) fn run(&self, recording: &Recording) -> Result<()> {
-        self.status()?;
-        #[cfg(all(feature = "internals", not(target_arch = "wasm32")))]
-        self.count_down();
-        let mut clock = Clock::new();
-        let mut calls = Calls::new(self);
-        for kernel in recording.kernels() {
-            kernel.gpu(&mut calls);
-        }
-        let (uniforms, calls) = calls.finish()?;
-        clock.lap("list dispatches");
-        #[cfg(not(target_arch = "wasm32"))]
-        if let Some(profile) = &self.profile {
-            profile.keep(&calls, &uniforms);
-        }
-        // Locked until the recording is submitted: a recording of another thread would overwrite the
-        // parameters.
-        let mut memory = lock(&self.uniforms);
-        let uniforms = self.upload_uniforms(&mut memory, &uniforms);
-        clock.lap("upload parameters");
-        match &self.profile {
-            None => self.submit(&calls, &uniforms, &mut clock)?,
-            Some(Profiling { times, timestamps: Some(timestamps), .. }) => {
-                self.submit_timed(&calls, &uniforms, timestamps, times);
-            }
-            Some(Profiling { times, timestamps: None, .. }) => {
-                for call in &calls {
-                    lock(times).entry(call.shader.name).or_default().0 += 1;
-                }
-                self.submit(&calls, &uniforms, &mut clock)?;
-            }
-        }
-        clock.add_to(&self.host_times);
-        self.status()
-    }
-
-    fn submit(&self, calls: &[Call], uniforms: &wgpu::Buffer, clock: &mut Clock) -> Result<()> {
-        let groups = self.groups(calls, uniforms);
-        clock.lap("bind buffers");
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        for (call, group) in calls.iter().zip(&groups) {
-            group.encode(call, &mut pass);
-        }
-        drop(pass);
-        let commands = encoder.finish();
-        clock.lap("encode");
-        let index = self.queue.submit([commands]);
-        clock.lap("submit");
-        self.limit_in_flight(index)?;
-        clock.lap("wait for the device");
-        Ok(())
-    }
-
-    /// As [`GpuEngine::submit`], with each dispatch in a pass of its own between two timestamps.
-    fn submit_timed(
-        &self,
-        calls: &[Call],
-        uniforms: &wgpu::Buffer,
-        timestamps: &Timestamps,
-        times: &Arc<Mutex<Profile>>,
-    ) {
-        for calls in calls.chunks(timestamps::DISPATCHES) {
-            let groups = self.groups(calls, uniforms);
-            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            for (index, (call, group)) in calls.iter().zip(&groups).enumerate() {
-                let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
-                    label: Some(call.shader.name),
-                    timestamp_writes: Some(timestamps.around(index)),
-                });
-                group.encode(call, &mut pass);
-            }
-            let staging = timestamps.resolve(&self.device, &mut encoder, calls.len());
-            self.queue.submit([encoder.finish()]);
-            timestamps.add(staging, calls, times);
-        }
-    }
-
-    /// What each dispatch needs to be encoded.
-    fn groups(&self, calls: &[Call], uniforms: &wgpu::Buffer) -> Vec<Ready> {
-        let mut made = lock(&self.bind_groups);
-        let ready = |call: &Call| {
-            let Pipeline { pipeline, layout } = self.pipeline(call.shader);
-            let group = made.get(call.shader.name, &call.buffers, || self.bind(call, &layout, uniforms));
-            Ready { pipeline, group }
-        };
-        calls.iter().map(ready).collect()
-    }
-
-    fn bind(&self, call: &Call, layout: &wgpu::BindGroupLayout, uniforms: &wgpu::Buffer) -> wgpu::BindGroup {
-        let parameters = wgpu::BufferBinding {
-            buffer: uniforms,
-            offset: 0,
-            size: wgpu::BufferSize::new(call.shader.params_size.into()),
-        };
-        let resources = std::iter::once(wgpu::BindingResource::Buffer(parameters))
-            .chain(call.buffers.iter().map(|bound| bound.buffer.as_entire_binding()));
-        let entries: Vec<_> = (0..)
-            .zip(resources)
-            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
-            .collect();
-        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(call.shader.name),
-            layout,
-            entries: &entries,
-        })
-    }
-
-    /// Waits until fewer than [`IN_FLIGHT`] submissions are before the device; in a browser, whose event loop alone can
-    /// wait, it returns at once.
-    fn limit_in_flight(&self, submitted: wgpu::SubmissionIndex) -> Result<()> {
-        let mut in_flight = lock(&self.in_flight);
-        in_flight.push_back(submitted);
-        if in_flight.len() >= IN_FLIGHT {
-            let submission_index = in_flight.pop_front();
-            let poll = wgpu::PollType::Wait { submission_index, timeout: None };
-            self.device.poll(poll).map_err(|error| self.lost(&error))?;
-        }
-        Ok(())
-    }
-
     pub(super) async fn read_ranges<T: Element>(
         &self,
         parts: &[(&Buffer<T>, std::ops::Range<usize>)],
@@ -469,73 +274,6 @@ impl GpuEngine {
         Ok(())
     }
 
-    fn upload_uniforms(&self, current: &mut Option<wgpu::Buffer>, bytes: &[u8]) -> wgpu::Buffer {
-        let size = bytes.len() as u64;
-        if current.as_ref().is_none_or(|buffer| buffer.size() < size) {
-            lock(&self.bind_groups).clear();
-            *current = Some(self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("parameters"),
-                size: size.next_power_of_two().max(4096),
-                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            }));
-        }
-        let buffer = current.clone().expect("made above");
-        if !bytes.is_empty() {
-            // The write is queued: recordings submitted before still read their own parameters.
-            self.queue.write_buffer(&buffer, 0, bytes);
-        }
-        buffer
-    }
-
-    fn pipeline(&self, shader: &'static Shader) -> Pipeline {
-        lock(&self.pipelines).entry(shader.name).or_insert_with(|| self.compile(shader)).clone()
-    }
-
-    fn compile(&self, shader: &'static Shader) -> Pipeline {
-        let label = Some(shader.name);
-        let entry = |binding, ty, has_dynamic_offset, size: u32| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty,
-                has_dynamic_offset,
-                min_binding_size: wgpu::BufferSize::new(size.into()),
-            },
-            count: None,
-        };
-        let mut entries = vec![entry(0, wgpu::BufferBindingType::Uniform, true, shader.params_size)];
-        for (index, binding) in (1..).zip(shader.bindings) {
-            let ty = wgpu::BufferBindingType::Storage { read_only: binding.read_only };
-            entries.push(entry(index, ty, false, 0));
-        }
-        let layout = self
-            .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label,
-            source: wgpu::ShaderSource::Wgsl(shader.source.into()),
-        });
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                // Kernels write their workgroup memory before they read it.
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: None,
-        });
-        Pipeline { pipeline, layout }
-    }
-
     /// The error since the last check, if any.
     fn status(&self) -> Result<()> {
         let mut failure = lock(&self.failure);
@@ -559,46 +297,6 @@ impl GpuEngine {
             "{} stopped working: {reason}; a run goes on from its last checkpoint",
             self.info.name
         ))
-    }
-}
-
-/// A dispatch's pipeline and buffers.
-struct Ready {
-    pipeline: wgpu::ComputePipeline,
-    group: wgpu::BindGroup,
-}
-
-impl Ready {
-    fn encode(&self, call: &Call, pass: &mut wgpu::ComputePass<'_>) {
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &self.group, &[call.uniform_offset]);
-        let [x, y] = call.groups;
-        pass.dispatch_workgroups(x, y, 1);
-    }
-}
-
-/// Times the stages of a submission.
-struct Clock {
-    last: web_time::Instant,
-    laps: Vec<(&'static str, web_time::Duration)>,
-}
-
-impl Clock {
-    fn new() -> Self {
-        Self { last: web_time::Instant::now(), laps: Vec::with_capacity(6) }
-    }
-
-    fn lap(&mut self, stage: &'static str) {
-        let now = web_time::Instant::now();
-        self.laps.push((stage, now - self.last));
-        self.last = now;
-    }
-
-    fn add_to(self, times: &Mutex<HostTimes>) {
-        let mut times = lock(times);
-        for (stage, spent) in self.laps {
-            *times.entry(stage).or_default() += spent;
-        }
     }
 }
 
