@@ -76,15 +76,19 @@ impl<'e> Calls<'e> {
 
     /// Appends a dispatch of the shader that `params` belong to; zero work is skipped.
     pub fn dispatch<'a, P: Parameters>(&mut self, params: P, bindings: P::Bindings<Handles<'a>>, work: Work) {
-        let shader = P::SHADER;
+        self.push(P::SHADER, bytemuck::bytes_of(&params), P::in_order(bindings), work);
+    }
+
+    /// As [`Calls::dispatch`]; compiled once, not once for each shader.
+    fn push(&mut self, shader: &'static Shader, params: &[u8], buffers: Vec<Bound>, work: Work) {
         let groups = work.grid(shader);
         if groups.contains(&0) {
             return;
         }
         let uniform_offset = self.uniforms.len() as u32;
-        self.uniforms.extend_from_slice(bytemuck::bytes_of(&params));
+        self.uniforms.extend_from_slice(params);
         self.uniforms.resize(self.uniforms.len().next_multiple_of(self.slot), 0);
-        self.list.push(Call { shader, uniform_offset, buffers: P::in_order(bindings), groups });
+        self.list.push(Call { shader, uniform_offset, buffers, groups });
     }
 
     /// Whether the adapter runs shaders on a CPU, where workgroup memory costs more than it saves.
