@@ -1,9 +1,8 @@
 //! Stored results: short runs of every loss end in the same bits as before, and files of earlier versions can be
 //! read.
 //!
-//! `FASTVAE_WRITE_GOLDEN=1 cargo test --test golden` replaces the stored hashes after a change that intentionally
-//! changes
-//! results; the commit explains why.
+//! `FASTVAE_WRITE_GOLDEN=1 cargo test --workspace --test golden` replaces the stored hashes and files after a change that
+//! intentionally changes results; the commit explains why. After an addition, only the new line of hashes.txt is committed.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
