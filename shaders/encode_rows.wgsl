@@ -42,30 +42,24 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let workgroup = linear_group(group, groups);
-    let team = local / params.lanes;
-    let lane = local % params.lanes;
-    // Invocations that are left over belong to no slot.
-    let b = workgroup / params.blocks * params.rows_each + team / params.slots;
-    let used = team < params.rows_each * params.slots && b < params.batch;
-    let slot = select(params.slots, team % params.slots, used);
-    let columns = columns_of(lane, workgroup % params.blocks);
+    let share = share_of(linear_group(group, groups), local, params.batch);
+    let b = share.row;
     var sum = vec4<f32>();
-    if used {
+    if share.used {
         let end = batch_offsets[b + 1u];
-        for (var e = batch_offsets[b] + slot; e < end; e += 4u * params.slots) {
+        for (var e = batch_offsets[b] + share.slot; e < end; e += 4u * params.slots) {
             let at = vec4<u32>(e) + vec4<u32>(0u, 1u, 2u, 3u) * params.slots;
             let last = min(at, vec4<u32>(end - 1u));
             let rows = vec4<u32>(items[last.x], items[last.y], items[last.z], items[last.w]);
             let kept = vec4<f32>(weight(at.x, end), weight(at.y, end), weight(at.z, end), weight(at.w, end));
-            sum += four_rows(rows, kept, columns);
+            sum += four_rows(rows, kept, share.columns);
         }
     }
-    sum = sum_slots(sum, local, lane, slot);
-    if slot == 0u {
+    sum = sum_slots(sum, local, share.slot);
+    if share.slot == 0u {
         for (var i = 0u; i < 4u; i++) {
-            if columns[i] < params.width {
-                output[b * params.width + columns[i]] = activate(params.activation, sum[i] + bias[columns[i]]);
+            if share.columns[i] < params.width {
+                output[b * params.width + share.columns[i]] = activate(params.activation, sum[i] + bias[share.columns[i]]);
             }
         }
     }

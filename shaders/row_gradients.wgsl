@@ -34,25 +34,18 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let workgroup = linear_group(group, groups);
-    let team = local / params.lanes;
-    let lane = local % params.lanes;
-    // Invocations that are left over belong to no slot.
-    let used = team < params.rows_each * params.slots;
-    let slot = select(params.slots, team % params.slots, used);
-    let columns = columns_of(lane, workgroup % params.blocks);
-    let i = workgroup / params.blocks * params.rows_each + team / params.slots;
+    let share = share_of(linear_group(group, groups), local, params.rows);
     var list = vec4<u32>();
-    if used && i < params.rows {
-        list = lists[i];
+    if share.used {
+        list = lists[share.row];
     }
-    let gradient = sum_slots(gradient_of(list, slot, columns), local, lane, slot);
-    if list.w == 0u || slot != 0u {
+    let gradient = sum_slots(gradient_of(list, share.slot, share.columns), local, share.slot);
+    if list.w == 0u || share.slot != 0u {
         return;
     }
     for (var c = 0u; c < 4u; c++) {
-        if columns[c] < params.width {
-            output[i * params.width + columns[c]] = gradient[c];
+        if share.columns[c] < params.width {
+            output[share.row * params.width + share.columns[c]] = gradient[c];
         }
     }
 }

@@ -42,23 +42,17 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let workgroup = linear_group(group, groups);
-    let team = local / params.lanes;
-    let lane = local % params.lanes;
-    // Invocations that are left over belong to no slot.
-    let row = workgroup / params.blocks * params.rows_each + team / params.slots;
-    let used = team < params.rows_each * params.slots && row < params.rows;
-    let slot = select(params.slots, team % params.slots, used);
-    let columns = columns_of(lane, workgroup % params.blocks);
+    let share = share_of(linear_group(group, groups), local, params.rows);
+    let row = share.row;
     var sum = vec4<f32>();
-    if used {
+    if share.used {
         let user = row % params.batch;
         let sample_start = row / params.batch * params.entries;
         let start = batch_offsets[user];
         let total = batch_offsets[user + 1u] - start + params.candidates;
         let seen = group_of_row(row) * params.candidates;
         let drawn = row * params.candidates;
-        for (var i = slot; i < total; i += 4u * params.slots) {
+        for (var i = share.slot; i < total; i += 4u * params.slots) {
             var items = vec4<u32>();
             var coefficients = vec4<f32>();
             for (var n = 0u; n < 4u; n++) {
@@ -72,14 +66,14 @@ fn main(
                     coefficients[n] = positive[sample_start + entry];
                 }
             }
-            sum += four_rows(items, coefficients, columns);
+            sum += four_rows(items, coefficients, share.columns);
         }
     }
-    sum = sum_slots(sum, local, lane, slot);
-    if slot == 0u {
+    sum = sum_slots(sum, local, share.slot);
+    if share.slot == 0u {
         for (var i = 0u; i < 4u; i++) {
-            if columns[i] < params.width {
-                query_gradient[row * params.width + columns[i]] = sum[i];
+            if share.columns[i] < params.width {
+                query_gradient[row * params.width + share.columns[i]] = sum[i];
             }
         }
     }

@@ -1,10 +1,11 @@
 //! The CPU engine: runs each kernel's twin on threads.
 
 #[cfg(not(target_arch = "wasm32"))]
+use std::sync::{Arc, Mutex};
+
+#[cfg(not(target_arch = "wasm32"))]
 use super::Profile;
 use super::{Recording, parallel};
-#[cfg(not(target_arch = "wasm32"))]
-use std::sync::{Arc, Mutex};
 
 /// Runs recordings on the threads of this machine.
 ///
@@ -22,8 +23,8 @@ impl CpuEngine {
         Self::default()
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
     /// As above, with a record of the time spent in each kernel.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn profiled(self) -> Self {
         Self { profile: Some(Arc::default()) }
     }

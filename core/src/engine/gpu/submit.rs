@@ -87,7 +87,7 @@ impl GpuEngine {
         })
     }
 
-    /// Waits until fewer than [`IN_FLIGHT`] submissions are before the device; in a browser, whose event loop alone can
+    /// Waits until fewer than [`IN_FLIGHT`] submissions wait for the device; in a browser, whose event loop alone can
     /// wait, it returns at once.
     fn limit_in_flight(&self, submitted: wgpu::SubmissionIndex) -> Result<()> {
         if cfg!(target_arch = "wasm32") {
