@@ -15,6 +15,23 @@ pub fn engines() -> Vec<&'static Engine> {
     ENGINES.get_or_init(|| std::iter::once(Engine::cpu()).chain(gpu()).collect()).iter().collect()
 }
 
+/// As [`engines`], and a software adapter a second time, as if it were hardware: kernels divide their work among
+/// workgroups in another way there.
+///
+/// # Panics
+/// As [`engines`].
+pub fn engines_and_divisions() -> Vec<&'static Engine> {
+    static HARDWARE: OnceLock<Option<Engine>> = OnceLock::new();
+    let software = |engine: &&Engine| match engine {
+        Engine::Gpu(gpu) if gpu.adapter().software => Some(Engine::Gpu(gpu.as_hardware())),
+        _ => None,
+    };
+    let mut all = engines();
+    let hardware = HARDWARE.get_or_init(|| all.iter().find_map(software));
+    all.extend(hardware);
+    all
+}
+
 fn gpu() -> Option<Engine> {
     let name = std::env::var("FASTVAE_TEST_ADAPTER").ok().or_else(|| {
         block_on(fastvae::engine::gpu::adapters()).into_iter().next().map(|adapter| adapter.name)

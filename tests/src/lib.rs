@@ -19,5 +19,5 @@ pub mod statistics;
 pub mod step;
 
 pub use close::{assert_close, assert_equal};
-pub use engines::engines;
+pub use engines::{engines, engines_and_divisions};
 pub use fixtures::{MultVae, Proposals, Tensor, csr, fixture};

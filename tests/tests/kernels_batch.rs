@@ -8,7 +8,7 @@ use fastvae::{
 use tests::{
     assert_close, assert_equal, csr,
     device::{integers, numbers, read, run, unset, unwritten, upload},
-    engines,
+    engines, engines_and_divisions,
     statistics::assert_drawn_from,
 };
 
@@ -185,7 +185,7 @@ fn dense_dropout_scales_activates_and_repeats_itself() {
 
 #[test]
 fn bags_of_item_rows() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for (users, longest, hidden) in [(1, 2, 1), (7, 20, 345), (345, 9, 7), (5, 700, 200), (65_537, 2, 1)]
         {
             for activation in [Activation::None, Activation::Tanh, Activation::Relu] {

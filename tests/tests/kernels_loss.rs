@@ -7,7 +7,7 @@ use fastvae::{
 use tests::{
     assert_close, csr,
     device::{integers, narrow, numbers, read, run, unset, unwritten, upload},
-    engines,
+    engines_and_divisions,
 };
 
 /// Inputs of the loss; `scale` stretches the logits.
@@ -195,7 +195,7 @@ fn groups(batch: usize, samples: usize, group_size: usize, candidates: usize) ->
 
 #[test]
 fn sampled_softmax_at_odd_sizes() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for (groups, width, items) in [
             (groups(1, 1, 1, 1), 1, 1),
             (groups(7, 1, 1, 7), 7, 19),
@@ -216,7 +216,7 @@ fn sampled_softmax_at_odd_sizes() {
 /// Logits whose exponentials overflow; rounding to f32 alone gives a relative error of 1e-6.
 #[test]
 fn sampled_softmax_with_huge_logits() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for group_size in [1, 3] {
             for scale in [30.0, 300.0] {
                 let batch = Batch::new(groups(7, 1, group_size, 33), 8, 100, scale, true);
@@ -233,7 +233,7 @@ fn sampled_softmax_with_huge_logits() {
 /// loss is zero.
 #[test]
 fn candidates_that_are_all_positives() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         let mut batch = Batch::new(groups(4, 1, 1, 6), 5, 8, 1.0, false);
         batch.histories = vec![(0..8).collect(), vec![], vec![3], vec![]];
         batch.negatives[12..18].fill(3);
@@ -247,7 +247,7 @@ fn candidates_that_are_all_positives() {
 
 #[test]
 fn full_softmax_at_odd_sizes() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for (batch, samples, items, scale) in [
             (1, 1, 1, 1.0f32),
             (7, 1, 345, 1.0),
@@ -329,7 +329,7 @@ fn full_softmax_at_odd_sizes() {
 /// Logits that rise by 100 from block to block: only the last blocks contribute to the sum, and it does not overflow.
 #[test]
 fn running_maximum_rises_and_falls() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for tops in [[0.0, 100.0, 200.0], [200.0, 100.0, 0.0], [-300.0, -300.0, -300.0]] {
             let (maximum, sum) = (unwritten(engine, 1), unwritten(engine, 1));
             for (index, top) in tops.iter().enumerate() {

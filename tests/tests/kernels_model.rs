@@ -3,7 +3,9 @@
 //! Only dropout, noise, negatives and log q come from the fixture.
 
 use fastvae::engine::Engine;
-use tests::{MultVae, assert_close, device::read, engines, fixture, fixtures::MULT_VAE, step::Step};
+use tests::{
+    MultVae, assert_close, device::read, engines_and_divisions, fixture, fixtures::MULT_VAE, step::Step,
+};
 
 fn check(engine: &Engine, name: &str, block: Option<usize>) {
     let truth: MultVae = fixture(name);
@@ -55,7 +57,7 @@ fn check(engine: &Engine, name: &str, block: Option<usize>) {
 fn sampled_softmax() {
     let sampled: Vec<&str> = MULT_VAE.into_iter().filter(|name| !name.contains("full")).collect();
     assert_eq!(sampled.len(), 5);
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for name in &sampled {
             check(engine, name, None);
         }
@@ -65,7 +67,7 @@ fn sampled_softmax() {
 /// Blocks of one item, of sizes that divide the catalogue or not, of the whole catalogue, and larger.
 #[test]
 fn full_softmax_in_blocks() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for (name, items) in [("mult_vae_full", 53), ("mult_vae_full_bias", 37)] {
             for block in [1, 7, 16, items - 1, items, 64] {
                 check(engine, name, Some(block));

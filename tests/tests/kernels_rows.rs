@@ -9,7 +9,7 @@ use fastvae::{
 use tests::{
     assert_close, assert_equal,
     device::{numbers, read, run, upload, wide},
-    engines,
+    engines_and_divisions,
     rows::{Gradient, Met, batches, groups},
 };
 
@@ -128,7 +128,7 @@ impl Truth {
 
 #[test]
 fn one_update_of_all_or_of_touched_rows() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for met in batches() {
             for width in [1, 7, 345] {
                 if met.items * width > 1 << 20 {
@@ -173,7 +173,7 @@ fn one_update_of_all_or_of_touched_rows() {
 
 #[test]
 fn replay_makes_up_for_skipped_steps() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for settings in [Settings::PLAIN, Settings::DECAYED, Settings::COUPLED] {
             for last in [1, 5, 1000] {
                 for skipped in [0, 1, 2, 7, 150] {
@@ -209,7 +209,7 @@ fn replay_makes_up_for_skipped_steps() {
 #[test]
 fn replay_is_close_where_epsilon_rules() {
     let settings = Settings { epsilon: 1e-4, ..Settings::PLAIN };
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for (last, rtol) in [(20, 3e-2), (1000, 3e-3), (20_000, 3e-3)] {
             for skipped in [1, 7, 150] {
                 let scales = [1e-12f32, 1e-10, 1e-9, 1e-8, 1e-7];
@@ -232,7 +232,7 @@ fn replay_is_close_where_epsilon_rules() {
 /// Rows that were never touched, or are already past the requested step, do not change.
 #[test]
 fn replay_leaves_what_is_up_to_date() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         let (rows, width) = (65_537, 1);
         let start = numbers(0, rows * width);
         let table = table(engine, &start, width);
@@ -253,7 +253,7 @@ fn a_schedule_of_300_steps() {
     let (items, width) = (61, 5);
     let start = numbers(0, items * width);
     for settings in [Settings::DECAYED, Settings::COUPLED] {
-        for engine in engines() {
+        for engine in engines_and_divisions() {
             let [dense, replayed, lazy] = [0; 3].map(|_| table(engine, &start, width));
             let (mut dense_truth, mut lazy_truth) = (Truth::new(&start), Truth::new(&start));
             for t in 1..=STEPS {

@@ -6,13 +6,13 @@ use fastvae::kernels::{ItemLists, RowGradients};
 use tests::{
     assert_close, assert_equal,
     device::{read, run, unwritten},
-    engines,
+    engines_and_divisions,
     rows::{Gradient, batches},
 };
 
 #[test]
 fn lists_hold_every_entry_in_order() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for met in batches() {
             let lists = ItemLists::new(engine, met.total(), met.items).unwrap();
             // Twice: the second time starts from the cleared lists of the first.
@@ -58,7 +58,7 @@ fn lists_hold_every_entry_in_order() {
 
 #[test]
 fn gradients_of_touched_rows_are_sums_over_their_entries() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         for met in batches() {
             for width in [1, 7, 345] {
                 let lists = ItemLists::new(engine, met.total(), met.items).unwrap();

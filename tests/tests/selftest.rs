@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
-use tests::engines;
+use tests::{engines, engines_and_divisions};
 
 #[test]
 fn every_engine_passes_its_self_tests() {
-    for engine in engines() {
+    for engine in engines_and_divisions() {
         let results = pollster::block_on(fastvae_study::selftest::run(engine));
         let failures: Vec<String> = results
             .iter()

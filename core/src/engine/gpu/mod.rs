@@ -141,6 +141,16 @@ impl GpuEngine {
         &self.info
     }
 
+    /// The same engine, with its work divided as for a GPU whatever the adapter is, so that a software adapter tests that
+    /// division.
+    #[cfg(all(feature = "internals", not(target_arch = "wasm32")))]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn as_hardware(&self) -> Self {
+        let name = format!("{}, as hardware", self.info.name);
+        Self { info: AdapterInfo { name, software: false, ..self.info.clone() }, ..self.clone() }
+    }
+
     /// The most bytes of one buffer that a kernel can bind.
     pub fn max_buffer_bytes(&self) -> u64 {
         self.info.max_binding_bytes.min(self.info.max_buffer_bytes)
