@@ -5,7 +5,8 @@ const CACHE = "fast-vae";
 /** What the page needs before and after its first click. */
 const FILES = [
     "./", "index.html", "embed.html", "embed.js", "frame.js", "frame.css", "offline.js", "start.js",
-    "style.css", "page.js", "page_bg.wasm", "worker.js", "worker_bg.wasm", "worker_loader.js",
+    "page.css", "figures.css", "lessons.css", "narrow.css",
+    "page.js", "page_bg.wasm", "worker.js", "worker_bg.wasm", "worker_loader.js",
 ];
 /** Data sets beyond this many bytes are fetched anew. */
 const MOST = 32_000_000;

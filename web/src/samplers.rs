@@ -49,20 +49,21 @@ mod tests {
     /// A sampler looks the same in a list, a figure of the page, and a report.
     #[test]
     fn every_sampler_has_the_colour_of_its_curves() {
-        let style = include_str!("bin/page/style.css");
+        let style =
+            concat!(include_str!("bin/page/style/page.css"), include_str!("bin/page/style/lessons.css"));
         let shared = colour_of("any other");
         let of_all = format!(".fv [class*=\" s-\"] {{\n    --c: {shared};");
-        assert!(style.contains(&of_all), "style.css lacks {shared}");
+        assert!(style.contains(&of_all), "style/ lacks {shared}");
         for name in names() {
             let rule = style
                 .split(&format!(".fv .s-{name} {{"))
                 .nth(1)
                 .and_then(|rest| rest.split(['{', '}']).next());
             if colour_of(name) == shared {
-                assert_eq!(rule, None, "{name} has a colour of its own in style.css alone");
+                assert_eq!(rule, None, "{name} has a colour of its own in style/ alone");
                 continue;
             }
-            let rule = rule.unwrap_or_else(|| panic!("style.css has no colour for {name}"));
+            let rule = rule.unwrap_or_else(|| panic!("style/ has no colour for {name}"));
             let defined = format!("--c-{name}: {}", colour_of(name));
             assert!(rule.contains(colour_of(name)) || style.contains(&defined), "{name}: {rule}");
         }

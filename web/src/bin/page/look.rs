@@ -6,7 +6,13 @@ use js_sys::{Array, Function, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::{Element, ShadowRoot};
 
-const STYLE: &str = include_str!("style.css");
+/// The files of style/ in the order in which index.html links them: later rules win over earlier ones.
+const STYLE: &str = concat!(
+    include_str!("style/page.css"),
+    include_str!("style/figures.css"),
+    include_str!("style/lessons.css"),
+    include_str!("style/narrow.css"),
+);
 
 /// Gives the document or shadow root of `root` the style sheet, once.
 pub fn adopt(root: &Element) -> Result<(), JsValue> {
