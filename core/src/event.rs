@@ -25,6 +25,9 @@ pub enum Event {
         steps_per_epoch: u32,
         /// Steps already done if the run was resumed, else 0.
         steps_done: u64,
+        /// What the linear path was fitted with when the run began, by name: `columns`, `regularisation`, `weight`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        linear: BTreeMap<String, f64>,
     },
     /// The index was rebuilt.
     Indexed {

@@ -57,6 +57,21 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum
 }
 
+/// Inner product in double precision.
+#[inline(always)]
+pub fn dot_f64(a: &[f64], b: &[f64]) -> f64 {
+    let (a_body, a_tail) = a.as_chunks::<16>();
+    let (b_body, b_tail) = b[..a.len()].as_chunks::<16>();
+    let mut lanes = [0.0f64; 16];
+    for (a, b) in a_body.iter().zip(b_body) {
+        for i in 0..16 {
+            lanes[i] += a[i] * b[i];
+        }
+    }
+    let tail: f64 = a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum();
+    lanes.iter().sum::<f64>() + tail
+}
+
 /// [`dot`] with four vectors at once, to the same bits: each element of `a` is loaded once for all four, and
 /// the four independent sums hide the latency of additions. Written out, because an array of accumulators
 /// would not stay in registers.

@@ -69,8 +69,18 @@ impl Display {
     /// Updates the display for an event.
     pub fn show(&mut self, event: &Event) {
         match event {
-            Event::Started { users, items, interactions, parameters, steps_per_epoch, .. } => {
+            Event::Started { users, items, interactions, parameters, steps_per_epoch, linear, .. } => {
                 self.users = *users;
+                if !linear.is_empty() {
+                    let value = |(name, value): (&String, &f64)| {
+                        let rounded = (value * 1000.0).round() / 1000.0;
+                        format!("{name} {rounded}")
+                    };
+                    self.say(&format!(
+                        "linear:   {}",
+                        linear.iter().map(value).collect::<Vec<_>>().join(", ")
+                    ));
+                }
                 let steps = match *steps_per_epoch {
                     0 => "in closed form".into(),
                     steps => format!("{} steps an epoch", grouped(steps.into())),

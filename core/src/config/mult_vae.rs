@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Only a library that can fit a linear path adds one unasked.
-const LINEAR: usize = if cfg!(feature = "baselines") { 512 } else { 0 };
+const LINEAR: usize = if cfg!(feature = "baselines") { 2048 } else { 0 };
 
 settings! {
     /// The network: M -> hidden -> latent (-> hidden) -> M.
@@ -30,13 +30,14 @@ settings! {
         /// Latent samples per user and step.
         latent_samples: usize = 1, "L", Kind::Integer(1, u64::MAX);
         /// Columns of the linear path beside the network, at most: its scores, in closed form, are added to those of
-        /// the network. 0 leaves it out.
+        /// the network. It has 512 where these have 90 % of the data's variance. 0 leaves it out.
         linear: usize = LINEAR, "L", Kind::Integer(0, 1 << 16);
-        /// Weight of the linear path's scores beside the logits of the network.
-        linear_weight: f32 = 10.0, "X", Kind::Real(f32::MIN_POSITIVE as f64, 1e6);
+        /// Weight of the linear path's scores beside the logits of the network. 0 takes the one with which a training item
+        /// scores 4 on average, predicted from the user's others.
+        linear_weight: f32 = 0.0, "X", Kind::Real(0.0, 1e6);
         /// Weight of the squared norm of the linear path's weights, in units of the mean squared norm of an item's
-        /// column.
-        linear_regularisation: f32 = 3.0, "X", Kind::Real(1e-6, 1e9);
+        /// column. 0 takes the best of a few for training items that are held out from a path of its own.
+        linear_regularisation: f32 = 0.0, "X", Kind::Real(0.0, 1e9);
         /// Power of an item's count by which its column is divided before the linear path is fitted.
         linear_popularity: f32 = 0.25, "P", Kind::Real(0.0, 1.0);
     }

@@ -1,56 +1,77 @@
-//! Small symmetric matrices in double precision: a few hundred rows, row-major.
+//! Symmetric matrices in double precision, of a few thousand rows at most: row-major, on all threads.
+//!
+//! Every sum is an inner product of two contiguous rows, in an order that does not depend on the number of threads.
+
+use crate::{engine::parallel, simd};
+
+/// Rows that are factorised one after the other before all rows below them.
+const BLOCK: usize = 64;
 
 /// Replaces a positive definite matrix, size x size, of which the lower triangle is read, by its lower factor L with
 /// `L L'` the matrix, and zeros above; `None` if it is not positive definite.
 pub(super) fn cholesky(matrix: &mut [f64], size: usize) -> Option<()> {
-    for row in 0..size {
-        let (above, rest) = matrix.split_at_mut(row * size);
-        let this = &mut rest[..size];
-        for column in 0..row {
-            let other = &above[column * size..][..=column];
-            let sum: f64 = this[..column].iter().zip(other).map(|(a, b)| a * b).sum();
-            this[column] = (this[column] - sum) / other[column];
+    for start in (0..size).step_by(BLOCK) {
+        let end = size.min(start + BLOCK);
+        let (done, below) = matrix.split_at_mut(end * size);
+        for row in start..end {
+            let (above, this) = done.split_at_mut(row * size);
+            let this = &mut this[..size];
+            substitute(this, above, start..row);
+            let pivot = this[row] - dot(&this[..row], &this[..row]);
+            if !(pivot > 0.0 && pivot.is_finite()) {
+                return None;
+            }
+            this[row] = pivot.sqrt();
+            this[row + 1..].fill(0.0);
         }
-        let pivot = this[row] - this[..row].iter().map(|value| value * value).sum::<f64>();
-        if !(pivot > 0.0 && pivot.is_finite()) {
-            return None;
-        }
-        this[row] = pivot.sqrt();
-        this[row + 1..].fill(0.0);
+        parallel::for_each_chunk(below, size, |_, this| substitute(this, done, start..end));
     }
     Some(())
 }
 
-/// The inverse of a lower factor, itself lower.
-pub(super) fn inverse_of_lower(factor: &[f64], size: usize) -> Vec<f64> {
-    let mut inverse = vec![0.0; size * size];
-    for row in 0..size {
-        let (above, rest) = inverse.split_at_mut(row * size);
-        let this = &mut rest[..size];
-        for (column, above) in above.chunks_exact(size).enumerate() {
-            let scale = factor[row * size + column];
-            this[..=column].iter_mut().zip(above).for_each(|(value, above)| *value -= scale * above);
-        }
-        this[row] = 1.0;
-        let pivot = factor[row * size + row];
-        this[..=row].iter_mut().for_each(|value| *value /= pivot);
+/// Columns of a row of the factor, of which those before are known, by the rows above.
+fn substitute(this: &mut [f64], above: &[f64], columns: std::ops::Range<usize>) {
+    let size = this.len();
+    for column in columns {
+        let other = &above[column * size..][..=column];
+        this[column] = (this[column] - dot(&this[..column], &other[..column])) / other[column];
     }
+}
+
+/// The transposed inverse of a lower factor, an upper triangle with zeros below.
+pub(super) fn transposed_inverse(factor: &[f64], size: usize) -> Vec<f64> {
+    let mut inverse = vec![0.0; size * size];
+    parallel::for_each_chunk(&mut inverse, size, |column, out| {
+        out[column] = 1.0 / factor[column * size + column];
+        for row in column + 1..size {
+            let line = &factor[row * size..][..=row];
+            out[row] = -dot(&line[column..row], &out[column..row]) / line[row];
+        }
+    });
     inverse
 }
 
 /// The inverse of a positive definite matrix; `None` if it is not positive definite.
 pub(super) fn inverse(mut matrix: Vec<f64>, size: usize) -> Option<Vec<f64>> {
     cholesky(&mut matrix, size)?;
-    let lower = inverse_of_lower(&matrix, size);
-    // (L L')^-1 = (L^-1)' L^-1, summed row by row of L^-1.
-    matrix.fill(0.0);
-    for (last, line) in lower.chunks_exact(size).enumerate() {
-        for row in 0..=last {
-            let out = &mut matrix[row * size..][..=last];
-            out.iter_mut().zip(line).for_each(|(out, value)| *out += line[row] * value);
+    let upper = transposed_inverse(&matrix, size);
+    // (L L')^-1 = (L^-1)' L^-1.
+    parallel::for_each_chunk(&mut matrix, size, |row, out| {
+        let this = &upper[row * size..][..size];
+        for (column, out) in out.iter_mut().enumerate() {
+            let from = row.max(column);
+            *out = dot(&this[from..], &upper[column * size..][from..size]);
         }
-    }
+    });
     Some(matrix)
+}
+
+/// Inner product.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    simd::dispatch(
+        #[inline(always)]
+        || simd::dot_f64(a, b),
+    )
 }
 
 #[cfg(test)]

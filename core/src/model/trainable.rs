@@ -55,6 +55,12 @@ pub trait Trainable: Send + Sync {
     /// Number of parameters.
     fn parameters(&self) -> usize;
 
+    /// What the part in closed form was fitted with in this run, by name: the linear path's columns, regularisation and
+    /// weight.
+    fn fitted(&self) -> BTreeMap<String, f64> {
+        BTreeMap::new()
+    }
+
     /// The parameters and their moments, for a [`State`].
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>>;
 

@@ -161,6 +161,7 @@ impl Trainer {
             parameters: trainer.model.parameters(),
             steps_per_epoch,
             steps_done: trainer.progress.step,
+            linear: trainer.model.fitted(),
         });
         Ok(trainer)
     }

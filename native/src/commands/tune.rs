@@ -41,7 +41,7 @@ pub fn run(args: &TuneArgs) -> Result<Outcome> {
         return Err(Error::setting("budget", "no time is left for a trial; give more than 0 seconds"));
     }
     let trials = args.trials.or(if args.budget.is_none() { Some(TRIALS) } else { None });
-    let configs: Vec<RunConfig> = (space.systems.iter())
+    let mut configs: Vec<RunConfig> = (space.systems.iter())
         .map(|&kind| settings::complete(space.settings(kind, &Default::default())))
         .collect::<Result<_>>()?;
     metrics::cutoff(&configs[0].training.metric)?;
@@ -57,6 +57,9 @@ pub fn run(args: &TuneArgs) -> Result<Outcome> {
         .map(|&kind| Ok(settings::engine_for(&args.engine, kind)?.0))
         .collect::<Result<_>>()?;
     let dataset = settings::load_run(&configs[0])?;
+    // All systems have one split.
+    let asked = space.settings(space.systems[0], &Default::default());
+    let change = settings::fit_split(&mut configs[0], &asked, dataset.interactions.rows());
     let split = data::split(&dataset, &configs[0].split)?;
     if split.validation.users.is_empty() {
         let problem = "this split has no validation users, on whom settings are compared";
@@ -69,6 +72,9 @@ pub fn run(args: &TuneArgs) -> Result<Outcome> {
         Work { search, journal, engines, context: Context::new(configs[0].clone(), &dataset), split: &split };
     if !args.output.quiet {
         note(&work.introduction());
+        if let Some(change) = change {
+            note(&format!("note:    {change}\n"));
+        }
     }
     let outcome = work.finish(args.output.quiet)?;
     let tuning = work.tuning();
@@ -168,6 +174,7 @@ impl Work<'_> {
         let mut config = settings::complete(given.clone())?;
         let (users, items) = (self.split.train.rows(), self.context.items.len());
         settings::fit(&mut config, &given, users, items);
+        config.split = self.context.config.split.clone();
         if let Some(epochs) = proposal.epochs {
             config.training.epochs = epochs;
         }

@@ -12,7 +12,14 @@ use fastvae::{
 use super::*;
 
 fn config(linear: usize) -> RunConfig {
-    let network = MultVaeConfig { hidden: 12, latent: 5, linear, linear_weight: 4.0, ..Default::default() };
+    let network = MultVaeConfig {
+        hidden: 12,
+        latent: 5,
+        linear,
+        linear_weight: 4.0,
+        linear_regularisation: 3.0,
+        ..Default::default()
+    };
     let mut config = config_of(network.into());
     (config.training.epochs, config.training.batch) = (2, 64);
     (config.proposal.negatives, config.proposal.codewords) = (20, 4);

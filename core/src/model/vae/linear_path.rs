@@ -40,6 +40,8 @@ pub(super) struct LinearPath {
     items: usize,
     /// l.
     width: usize,
+    /// What it was fitted with, by name; empty if it comes from a file.
+    fitted: BTreeMap<String, f64>,
 }
 
 impl LinearPath {
@@ -59,6 +61,7 @@ impl LinearPath {
             outputs: engine.upload("items of the linear path", &outputs)?,
             items,
             width,
+            fitted: BTreeMap::new(),
         })
     }
 
@@ -88,6 +91,11 @@ impl LinearPath {
     /// l.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// The columns, regularisation and weight that it was fitted with; empty if it comes from a file.
+    pub fn fitted(&self) -> &BTreeMap<String, f64> {
+        &self.fitted
     }
 
     /// Its tensors, for a [`State`].

@@ -129,6 +129,10 @@ impl Trainable for MultVaeTraining {
         self.config.parameter_count(items) + linear
     }
 
+    fn fitted(&self) -> BTreeMap<String, f64> {
+        self.linear.as_ref().map(|linear| linear.fitted().clone()).unwrap_or_default()
+    }
+
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {
         let mut tensors = self.parameters.frozen(&self.config);
         tensors.extend(self.linear.iter().flat_map(LinearPath::tensors));
