@@ -137,6 +137,7 @@ impl Recommender {
     pub fn new(checkpoint: Checkpoint, engine: Engine) -> Result<Self> {
         let Checkpoint { context, state } = checkpoint;
         let engine = if context.config.model.kind().needs_cpu() { Engine::cpu() } else { engine };
+        let state = state.into_model();
         let model = AnyModel::from_state(&engine, &context.config.model, context.items.len(), &state)?;
         let numbered = |ids: &[String]| -> FxHashMap<String, u32> { ids.iter().cloned().zip(0..).collect() };
         Ok(Self {

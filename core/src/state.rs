@@ -108,10 +108,10 @@ pub struct Progress {
 
 /// The saved state of a run.
 ///
-/// Tensors: `encoder`, `encoder_bias`, `to_latent`, `to_latent_bias`, `to_hidden`, `to_hidden_bias` (dense
+/// Tensors of Mult-VAE: `encoder`, `encoder_bias`, `to_latent`, `to_latent_bias`, `to_hidden`, `to_hidden_bias` (dense
 /// decoder), `items`, `item_bias` (if trained). Each has `.first` and `.second` for Adam's moments and, for
 /// the item tables, `.last_step`. The proposal adds its index as `index.*`, or the item rows that it was
-/// built from as `proposal.rows`.
+/// built from as `proposal.rows`. A mean of a parameter over epochs is `average.` and its name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Tensors by name.
@@ -157,6 +157,12 @@ impl<'a> FrozenTensor<'a> {
         Self { shape, values: Values::Integers(values.into()) }
     }
 
+    /// One integer.
+    #[cfg(feature = "baselines")]
+    pub fn integer(value: u32) -> Self {
+        Self { shape: vec![1], values: Values::Integers(vec![value].into()) }
+    }
+
     /// A whole buffer of floats or integers.
     pub fn on_engine<T: Element>(shape: Vec<usize>, buffer: &Buffer<T>) -> Self {
         let floats = std::any::TypeId::of::<T>() == std::any::TypeId::of::<f32>();
@@ -166,9 +172,12 @@ impl<'a> FrozenTensor<'a> {
 }
 
 impl<'a> Frozen<'a> {
-    /// Drops everything but the parameters; a resume needs the rest, ranking does not.
+    /// Drops everything but the parameters, or their means over epochs if there are some; a resume needs the rest,
+    /// ranking does not.
     #[must_use]
     pub fn into_model(mut self) -> Self {
+        #[cfg(feature = "baselines")]
+        place_means(&mut self.tensors);
         self.tensors.retain(|name, _| is_parameter(name));
         self
     }
@@ -202,14 +211,32 @@ impl<'a> Frozen<'a> {
     }
 }
 
+/// What precedes the name of a parameter in the name of its mean over epochs.
+#[cfg(feature = "baselines")]
+pub(crate) const AVERAGE: &str = "average.";
+
+/// Puts the means over epochs in the place of the parameters.
+#[cfg(feature = "baselines")]
+fn place_means<T>(tensors: &mut BTreeMap<String, T>) {
+    let names: Vec<String> = tensors.keys().filter(|name| is_parameter(name)).cloned().collect();
+    for name in names {
+        if let Some(mean) = tensors.remove(&format!("{AVERAGE}{name}")) {
+            tensors.insert(name, mean);
+        }
+    }
+}
+
 /// Moments, step counts and the index have a dot in their names; parameters have none.
 fn is_parameter(name: &str) -> bool {
     !name.contains('.')
 }
 
 impl State {
-    /// Drops everything but the parameters; a resume needs the rest, ranking does not.
+    /// Drops everything but the parameters, or their means over epochs if there are some; a resume needs the rest,
+    /// ranking does not.
     pub fn into_model(mut self) -> Self {
+        #[cfg(feature = "baselines")]
+        place_means(&mut self.tensors);
         self.tensors.retain(|name, _| is_parameter(name));
         self
     }

@@ -1,5 +1,7 @@
 //! The training loop: batches in, events out.
 
+#[cfg(feature = "baselines")]
+mod average;
 mod early_stopping;
 mod exchange;
 mod full_softmax;
@@ -69,6 +71,9 @@ pub struct Trainer {
     optimizer: Optimizer,
     schedule: Buffer<f32>,
     model: Box<dyn Trainable>,
+    /// If a mean over epochs is evaluated and saved.
+    #[cfg(feature = "baselines")]
+    average: Option<average::Average>,
     proposal: Option<Box<dyn Proposal>>,
     plan: StepPlan,
     /// If other processes train the same model.
@@ -143,12 +148,22 @@ impl Trainer {
         }
     }
 
-    /// The current model. It shares its buffers with the run, so it changes with later steps.
+    /// The current model, or the mean over epochs. It shares its buffers with the run, so it changes with later steps.
     ///
     /// All rows are up to date after an epoch. Within an epoch, rows that recent batches did not touch may
     /// lag behind.
     pub fn model(&self) -> AnyModel {
+        #[cfg(feature = "baselines")]
+        if let Some(average) = &self.average {
+            return average.model(self.model.as_ref());
+        }
         self.model.model()
+    }
+
+    /// The part of the current model that steps change, as the proposals see it: without a mean over epochs or a linear
+    /// path. Shared with the run like [`Trainer::model`].
+    pub fn trained_part(&self) -> AnyModel {
+        self.model.model().trained_part()
     }
 
     /// The current item vectors, shared with the run like [`Trainer::model`].
@@ -301,6 +316,10 @@ impl Trainer {
         let seconds = start.elapsed().as_secs_f64();
         let epoch = self.progress.epoch + 1;
         let last = epoch == self.config.training.epochs;
+        #[cfg(feature = "baselines")]
+        if let Some(average) = &mut self.average {
+            average.include(&self.engine, self.model.as_ref(), epoch)?;
+        }
         // The validation metrics are computed before any state changes, so that after an interruption the
         // epoch can be ended again.
         let due = epoch.is_multiple_of(self.config.training.evaluate_every) || last;

@@ -4,7 +4,7 @@
 
 use fastvae::kernels::{
     Activation, ActivationBackward, Adam, AdamStep, ColumnSum, Parameter, Reparameterise,
-    ReparameteriseBackward, SumLoss,
+    ReparameteriseBackward, RunningMean, SumLoss,
 };
 use tests::{
     assert_close,
@@ -173,6 +173,28 @@ fn adam_leaves_what_has_no_gradient() {
         let mut want = wide(&start);
         want[len - 1] -= 1e-3;
         assert_close("values", &read(engine, &value), &want, 1e-6, 0.0);
+    }
+}
+
+#[test]
+fn running_means() {
+    for engine in engines() {
+        for len in [1, 7, 345, 8192 * 2 + 3, PAST_A_GRID_AXIS] {
+            let mean = upload(engine, &vec![0.0; len + 1]);
+            let mut want = vec![0.0; len + 1];
+            for (t, weight) in [1.0, 0.5, 0.3].into_iter().enumerate() {
+                let value = numbers(t as u32, len);
+                for (mean, value) in want.iter_mut().zip(&value) {
+                    *mean += f64::from(weight) * (f64::from(*value) - *mean);
+                }
+                let (mean, value) = (mean.clone(), upload(engine, &value));
+                run(engine, RunningMean { mean: mean.clone(), value: value.clone(), len, weight });
+                if t == 0 {
+                    assert_eq!(read(engine, &mean)[..len], read(engine, &value), "a weight of 1 copies");
+                }
+            }
+            assert_close(&format!("{len}"), &read(engine, &mean), &want, 1e-6, 1e-6);
+        }
     }
 }
 

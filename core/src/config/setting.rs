@@ -166,12 +166,14 @@ pub trait Section: serde::Serialize {
 }
 
 /// Declares a section: `field: type = default, "VALUE NAME", kind` with the help text as its documentation;
-/// then optionally `flag "name"`, `formerly "name" | "name"` and `page Control::new("Label", "default")`.
+/// then optionally `flag "name"`, `formerly "name" | "name"` and `page Control::new("Label", "default")`. A setting of what
+/// the page leaves out for its size has the attribute `#[cfg(feature = "baselines")]`.
 macro_rules! settings {
     ($(#[$meta:meta])* pub struct $name:ident in $section:literal {
         $(
             $(#[doc = $doc:literal])+
             $(#[serde($($serde:tt)+)])?
+            $(#[cfg($($cfg:tt)+)])?
             $field:ident: $type:ty = $default:expr, $value_name:literal, $kind:expr
             $(, flag $flag:literal)? $(, formerly $($alias:literal)|+)? $(, page $control:expr)?;
         )*
@@ -183,19 +185,20 @@ macro_rules! settings {
             $(
                 $(#[doc = $doc])+
                 $(#[serde($($serde)+)])?
+                $(#[cfg($($cfg)+)])?
                 pub $field: $type,
             )*
         }
 
         impl Default for $name {
             fn default() -> Self {
-                Self { $($field: $default,)* }
+                Self { $($(#[cfg($($cfg)+)])? $field: $default,)* }
             }
         }
 
         impl $name {
-            const DECLARED: [$crate::config::Setting; <[&str]>::len(&[$(stringify!($field)),*])] =
-                [$($crate::config::Setting {
+            const DECLARED: [$crate::config::Setting; <[&str]>::len(&[$($(#[cfg($($cfg)+)])? stringify!($field)),*])] =
+                [$($(#[cfg($($cfg)+)])? $crate::config::Setting {
                     section: $section,
                     field: stringify!($field),
                     flag: $crate::config::setting::optional!($($flag)?),
@@ -212,7 +215,7 @@ macro_rules! settings {
 
             const CONTROLS: &'static [($crate::config::Setting, $crate::config::Control)] = {
                 #[allow(dead_code, non_camel_case_types, reason = "the places of the fields, by their names")]
-                enum Place { $($field),* }
+                enum Place { $($(#[cfg($($cfg)+)])? $field),* }
                 &[$($((Self::DECLARED[Place::$field as usize], $control),)?)*]
             };
         }

@@ -19,6 +19,10 @@ settings! {
         patience: u32 = 0, "N", Kind::Integer(0, u32::MAX as u64);
         /// Epochs between evaluations.
         evaluate_every: u32 = 1, "EPOCHS", Kind::Integer(1, u32::MAX as u64);
+        /// Weight of an epoch in a mean of the parameters over epochs, relative to that of the next epoch. The mean is
+        /// evaluated, saved and ranked with in place of the parameters; training does not see it. 0: no mean.
+        #[cfg(feature = "baselines")]
+        average: f32 = 0.0, "W", Kind::Real(0.0, 0.999);
         /// Validation metric that determines the best epoch.
         metric: String = "ndcg@50".into(), "NAME@K", Kind::Text;
     }

@@ -31,6 +31,8 @@ mod replay_rows;
 mod row_gradients;
 mod row_sums;
 mod rows;
+#[cfg(feature = "baselines")]
+mod running_mean;
 mod running_sums;
 mod sampled_loss;
 mod softmax;
@@ -72,6 +74,8 @@ pub use reparameterise::{Reparameterise, ReparameteriseBackward};
 pub use replay_rows::{FLOATS_PER_STEP, ReplayRows, Table};
 pub use row_gradients::RowGradients;
 pub use rows::{AddCodewords, GatherRows, ResidualNorms};
+#[cfg(feature = "baselines")]
+pub use running_mean::RunningMean;
 pub use sampled_loss::SampledLoss;
 pub use softmax::{SoftmaxAccumulate, SoftmaxGradient};
 pub use softmax_draw::{BLOCKS, SoftmaxBlocks, SoftmaxDraw};

@@ -73,6 +73,14 @@ pub trait Trainable: Send + Sync {
     /// The current model. It shares its buffers, so it changes with later steps.
     fn model(&self) -> AnyModel;
 
+    /// The values of the parameters by the names of their tensors, shared, so they change with later steps.
+    #[cfg(feature = "baselines")]
+    fn values(&self) -> BTreeMap<String, Buffer<f32>>;
+
+    /// The model with these values in place of those of [`Trainable::values`], whose names they have.
+    #[cfg(feature = "baselines")]
+    fn model_with(&self, values: &BTreeMap<String, Buffer<f32>>) -> AnyModel;
+
     /// The item vectors for proposals; shared like [`Trainable::model`].
     fn catalogue(&self) -> Catalogue {
         let items = self.items();

@@ -74,6 +74,14 @@ pub struct Checkpoint {
     pub state: State,
 }
 
+impl Checkpoint {
+    /// What ranking needs, see [`State::into_model`].
+    #[must_use]
+    pub fn into_model(self) -> Self {
+        Self { state: self.state.into_model(), ..self }
+    }
+}
+
 impl Summary {
     /// Whether this is the best model of a run: the same settings and data, and the run's best epoch and
     /// metric.

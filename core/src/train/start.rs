@@ -57,6 +57,10 @@ impl Trainer {
         if let Some(proposal) = &mut trainer.proposal {
             proposal.restore(&trainer.engine, state, &trainer.model.catalogue())?;
         }
+        #[cfg(feature = "baselines")]
+        if let Some(average) = &mut trainer.average {
+            average.restore(&trainer.engine, state)?;
+        }
         trainer.losses_read = trainer.progress.step_in_epoch;
         Ok(trainer)
     }
@@ -143,6 +147,8 @@ impl Trainer {
             validation: validation.cloned(),
             optimizer,
             schedule,
+            #[cfg(feature = "baselines")]
+            average: super::average::Average::new(&engine, config.training.average, model.as_ref())?,
             model,
             proposal,
             plan,

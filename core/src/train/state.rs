@@ -17,6 +17,10 @@ impl Trainer {
         if let Some(proposal) = &self.proposal {
             tensors.extend(proposal.state().tensors);
         }
+        #[cfg(feature = "baselines")]
+        if let Some(average) = &self.average {
+            average.add_to(&mut tensors);
+        }
         Ok(Frozen { engine: Some(&self.engine), tensors, progress: self.progress.clone() })
     }
 

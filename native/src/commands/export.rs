@@ -35,7 +35,7 @@ pub fn run(args: &ExportArgs) -> Result<Outcome> {
     let form = |flag: &str, path: &Option<_>| path.as_deref().map(|path| Form::of(flag, path)).transpose();
     let (users, items) = (form("users", &args.users)?, form("items", &args.items)?);
     if let Some(path) = &args.onnx {
-        onnx(path, &checkpoint::read(&checkpoint::model_of(&args.run))?)?;
+        onnx(path, &checkpoint::read(&checkpoint::model_of(&args.run))?.into_model())?;
     }
     if users.is_none() && items.is_none() {
         return Ok(Outcome::Done);

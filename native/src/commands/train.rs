@@ -71,6 +71,7 @@ fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
     Folder::check(args.run.out.as_deref(), args.run.force)?;
     let warm_start = args.run.warm_start.as_deref();
     let earlier = warm_start.map(|path| checkpoint::read(&checkpoint::model_of(path))).transpose()?;
+    let earlier = earlier.map(checkpoint::Checkpoint::into_model);
     let kept = earlier.as_ref().filter(|_| !args.run.drop_missing).map(|earlier| &earlier.context);
     let asked = settings::asked(args.run.config.as_deref(), &args.settings)?;
     let Prepared { mut context, split, report } = prepare(args, config, kept, Some(&asked))?;

@@ -177,7 +177,7 @@ struct Bench<'a> {
 impl<'a> Bench<'a> {
     async fn subject(&self, trainer: &Trainer) -> Result<Subject<'a>> {
         let histories = self.train.select(&self.study.training_rows)?;
-        Subject::new(self.engine, &trainer.model().trained_part(), histories).await
+        Subject::new(self.engine, &trainer.trained_part(), histories).await
     }
 
     /// Builds a proposal and returns it with the seconds that took.

@@ -17,7 +17,7 @@ pub(crate) use training::MultVaeTraining;
 
 use super::{Batch, Scorer, Scoring, fit::ModelSettings, record_products};
 use crate::{
-    Error, Result,
+    Result,
     config::{Decoder, MultVaeConfig},
     engine::{Buffer, Engine, Recording},
     kernels::{MatMul, View},
@@ -55,6 +55,24 @@ struct Values {
     items: Buffer<f32>,
     /// M.
     item_bias: Option<Buffer<f32>>,
+}
+
+impl Values {
+    /// The buffers of all tensors of a network; `of` returns them by the names of [`parameters::shapes`].
+    fn of(config: &MultVaeConfig, of: impl Fn(&'static str) -> Buffer<f32>) -> Self {
+        Self {
+            encoder: of("encoder"),
+            encoder_bias: of("encoder_bias"),
+            to_latent: of("to_latent"),
+            to_latent_bias: of("to_latent_bias"),
+            to_hidden: match config.decoder {
+                Decoder::Dense => Some((of("to_hidden"), of("to_hidden_bias"))),
+                Decoder::Direct => None,
+            },
+            items: of("items"),
+            item_bias: config.item_bias.then(|| of("item_bias")),
+        }
+    }
 }
 
 impl ModelSettings for MultVaeConfig {
@@ -95,30 +113,16 @@ impl MultVae {
     /// Uploads the parameters of a state.
     ///
     /// # Errors
-    /// [`Error::Data`] if a tensor is missing or has the wrong shape; [`Error::Device`] if the engine cannot
-    /// hold them.
+    /// [`crate::Error::Data`] if a tensor is missing or has the wrong shape; [`crate::Error::Device`] if the engine
+    /// cannot hold them.
     pub fn from_state(engine: &Engine, config: &MultVaeConfig, items: usize, state: &State) -> Result<Self> {
         config.check_sizes(items, 1)?;
-        let tensor = |name: &'static str| -> Result<Buffer<f32>> {
-            let shape = parameters::shapes(config, items)
-                .into_iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, shape)| shape)
-                .ok_or_else(|| Error::Data(format!("no tensor `{name}` in this network")))?;
-            engine.upload(name, state.values(name, &shape)?)
-        };
-        let values = Values {
-            encoder: tensor("encoder")?,
-            encoder_bias: tensor("encoder_bias")?,
-            to_latent: tensor("to_latent")?,
-            to_latent_bias: tensor("to_latent_bias")?,
-            to_hidden: match config.decoder {
-                Decoder::Dense => Some((tensor("to_hidden")?, tensor("to_hidden_bias")?)),
-                Decoder::Direct => None,
-            },
-            items: tensor("items")?,
-            item_bias: if config.item_bias { Some(tensor("item_bias")?) } else { None },
-        };
+        let mut buffers = Vec::new();
+        for (name, shape) in parameters::shapes(config, items) {
+            buffers.push((name, engine.upload(name, state.values(name, &shape)?)?));
+        }
+        let of = |name| buffers.iter().find(|(known, _)| *known == name).map(|(_, buffer)| buffer.clone());
+        let values = Values::of(config, |name| of(name).expect("`shapes` lists what the configuration has"));
         let linear = LinearPath::from_state(engine, items, state)?;
         let joined = match linear_path::tensors(items, state)? {
             Some((table, scale)) => {

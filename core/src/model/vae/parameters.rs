@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Values;
+#[cfg(feature = "baselines")]
+use crate::engine::Buffer;
 use crate::{
     Error, Result,
     config::{Decoder, MultVaeConfig},
@@ -188,16 +190,15 @@ impl Parameters {
     }
 
     /// The value buffers, shared with the parameters, so they change with later steps.
-    pub fn values(&self) -> Values {
-        Values {
-            encoder: self.encoder.parameter.value.clone(),
-            encoder_bias: self.encoder_bias.value.clone(),
-            to_latent: self.to_latent.weight.value.clone(),
-            to_latent_bias: self.to_latent.bias.value.clone(),
-            to_hidden: self.to_hidden.as_ref().map(|l| (l.weight.value.clone(), l.bias.value.clone())),
-            items: self.items.parameter.value.clone(),
-            item_bias: self.item_bias.as_ref().map(|b| b.parameter.value.clone()),
-        }
+    pub fn values(&self, config: &MultVaeConfig) -> Values {
+        Values::of(config, |name| self.named(name).value.clone())
+    }
+
+    /// The same by the names of their tensors.
+    #[cfg(feature = "baselines")]
+    pub fn by_name(&self, config: &MultVaeConfig) -> BTreeMap<String, Buffer<f32>> {
+        let named = shapes(config, self.encoder.rows).into_iter();
+        named.map(|(name, _)| (name.to_owned(), self.named(name).value.clone())).collect()
     }
 
     fn named(&self, name: &str) -> &Parameter {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Activations, Gradients, LinearPath, Mode, MultVae, Parameters, Pass};
+use super::{Activations, Gradients, LinearPath, Mode, MultVae, Parameters, Pass, Values};
 use crate::{
     Result,
     config::MultVaeConfig,
@@ -56,6 +56,18 @@ impl MultVaeTraining {
     }
 }
 
+impl MultVaeTraining {
+    fn model_of(&self, values: Values) -> AnyModel {
+        AnyModel::MultVae(MultVae {
+            config: self.config.clone(),
+            items: self.parameters.items.rows,
+            values,
+            linear: self.linear.clone(),
+            joined: None,
+        })
+    }
+}
+
 impl Trainable for MultVaeTraining {
     fn samples(&self) -> usize {
         self.config.latent_samples
@@ -98,7 +110,7 @@ impl Trainable for MultVaeTraining {
         });
         step.update.replay(recording, Some(&self.encoder_lists), &parameters.encoder);
         let mode = Mode::Train { rng: step.rng, step: step.step };
-        forward.record(recording, config, &parameters.values(), batch, &mode);
+        forward.record(recording, config, &parameters.values(config), batch, &mode);
     }
 
     fn record_backward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>) {
@@ -144,12 +156,16 @@ impl Trainable for MultVaeTraining {
     }
 
     fn model(&self) -> AnyModel {
-        AnyModel::MultVae(MultVae {
-            config: self.config.clone(),
-            items: self.parameters.items.rows,
-            values: self.parameters.values(),
-            linear: self.linear.clone(),
-            joined: None,
-        })
+        self.model_of(self.parameters.values(&self.config))
+    }
+
+    #[cfg(feature = "baselines")]
+    fn values(&self) -> BTreeMap<String, Buffer<f32>> {
+        self.parameters.by_name(&self.config)
+    }
+
+    #[cfg(feature = "baselines")]
+    fn model_with(&self, values: &BTreeMap<String, Buffer<f32>>) -> AnyModel {
+        self.model_of(Values::of(&self.config, |name| values[name].clone()))
     }
 }
