@@ -19,6 +19,8 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "baselines")]
+pub use self::mult_vae::KlWeights;
 pub use self::{
     codeword_weights::CodewordWeights,
     dns_correction::DnsCorrection,

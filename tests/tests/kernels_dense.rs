@@ -4,7 +4,7 @@
 
 use fastvae::kernels::{
     Activation, ActivationBackward, Adam, AdamStep, ColumnSum, Parameter, Reparameterise,
-    ReparameteriseBackward, RunningMean, SumLoss,
+    ReparameteriseBackward, RunningMean, SumLoss, WeighDivergence, WeighDivergenceBackward,
 };
 use tests::{
     assert_close,
@@ -299,6 +299,51 @@ fn differences(
             (above - objective(mean - dm, log_variance - dv, b, d)) / (2.0 * h)
         })
         .collect()
+}
+
+#[test]
+fn divergences_weighted_by_interactions() {
+    for engine in engines() {
+        for (batch, latent) in [(1, 1), (7, 5), (345, 7), (6, 345), (70_001, 1)] {
+            let lengths: Vec<u32> = (0..batch as u32).map(|b| b * 7 % 11).collect();
+            let mut offsets = vec![0];
+            lengths.iter().for_each(|length| offsets.push(offsets[offsets.len() - 1] + length));
+            let (share, weight) = (0.3f32, 0.02f32);
+            let (posterior, kl_before) = (numbers(0, batch * 2 * latent), numbers(1, batch + 1));
+            let (batch_offsets, kl) = (upload(engine, &offsets), upload(engine, &kl_before));
+            run(
+                engine,
+                WeighDivergence { batch_offsets: batch_offsets.clone(), batch, share, kl: kl.clone() },
+            );
+            let weights: Vec<f64> = lengths.iter().map(|&n| f64::from(share) * f64::from(n)).collect();
+            let of_users = wide(&kl_before);
+            let want: Vec<f64> =
+                of_users.iter().zip(weights.iter().chain([&1.0])).map(|(kl, w)| kl * w).collect();
+            let name = format!("batch {batch}, latent {latent}");
+            assert_close(&name, &read(engine, &kl), &want, 1e-6, 1e-6);
+
+            let before = numbers(2, posterior.len());
+            let gradient = upload(engine, &before);
+            let kernel = WeighDivergenceBackward {
+                batch_offsets,
+                posterior: upload(engine, &posterior),
+                batch,
+                latent,
+                share,
+                weight,
+                posterior_gradient: gradient.clone(),
+            };
+            run(engine, kernel);
+            let want: Vec<f64> = (0..posterior.len())
+                .map(|at| {
+                    let (user, value) = (at / (2 * latent), f64::from(posterior[at]));
+                    let of_kl = if at / latent % 2 == 0 { value } else { 0.5 * (value.exp() - 1.0) };
+                    f64::from(before[at]) + f64::from(weight) * weights[user] * of_kl
+                })
+                .collect();
+            assert_close(&name, &read(engine, &gradient), &want, 1e-5, 1e-5);
+        }
+    }
 }
 
 #[test]

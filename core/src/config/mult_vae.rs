@@ -29,6 +29,10 @@ settings! {
         dropout_on: DropoutOn = DropoutOn::default(), "WHERE", Kind::Word(DropoutOn::WORDS);
         /// Latent samples per user and step.
         latent_samples: usize = 1, "L", Kind::Integer(1, u64::MAX);
+        /// Weights of the users' KL divergences, beside that of all of them: `equal`, or in proportion to the
+        /// `interactions` of the history, 1 on average over the users (RecVAE).
+        #[cfg(feature = "baselines")]
+        kl_weights: KlWeights = KlWeights::default(), "WEIGHTS", Kind::Word(KlWeights::WORDS);
         /// Columns of the linear path beside the network, at most: its scores, in closed form, are added to those of
         /// the network. It has 512 where these have 90 % of the data's variance. 0 leaves it out.
         linear: usize = LINEAR, "L", Kind::Integer(0, 1 << 16);
@@ -40,6 +44,17 @@ settings! {
         linear_regularisation: f32 = 0.0, "X", Kind::Real(0.0, 1e9);
         /// Power of an item's count by which its column is divided before the linear path is fitted.
         linear_popularity: f32 = 0.25, "P", Kind::Real(0.0, 1.0);
+    }
+}
+
+#[cfg(feature = "baselines")]
+words! {
+    /// How much the KL divergence of each user counts.
+    pub enum KlWeights default Equal {
+        /// The same for all (Mult-VAE).
+        Equal = "equal",
+        /// In proportion to the length of the history (RecVAE).
+        Interactions = "interactions",
     }
 }
 

@@ -43,6 +43,8 @@ mod sum_loss;
 mod topk;
 mod transpose;
 mod update_rows;
+#[cfg(feature = "baselines")]
+mod weigh_divergence;
 
 pub use crate::config::{Activation, Partition};
 pub use activation_backward::ActivationBackward;
@@ -83,3 +85,5 @@ pub use sum_loss::SumLoss;
 pub use topk::{MaskSeen, TopK};
 pub use transpose::{HostLists, ItemLists, Transpose};
 pub use update_rows::{Reach, UpdateRows};
+#[cfg(feature = "baselines")]
+pub use weigh_divergence::{WeighDivergence, WeighDivergenceBackward};

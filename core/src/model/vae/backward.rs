@@ -19,7 +19,8 @@ pub struct Gradients {
     pub queries: Buffer<f32>,
     /// d loss / d code, R x D, for the dense decoder.
     codes: Option<Buffer<f32>>,
-    posterior: Buffer<f32>,
+    /// d loss / d posterior, B x 2D.
+    pub posterior: Buffer<f32>,
     /// d loss / d (sum of item rows), B x H: the result of backpropagation.
     pub hidden: Buffer<f32>,
     encoder_bias: Buffer<f32>,
@@ -110,8 +111,9 @@ impl Gradients {
         })
     }
 
-    /// Appends backpropagation through the dense layers down to [`Gradients::hidden`].
-    pub fn record(&self, recording: &mut Recording, pass: &Pass<'_>, batch: &Batch, step: &TrainStep<'_>) {
+    /// Appends backpropagation from the queries to [`Gradients::posterior`], where each user's divergence has the
+    /// weight `weight`.
+    pub fn record_decoder(&self, recording: &mut Recording, pass: &Pass<'_>, batch: &Batch, weight: f32) {
         let Pass { config, parameters, forward } = *pass;
         let samples = config.latent_samples;
         let (users, rows) = (batch.users, batch.users * samples);
@@ -136,9 +138,21 @@ impl Gradients {
             batch: users,
             latent,
             samples,
-            weight: step.beta / step.users as f32,
+            weight,
             posterior_gradient: self.posterior.clone(),
         });
+    }
+
+    /// Appends backpropagation from [`Gradients::posterior`] to [`Gradients::hidden`].
+    pub fn record_encoder(
+        &self,
+        recording: &mut Recording,
+        pass: &Pass<'_>,
+        batch: &Batch,
+        step: &TrainStep<'_>,
+    ) {
+        let Pass { config, parameters, forward } = *pass;
+        let (users, hidden) = (batch.users, config.hidden);
         let pass = LayerPass {
             layer: &parameters.to_latent,
             rows: users,

@@ -12,6 +12,9 @@ use crate::{
 
 /// All values between histories and queries, for up to B users and L samples.
 pub struct Activations {
+    /// D.
+    #[cfg(feature = "baselines")]
+    pub latent: usize,
     /// Weight of each entry, E.
     pub weights: Buffer<f32>,
     /// Encoder output, B x H.
@@ -56,6 +59,8 @@ impl Activations {
         let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
         let dense = config.item_width() == hidden && config.decoder == crate::config::Decoder::Dense;
         Ok(Self {
+            #[cfg(feature = "baselines")]
+            latent,
             weights: engine.zeros("input weights", entries.max(1))?,
             hidden: engine.zeros("hidden", users * hidden)?,
             posterior: engine.zeros("posterior", users * 2 * latent)?,

@@ -1,6 +1,8 @@
 //! Mult-VAE: the variational autoencoder of Liang et al. (WWW 2018), forward and backward, as kernels.
 
 mod backward;
+#[cfg(feature = "baselines")]
+mod divergence;
 mod forward;
 #[cfg(feature = "onnx")]
 mod graph;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "baselines")]
+use super::divergence::Divergence;
 use super::{Activations, Gradients, LinearPath, Mode, MultVae, Parameters, Pass, Values};
 use crate::{
     Result,
@@ -22,6 +24,8 @@ pub struct MultVaeTraining {
     gradients: Gradients,
     encoder_lists: ItemLists,
     linear: Option<LinearPath>,
+    #[cfg(feature = "baselines")]
+    divergence: Option<Divergence>,
 }
 
 impl MultVaeTraining {
@@ -51,6 +55,8 @@ impl MultVaeTraining {
                 Start::Random(rng) => LinearPath::of_data(engine, config, train, rng)?,
                 Start::State(state) => LinearPath::from_state(engine, items, state)?,
             },
+            #[cfg(feature = "baselines")]
+            divergence: Divergence::new(config, train),
             config: config.clone(),
         })
     }
@@ -111,11 +117,24 @@ impl Trainable for MultVaeTraining {
         step.update.replay(recording, Some(&self.encoder_lists), &parameters.encoder);
         let mode = Mode::Train { rng: step.rng, step: step.step };
         forward.record(recording, config, &parameters.values(config), batch, &mode);
+        #[cfg(feature = "baselines")]
+        if let Some(divergence) = &self.divergence {
+            divergence.record(recording, batch, forward);
+        }
     }
 
     fn record_backward(&self, recording: &mut Recording, batch: &Batch, step: &TrainStep<'_>) {
         let Self { config, parameters, forward, gradients, .. } = self;
-        gradients.record(recording, &Pass { config, parameters, forward }, batch, step);
+        let (pass, weight) = (Pass { config, parameters, forward }, step.beta / step.users as f32);
+        #[cfg(feature = "baselines")]
+        if let Some(divergence) = &self.divergence {
+            gradients.record_decoder(recording, &pass, batch, 0.0);
+            divergence.record_backward(recording, batch, forward, weight, &gradients.posterior);
+            gradients.record_encoder(recording, &pass, batch, step);
+            return;
+        }
+        gradients.record_decoder(recording, &pass, batch, weight);
+        gradients.record_encoder(recording, &pass, batch, step);
     }
 
     fn dense_gradients(&self) -> Vec<DenseGradient> {
