@@ -20,7 +20,7 @@ mod training;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "baselines")]
-pub use self::mult_vae::KlWeights;
+pub use self::mult_vae::{Autoencoder, KlWeights};
 pub use self::{
     codeword_weights::CodewordWeights,
     dns_correction::DnsCorrection,
@@ -87,6 +87,8 @@ impl Config {
         proposal.check_bounds()?;
         self.optimizer.check_bounds()?;
         self.training.check_bounds()?;
+        #[cfg(feature = "baselines")]
+        model.check_options()?;
         crate::metrics::cutoff(&self.training.metric)?;
         let optimizer = &self.optimizer;
         let decay = f64::from(optimizer.weight_decay) * f64::from(optimizer.learning_rate);
@@ -151,6 +153,33 @@ impl Config {
 }
 
 impl MultVaeConfig {
+    /// Checks that options are not combined with others that they leave without an effect.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] with the option.
+    #[cfg(feature = "baselines")]
+    fn check_options(&self) -> Result<()> {
+        if self.is_variational() {
+            return Ok(());
+        }
+        if self.latent_samples > 1 {
+            return Err(Error::setting(
+                "latent-samples",
+                format!(
+                    "{} codes of a user are the same with `autoencoder = dae`; take 1",
+                    self.latent_samples
+                ),
+            ));
+        }
+        if self.kl_weights != KlWeights::Equal {
+            return Err(Error::setting(
+                "kl-weights",
+                "there is no KL divergence with `autoencoder = dae`; leave it out",
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks that the size of every table of a network over `items` items, with `rows` rows per batch, fits
     /// the index types. Whether there is enough memory is only known when it is allocated.
     ///

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
-    config::{Config, Decoder, KlWeights, Method, ProposalKind},
+    config::{Autoencoder, Config, Decoder, KlWeights, Method, ProposalKind},
     data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
     engine::Engine,
     evaluate::evaluate,
@@ -188,8 +188,15 @@ impl Truth {
             let posterior = self.posterior(tensors, user as usize);
             let (mean, log_variance) = posterior.split_at(model.latent);
             let noise = &self.noise[row * model.latent..];
-            let code: Vec<f64> =
-                mean.iter().zip(log_variance).zip(noise).map(|((m, v), e)| m + e * (v / 2.0).exp()).collect();
+            let code: Vec<f64> = match model.autoencoder {
+                Autoencoder::Variational => mean
+                    .iter()
+                    .zip(log_variance)
+                    .zip(noise)
+                    .map(|((m, v), e)| m + e * (v / 2.0).exp())
+                    .collect(),
+                Autoencoder::Denoising => mean.to_vec(),
+            };
             let query = match model.decoder {
                 Decoder::Dense => dense(&code, &tensors["to_hidden"], &tensors["to_hidden_bias"]),
                 Decoder::Direct => code,
@@ -279,4 +286,25 @@ fn divergences_by_interactions() {
     let (mut config, ..) = small();
     change(&mut config);
     engines().into_iter().for_each(|engine| goes_on(engine, &config));
+}
+
+#[test]
+fn a_code_without_a_distribution() {
+    let change = |config: &mut Config| config.model.autoencoder = Autoencoder::Denoising;
+    Truth::new(change).check();
+    Truth::new(|config| {
+        change(config);
+        config.model.decoder = Decoder::Direct;
+    })
+    .check();
+    let (mut config, ..) = small();
+    change(&mut config);
+    engines().into_iter().for_each(|engine| goes_on(engine, &config));
+    let refused = |change: fn(&mut Config)| {
+        let mut config = config.clone();
+        change(&mut config);
+        config.validate(110).unwrap_err().to_string()
+    };
+    assert!(refused(|config| config.model.latent_samples = 2).starts_with("latent-samples: 2 codes"));
+    assert!(refused(|config| config.model.kl_weights = KlWeights::Interactions).starts_with("kl-weights"));
 }

@@ -15,6 +15,10 @@ settings! {
         hidden: usize = 200, "H", Kind::Integer(1, u64::MAX);
         /// Width of the latent code.
         latent: usize = 32, "D", Kind::Integer(1, u64::MAX);
+        /// What the encoder returns: `vae`, a distribution of codes, to which noise and a KL divergence belong, or `dae`,
+        /// one code, without either (Mult-DAE).
+        #[cfg(feature = "baselines")]
+        autoencoder: Autoencoder = Autoencoder::default(), "KIND", Kind::Word(Autoencoder::WORDS);
         /// Decoder: a dense layer to the hidden width, or the latent code directly.
         decoder: Decoder = Decoder::default(), "DECODER", Kind::Word(Decoder::WORDS);
         /// Activation after the encoder's hidden layer.
@@ -44,6 +48,32 @@ settings! {
         linear_regularisation: f32 = 0.0, "X", Kind::Real(0.0, 1e9);
         /// Power of an item's count by which its column is divided before the linear path is fitted.
         linear_popularity: f32 = 0.25, "P", Kind::Real(0.0, 1.0);
+    }
+}
+
+impl MultVaeConfig {
+    /// Whether the latent code of training is drawn from a distribution.
+    pub fn is_variational(&self) -> bool {
+        #[cfg(feature = "baselines")]
+        return self.autoencoder == Autoencoder::Variational;
+        #[cfg(not(feature = "baselines"))]
+        true
+    }
+
+    /// Width of the encoder's output: mean and log variance, 2D, or the code, D.
+    pub fn encoded_width(&self) -> usize {
+        if self.is_variational() { 2 * self.latent } else { self.latent }
+    }
+}
+
+#[cfg(feature = "baselines")]
+words! {
+    /// What the encoder returns.
+    pub enum Autoencoder default Variational {
+        /// The mean and the log variance of a normal distribution (Mult-VAE).
+        Variational = "vae",
+        /// A latent code (Mult-DAE).
+        Denoising = "dae",
     }
 }
 

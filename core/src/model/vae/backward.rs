@@ -106,13 +106,13 @@ impl Gradients {
             posterior: engine.zeros("posterior gradients", users * 2 * latent)?,
             hidden: engine.zeros("hidden gradients", users * hidden)?,
             encoder_bias: engine.zeros("encoder bias gradient", hidden)?,
-            to_latent: LayerGradient::new(engine, hidden, 2 * latent)?,
+            to_latent: LayerGradient::new(engine, hidden, config.encoded_width())?,
             to_hidden: if decoded { Some(LayerGradient::new(engine, latent, hidden)?) } else { None },
         })
     }
 
-    /// Appends backpropagation from the queries to [`Gradients::posterior`], where each user's divergence has the
-    /// weight `weight`.
+    /// Appends backpropagation from the queries to the encoder's output: [`Gradients::posterior`], where each user's
+    /// divergence has the weight `weight`, or the codes.
     pub fn record_decoder(&self, recording: &mut Recording, pass: &Pass<'_>, batch: &Batch, weight: f32) {
         let Pass { config, parameters, forward } = *pass;
         let samples = config.latent_samples;
@@ -131,19 +131,26 @@ impl Gradients {
             };
             gradient.record(recording, &pass);
         }
-        recording.push(ReparameteriseBackward {
-            posterior: forward.posterior.clone(),
-            noise: forward.noise.clone(),
-            code_gradient: self.codes.as_ref().unwrap_or(&self.queries).clone(),
-            batch: users,
-            latent,
-            samples,
-            weight,
-            posterior_gradient: self.posterior.clone(),
-        });
+        if config.is_variational() {
+            recording.push(ReparameteriseBackward {
+                posterior: forward.posterior.clone(),
+                noise: forward.noise.clone(),
+                code_gradient: self.codes().clone(),
+                batch: users,
+                latent,
+                samples,
+                weight,
+                posterior_gradient: self.posterior.clone(),
+            });
+        }
     }
 
-    /// Appends backpropagation from [`Gradients::posterior`] to [`Gradients::hidden`].
+    /// d loss / d code, R x D.
+    fn codes(&self) -> &Buffer<f32> {
+        self.codes.as_ref().unwrap_or(&self.queries)
+    }
+
+    /// Appends backpropagation from the encoder's output to [`Gradients::hidden`].
     pub fn record_encoder(
         &self,
         recording: &mut Recording,
@@ -157,7 +164,7 @@ impl Gradients {
             layer: &parameters.to_latent,
             rows: users,
             input: &forward.hidden,
-            output_gradient: &self.posterior,
+            output_gradient: if config.is_variational() { &self.posterior } else { self.codes() },
             input_gradient: &self.hidden,
         };
         self.to_latent.record(recording, &pass);

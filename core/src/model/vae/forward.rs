@@ -71,6 +71,11 @@ impl Activations {
         })
     }
 
+    /// The encoder's output: the posterior, or the code.
+    pub fn encoded(&self, config: &MultVaeConfig) -> &Buffer<f32> {
+        if config.is_variational() { &self.posterior } else { &self.codes }
+    }
+
     /// The queries, which are multiplied with the item vectors.
     pub fn queries(&self) -> &Buffer<f32> {
         self.decoded.as_ref().unwrap_or(&self.codes)
@@ -127,20 +132,46 @@ impl Activations {
                 step,
             });
         }
+        let encoded = config.encoded_width();
         let mut to_latent = MatMul::new(
             users,
-            2 * latent,
+            encoded,
             hidden,
             View::rows(&self.hidden, hidden),
-            View::rows(&values.to_latent, 2 * latent),
-            View::rows(&self.posterior, 2 * latent),
+            View::rows(&values.to_latent, encoded),
+            View::rows(self.encoded(config), encoded),
         );
         to_latent.bias = Some(values.to_latent_bias.clone());
         recording.push(to_latent);
-        if let Mode::Train { .. } = mode {
+        if config.is_variational() {
+            self.record_codes(recording, batch, config, mode);
+        }
+        if let (Some(decoded), Some((weight, bias))) = (&self.decoded, &values.to_hidden) {
+            let mut to_hidden = MatMul::new(
+                rows,
+                hidden,
+                latent,
+                View::rows(&self.codes, latent),
+                View::rows(weight, hidden),
+                View::rows(decoded, hidden),
+            );
+            to_hidden.bias = Some(bias.clone());
+            to_hidden.activation = config.decoder_activation;
+            recording.push(to_hidden);
+        }
+    }
+
+    /// Appends codes drawn from the posterior, or its means, and its divergence.
+    fn record_codes(&self, recording: &mut Recording, batch: &Batch, config: &MultVaeConfig, mode: &Mode) {
+        let (users, latent) = (batch.users, config.latent);
+        let samples = match mode {
+            Mode::Train { .. } => config.latent_samples,
+            Mode::Rank => 1,
+        };
+        if let Mode::Train { rng, step } = *mode {
             recording.push(Normal {
                 output: self.noise.clone(),
-                rows,
+                rows: users * samples,
                 width: latent,
                 scale: 1.0,
                 rng,
@@ -157,18 +188,5 @@ impl Activations {
             codes: self.codes.clone(),
             kl: self.kl.clone(),
         });
-        if let (Some(decoded), Some((weight, bias))) = (&self.decoded, &values.to_hidden) {
-            let mut to_hidden = MatMul::new(
-                rows,
-                hidden,
-                latent,
-                View::rows(&self.codes, latent),
-                View::rows(weight, hidden),
-                View::rows(decoded, hidden),
-            );
-            to_hidden.bias = Some(bias.clone());
-            to_hidden.activation = config.decoder_activation;
-            recording.push(to_hidden);
-        }
     }
 }

@@ -29,11 +29,12 @@ pub(super) fn graph<'a>(config: &MultVaeConfig, items: usize, state: &'a State) 
     let bag = graph.operator("Add", &[&bag, &encoder_bias]);
     let bag = graph.activation(config.activation, bag);
 
-    // Of each row, the weights of the mean come before those of the variance.
-    let to_latent = state.values("to_latent", &[hidden, 2 * latent])?.chunks_exact(2 * latent);
+    // Of each row, the weights of the mean come before those of the variance, if there is one.
+    let encoded = config.encoded_width();
+    let to_latent = state.values("to_latent", &[hidden, encoded])?.chunks_exact(encoded);
     let to_mean: Vec<f32> = to_latent.flat_map(|row| &row[..latent]).copied().collect();
     let to_mean = graph.floats("to_mean", &[hidden, latent], to_mean);
-    let bias = &state.values("to_latent_bias", &[2 * latent])?[..latent];
+    let bias = &state.values("to_latent_bias", &[encoded])?[..latent];
     let bias = graph.floats("to_mean_bias", &[latent], bias);
     let mean = graph.dense(&bag, &to_mean, &bias);
 

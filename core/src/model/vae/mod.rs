@@ -47,9 +47,9 @@ struct Values {
     encoder: Buffer<f32>,
     /// H.
     encoder_bias: Buffer<f32>,
-    /// H x 2D.
+    /// H x 2D, or H x D without a distribution.
     to_latent: Buffer<f32>,
-    /// 2D.
+    /// 2D or D.
     to_latent_bias: Buffer<f32>,
     /// D x H and H; the dense decoder's layer.
     to_hidden: Option<(Buffer<f32>, Buffer<f32>)>,
@@ -148,7 +148,7 @@ impl MultVae {
         let mut recording = Recording::new();
         forward.record(&mut recording, &self.config, &self.values, &batch, &Mode::Rank);
         engine.run(&recording)?;
-        engine.read_range(&forward.posterior, 0..self.config.latent).await
+        engine.read_range(forward.encoded(&self.config), 0..self.config.latent).await
     }
 
     /// The network alone.

@@ -33,7 +33,7 @@ pub struct Parameters {
     pub encoder: Table,
     /// H.
     pub encoder_bias: Parameter,
-    /// H -> 2D.
+    /// H -> 2D, or D without a distribution.
     pub to_latent: Layer,
     /// D -> H, for the dense decoder.
     pub to_hidden: Option<Layer>,
@@ -49,8 +49,8 @@ pub(super) fn shapes(config: &MultVaeConfig, items: usize) -> Vec<(&'static str,
     let mut shapes = vec![
         ("encoder", vec![items, hidden]),
         ("encoder_bias", vec![hidden]),
-        ("to_latent", vec![hidden, 2 * latent]),
-        ("to_latent_bias", vec![2 * latent]),
+        ("to_latent", vec![hidden, config.encoded_width()]),
+        ("to_latent_bias", vec![config.encoded_width()]),
     ];
     if config.decoder == Decoder::Dense {
         shapes.push(("to_hidden", vec![latent, hidden]));
@@ -89,7 +89,7 @@ impl Parameters {
         Ok(Self {
             encoder: table(engine, "encoder", items, hidden)?,
             encoder_bias: parameter(engine, "encoder bias", hidden)?,
-            to_latent: layer(engine, "to latent", hidden, 2 * latent)?,
+            to_latent: layer(engine, "to latent", hidden, config.encoded_width())?,
             to_hidden: match config.decoder {
                 Decoder::Dense => Some(layer(engine, "to hidden", latent, hidden)?),
                 Decoder::Direct => None,
