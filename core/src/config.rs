@@ -6,6 +6,8 @@ mod codeword_weights;
 mod dns_correction;
 mod initialisation;
 mod kmeans;
+#[cfg(feature = "baselines")]
+mod layers;
 mod method;
 mod mix;
 mod mult_vae;
@@ -19,8 +21,6 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "baselines")]
-pub use self::mult_vae::{Autoencoder, KlWeights};
 pub use self::{
     codeword_weights::CodewordWeights,
     dns_correction::DnsCorrection,
@@ -37,6 +37,11 @@ pub use self::{
     quantisation::Quantisation,
     setting::{Control, Kind, Section, Setting},
     training::TrainingConfig,
+};
+#[cfg(feature = "baselines")]
+pub use self::{
+    layers::Layers,
+    mult_vae::{Autoencoder, Block, KlWeights},
 };
 use crate::{Error, Result};
 
@@ -159,6 +164,23 @@ impl MultVaeConfig {
     /// [`Error::Setting`] with the option.
     #[cfg(feature = "baselines")]
     fn check_options(&self) -> Result<()> {
+        if self.block == Block::SwishNorm {
+            if self.layers.widths().iter().any(|width| *width != self.hidden) {
+                return Err(Error::setting(
+                    "layers",
+                    format!(
+                        "each layer of `block = swish-norm` adds to the sum of those before it; give the width {} to all",
+                        self.hidden
+                    ),
+                ));
+            }
+            if self.activation != Activation::Tanh {
+                return Err(Error::setting(
+                    "activation",
+                    "a layer of `block = swish-norm` has an activation of its own; leave it out",
+                ));
+            }
+        }
         if self.is_variational() {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
-    config::{Autoencoder, Config, Decoder, KlWeights, Method, ProposalKind},
+    config::{Activation, Autoencoder, Block, Config, Decoder, KlWeights, Method, ProposalKind},
     data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
     engine::Engine,
     evaluate::evaluate,
@@ -175,7 +175,32 @@ impl Truth {
             let row = &tensors["encoder"][item as usize * hidden..][..hidden];
             sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x / (history.len() as f64).sqrt());
         }
-        let hidden: Vec<f64> = sum.iter().map(|x| x.tanh()).collect();
+        let model = &self.config.model;
+        let block = |x: Vec<f64>, i: usize, before: &[f64]| -> Vec<f64> {
+            match model.block {
+                Block::Plain => x.iter().map(|x| x.tanh()).collect(),
+                Block::SwishNorm => {
+                    let swish: Vec<f64> =
+                        x.iter().zip(before).map(|(x, y)| (x + y) / (1.0 + (-(x + y)).exp())).collect();
+                    let mean = swish.iter().sum::<f64>() / swish.len() as f64;
+                    let variance = swish.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / swish.len() as f64;
+                    let (gain, shift) =
+                        (&tensors[&format!("norm_{i}_gain")], &tensors[&format!("norm_{i}_shift")]);
+                    let of = |(d, x): (usize, &f64)| {
+                        (1.0 + gain[d]) * (x - mean) / (variance + 0.1f32 as f64).sqrt() + shift[d]
+                    };
+                    swish.iter().enumerate().map(of).collect()
+                }
+            }
+        };
+        let mut before = vec![0.0; hidden];
+        let mut hidden = block(sum, 1, &before);
+        for i in 2..model.layers.widths().len() + 2 {
+            before.iter_mut().zip(&hidden).for_each(|(sum, x)| *sum += x);
+            let name = format!("layer_{i}");
+            let product = dense(&hidden, &tensors[&name], &tensors[&format!("{name}_bias")]);
+            hidden = block(product, i, &before);
+        }
         dense(&hidden, &tensors["to_latent"], &tensors["to_latent_bias"])
     }
 
@@ -307,4 +332,29 @@ fn a_code_without_a_distribution() {
     };
     assert!(refused(|config| config.model.latent_samples = 2).starts_with("latent-samples: 2 codes"));
     assert!(refused(|config| config.model.kl_weights = KlWeights::Interactions).starts_with("kl-weights"));
+}
+
+#[test]
+fn several_hidden_layers() {
+    for (layers, block) in
+        [("4", Block::Plain), ("7,2", Block::Plain), ("", Block::SwishNorm), ("5,5,5,5", Block::SwishNorm)]
+    {
+        let change = |config: &mut Config| {
+            (config.model.layers, config.model.block) = (layers.parse().unwrap(), block);
+        };
+        Truth::new(change).check();
+        if layers.len() < 4 {
+            let (mut config, ..) = small();
+            change(&mut config);
+            engines().into_iter().for_each(|engine| goes_on(engine, &config));
+        }
+    }
+    let refused = |change: fn(&mut Config)| {
+        let (mut config, ..) = small();
+        config.model.block = Block::SwishNorm;
+        change(&mut config);
+        config.validate(110).unwrap_err().to_string()
+    };
+    assert!(refused(|config| config.model.layers = "16,8".parse().unwrap()).starts_with("layers: "));
+    assert!(refused(|config| config.model.activation = Activation::Relu).starts_with("activation: "));
 }

@@ -1,5 +1,7 @@
 //! The network of Mult-VAE.
 
+#[cfg(feature = "baselines")]
+use super::Layers;
 use super::{
     Kind,
     setting::{settings, words},
@@ -21,7 +23,15 @@ settings! {
         autoencoder: Autoencoder = Autoencoder::default(), "KIND", Kind::Word(Autoencoder::WORDS);
         /// Decoder: a dense layer to the hidden width, or the latent code directly.
         decoder: Decoder = Decoder::default(), "DECODER", Kind::Word(Decoder::WORDS);
-        /// Activation after the encoder's hidden layer.
+        /// Widths of further hidden layers of the encoder, in order, between the first and the latent code: `200`, or
+        /// `400,200`; at most seven.
+        #[cfg(feature = "baselines")]
+        layers: Layers = Layers::default(), "H,...", Kind::Text;
+        /// What a hidden layer of the encoder computes: `plain`, the activation of a product, or `swish-norm`, a
+        /// normalised swish of a product plus the outputs of all layers before it (RecVAE).
+        #[cfg(feature = "baselines")]
+        block: Block = Block::default(), "BLOCK", Kind::Word(Block::WORDS);
+        /// Activation after the encoder's plain hidden layers.
         activation: Activation = Activation::Tanh, "FUNCTION", Kind::Word(Activation::WORDS);
         /// Activation of the dense decoder's layer.
         decoder_activation: Activation = Activation::None, "FUNCTION", Kind::Word(Activation::WORDS);
@@ -60,6 +70,34 @@ impl MultVaeConfig {
         true
     }
 
+    /// Widths of all hidden layers of the encoder.
+    #[cfg(feature = "baselines")]
+    pub fn encoder_widths(&self) -> Vec<usize> {
+        [&[self.hidden], self.layers.widths()].concat()
+    }
+
+    /// Width of the last hidden layer of the encoder.
+    pub fn last_width(&self) -> usize {
+        #[cfg(feature = "baselines")]
+        if let Some(last) = self.layers.widths().last() {
+            return *last;
+        }
+        self.hidden
+    }
+
+    /// Whether hidden layers are blocks of swish and normalisation.
+    pub fn has_blocks(&self) -> bool {
+        #[cfg(feature = "baselines")]
+        return self.block == Block::SwishNorm;
+        #[cfg(not(feature = "baselines"))]
+        false
+    }
+
+    /// What the kernels that add up a hidden layer apply.
+    pub fn hidden_activation(&self) -> Activation {
+        if self.has_blocks() { Activation::None } else { self.activation }
+    }
+
     /// Width of the encoder's output: mean and log variance, 2D, or the code, D.
     pub fn encoded_width(&self) -> usize {
         if self.is_variational() { 2 * self.latent } else { self.latent }
@@ -74,6 +112,17 @@ words! {
         Variational = "vae",
         /// A latent code (Mult-DAE).
         Denoising = "dae",
+    }
+}
+
+#[cfg(feature = "baselines")]
+words! {
+    /// What a hidden layer of the encoder computes.
+    pub enum Block default Plain {
+        /// f(W h + b) of the layer before (Mult-VAE).
+        Plain = "plain",
+        /// norm(swish(W h + b + s)), where s is the sum of the outputs of all layers before (RecVAE).
+        SwishNorm = "swish-norm",
     }
 }
 

@@ -40,6 +40,8 @@ mod softmax_draw;
 #[cfg(test)]
 mod soundness;
 mod sum_loss;
+#[cfg(feature = "baselines")]
+mod swish_norm;
 mod topk;
 mod transpose;
 mod update_rows;
@@ -82,6 +84,8 @@ pub use sampled_loss::SampledLoss;
 pub use softmax::{SoftmaxAccumulate, SoftmaxGradient};
 pub use softmax_draw::{BLOCKS, SoftmaxBlocks, SoftmaxDraw};
 pub use sum_loss::SumLoss;
+#[cfg(feature = "baselines")]
+pub use swish_norm::{SwishNorm, SwishNormBackward};
 pub use topk::{MaskSeen, TopK};
 pub use transpose::{HostLists, ItemLists, Transpose};
 pub use update_rows::{Reach, UpdateRows};

@@ -92,6 +92,12 @@ impl<'a> Builder<'a> {
         self.operator_with("ReduceSum", &[&mask, &axes], vec![integer("keepdims", 1)])
     }
 
+    /// The sum of each row: users x 1.
+    pub fn sum_of_columns(&mut self, input: &str) -> String {
+        let axes = self.integers(&format!("over_columns_{}", self.nodes.len()), &[1]);
+        self.operator_with("ReduceSum", &[input, &axes], vec![integer("keepdims", 1)])
+    }
+
     /// `input weight + bias`.
     pub fn dense(&mut self, input: &str, weight: &str, bias: &str) -> String {
         self.operator("Gemm", &[input, weight, bias])

@@ -93,6 +93,7 @@ fn sample(setting: &Setting, default: &Value) -> Value {
             "rows" => "event=buy,cart".into(),
             "test_from" => "80%".into(),
             "since" | "until" => "2024-01-31".into(),
+            "layers" => "7,5".into(),
             "mix" => "uniform=0.25".into(),
             "metric" => "recall@20".into(),
             other => panic!("give `{other}` a sample here"),

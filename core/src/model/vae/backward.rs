@@ -1,5 +1,7 @@
 //! Backpropagation from the gradient of the queries to the encoder's rows.
 
+#[cfg(feature = "baselines")]
+use super::stack::StackGradients;
 use super::{Activations, Layer, Parameters};
 use crate::{
     Result,
@@ -23,6 +25,8 @@ pub struct Gradients {
     pub posterior: Buffer<f32>,
     /// d loss / d (sum of item rows), B x H: the result of backpropagation.
     pub hidden: Buffer<f32>,
+    #[cfg(feature = "baselines")]
+    stack: StackGradients,
     encoder_bias: Buffer<f32>,
     to_latent: LayerGradient,
     to_hidden: Option<LayerGradient>,
@@ -36,19 +40,19 @@ pub struct Pass<'a> {
 }
 
 /// A dense layer in a backward pass over `rows` rows.
-struct LayerPass<'a> {
-    layer: &'a Layer,
-    rows: usize,
+pub(super) struct LayerPass<'a> {
+    pub layer: &'a Layer,
+    pub rows: usize,
     /// Rows x inputs.
-    input: &'a Buffer<f32>,
+    pub input: &'a Buffer<f32>,
     /// Rows x outputs.
-    output_gradient: &'a Buffer<f32>,
+    pub output_gradient: &'a Buffer<f32>,
     /// Rows x inputs; written.
-    input_gradient: &'a Buffer<f32>,
+    pub input_gradient: &'a Buffer<f32>,
 }
 
 /// The gradients of a [`Layer`].
-struct LayerGradient {
+pub(super) struct LayerGradient {
     /// Inputs x outputs.
     weight: Buffer<f32>,
     /// Outputs.
@@ -56,7 +60,7 @@ struct LayerGradient {
 }
 
 impl LayerGradient {
-    fn new(engine: &Engine, inputs: usize, outputs: usize) -> Result<Self> {
+    pub fn new(engine: &Engine, inputs: usize, outputs: usize) -> Result<Self> {
         Ok(Self {
             weight: engine.zeros("layer gradient", inputs * outputs)?,
             bias: engine.zeros("layer bias gradient", outputs)?,
@@ -64,7 +68,7 @@ impl LayerGradient {
     }
 
     /// Appends `input' = output' W^T`, `W' = input^T output'` and `b' = column sums of output'`.
-    fn record(&self, recording: &mut Recording, pass: &LayerPass<'_>) {
+    pub fn record(&self, recording: &mut Recording, pass: &LayerPass<'_>) {
         let LayerPass { layer, rows, input, output_gradient, input_gradient } = *pass;
         let (inputs, outputs) = (layer.inputs, layer.outputs);
         recording.push(MatMul::new(
@@ -86,7 +90,7 @@ impl LayerGradient {
         bias_gradient(recording, output_gradient, rows, outputs, &self.bias);
     }
 
-    fn dense(&self, layer: &Layer) -> [DenseGradient; 2] {
+    pub fn dense(&self, layer: &Layer) -> [DenseGradient; 2] {
         let (weight, bias) = (&layer.weight, &layer.bias);
         [dense(&self.weight, weight, layer.inputs * layer.outputs), dense(&self.bias, bias, layer.outputs)]
     }
@@ -100,13 +104,16 @@ impl Gradients {
     pub fn new(engine: &Engine, config: &MultVaeConfig, users: usize, samples: usize) -> Result<Self> {
         let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
         let decoded = config.decoder == Decoder::Dense;
+        let first = engine.zeros("hidden gradients", users * hidden)?;
         Ok(Self {
+            #[cfg(feature = "baselines")]
+            stack: StackGradients::new(engine, config, users, &first)?,
             queries: engine.zeros("query gradients", rows * config.item_width())?,
             codes: if decoded { Some(engine.zeros("code gradients", rows * latent)?) } else { None },
             posterior: engine.zeros("posterior gradients", users * 2 * latent)?,
-            hidden: engine.zeros("hidden gradients", users * hidden)?,
+            hidden: first,
             encoder_bias: engine.zeros("encoder bias gradient", hidden)?,
-            to_latent: LayerGradient::new(engine, hidden, config.encoded_width())?,
+            to_latent: LayerGradient::new(engine, config.last_width(), config.encoded_width())?,
             to_hidden: if decoded { Some(LayerGradient::new(engine, latent, hidden)?) } else { None },
         })
     }
@@ -160,15 +167,15 @@ impl Gradients {
     ) {
         let Pass { config, parameters, forward } = *pass;
         let (users, hidden) = (batch.users, config.hidden);
-        let pass = LayerPass {
+        let layer = LayerPass {
             layer: &parameters.to_latent,
             rows: users,
-            input: &forward.hidden,
+            input: forward.last_hidden(),
             output_gradient: if config.is_variational() { &self.posterior } else { self.codes() },
-            input_gradient: &self.hidden,
+            input_gradient: self.last_hidden(),
         };
-        self.to_latent.record(recording, &pass);
-        activation_backward(recording, config.activation, &forward.hidden, &self.hidden, users * hidden);
+        self.to_latent.record(recording, &layer);
+        self.record_hidden(recording, pass, users);
         if config.dropout_on == DropoutOn::Bag && config.dropout > 0.0 {
             recording.push(DropoutDense {
                 values: self.hidden.clone(),
@@ -183,23 +190,45 @@ impl Gradients {
         bias_gradient(recording, &self.hidden, users, hidden, &self.encoder_bias);
     }
 
+    /// The gradient of the encoder's last hidden layer.
+    fn last_hidden(&self) -> &Buffer<f32> {
+        #[cfg(feature = "baselines")]
+        return self.stack.output();
+        #[cfg(not(feature = "baselines"))]
+        &self.hidden
+    }
+
+    /// Appends backpropagation from the output of the last hidden layer to the product of the first.
+    fn record_hidden(&self, recording: &mut Recording, pass: &Pass<'_>, users: usize) {
+        let Pass { config, parameters, forward } = *pass;
+        #[cfg(feature = "baselines")]
+        if let Some(stack) = &forward.stack {
+            self.stack.record(recording, config, &parameters.stack, stack, users);
+            return;
+        }
+        let len = users * config.hidden;
+        activation_backward(recording, config.activation, &forward.hidden, &self.hidden, len);
+    }
+
     /// The gradients of all parameters outside of tables.
     pub fn dense(&self, parameters: &Parameters) -> Vec<DenseGradient> {
         let mut gradients = Vec::new();
         if let (Some(gradient), Some(layer)) = (&self.to_hidden, &parameters.to_hidden) {
             gradients.extend(gradient.dense(layer));
         }
+        #[cfg(feature = "baselines")]
+        gradients.extend(self.stack.dense(&parameters.stack));
         gradients.extend(self.to_latent.dense(&parameters.to_latent));
         gradients.push(dense(&self.encoder_bias, &parameters.encoder_bias, self.encoder_bias.len()));
         gradients
     }
 }
 
-fn dense(gradient: &Buffer<f32>, parameter: &Parameter, len: usize) -> DenseGradient {
+pub(super) fn dense(gradient: &Buffer<f32>, parameter: &Parameter, len: usize) -> DenseGradient {
     DenseGradient { gradient: gradient.clone(), parameter: parameter.clone(), len }
 }
 
-fn bias_gradient(
+pub(super) fn bias_gradient(
     recording: &mut Recording,
     output_gradient: &Buffer<f32>,
     rows: usize,
@@ -210,7 +239,7 @@ fn bias_gradient(
     recording.push(ColumnSum { values, rows, columns, offset: 0, output });
 }
 
-fn activation_backward(
+pub(super) fn activation_backward(
     recording: &mut Recording,
     activation: Activation,
     output: &Buffer<f32>,

@@ -1,6 +1,8 @@
 //! Computes queries from histories.
 
 use super::Values;
+#[cfg(feature = "baselines")]
+use super::stack::Stack;
 use crate::{
     Result,
     config::{DropoutOn, MultVaeConfig},
@@ -17,8 +19,11 @@ pub struct Activations {
     pub latent: usize,
     /// Weight of each entry, E.
     pub weights: Buffer<f32>,
-    /// Encoder output, B x H.
+    /// The encoder's first hidden layer, B x H.
     pub hidden: Buffer<f32>,
+    /// The encoder's other hidden layers.
+    #[cfg(feature = "baselines")]
+    pub stack: Option<Stack>,
     /// Mean and log variance of the posterior, B x 2D.
     pub posterior: Buffer<f32>,
     /// R x D.
@@ -58,17 +63,29 @@ impl Activations {
     ) -> Result<Self> {
         let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
         let dense = config.item_width() == hidden && config.decoder == crate::config::Decoder::Dense;
+        let first = engine.zeros("hidden", users * hidden)?;
         Ok(Self {
             #[cfg(feature = "baselines")]
             latent,
+            #[cfg(feature = "baselines")]
+            stack: Stack::new(engine, config, users, &first)?,
             weights: engine.zeros("input weights", entries.max(1))?,
-            hidden: engine.zeros("hidden", users * hidden)?,
+            hidden: first,
             posterior: engine.zeros("posterior", users * 2 * latent)?,
             noise: engine.zeros("noise", rows * latent)?,
             codes: engine.zeros("codes", rows * latent)?,
             kl: engine.zeros("divergences", users)?,
             decoded: if dense { Some(engine.zeros("decoded", rows * hidden)?) } else { None },
         })
+    }
+
+    /// The output of the encoder's last hidden layer, B x its width.
+    pub fn last_hidden(&self) -> &Buffer<f32> {
+        #[cfg(feature = "baselines")]
+        if let Some(stack) = &self.stack {
+            return stack.output();
+        }
+        &self.hidden
     }
 
     /// The encoder's output: the posterior, or the code.
@@ -118,7 +135,7 @@ impl Activations {
             bias: values.encoder_bias.clone(),
             batch: users,
             hidden,
-            activation: if on_bag > 0.0 { Activation::None } else { config.activation },
+            activation: if on_bag > 0.0 { Activation::None } else { config.hidden_activation() },
             output: self.hidden.clone(),
         });
         if on_bag > 0.0 {
@@ -127,17 +144,21 @@ impl Activations {
                 rows: users,
                 width: hidden,
                 probability: on_bag,
-                activation: config.activation,
+                activation: config.hidden_activation(),
                 rng,
                 step,
             });
         }
-        let encoded = config.encoded_width();
+        #[cfg(feature = "baselines")]
+        if let Some(stack) = &self.stack {
+            stack.record(recording, config, values, users);
+        }
+        let (last, encoded) = (config.last_width(), config.encoded_width());
         let mut to_latent = MatMul::new(
             users,
             encoded,
-            hidden,
-            View::rows(&self.hidden, hidden),
+            last,
+            View::rows(self.last_hidden(), last),
             View::rows(&values.to_latent, encoded),
             View::rows(self.encoded(config), encoded),
         );

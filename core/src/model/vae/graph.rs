@@ -27,13 +27,23 @@ pub(super) fn graph<'a>(config: &MultVaeConfig, items: usize, state: &'a State) 
     let norm = graph.operator("Sqrt", &[&count]);
     let bag = graph.operator("Div", &[&sum, &norm]);
     let bag = graph.operator("Add", &[&bag, &encoder_bias]);
-    let bag = graph.activation(config.activation, bag);
+    let (last, hidden_layers) = (config.last_width(), config.encoder_widths());
+    let mut sum = None;
+    let mut bag = block(&mut graph, config, state, 0, bag, &mut sum)?;
+    for (i, pair) in hidden_layers.windows(2).enumerate() {
+        let [weight, bias] = super::stack::LAYERS[i];
+        let values = state.values(weight, pair)?;
+        let weight = graph.floats(weight, pair, values);
+        let bias = graph.floats(bias, &[pair[1]], state.values(bias, &[pair[1]])?);
+        let product = graph.dense(&bag, &weight, &bias);
+        bag = block(&mut graph, config, state, i + 1, product, &mut sum)?;
+    }
 
     // Of each row, the weights of the mean come before those of the variance, if there is one.
     let encoded = config.encoded_width();
-    let to_latent = state.values("to_latent", &[hidden, encoded])?.chunks_exact(encoded);
+    let to_latent = state.values("to_latent", &[last, encoded])?.chunks_exact(encoded);
     let to_mean: Vec<f32> = to_latent.flat_map(|row| &row[..latent]).copied().collect();
-    let to_mean = graph.floats("to_mean", &[hidden, latent], to_mean);
+    let to_mean = graph.floats("to_mean", &[last, latent], to_mean);
     let bias = &state.values("to_latent_bias", &[encoded])?[..latent];
     let bias = graph.floats("to_mean_bias", &[latent], bias);
     let mean = graph.dense(&bag, &to_mean, &bias);
@@ -70,4 +80,48 @@ pub(super) fn graph<'a>(config: &MultVaeConfig, items: usize, state: &'a State) 
     graph.scores(&scores);
     graph.query(&query, width);
     Ok(graph)
+}
+
+/// What follows the product of hidden layer `i`: its activation, or RecVAE's block, with the sum of the outputs of the
+/// layers before.
+fn block<'a>(
+    graph: &mut Builder<'a>,
+    config: &MultVaeConfig,
+    state: &'a State,
+    i: usize,
+    product: String,
+    sum: &mut Option<String>,
+) -> Result<String> {
+    if !config.has_blocks() {
+        return Ok(graph.activation(config.activation, product));
+    }
+    let width = config.hidden;
+    let x = match &*sum {
+        Some(sum) => graph.operator("Add", &[&product, sum]),
+        None => product,
+    };
+    let open = graph.operator("Sigmoid", &[&x]);
+    let swish = graph.operator("Mul", &[&x, &open]);
+    let share = graph.floats(&format!("share_{i}"), &[], vec![1.0 / width as f32]);
+    let total = graph.sum_of_columns(&swish);
+    let mean = graph.operator("Mul", &[&total, &share]);
+    let off = graph.operator("Sub", &[&swish, &mean]);
+    let squares = graph.operator("Mul", &[&off, &off]);
+    let total = graph.sum_of_columns(&squares);
+    let variance = graph.operator("Mul", &[&total, &share]);
+    let epsilon = graph.floats(&format!("epsilon_{i}"), &[], vec![crate::kernels::SwishNorm::EPSILON]);
+    let variance = graph.operator("Add", &[&variance, &epsilon]);
+    let deviation = graph.operator("Sqrt", &[&variance]);
+    let normalised = graph.operator("Div", &[&off, &deviation]);
+    let [gain, shift] = super::stack::NORMS[i];
+    let gains: Vec<f32> = state.values(gain, &[width])?.iter().map(|gain| 1.0 + gain).collect();
+    let gain = graph.floats(gain, &[width], gains);
+    let shift = graph.floats(shift, &[width], state.values(shift, &[width])?);
+    let output = graph.operator("Mul", &[&normalised, &gain]);
+    let output = graph.operator("Add", &[&output, &shift]);
+    *sum = Some(match &*sum {
+        Some(sum) => graph.operator("Add", &[sum, &output]),
+        None => output.clone(),
+    });
+    Ok(output)
 }

@@ -8,6 +8,8 @@ mod forward;
 mod graph;
 mod linear_path;
 mod parameters;
+#[cfg(feature = "baselines")]
+mod stack;
 mod training;
 
 use backward::{Gradients, Pass};
@@ -47,6 +49,9 @@ struct Values {
     encoder: Buffer<f32>,
     /// H.
     encoder_bias: Buffer<f32>,
+    /// The encoder's other hidden layers.
+    #[cfg(feature = "baselines")]
+    stack: stack::StackValues,
     /// H x 2D, or H x D without a distribution.
     to_latent: Buffer<f32>,
     /// 2D or D.
@@ -65,6 +70,8 @@ impl Values {
         Self {
             encoder: of("encoder"),
             encoder_bias: of("encoder_bias"),
+            #[cfg(feature = "baselines")]
+            stack: stack::StackValues::of(config, &of),
             to_latent: of("to_latent"),
             to_latent_bias: of("to_latent_bias"),
             to_hidden: match config.decoder {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Values;
 #[cfg(feature = "baselines")]
+use super::stack::StackParameters;
+#[cfg(feature = "baselines")]
 use crate::engine::Buffer;
 use crate::{
     Error, Result,
@@ -33,6 +35,9 @@ pub struct Parameters {
     pub encoder: Table,
     /// H.
     pub encoder_bias: Parameter,
+    /// The encoder's other hidden layers.
+    #[cfg(feature = "baselines")]
+    pub stack: StackParameters,
     /// H -> 2D, or D without a distribution.
     pub to_latent: Layer,
     /// D -> H, for the dense decoder.
@@ -49,7 +54,7 @@ pub(super) fn shapes(config: &MultVaeConfig, items: usize) -> Vec<(&'static str,
     let mut shapes = vec![
         ("encoder", vec![items, hidden]),
         ("encoder_bias", vec![hidden]),
-        ("to_latent", vec![hidden, config.encoded_width()]),
+        ("to_latent", vec![config.last_width(), config.encoded_width()]),
         ("to_latent_bias", vec![config.encoded_width()]),
     ];
     if config.decoder == Decoder::Dense {
@@ -60,10 +65,12 @@ pub(super) fn shapes(config: &MultVaeConfig, items: usize) -> Vec<(&'static str,
     if config.item_bias {
         shapes.push(("item_bias", vec![items]));
     }
+    #[cfg(feature = "baselines")]
+    shapes.extend(super::stack::shapes(config));
     shapes
 }
 
-fn parameter(engine: &Engine, label: &'static str, len: usize) -> Result<Parameter> {
+pub(super) fn parameter(engine: &Engine, label: &'static str, len: usize) -> Result<Parameter> {
     Ok(Parameter {
         value: engine.zeros(label, len)?,
         first: engine.zeros("first moments", len)?,
@@ -76,7 +83,7 @@ fn table(engine: &Engine, label: &'static str, rows: usize, width: usize) -> Res
     Ok(Table { parameter, last_step: engine.zeros("last steps", rows)?, rows, width })
 }
 
-fn layer(engine: &Engine, label: &'static str, inputs: usize, outputs: usize) -> Result<Layer> {
+pub(super) fn layer(engine: &Engine, label: &'static str, inputs: usize, outputs: usize) -> Result<Layer> {
     let (weight, bias) =
         (parameter(engine, label, inputs * outputs)?, parameter(engine, "layer bias", outputs)?);
     Ok(Layer { weight, bias, inputs, outputs })
@@ -89,7 +96,9 @@ impl Parameters {
         Ok(Self {
             encoder: table(engine, "encoder", items, hidden)?,
             encoder_bias: parameter(engine, "encoder bias", hidden)?,
-            to_latent: layer(engine, "to latent", hidden, config.encoded_width())?,
+            #[cfg(feature = "baselines")]
+            stack: StackParameters::zeros(engine, config)?,
+            to_latent: layer(engine, "to latent", config.last_width(), config.encoded_width())?,
             to_hidden: match config.decoder {
                 Decoder::Dense => Some(layer(engine, "to hidden", latent, hidden)?),
                 Decoder::Direct => None,
@@ -176,6 +185,8 @@ impl Parameters {
         let tables =
             [Some(&mut self.encoder), Some(&mut self.items), self.item_bias.as_mut()].into_iter().flatten();
         let tables = tables.map(|table| &mut table.parameter);
+        #[cfg(feature = "baselines")]
+        let layers = layers.chain(self.stack.all());
         for parameter in layers.chain(tables).chain([&mut self.encoder_bias]) {
             (parameter.first, parameter.second) = (nothing.clone(), nothing.clone());
         }
@@ -202,6 +213,10 @@ impl Parameters {
     }
 
     fn named(&self, name: &str) -> &Parameter {
+        #[cfg(feature = "baselines")]
+        if let Some(parameter) = self.stack.named(name) {
+            return parameter;
+        }
         let hidden = |part: fn(&Layer) -> &Parameter| self.to_hidden.as_ref().map(part);
         let found = match name {
             "encoder" => Some(&self.encoder.parameter),
