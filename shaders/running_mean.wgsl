@@ -1,4 +1,4 @@
-// mean += weight (value - mean).
+// mean = (1 - weight) mean + weight value.
 //
 // Work per thread: one element. Grid: linear, len threads.
 
@@ -21,6 +21,6 @@ fn main(
 ) {
     let i = linear_group(group, groups) * 256u + local;
     if i < params.len {
-        mean[i] += params.weight * (value[i] - mean[i]);
+        mean[i] = (1.0 - params.weight) * mean[i] + params.weight * value[i];
     }
 }

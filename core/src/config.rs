@@ -41,7 +41,7 @@ pub use self::{
 #[cfg(feature = "baselines")]
 pub use self::{
     layers::Layers,
-    mult_vae::{Autoencoder, Block, KlWeights},
+    mult_vae::{Autoencoder, HiddenLayer, KlWeights, Prior},
 };
 use crate::{Error, Result};
 
@@ -164,12 +164,12 @@ impl MultVaeConfig {
     /// [`Error::Setting`] with the option.
     #[cfg(feature = "baselines")]
     fn check_options(&self) -> Result<()> {
-        if self.block == Block::SwishNorm {
+        if self.hidden_layer == HiddenLayer::SwishNorm {
             if self.layers.widths().iter().any(|width| *width != self.hidden) {
                 return Err(Error::setting(
                     "layers",
                     format!(
-                        "each layer of `block = swish-norm` adds to the sum of those before it; give the width {} to all",
+                        "each layer of `hidden-layer = swish-norm` adds to the sum of those before it; give the width {} to all",
                         self.hidden
                     ),
                 ));
@@ -177,7 +177,7 @@ impl MultVaeConfig {
             if self.activation != Activation::Tanh {
                 return Err(Error::setting(
                     "activation",
-                    "a layer of `block = swish-norm` has an activation of its own; leave it out",
+                    "a layer of `hidden-layer = swish-norm` has an activation of its own; leave it out",
                 ));
             }
         }
@@ -193,11 +193,11 @@ impl MultVaeConfig {
                 ),
             ));
         }
-        if self.kl_weights != KlWeights::Equal {
-            return Err(Error::setting(
-                "kl-weights",
-                "there is no KL divergence with `autoencoder = dae`; leave it out",
-            ));
+        let own =
+            [("kl-weights", self.kl_weights != KlWeights::Equal), ("prior", self.prior != Prior::Normal)];
+        if let Some((field, _)) = own.into_iter().find(|(_, given)| *given) {
+            let problem = "there is no KL divergence with `autoencoder = dae`; leave it out";
+            return Err(Error::setting(field, problem));
         }
         Ok(())
     }

@@ -111,7 +111,8 @@ pub struct Progress {
 /// Tensors of Mult-VAE: `encoder`, `encoder_bias`, `to_latent`, `to_latent_bias`, `to_hidden`, `to_hidden_bias` (dense
 /// decoder), `items`, `item_bias` (if trained). Each has `.first` and `.second` for Adam's moments and, for
 /// the item tables, `.last_step`. The proposal adds its index as `index.*`, or the item rows that it was
-/// built from as `proposal.rows`. A mean of a parameter over epochs is `average.` and its name.
+/// built from as `proposal.rows`. A mean of a parameter over epochs is
+/// `average.` and its name; the encoder of the epoch before, for the composite prior, is `previous.*`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Tensors by name.

@@ -19,6 +19,8 @@ use web_time::Instant;
 
 pub use self::exchange::Exchange;
 use self::{exchange::Exchanged, inputs::StepInputs, replay::flush_rows, step::StepPlan};
+#[cfg(feature = "baselines")]
+use crate::engine::Recording;
 use crate::{
     Error, Result,
     config::Config,
@@ -316,6 +318,12 @@ impl Trainer {
         let seconds = start.elapsed().as_secs_f64();
         let epoch = self.progress.epoch + 1;
         let last = epoch == self.config.training.epochs;
+        #[cfg(feature = "baselines")]
+        {
+            let mut recording = Recording::new();
+            self.model.record_epoch_end(&mut recording);
+            self.engine.run(&recording)?;
+        }
         #[cfg(feature = "baselines")]
         if let Some(average) = &mut self.average {
             average.include(&self.engine, self.model.as_ref(), epoch)?;

@@ -71,6 +71,8 @@ fn graphs_score_as_the_models_do() {
         ("dense", VAE.to_owned(), true),
         ("direct", format!("{VAE} --decoder direct --activation relu --item-bias=false"), true),
         ("decoder", format!("{VAE} --activation none --decoder-activation tanh"), true),
+        ("layers", format!("{VAE} --layers 12,7 --autoencoder dae"), true),
+        ("blocks", format!("{VAE} --layers 24,24 --hidden-layer swish-norm --average 0.5"), true),
         ("elsa", "--model elsa --factors 16 --epochs 3".into(), true),
         ("ease", "--model ease".into(), false),
         ("knn", "--model item-knn --neighbours 7".into(), false),

@@ -46,7 +46,7 @@ const SETTINGS: &[Setting] = &[
     ("dropout-on", &["input", "bag"]),
     ("latent-samples", &["1", "2"]),
     ("layers", &["", "12"]),
-    ("block", &["plain", "swish-norm"]),
+    ("hidden-layer", &["plain", "swish-norm"]),
     ("prior", &["normal", "composite"]),
     ("kl-weights", &["equal", "interactions"]),
     ("autoencoder", &["vae", "dae"]),

@@ -4,7 +4,7 @@
 
 use fastvae::{
     engine::Engine,
-    kernels::{SwishNorm, SwishNormBackward},
+    kernels::{Mixture, MixtureDivergence, MixtureDivergenceBackward, SwishNorm, SwishNormBackward},
 };
 use tests::{
     assert_close,
@@ -146,6 +146,95 @@ fn gradient_of_swish_and_normalisation() {
                 assert_close(&name, &read(engine, &terms[0]), &gain_terms, 2e-5, 1e-5);
                 assert_close(&name, &read(engine, &terms[1]), &of_output, 1e-6, 1e-6);
             }
+        }
+    }
+}
+
+/// Users, latent dimensions and samples.
+const CODES: [(usize, usize, usize); 5] = [(1, 1, 1), (7, 5, 3), (345, 7, 1), (6, 345, 2), (65_537, 1, 1)];
+
+/// log q(z) - log p(z) at the code of one sample of one latent dimension, in f64.
+fn log_ratio([mean, log_variance]: [f64; 2], previous: [f64; 2], noise: f64) -> f64 {
+    let z = mean + noise * (log_variance / 2.0).exp();
+    let log_normal =
+        |mean: f64, log_variance: f64| -0.5 * (log_variance + (z - mean).powi(2) * (-log_variance).exp());
+    let parts = [(0.15, [0.0, 0.0]), (0.75, previous), (0.1, [0.0, 10.0])];
+    let logs = parts.map(|(weight, [mean, log_variance])| f64::ln(weight) + log_normal(mean, log_variance));
+    let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let log_prior = top + logs.iter().map(|log| (log - top).exp()).sum::<f64>().ln();
+    log_normal(mean, log_variance) - log_prior
+}
+
+#[test]
+fn divergence_from_the_composite_prior_and_its_gradient() {
+    for engine in engines() {
+        for (batch, latent, samples) in CODES {
+            let (posterior, mut previous) = (numbers(0, batch * 2 * latent), numbers(1, batch * 2 * latent));
+            // A code far out under a narrow previous posterior, whose density is 0 in f32.
+            previous[latent] = -8.0;
+            let noise = numbers(2, samples * batch * latent);
+            let half = |values: &[f32], at: usize| {
+                let (b, d) = (at / latent % batch, at % latent);
+                [0, latent].map(|half| f64::from(values[b * 2 * latent + half + d]))
+            };
+            let codes: Vec<f32> = (0..noise.len())
+                .map(|at| {
+                    let [mean, log_variance] = half(&posterior, at);
+                    (mean + f64::from(noise[at]) * (log_variance / 2.0).exp()) as f32
+                })
+                .collect();
+            let mixture = Mixture {
+                posterior: upload(engine, &posterior),
+                previous: upload(engine, &previous),
+                noise: upload(engine, &noise),
+                codes: upload(engine, &codes),
+                batch,
+                latent,
+                samples,
+            };
+            let kl = unwritten(engine, batch);
+            run(engine, MixtureDivergence { codes: mixture.clone(), kl: kl.clone() });
+            let mut want = vec![0.0; batch];
+            for (at, noise) in noise.iter().enumerate() {
+                let ratio = log_ratio(half(&posterior, at), half(&previous, at), f64::from(*noise));
+                want[at / latent % batch] += ratio / samples as f64;
+            }
+            let name = format!("batch {batch}, latent {latent}, samples {samples}, {}", engine.describe());
+            assert_close(&name, &read(engine, &kl), &want, 2e-5 * latent as f64, 1e-4);
+
+            let lengths: Vec<u32> = (0..batch as u32).map(|b| b * 7 % 11).collect();
+            let mut offsets = vec![0];
+            lengths.iter().for_each(|length| offsets.push(offsets[offsets.len() - 1] + length));
+            let before = numbers(3, posterior.len());
+            let gradient = upload(engine, &before);
+            let (each, share, weight) = (0.5f32, 0.3f32, 0.02f32);
+            run(
+                engine,
+                MixtureDivergenceBackward {
+                    codes: mixture,
+                    batch_offsets: upload(engine, &offsets),
+                    each,
+                    share,
+                    weight,
+                    posterior_gradient: gradient.clone(),
+                },
+            );
+            let mut want = wide(&before);
+            for (at, noise) in noise.iter().enumerate() {
+                let (b, d) = (at / latent % batch, at % latent);
+                let of_user = f64::from(each) + f64::from(share) * f64::from(lengths[b]);
+                for column in 0..2 {
+                    let moved = |by: f64| {
+                        let mut own = half(&posterior, at);
+                        own[column] += by;
+                        log_ratio(own, half(&previous, at), f64::from(*noise))
+                    };
+                    let slope = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+                    want[b * 2 * latent + column * latent + d] +=
+                        f64::from(weight) * of_user * slope / samples as f64;
+                }
+            }
+            assert_close(&name, &read(engine, &gradient), &want, 5e-5, 1e-4);
         }
     }
 }

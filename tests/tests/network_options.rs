@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 use fastvae::{
-    config::{Activation, Autoencoder, Block, Config, Decoder, KlWeights, Method, ProposalKind},
+    config::{Activation, Autoencoder, Config, Decoder, HiddenLayer, KlWeights, Method, Prior, ProposalKind},
     data::{self, Csr, EvaluationSet, SplitOptions, SyntheticOptions},
     engine::Engine,
     evaluate::evaluate,
@@ -177,9 +177,9 @@ impl Truth {
         }
         let model = &self.config.model;
         let block = |x: Vec<f64>, i: usize, before: &[f64]| -> Vec<f64> {
-            match model.block {
-                Block::Plain => x.iter().map(|x| x.tanh()).collect(),
-                Block::SwishNorm => {
+            match model.hidden_layer {
+                HiddenLayer::Plain => x.iter().map(|x| x.tanh()).collect(),
+                HiddenLayer::SwishNorm => {
                     let swish: Vec<f64> =
                         x.iter().zip(before).map(|(x, y)| (x + y) / (1.0 + (-(x + y)).exp())).collect();
                     let mean = swish.iter().sum::<f64>() / swish.len() as f64;
@@ -204,7 +204,7 @@ impl Truth {
         dense(&hidden, &tensors["to_latent"], &tensors["to_latent_bias"])
     }
 
-    fn loss(&self, tensors: &Tensors) -> f64 {
+    fn loss(&self, tensors: &Tensors, start: &Tensors) -> f64 {
         let (model, users) = (&self.config.model, self.order.len());
         let mean_length = self.train.nnz() as f64 / users as f64;
         let mut loss = 0.0;
@@ -233,8 +233,25 @@ impl Truth {
                 .collect();
             let log_sum = logits.iter().map(|logit| logit.exp()).sum::<f64>().ln();
             let nll: f64 = history.iter().map(|&item| log_sum - logits[item as usize]).sum();
-            let kl: f64 =
-                mean.iter().zip(log_variance).map(|(m, v)| -0.5 * (1.0 + v - m * m - v.exp())).sum();
+            let previous = self.posterior(start, user as usize);
+            let kl: f64 = match (model.autoencoder, model.prior) {
+                (Autoencoder::Denoising, _) => 0.0,
+                (_, Prior::Normal) => {
+                    mean.iter().zip(log_variance).map(|(m, v)| -0.5 * (1.0 + v - m * m - v.exp())).sum()
+                }
+                (_, Prior::Composite) => {
+                    let latent = 0..model.latent;
+                    let normal = |z: f64, m: f64, v: f64| (-0.5 * (v + (z - m).powi(2) / v.exp())).exp();
+                    let of = |d: usize| {
+                        let z = mean[d] + noise[d] * (log_variance[d] / 2.0).exp();
+                        let prior = 0.15 * normal(z, 0.0, 0.0)
+                            + 0.75 * normal(z, previous[d], previous[model.latent + d])
+                            + 0.1 * normal(z, 0.0, 10.0);
+                        normal(z, mean[d], log_variance[d]).ln() - prior.ln()
+                    };
+                    latent.map(of).sum()
+                }
+            };
             let weight = match model.kl_weights {
                 KlWeights::Equal => 1.0,
                 KlWeights::Interactions => history.len() as f64 / mean_length,
@@ -252,6 +269,7 @@ impl Truth {
             let start = block_on(trainer.state()).unwrap().into_model();
             let mut tensors: Tensors =
                 start.tensors.keys().map(|name| (name.clone(), wide(floats(&start, name)))).collect();
+            let before = tensors.clone();
             let mut found = None;
             while trainer.progress().step < 1 || found.is_none() {
                 match block_on(trainer.next()).unwrap().unwrap() {
@@ -263,7 +281,7 @@ impl Truth {
                 }
             }
             let place = engine.describe();
-            assert_close(&place, &[found.unwrap()], &[self.loss(&tensors)], 1e-5, 1e-5);
+            assert_close(&place, &[found.unwrap()], &[self.loss(&tensors, &before)], 1e-5, 1e-5);
             let state = block_on(trainer.state()).unwrap();
             let names: Vec<String> = tensors.keys().cloned().collect();
             for name in names {
@@ -272,7 +290,7 @@ impl Truth {
                     let mut moved = |by: f64| {
                         let value = tensors[&name][at];
                         tensors.get_mut(&name).unwrap()[at] = value + by;
-                        let loss = self.loss(&tensors);
+                        let loss = self.loss(&tensors, &before);
                         tensors.get_mut(&name).unwrap()[at] = value;
                         loss
                     };
@@ -332,15 +350,19 @@ fn a_code_without_a_distribution() {
     };
     assert!(refused(|config| config.model.latent_samples = 2).starts_with("latent-samples: 2 codes"));
     assert!(refused(|config| config.model.kl_weights = KlWeights::Interactions).starts_with("kl-weights"));
+    assert!(refused(|config| config.model.prior = Prior::Composite).starts_with("prior"));
 }
 
 #[test]
 fn several_hidden_layers() {
-    for (layers, block) in
-        [("4", Block::Plain), ("7,2", Block::Plain), ("", Block::SwishNorm), ("5,5,5,5", Block::SwishNorm)]
-    {
+    for (layers, block) in [
+        ("4", HiddenLayer::Plain),
+        ("7,2", HiddenLayer::Plain),
+        ("", HiddenLayer::SwishNorm),
+        ("5,5,5,5", HiddenLayer::SwishNorm),
+    ] {
         let change = |config: &mut Config| {
-            (config.model.layers, config.model.block) = (layers.parse().unwrap(), block);
+            (config.model.layers, config.model.hidden_layer) = (layers.parse().unwrap(), block);
         };
         Truth::new(change).check();
         if layers.len() < 4 {
@@ -351,10 +373,38 @@ fn several_hidden_layers() {
     }
     let refused = |change: fn(&mut Config)| {
         let (mut config, ..) = small();
-        config.model.block = Block::SwishNorm;
+        config.model.hidden_layer = HiddenLayer::SwishNorm;
         change(&mut config);
         config.validate(110).unwrap_err().to_string()
     };
     assert!(refused(|config| config.model.layers = "16,8".parse().unwrap()).starts_with("layers: "));
     assert!(refused(|config| config.model.activation = Activation::Relu).starts_with("activation: "));
+}
+
+#[test]
+fn the_composite_prior() {
+    for weights in [KlWeights::Equal, KlWeights::Interactions] {
+        let change = |config: &mut Config| {
+            (config.model.prior, config.model.kl_weights) = (Prior::Composite, weights);
+        };
+        Truth::new(change).check();
+        let (mut config, ..) = small();
+        change(&mut config);
+        for engine in engines() {
+            goes_on(engine, &config);
+            let mut trainer = start(engine, &config);
+            let (mut ends, mut within) = (0, 0);
+            for state in states(&mut trainer) {
+                let same = floats(&state, "previous.encoder") == floats(&state, "encoder");
+                let begins = state.progress.step_in_epoch == 0;
+                assert_eq!(same, begins, "the copy is that of the last end of an epoch");
+                if begins {
+                    ends += 1
+                } else {
+                    within += 1
+                };
+            }
+            assert!(ends >= 4 && within >= 4);
+        }
+    }
 }

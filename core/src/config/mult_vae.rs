@@ -30,7 +30,7 @@ settings! {
         /// What a hidden layer of the encoder computes: `plain`, the activation of a product, or `swish-norm`, a
         /// normalised swish of a product plus the outputs of all layers before it (RecVAE).
         #[cfg(feature = "baselines")]
-        block: Block = Block::default(), "BLOCK", Kind::Word(Block::WORDS);
+        hidden_layer: HiddenLayer = HiddenLayer::default(), "KIND", Kind::Word(HiddenLayer::WORDS);
         /// Activation after the encoder's plain hidden layers.
         activation: Activation = Activation::Tanh, "FUNCTION", Kind::Word(Activation::WORDS);
         /// Activation of the dense decoder's layer.
@@ -47,6 +47,11 @@ settings! {
         /// `interactions` of the history, 1 on average over the users (RecVAE).
         #[cfg(feature = "baselines")]
         kl_weights: KlWeights = KlWeights::default(), "WEIGHTS", Kind::Word(KlWeights::WORDS);
+        /// Prior of the latent code: `normal`, the standard normal distribution, or `composite`, its mixture with a wide
+        /// one and with what the encoder of the epoch before returns for the same history (RecVAE). The latter takes a
+        /// second copy of the encoder.
+        #[cfg(feature = "baselines")]
+        prior: Prior = Prior::default(), "PRIOR", Kind::Word(Prior::WORDS);
         /// Columns of the linear path beside the network, at most: its scores, in closed form, are added to those of
         /// the network. It has 512 where these have 90 % of the data's variance. 0 leaves it out.
         linear: usize = LINEAR, "L", Kind::Integer(0, 1 << 16);
@@ -88,7 +93,7 @@ impl MultVaeConfig {
     /// Whether hidden layers are blocks of swish and normalisation.
     pub fn has_blocks(&self) -> bool {
         #[cfg(feature = "baselines")]
-        return self.block == Block::SwishNorm;
+        return self.hidden_layer == HiddenLayer::SwishNorm;
         #[cfg(not(feature = "baselines"))]
         false
     }
@@ -118,11 +123,23 @@ words! {
 #[cfg(feature = "baselines")]
 words! {
     /// What a hidden layer of the encoder computes.
-    pub enum Block default Plain {
+    pub enum HiddenLayer default Plain {
         /// f(W h + b) of the layer before (Mult-VAE).
         Plain = "plain",
         /// norm(swish(W h + b + s)), where s is the sum of the outputs of all layers before (RecVAE).
         SwishNorm = "swish-norm",
+    }
+}
+
+#[cfg(feature = "baselines")]
+words! {
+    /// The prior of the latent code.
+    pub enum Prior default Normal {
+        /// The standard normal distribution (Mult-VAE).
+        Normal = "normal",
+        /// A mixture of it, of the posterior by the encoder of the epoch before, and of a wide normal distribution
+        /// (RecVAE).
+        Composite = "composite",
     }
 }
 

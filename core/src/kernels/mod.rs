@@ -22,6 +22,8 @@ mod midx;
 mod midx_exact;
 mod midx_occupied;
 mod mixture;
+#[cfg(feature = "baselines")]
+mod mixture_divergence;
 mod multiply_add;
 mod normal;
 mod quadratic;
@@ -70,6 +72,8 @@ pub use midx::{MidxDraw, MidxLogQ, MidxNormalise};
 pub use midx_exact::{MidxExactCells, MidxExactDraw, SoftmaxLogQ};
 pub use midx_occupied::{MidxOccupiedDraw, MidxOccupiedLogQ, MidxOccupiedNormalise};
 pub use mixture::{MixLogQ, MixNegatives};
+#[cfg(feature = "baselines")]
+pub use mixture_divergence::{Mixture, MixtureDivergence, MixtureDivergenceBackward};
 pub use multiply_add::MultiplyAdd;
 pub use normal::Normal;
 pub use quadratic::{QuadraticDraw, QuadraticLogQ, QuadraticNormalise, QuadraticTree};

@@ -7,7 +7,7 @@ use crate::{
     engine::{Buffer, Check, Kernel, gpu, parallel},
 };
 
-/// `mean += weight (value - mean)`.
+/// `mean = (1 - weight) mean + weight value`.
 pub struct RunningMean {
     /// In and out, `len` elements.
     pub mean: Buffer<f32>,
@@ -15,7 +15,7 @@ pub struct RunningMean {
     pub value: Buffer<f32>,
     /// Elements.
     pub len: usize,
-    /// Weight of the value; 1 replaces a mean of zero by it exactly.
+    /// Weight of the value; 1 copies it.
     pub weight: f32,
 }
 
@@ -35,7 +35,7 @@ impl Kernel for RunningMean {
         let mut mean = self.mean.write();
         parallel::for_each_chunk(&mut mean[..self.len], PIECE, |piece, mean| {
             for (mean, value) in mean.iter_mut().zip(&value[piece * PIECE..]) {
-                *mean += self.weight * (value - *mean);
+                *mean = (1.0 - self.weight) * *mean + self.weight * value;
             }
         });
     }

@@ -296,3 +296,45 @@ fn bias_and_activation_reach_views_of_every_order() {
     run(&engine, none).expect("runs");
     assert_eq!(read(&engine, &c), [0.0; 4]);
 }
+
+#[test]
+#[cfg(feature = "baselines")]
+fn all_rows_of_a_normalised_layer_and_of_its_gradient_are_written() {
+    let engine = Engine::cpu();
+    let out = |len| engine.upload("out", &vec![f32::NAN; len]).expect("memory");
+    let (all, rows) = (ITEMS * WIDTH, ITEMS);
+    let [product, output, normalised, sum] = [floats(&engine, all), out(all), out(all), out(all)];
+    let (scale, gain) = (out(rows), floats(&engine, WIDTH));
+    let forward = SwishNorm {
+        product: product.clone(),
+        skip: floats(&engine, all),
+        gain: gain.clone(),
+        shift: floats(&engine, WIDTH),
+        rows,
+        width: WIDTH,
+        output: output.clone(),
+        normalised: normalised.clone(),
+        scale: scale.clone(),
+        sum: sum.clone(),
+    };
+    run(&engine, forward).expect("runs");
+    let [skip_gradient, gain_terms, shift_terms] = [out(all), out(all), out(all)];
+    let gradient = floats(&engine, all);
+    let backward = SwishNormBackward {
+        product,
+        normalised: normalised.clone(),
+        scale: scale.clone(),
+        gain,
+        rows,
+        width: WIDTH,
+        last: true,
+        gradient: gradient.clone(),
+        skip_gradient: skip_gradient.clone(),
+        gain_terms: gain_terms.clone(),
+        shift_terms: shift_terms.clone(),
+    };
+    run(&engine, backward).expect("runs");
+    for buffer in [output, normalised, sum, scale, gradient, skip_gradient, gain_terms, shift_terms] {
+        assert!(read(&engine, &buffer).iter().all(|value| value.is_finite()), "{}", buffer.label());
+    }
+}

@@ -52,6 +52,12 @@ pub trait Trainable: Send + Sync {
     /// The gradients of [`Trainable::own_tables`] after [`Trainable::record_backward`].
     fn row_gradients(&self, batch: &Batch) -> Vec<RowGradient>;
 
+    /// Appends what ends an epoch, when all rows are up to date. To do it again has no effect.
+    #[cfg(feature = "baselines")]
+    fn record_epoch_end(&self, recording: &mut Recording) {
+        let _ = recording;
+    }
+
     /// Number of parameters.
     fn parameters(&self) -> usize;
 

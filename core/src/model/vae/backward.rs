@@ -200,10 +200,10 @@ impl Gradients {
 
     /// Appends backpropagation from the output of the last hidden layer to the product of the first.
     fn record_hidden(&self, recording: &mut Recording, pass: &Pass<'_>, users: usize) {
-        let Pass { config, parameters, forward } = *pass;
+        let Pass { config, forward, .. } = *pass;
         #[cfg(feature = "baselines")]
         if let Some(stack) = &forward.stack {
-            self.stack.record(recording, config, &parameters.stack, stack, users);
+            self.stack.record(recording, config, &pass.parameters.stack, stack, users);
             return;
         }
         let len = users * config.hidden;

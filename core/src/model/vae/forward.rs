@@ -14,9 +14,6 @@ use crate::{
 
 /// All values between histories and queries, for up to B users and L samples.
 pub struct Activations {
-    /// D.
-    #[cfg(feature = "baselines")]
-    pub latent: usize,
     /// Weight of each entry, E.
     pub weights: Buffer<f32>,
     /// The encoder's first hidden layer, B x H.
@@ -49,6 +46,16 @@ pub enum Mode {
     Rank,
 }
 
+impl Mode {
+    /// Latent codes of a user.
+    fn samples(&self, config: &MultVaeConfig) -> usize {
+        match self {
+            Self::Train { .. } => config.latent_samples,
+            Self::Rank => 1,
+        }
+    }
+}
+
 impl Activations {
     /// Allocates the buffers for batches of `users` users with `entries` entries.
     ///
@@ -65,8 +72,6 @@ impl Activations {
         let dense = config.item_width() == hidden && config.decoder == crate::config::Decoder::Dense;
         let first = engine.zeros("hidden", users * hidden)?;
         Ok(Self {
-            #[cfg(feature = "baselines")]
-            latent,
             #[cfg(feature = "baselines")]
             stack: Stack::new(engine, config, users, &first)?,
             weights: engine.zeros("input weights", entries.max(1))?,
@@ -107,17 +112,47 @@ impl Activations {
         batch: &Batch,
         mode: &Mode,
     ) {
+        self.record_encoder(recording, config, values, batch, mode);
+        if config.is_variational() {
+            self.record_codes(recording, batch, config, mode);
+        }
         let (hidden, latent) = (config.hidden, config.latent);
+        let rows = batch.users * mode.samples(config);
+        if let (Some(decoded), Some((weight, bias))) = (&self.decoded, &values.to_hidden) {
+            let mut to_hidden = MatMul::new(
+                rows,
+                hidden,
+                latent,
+                View::rows(&self.codes, latent),
+                View::rows(weight, hidden),
+                View::rows(decoded, hidden),
+            );
+            to_hidden.bias = Some(bias.clone());
+            to_hidden.activation = config.decoder_activation;
+            recording.push(to_hidden);
+        }
+    }
+
+    /// Appends the kernels of the encoder.
+    pub fn record_encoder(
+        &self,
+        recording: &mut Recording,
+        config: &MultVaeConfig,
+        values: &Values,
+        batch: &Batch,
+        mode: &Mode,
+    ) {
+        let hidden = config.hidden;
         let (on_input, on_bag) = match (mode, config.dropout_on) {
             (Mode::Train { .. }, DropoutOn::Input) => (config.dropout, 0.0),
             (Mode::Train { .. }, DropoutOn::Bag) => (0.0, config.dropout),
             (Mode::Rank, _) => (0.0, 0.0),
         };
-        let (samples, rng, step) = match mode {
-            Mode::Train { rng, step } => (config.latent_samples, *rng, *step),
-            Mode::Rank => (1, Rng::new(0), 0),
+        let (rng, step) = match mode {
+            Mode::Train { rng, step } => (*rng, *step),
+            Mode::Rank => (Rng::new(0), 0),
         };
-        let (users, rows) = (batch.users, batch.users * samples);
+        let users = batch.users;
         recording.push(DropoutInput {
             batch_offsets: batch.offsets.clone(),
             batch: users,
@@ -164,31 +199,11 @@ impl Activations {
         );
         to_latent.bias = Some(values.to_latent_bias.clone());
         recording.push(to_latent);
-        if config.is_variational() {
-            self.record_codes(recording, batch, config, mode);
-        }
-        if let (Some(decoded), Some((weight, bias))) = (&self.decoded, &values.to_hidden) {
-            let mut to_hidden = MatMul::new(
-                rows,
-                hidden,
-                latent,
-                View::rows(&self.codes, latent),
-                View::rows(weight, hidden),
-                View::rows(decoded, hidden),
-            );
-            to_hidden.bias = Some(bias.clone());
-            to_hidden.activation = config.decoder_activation;
-            recording.push(to_hidden);
-        }
     }
 
     /// Appends codes drawn from the posterior, or its means, and its divergence.
     fn record_codes(&self, recording: &mut Recording, batch: &Batch, config: &MultVaeConfig, mode: &Mode) {
-        let (users, latent) = (batch.users, config.latent);
-        let samples = match mode {
-            Mode::Train { .. } => config.latent_samples,
-            Mode::Rank => 1,
-        };
+        let (users, latent, samples) = (batch.users, config.latent, mode.samples(config));
         if let Mode::Train { rng, step } = *mode {
             recording.push(Normal {
                 output: self.noise.clone(),

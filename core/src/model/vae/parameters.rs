@@ -212,7 +212,16 @@ impl Parameters {
         named.map(|(name, _)| (name.to_owned(), self.named(name).value.clone())).collect()
     }
 
-    fn named(&self, name: &str) -> &Parameter {
+    /// The values of the encoder by the names of their tensors.
+    #[cfg(feature = "baselines")]
+    pub fn encoder_values(&self, config: &MultVaeConfig) -> BTreeMap<&'static str, Buffer<f32>> {
+        let decodes = |name: &str| name.starts_with("to_hidden") || name.starts_with("item");
+        let names = shapes(config, self.encoder.rows).into_iter().map(|(name, _)| name);
+        names.filter(|name| !decodes(name)).map(|name| (name, self.named(name).value.clone())).collect()
+    }
+
+    /// The parameter of a tensor of [`shapes`].
+    pub fn named(&self, name: &str) -> &Parameter {
         #[cfg(feature = "baselines")]
         if let Some(parameter) = self.stack.named(name) {
             return parameter;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 #[cfg(feature = "baselines")]
-use super::divergence::Divergence;
+use super::divergence::{Divergence, Latent};
 use super::{Activations, Gradients, LinearPath, Mode, MultVae, Parameters, Pass, Values};
 use crate::{
     Result,
@@ -43,11 +43,11 @@ impl MultVaeTraining {
     ) -> Result<Self> {
         let Sizes { items, users, entries } = sizes;
         let samples = config.latent_samples;
+        let parameters = match start {
+            Start::Random(rng) => Parameters::initialise(engine, config, items, rng)?,
+            Start::State(state) => Parameters::restore(engine, config, items, state)?,
+        };
         Ok(Self {
-            parameters: match start {
-                Start::Random(rng) => Parameters::initialise(engine, config, items, rng)?,
-                Start::State(state) => Parameters::restore(engine, config, items, state)?,
-            },
             forward: Activations::new(engine, config, users, entries, samples)?,
             gradients: Gradients::new(engine, config, users, samples)?,
             encoder_lists: ItemLists::new(engine, entries, items)?,
@@ -56,7 +56,8 @@ impl MultVaeTraining {
                 Start::State(state) => LinearPath::from_state(engine, items, state)?,
             },
             #[cfg(feature = "baselines")]
-            divergence: Divergence::new(config, train),
+            divergence: Divergence::new(engine, config, sizes, (start, &parameters), train)?,
+            parameters,
             config: config.clone(),
         })
     }
@@ -119,7 +120,7 @@ impl Trainable for MultVaeTraining {
         forward.record(recording, config, &parameters.values(config), batch, &mode);
         #[cfg(feature = "baselines")]
         if let Some(divergence) = &self.divergence {
-            divergence.record(recording, batch, forward);
+            divergence.record(recording, batch, forward, parameters);
         }
     }
 
@@ -129,7 +130,8 @@ impl Trainable for MultVaeTraining {
         #[cfg(feature = "baselines")]
         if let Some(divergence) = &self.divergence {
             gradients.record_decoder(recording, &pass, batch, 0.0);
-            divergence.record_backward(recording, batch, forward, weight, &gradients.posterior);
+            let gradient = &gradients.posterior;
+            divergence.record_backward(recording, &Latent { batch, forward, weight, gradient });
             gradients.record_encoder(recording, &pass, batch, step);
             return;
         }
@@ -167,7 +169,16 @@ impl Trainable for MultVaeTraining {
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {
         let mut tensors = self.parameters.frozen(&self.config);
         tensors.extend(self.linear.iter().flat_map(LinearPath::tensors));
+        #[cfg(feature = "baselines")]
+        tensors.extend(self.divergence.iter().flat_map(Divergence::tensors));
         tensors
+    }
+
+    #[cfg(feature = "baselines")]
+    fn record_epoch_end(&self, recording: &mut Recording) {
+        if let Some(divergence) = &self.divergence {
+            divergence.record_epoch_end(recording, &self.parameters);
+        }
     }
 
     fn forget_moments(&mut self, engine: &Engine) -> Result<()> {
