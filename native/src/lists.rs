@@ -133,7 +133,7 @@ pub struct Writer<'a> {
 
 enum Kind<'a> {
     Table { out: &'a mut (dyn Write + Send), first: bool },
-    Csv(Box<csv::Writer<&'a mut (dyn Write + Send)>>),
+    Csv { out: Box<csv::Writer<&'a mut (dyn Write + Send)>>, begun: bool },
     Json(&'a mut (dyn Write + Send)),
     Parquet(Box<Parquet<'a>>),
 }
@@ -147,7 +147,7 @@ impl<'a> Writer<'a> {
     ) -> Result<Self> {
         let kind = match target.format {
             Format::Table => Kind::Table { out, first: true },
-            Format::Csv => Kind::Csv(Box::new(csv::Writer::from_writer(out))),
+            Format::Csv => Kind::Csv { out: Box::new(csv::Writer::from_writer(out)), begun: false },
             Format::Json => Kind::Json(out),
             Format::Parquet => Kind::Parquet(Box::new(Parquet::new(whom.name(), out))),
         };
@@ -165,7 +165,8 @@ impl<'a> Writer<'a> {
                 let gap = if std::mem::take(first) { "" } else { "\n" };
                 write!(out, "{gap}{}\n{}", plain(&list.heading), table(whom, list, names)).map_err(failed)
             }
-            Kind::Csv(writer) => {
+            Kind::Csv { out: writer, begun } => {
+                *begun |= !list.items.is_empty();
                 for row in rows(whom, list, names) {
                     let written = if self.no_formulas {
                         let text = |text: &'_ str| without_formula(text).into_owned();
@@ -192,7 +193,14 @@ impl<'a> Writer<'a> {
     fn finish(self) -> Result<()> {
         match self.kind {
             Kind::Table { out, .. } | Kind::Json(out) => out.flush().map_err(failed),
-            Kind::Csv(mut writer) => writer.flush().map_err(failed),
+            Kind::Csv { mut out, begun } => {
+                // The header comes with the first row; a table without rows has one too.
+                if !begun {
+                    let header = [self.whom.name(), "rank", "item", "title", "score"];
+                    out.write_record(header).map_err(|error| failed(error.into()))?;
+                }
+                out.flush().map_err(failed)
+            }
             Kind::Parquet(parquet) => parquet.finish(),
         }
     }

@@ -83,6 +83,13 @@ fn lists_obey_what_is_said_of_each_user() {
         only.iter().map(|row| (row.0.as_str(), &row.1)).collect::<Vec<_>>(),
         [("u2", &allowed[1]), ("u2", &allowed[3])]
     );
+    // Where nothing is left, the table is empty, and that is said.
+    let line =
+        "recommend run --user u1 --user u2 --format csv --engine cpu --only only.csv --exclude only.csv";
+    let output = fastvae(&folder).args(line.split(' ')).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "user,rank,item,title,score\n");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("2 of 2 users have no list"), "{said}");
     assert!(run(" --min-popularity 1 --diversity 0.9").len() == 10);
     assert_eq!(run(" --diversity 0"), all);
     let text =

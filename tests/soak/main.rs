@@ -1,5 +1,5 @@
 //! A long campaign against runs and files:
-//! `cargo run --release -p tests --bin soak -- [--minutes N] [--seed N] [--corpus FOLDER] [PART..]`.
+//! `cargo run --release -p tests --bin soak -- [--minutes N] [--seed N] [--corpus FOLDER] [--each N] [PART..]`.
 //!
 //! Parts, all of them by default, in turn until the time is over:
 //! - `faults`: at every file system event of a run, the process is killed, a write is cut short, or the disk is full or
@@ -7,7 +7,7 @@
 //! - `signals`: signals at random moments of runs with random settings;
 //! - `settings`: every pair of settings, each configuration trained twice;
 //! - `mutations`: damaged inputs of every form; those with a new kind of outcome join the corpus, a folder that later
-//!   campaigns start from.
+//!   campaigns start from. `--each N` ends after N of every sample instead of after the time.
 //!
 //! An attacked run must be resumable and end with the same bits as an undisturbed one, and no half-written file may
 //! remain. A failure is printed with the seed and the settings that reproduce it, and ends the campaign.
@@ -36,6 +36,8 @@ pub struct Soak {
     pub pairs: Option<pairs::Pairs>,
     /// Inputs to mutate.
     pub corpus: PathBuf,
+    /// How many mutations of each sample there are, if the time does not limit them.
+    pub each: Option<u64>,
 }
 
 /// The result of a part.
@@ -56,9 +58,13 @@ const PARTS: [(&str, Part); 4] = [
     ("mutations", mutations::run),
 ];
 
+/// Longer than any number of mutations takes.
+const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
 fn main() -> ExitCode {
     let (mut minutes, mut seed, mut wanted) = (2.0f64, 1u64, Vec::new());
     let mut corpus = PathBuf::from("target/soak-corpus");
+    let mut each = None;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|value| value.parse::<f64>().ok());
@@ -66,12 +72,13 @@ fn main() -> ExitCode {
             (_, Some(part)) => wanted.push(*part),
             ("--minutes", _) => minutes = number().unwrap_or(minutes),
             ("--seed", _) => seed = number().map_or(seed, |number| number as u64),
+            ("--each", _) => each = number().map(|number| number as u64),
             ("--corpus", _) => corpus = args.next().map_or(corpus, PathBuf::from),
             // Mutations run in a process of their own, which they may end.
             ("mutate", _) => return mutations::work(args),
             _ => {
                 eprintln!(
-                    "usage: soak [--minutes N] [--seed N] [--corpus FOLDER] [faults] [signals] [settings] [mutations]"
+                    "usage: soak [--minutes N] [--seed N] [--corpus FOLDER] [--each N] [faults] [signals] [settings] [mutations]"
                 );
                 return ExitCode::from(2);
             }
@@ -81,7 +88,13 @@ fn main() -> ExitCode {
         wanted = PARTS.to_vec();
     }
     let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
-    let mut soak = Soak { random: Random(seed), pairs: None, corpus };
+    let mut soak = Soak { random: Random(seed), pairs: None, corpus, each };
+    if each.is_some() {
+        let Count { attacks, failures } = mutations::run(&mut soak, Instant::now() + A_WEEK);
+        failures.iter().for_each(|failure| println!("FAILED mutations: {failure}"));
+        println!("{attacks} mutations, the same number of each sample, seed {seed}");
+        return ExitCode::from(u8::from(!failures.is_empty()));
+    }
     let mut totals = vec![0; wanted.len()];
     let mut failed = false;
     while Instant::now() < end && !failed {

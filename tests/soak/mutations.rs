@@ -13,10 +13,11 @@ use crate::{Count, Soak};
 /// Mutations per process. The seed and the number of a mutation reproduce it from the same corpus.
 const AT_ONCE: u64 = 100_000;
 
-/// Reads damaged inputs until the time is over.
+/// Reads damaged inputs until the time is over, or until there were as many of each sample as asked.
 pub fn run(soak: &mut Soak, end: Instant) -> Count {
     let mut count = Count::default();
-    while Instant::now() < end && count.failures.is_empty() {
+    let most = soak.each.map_or(u64::MAX, |each| each.saturating_mul(samples().len() as u64));
+    while Instant::now() < end && count.failures.is_empty() && count.attacks < most {
         let seed = soak.random.bits().to_string();
         let seconds = end.saturating_duration_since(Instant::now()).as_secs().max(1).to_string();
         let Ok(program) = std::env::current_exe() else { return count };
@@ -45,7 +46,9 @@ pub fn work(mut args: impl Iterator<Item = String>) -> ExitCode {
     let samples = samples();
     let mut campaign = Campaign::new(seed, &samples, corpus);
     let mut done = 0;
-    while done < AT_ONCE && Instant::now() < end {
+    // As many of each sample.
+    let most = AT_ONCE / samples.len() as u64 * samples.len() as u64;
+    while done < most && Instant::now() < end {
         campaign.step();
         done += 1;
         if done % 100 == 0 {

@@ -145,6 +145,8 @@ pub struct Campaign {
     /// For each sample, the inputs to mutate: the sample, and its mutations with new outcomes.
     corpus: Vec<(Reader, Vec<Vec<u8>>)>,
     seen: HashSet<u64>,
+    /// The sample whose turn it is.
+    turn: usize,
     /// The folder of the corpus, with a folder for each reader.
     folder: Option<PathBuf>,
 }
@@ -157,15 +159,16 @@ impl Campaign {
             inputs.extend(folder.iter().flat_map(|folder| stored(&folder.join(sample.reader.name()))));
             (sample.reader, inputs)
         });
-        Self { random: Random(seed), corpus: corpus.collect(), seen: HashSet::new(), folder }
+        Self { random: Random(seed), corpus: corpus.collect(), seen: HashSet::new(), turn: 0, folder }
     }
 
-    /// Makes the next input and reads it. Returns whether it was accepted.
+    /// Makes the next input and reads it: one of each sample in turn. Returns whether it was accepted.
     ///
     /// # Panics
     /// If a result is not valid, or the library panics.
     pub fn step(&mut self) -> bool {
-        let place = self.random.below(self.corpus.len());
+        let place = self.turn;
+        self.turn = (place + 1) % self.corpus.len();
         let reader = self.corpus[place].0;
         let mut input = self.random.one(&self.corpus[place].1).clone();
         for _ in 0..=self.random.below(4) {

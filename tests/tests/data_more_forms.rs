@@ -84,8 +84,9 @@ fn tables_of_other_programs() {
                 rows(|u, i| format!(" {u}    | {i}"), "\n")
             ),
         ),
-        ("r.csv", format!("\"user\",\"item\"\n{}", rows(|u, i| format!("\"1\",\"{u}\",\"{i}\""), "\n"))),
-        ("r.txt", format!("\"user\" \"item\"\n{}", rows(|u, i| format!("\"1\" \"{u}\" \"{i}\""), "\n"))),
+        ("r.csv", format!("\"user\",\"item\"\n{}", rows(|u, i| format!("\"{u}{i}\",\"{u}\",\"{i}\""), "\n"))),
+        ("r.txt", format!("\"user\" \"item\"\n{}", rows(|u, i| format!("\"{u}{i}\" \"{u}\" \"{i}\""), "\n"))),
+        ("oracle.csv", format!("{}\n5 rows selected.\n", csv())),
         ("trailing.csv", format!("user,item\n{}", rows(|u, i| format!("{u},{i},"), "\n"))),
         (
             "blanks.csv",
@@ -151,6 +152,51 @@ fn json_in_arrays_and_in_depth() {
 }
 
 #[test]
+fn each_object_of_a_list_has_its_own_event_and_time() {
+    let events = "{\"session\": 1, \"events\": [{\"aid\": 10, \"ts\": 1659304800025, \"type\": \"clicks\"}, {\"aid\": 11, \"ts\": 1659304900025, \"type\": \"orders\"}]}\n\
+                  {\"session\": 2, \"events\": [{\"aid\": 11, \"ts\": 1659305000025, \"type\": \"carts\"}, {\"ts\": 1, \"type\": \"carts\"}]}\n";
+    let read = |options: LoadOptions| load_bytes("set.jsonl", events.as_bytes(), &options).unwrap();
+    let set = read(LoadOptions::default());
+    assert_eq!((shown(&set).as_str(), set.report.missing_ids), ("1: 10 11; 2: 11", 1));
+    let set = read(LoadOptions {
+        conditions: "events.type=orders,carts".parse().unwrap(),
+        ..LoadOptions::default()
+    });
+    assert_eq!((shown(&set).as_str(), set.report.unmet_conditions), ("1: 11; 2: 11", 1));
+    let set = read(LoadOptions { since: Some("1659304900".parse().unwrap()), ..LoadOptions::default() });
+    assert_eq!((shown(&set).as_str(), set.report.outside_window), ("1: 11; 2: 11", 1));
+    let cut = events.replace(", \"type\": \"orders\"", "");
+    let options = LoadOptions { conditions: "events.type=clicks".parse().unwrap(), ..LoadOptions::default() };
+    assert_eq!(shown(&load_bytes("set.jsonl", cut.as_bytes(), &options).unwrap()), "1: 10");
+    let uneven = "{\"user\": 1, \"items\": [1, 2], \"time\": [1659304800]}\n";
+    let options = LoadOptions {
+        columns: Some("user=user,items=items,time=time".parse().unwrap()),
+        since: Some("1659304800".parse().unwrap()),
+        ..LoadOptions::default()
+    };
+    let error = load_bytes("set.jsonl", uneven.as_bytes(), &options).unwrap_err().to_string();
+    assert!(error.contains("set.jsonl:1") && error.contains("a list of 2 items has 1 values"), "{error}");
+}
+
+#[test]
+fn the_array_of_an_answer_may_lie_behind_other_objects_and_within_them() {
+    let rows = rows(|u, i| format!("{{\"user\": \"{u}\", \"item\": \"{i}\"}}"), ", ");
+    for text in [
+        format!("{{\"info\": {{\"of\": {{\"n\": 3}}}}, \"rows\": [{rows}]}}"),
+        format!("{{\"result\": {{\"total\": 5, \"hits\": [{rows}], \"next\": {{}}}}, \"ok\": true}}"),
+    ] {
+        assert_eq!(shown(&read("set.json", &text)), SET, "{text}");
+    }
+    let lists = "{\"info\": {}, \"playlists\": [{\"pid\": 5, \"tracks\": [{\"pos\": 0, \"track_uri\": \"a\"}, {\"pos\": 1, \"track_uri\": \"b\"}]}]}";
+    assert_eq!(shown(&read("set.json", lists)), "5: a b");
+    let courses = "{\"id\": \"u1\", \"name\": \"Ann\", \"course_order\": [\"c1\", \"c2\"]}\n{\"id\": \"u2\", \"name\": \"Bob\", \"course_order\": [\"c2\"]}\n";
+    assert_eq!(shown(&read("user.json", courses)), "u1: c1 c2; u2: c2");
+    let python = "{u'user': u'a', u'item': u'x'}\n";
+    let error = load_bytes("set.json", python.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("ast.literal_eval"), "{error}");
+}
+
+#[test]
 fn lists_of_items_in_a_column() {
     for list in ["x1 y2", "x1,y2", "x1|y2", "['x1', 'y2']", "[\"x1\", \"y2\"]", "[x1 y2]"] {
         let text =
@@ -176,6 +222,12 @@ fn lists_by_line_and_tables_under_the_same_name() {
     assert!(set.report.notes[0].contains("number of the line"), "{:?}", set.report);
     assert_eq!(shown(&read("train.txt", "1 10 5\n1 20 4\n2 10 1\n2 30 1\n")), "1: 10 20; 2: 10 30");
     assert_eq!(shown(&read("train.txt", "1 10 5\n2 20 4\n3 10 1\n")), "1: 5 10; 2: 4 20; 3: 1 10");
+    assert_eq!(shown(&read("train.txt", "a: x y\nb: y\nc: x z\n")), SET);
+    // Baskets have no users.
+    let baskets = "10 20 30\n10 40\n20 30 40 50\n10 20 30 40 50\n";
+    let error =
+        load_bytes("retail.dat", baskets.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("baskets without a user") && error.contains("awk"), "{error}");
 }
 
 #[test]
@@ -302,6 +354,14 @@ fn archives_and_what_is_no_data() {
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
     let error = load_bytes("sales.csv", pointer, &LoadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("git lfs pull"), "{error}");
+    for (text, what) in [
+        ("<?xml version='1.0'?>\n<posts>\n<row Id='1' />\n</posts>\n", "read_xml('posts.xml')"),
+        ("INSERT INTO t VALUES (1, 2);\nINSERT INTO t VALUES (1, 3);\n", "statements of SQL"),
+    ] {
+        let error =
+            load_bytes("posts.xml", text.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
 }
 
 #[test]
@@ -320,6 +380,8 @@ fn parts_partitions_and_splits_of_a_folder() {
         [("part-00000-3f2a.csv", first), ("part-00001-3f2a.csv", second), ("_SUCCESS", "")],
         [("day=1/part-0.csv", first), ("day=2/part-0.csv", second), ("day=2/.part-0.csv.crc", "x")],
         [("shop.part1.inter", first), ("shop.part2.inter", second), ("notes.md", "")],
+        [("2021-Oct.csv", first), ("2021-Nov.csv", second), ("notes.md", "")],
+        [("part-r-00000", first), ("part-r-00001", second), ("_SUCCESS", "")],
     ] {
         let set = load(folder(&files).path(), &LoadOptions::default()).unwrap();
         assert_eq!((shown(&set).as_str(), set.report.files.len()), (SET, 2), "{files:?}");
@@ -330,18 +392,63 @@ fn parts_partitions_and_splits_of_a_folder() {
     assert_eq!(shown(&load(days.path(), &options).unwrap()), "b: y; c: x z");
     let options = LoadOptions { since: Some("2024-01-02".parse().unwrap()), ..LoadOptions::default() };
     assert_eq!(shown(&load(days.path(), &options).unwrap()), "b: y; c: x z");
+    // Rows of Hive have no header, and the keys of their folders no names above them.
+    let rows = |csv: &str| {
+        csv.lines().skip(1).map(|line| format!("{}\n", line.replace(',', "\u{1}"))).collect::<String>()
+    };
+    let hive =
+        folder(&[("day=2024-01-01/000000_0", &rows(first)), ("day=2024-01-02/000000_0", &rows(second))]);
+    assert_eq!(shown(&load(hive.path(), &LoadOptions::default()).unwrap()), SET);
+    let options = LoadOptions { conditions: "day=2024-01-02".parse().unwrap(), ..LoadOptions::default() };
+    assert_eq!(shown(&load(hive.path(), &options).unwrap()), "b: y; c: x z");
     let differing = folder(&[("p1.csv", first), ("p2.csv", "customer,product\nb,y\n")]);
     let error = load(differing.path(), &LoadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("p2.csv") && error.contains("user=customer,item=product"), "{error}");
     for files in [
         [("train.csv", first), ("test.csv", "user,item\na,z\n"), ("users.csv", "user,age\na,1\n")],
         [("shop_training.csv", first), ("shop_heldout.csv", "user,item\na,z\n"), ("notes.md", "")],
+        [("trainset.csv", first), ("testset.csv", "user,item\na,z\n"), ("notes.md", "")],
+        [("u1.base", first), ("u1.test", "user,item\na,z\n"), ("notes.md", "")],
+        [("ml-1m.train.rating", first), ("ml-1m.test.rating", "user,item\na,z\n"), ("notes.md", "")],
     ] {
         let set = load(folder(&files).path(), &LoadOptions::default()).unwrap();
         let given = set.given.as_ref().unwrap();
         assert_eq!((given.train.nnz(), given.test.held_out.nnz()), (2, 1), "{files:?}");
         assert_eq!(set.report.notes.iter().any(|note| note.contains("users.csv")), files[2].0 == "users.csv");
     }
+}
+
+#[test]
+fn the_table_of_a_folder_that_names_both_is_the_set() {
+    let folder = |files: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
+        folder
+    };
+    let log = format!(
+        "timestamp,visitorid,event,itemid\n{}\n",
+        rows(|u, i| format!("1433221332117,{u},view,{i}"), "\n")
+    );
+    let properties = "timestamp,itemid,property,value\n1435460400000,x,790,n1\n1435460400000,y,790,n2\n";
+    let tree = "categoryid,parentid\n1,2\n3,4\n";
+    let files = [("events.csv", log.as_str()), ("properties_part1.csv", properties), ("tree.csv", tree)];
+    let set = load(folder(&files).path(), &LoadOptions::default()).unwrap();
+    assert_eq!((shown(&set).as_str(), set.report.files.as_slice()), (SET, &["events.csv".to_owned()][..]));
+    assert!(
+        set.report.notes.iter().any(|note| note.contains("properties_part1.csv, tree.csv")),
+        "{:?}",
+        set.report.notes
+    );
+    // Not if two name both, or one may be rows without a header.
+    for other in [log.as_str(), "1,2\n1,3\n2,2\n"] {
+        let error =
+            load(folder(&[files[0], ("other.csv", other)]).path(), &LoadOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("several files may be meant"), "{error}");
+    }
+    // Splits for cross-validation are not one split.
+    let folds = ["train1.csv", "test1.csv", "train2.csv", "test2.csv"].map(|name| (name, "user,item\na,x\n"));
+    let error = load(folder(&folds).path(), &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("cross-validation"), "{error}");
 }
 
 #[test]

@@ -150,6 +150,73 @@ proptest! {
     }
 
     #[test]
+    fn tables_as_psql_prints_them(pairs in pairs(), aligned: bool) {
+        let pairs: Vec<_> = pairs.iter().filter(|(user, item)| !user.contains('|') && !item.contains('|')).cloned().collect();
+        prop_assume!(!pairs.is_empty());
+        let width = |column: fn(&(String, String)) -> &String, name: &str| {
+            pairs.iter().map(|pair| column(pair).chars().count()).max().unwrap_or(0).max(name.len())
+        };
+        let (first, second) = (width(|pair| &pair.0, "user_id"), width(|pair| &pair.1, "item_id"));
+        let line = |user: &str, item: &str| {
+            if aligned { format!(" {user:first$} | {item:second$} \n") } else { format!("{user}|{item}\n") }
+        };
+        let rule = if aligned { format!("-{0:-<first$}-+-{0:-<second$}-\n", "") } else { String::new() };
+        let rows: String = pairs.iter().map(|(user, item)| line(user, item)).collect();
+        let count = if pairs.len() == 1 { "(1 row)".to_owned() } else { format!("({} rows)", pairs.len()) };
+        let text = format!("{}{rule}{rows}{count}\n\n", line("user_id", "item_id"));
+        prop_assert_eq!(&read("set.txt", text.as_bytes()), &set(&pairs));
+        // A row that is lost is missed.
+        let cut = text.replacen(&line(&pairs[0].0, &pairs[0].1), "", 1);
+        if pairs.len() > 1 {
+            prop_assert!(load_bytes("set.txt", cut.as_bytes(), &LoadOptions::default()).is_err());
+        }
+    }
+
+    #[test]
+    fn titles_in_every_form(titles in prop::collection::vec("[a-zé][ -~é]{0,20}[a-z)]", 1..12)) {
+        let zip = |files: &[(&str, Vec<u8>)]| {
+            let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+            for (name, bytes) in files {
+                zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+                zip.write_all(bytes).unwrap();
+            }
+            zip.finish().unwrap().into_inner()
+        };
+        // Numbers of rows would be no ids.
+        let id = |at: usize| (at * 3 + 5).to_string();
+        let rated = |between: &str| {
+            let row = |at: usize| ["7", &id(at), "4", "978300760\n"].join(between);
+            (0..titles.len()).map(row).collect::<String>().into_bytes()
+        };
+        let lines = |line: &dyn Fn(usize, &str) -> String| {
+            titles.iter().enumerate().map(|(at, title)| line(at, title)).collect::<String>()
+        };
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.write_record(["movieId", "title", "genres"]).unwrap();
+        for (at, title) in titles.iter().enumerate() {
+            csv.write_record([&id(at), title, "Drama|War"]).unwrap();
+        }
+        let plain = !titles.iter().any(|title| title.contains("::") || title.contains('|') || title.ends_with(':'));
+        let dat = lines(&|at, title| format!("{}::{title}::Drama|War\n", id(at)));
+        let flags = [["0"; 8].join("|"), ["1"; 1].join("|"), ["0"; 10].join("|")].join("|");
+        let item = lines(&|at, title| format!("{}|{title}|01-Jan-1995||http://x|{flags}\n", id(at)));
+        let latin = |text: &str| text.chars().map(|c| c as u8).collect::<Vec<u8>>();
+        let header = b"userId,movieId,rating,timestamp\n".to_vec();
+        let mut sets = vec![zip(&[("ratings.csv", [header, rated(",")].concat()), ("movies.csv", csv.into_inner().unwrap())])];
+        if plain {
+            sets.push(zip(&[("ratings.dat", rated("::")), ("movies.dat", dat.clone().into_bytes())]));
+            sets.push(zip(&[("ratings.dat", rated("::")), ("movies.dat", latin(&dat))]));
+            sets.push(zip(&[("u.data", rated("\t")), ("u.item", latin(&item))]));
+        }
+        for bytes in sets {
+            let set = load_bytes("set.zip", &bytes, &LoadOptions::default()).unwrap();
+            let expected: Vec<String> = set.items.iter().map(|item| titles[(item.parse::<usize>().unwrap() - 5) / 3].clone()).collect();
+            prop_assert_eq!(set.titles.unwrap(), expected);
+            prop_assert!(set.genres.unwrap().iter().all(|genres| genres.iter().any(|genre| genre == "Drama")));
+        }
+    }
+
+    #[test]
     fn columns_that_are_read_are_printed_and_read_again(text in prop_oneof!["[a-z=,0-3]{0,30}", "user=\\PC{1,6},item=\\PC{1,6}"]) {
         if let Ok(columns) = text.parse::<Columns>() {
             prop_assert_eq!(columns.to_string().parse::<Columns>().unwrap(), columns);

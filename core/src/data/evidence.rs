@@ -1,8 +1,11 @@
 //! What the first rows say about a column: whether it may be an id, a time, a rating or a number of rows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::{moment, names::MISSING};
+use super::{
+    moment,
+    names::{ACTIONS, MISSING, plain},
+};
 
 /// The most rows or lines that are examined.
 pub(super) const LINES: usize = 100;
@@ -50,6 +53,15 @@ impl<'a> Evidence<'a> {
         Self { values, kind }
     }
 
+    /// The evidence of the first values of lists, `[1, 2]`.
+    pub(super) fn of_first(rows: &'a [Vec<String>], at: usize) -> Self {
+        let lists = rows.iter().filter_map(|row| row.get(at)?.trim().strip_prefix('['));
+        let first = |list: &'a str| list.split([',', ']']).next().unwrap_or("").trim().trim_matches('"');
+        let values: Vec<&str> = lists.map(first).filter(|value| !value.is_empty()).collect();
+        let kind = kind(&values);
+        Self { values, kind }
+    }
+
     /// Whether this value occurs.
     pub(super) fn holds(&self, value: &str) -> bool {
         self.values.contains(&value)
@@ -69,18 +81,49 @@ impl<'a> Evidence<'a> {
 
     /// Whether the values are 0 and 1, or words for no and yes, and both occur.
     pub(super) fn is_yes_or_no(&self) -> bool {
-        let found: HashSet<bool> = self.values.iter().filter_map(|value| yes_or_no(value)).collect();
-        found.len() == 2 && self.values.iter().all(|value| yes_or_no(value).is_some())
+        let has = |answer: bool| self.values.iter().any(|value| yes_or_no(value) == Some(answer));
+        has(true) && has(false) && self.values.iter().all(|value| yes_or_no(value).is_some())
     }
 
-    /// Whether values may be ids: not times, not fractions, not sentences, not numbers of rows.
+    /// The values.
+    pub(super) fn values(&self) -> impl Iterator<Item = &'a str> + Clone {
+        self.values.iter().copied()
+    }
+
+    /// The different values, in the order of their first rows.
+    pub(super) fn kinds(&self) -> Vec<&'a str> {
+        // There are only some rows.
+        let mut kinds = Vec::new();
+        self.values.iter().for_each(|value| {
+            if !kinds.contains(value) {
+                kinds.push(*value);
+            }
+        });
+        kinds
+    }
+
+    /// Whether the values say what was done: view, cart, buy.
+    pub(super) fn is_actions(&self) -> bool {
+        !self.values.is_empty() && self.values().all(|value| ACTIONS.contains(&plain(value).as_str()))
+    }
+
+    /// Whether the values are items with what became of each, as in `N1-0 N2-1`.
+    fn is_labelled(&self) -> bool {
+        let ends = |token: &str| token.ends_with("-0") || token.ends_with("-1");
+        let mut tokens = self.values().flat_map(str::split_ascii_whitespace);
+        tokens.clone().any(|token| token.ends_with("-0")) && tokens.all(ends)
+    }
+
+    /// Whether values may be ids: not times, not fractions, not sentences, not numbers of rows, not what was done.
     pub(super) fn may_be_ids(&self) -> bool {
         match self.kind {
             Kind::Empty | Kind::Time | Kind::Real | Kind::RowNumber => false,
             Kind::Whole => true,
             Kind::Text => {
-                self.values.iter().filter(|value| value.split(' ').count() > 3).count() * 2
-                    < self.values.len()
+                let sentences = self.values().filter(|value| value.split(' ').count() > 3).count();
+                (sentences * 2 < self.values.len() || self.may_be_lists())
+                    && !self.is_actions()
+                    && !self.is_labelled()
             }
         }
     }
@@ -88,17 +131,16 @@ impl<'a> Evidence<'a> {
     /// Whether the values look like ratings: numbers of a short scale.
     pub(super) fn may_be_ratings(&self) -> bool {
         let numbers: Vec<f64> = self.values.iter().filter_map(|value| number(value)).collect();
-        let different: HashSet<&&str> = self.values.iter().collect();
         !numbers.is_empty()
             && numbers.len() == self.values.len()
-            && different.len() <= 21
+            && self.kinds().len() <= 21
             && numbers.iter().all(|number| number.abs() <= 100.0)
     }
 
     /// Whether most values are lists of ids: in brackets, or several tokens that all hold a digit and that
     /// occur in several rows.
     pub(super) fn may_be_lists(&self) -> bool {
-        if self.values.is_empty() {
+        if self.values.is_empty() || self.is_labelled() {
             return false;
         }
         let bracketed = |value: &&&str| value.starts_with('[') && value.ends_with(']');
@@ -122,8 +164,7 @@ impl<'a> Evidence<'a> {
 
     /// Whether values repeat so much that another one of theirs would be expected to occur too.
     pub(super) fn is_repetitive(&self) -> bool {
-        let different: HashSet<&&str> = self.values.iter().collect();
-        different.len() * 2 <= self.values.len()
+        self.kinds().len() * 2 <= self.values.len()
     }
 
     /// The smallest number.
@@ -228,6 +269,7 @@ mod tests {
     #[test]
     fn lists_are_told_from_titles() {
         let lists = |values: &[&str]| Evidence::of(&column(values), 0).may_be_lists();
+        assert!(!lists(&["N1-0 N2-1", "N2-0 N3-0"]));
         assert!(lists(&["N1 N2", "N2 N3 N4"]) && lists(&["['a', 'b']", "[]"]) && lists(&["1,2,3", "4,2"]));
         assert!(!lists(&["The Matrix", "The Game 2"]) && !lists(&["a1", "b2"]) && !lists(&["1,5", "2,5"]));
         assert!(!lists(&["2024-01-02 10:00:00", "2024-01-02 11:00:00"]));

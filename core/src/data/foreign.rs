@@ -1,5 +1,7 @@
 //! Files that are not read: what they are, and how to make a file of them that is.
 
+use super::names::MORE;
+
 /// Names a file that is not read by its first bytes, and gives the line that makes a csv of it.
 pub(super) fn name(head: &[u8], file: &str) -> Option<String> {
     let file = base_name(file);
@@ -10,6 +12,7 @@ pub(super) fn name(head: &[u8], file: &str) -> Option<String> {
         )
     };
     let starts = |magic: &[u8]| head.starts_with(magic);
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let (what, way) = if starts(b"\x89HDF\r\n\x1a\n") {
         ("an HDF5 file", pandas(&format!("read_hdf('{file}')")))
     } else if starts(b"MATLAB 7.3") {
@@ -38,15 +41,26 @@ pub(super) fn name(head: &[u8], file: &str) -> Option<String> {
         ("a file of R", "; in R: write.csv(DATA, 'data.csv', row.names = FALSE)".into())
     } else if starts(b"version https://git-lfs") {
         ("a pointer of Git LFS to the file", "; fetch the file itself: git lfs pull".into())
+    } else if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"<?xml")) {
+        ("an XML file", pandas(&format!("read_xml('{file}')")))
     } else if starts(b"%PDF") {
         ("a PDF", "; export the table as csv".into())
-    } else if head.trim_ascii_start().get(..9).is_some_and(|start| {
+    } else if text.get(..9).is_some_and(|start| {
         start.eq_ignore_ascii_case(b"<!doctype") || start[..5].eq_ignore_ascii_case(b"<html")
     }) {
         (
             "a web page, perhaps one that asks to log in instead of a download",
             "; download the file itself".into(),
         )
+    } else if !MORE {
+        return None;
+    } else if starts(b"\xff\xfe\0\0") || starts(b"\0\0\xfe\xff") {
+        ("text in UTF-32", format!("; write it as UTF-8: iconv -f UTF-32 -t UTF-8 {file} > {stem}-utf8.csv"))
+    } else if ["INSERT INTO ", "CREATE TABLE ", "-- MySQL dump", "--\n-- PostgreSQL", "PRAGMA foreign_keys"]
+        .iter()
+        .any(|start| text.starts_with(start.as_bytes()))
+    {
+        ("statements of SQL", "; load them into the data base and export the table as csv".into())
     } else {
         return None;
     };

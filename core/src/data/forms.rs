@@ -24,7 +24,7 @@ const FORMS: &[&dyn ListForm] = &[&Netflix { rated: true, timed: true }, &Counte
 /// [`Error::Setting`] for options that it cannot follow.
 pub(super) fn recognise(head: &Head<'_>, options: &LoadOptions) -> Result<Option<&'static dyn ListForm>> {
     let Some(&form) = FORMS.iter().find(|form| form.recognises(head)) else { return Ok(None) };
-    form.check(head.name, options)?;
+    form.check(head, options)?;
     Ok(Some(form))
 }
 
@@ -72,11 +72,19 @@ pub(super) trait ListForm: Sync {
         false
     }
 
+    /// Checks that a file is what it seems to be, and has what the options ask for.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for a file that may be something else, [`Error::Setting`] for an option that it cannot follow.
+    fn check(&self, head: &Head<'_>, options: &LoadOptions) -> Result<()> {
+        self.has_what_is_asked(head.name, options)
+    }
+
     /// Checks that it has what the options ask for.
     ///
     /// # Errors
     /// [`Error::Setting`] for an option that it cannot follow.
-    fn check(&self, name: &str, options: &LoadOptions) -> Result<()> {
+    fn has_what_is_asked(&self, name: &str, options: &LoadOptions) -> Result<()> {
         let lacks = |field: &str, what: &str| {
             Err(Error::setting(field, format!("{name} is a file of lists, without {what}")))
         };
@@ -108,7 +116,9 @@ struct Adjacency;
 impl LineFormat for Adjacency {
     fn line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String> {
         let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        // `user: item item ..`.
         let user = fields.next().unwrap_or_default();
+        let user = user.strip_suffix(b":").filter(|user| !user.is_empty()).unwrap_or(user);
         fields.try_for_each(|item| shard.add(&Row { user, item, ..Row::default() }))
     }
 }
@@ -132,6 +142,17 @@ impl ListForm for Adjacency {
         let repeats = users.len() < rows.len();
         // The lines of a table have the same number of fields, even if some are damaged.
         !(uniform && (!named || repeats && !varied))
+    }
+
+    fn check(&self, head: &Head<'_>, options: &LoadOptions) -> Result<()> {
+        let rows = head.rows();
+        let users: HashSet<&[u8]> = rows.iter().map(|row| row[0]).collect();
+        if users.len() * 10 < rows.len() * 9 {
+            let problem = "lines of several ids, of which the first repeats: baskets without a user, or users over several \
+                           lines; write a number or a user before each, one line a user: awk '{print NR, $0}' FILE > lists.txt";
+            return Err(Error::format(head.name, problem));
+        }
+        self.has_what_is_asked(head.name, options)
     }
 
     fn read(&self, text: &mut Text, _: &LoadOptions, shards: &mut [Shard]) -> Result<()> {

@@ -64,7 +64,7 @@ pub fn grouped(path: &Path, options: &LoadOptions, grouping: &Grouping) -> Resul
         other => other,
     };
     let mut source = Source::of_path(path)?;
-    if options.core > 1 || load::needs_whole(&source)? {
+    if options.core > 1 || load::needs_whole(&mut source)? {
         return of_dataset(load::load_source(source, options).map_err(named)?, &grouping.items);
     }
     let mut collector = Collector::grouping(options, grouping);

@@ -1,5 +1,6 @@
 //! JSON objects with one interaction each: one a line, in an array, or one after the other.
 
+mod each;
 mod whole;
 
 use std::{borrow::Cow, fmt, io::Read};
@@ -42,7 +43,7 @@ pub(super) struct JsonObjects {
 
 /// Whether a line is a whole object.
 pub(super) fn is_object(line: &[u8]) -> bool {
-    object(line).is_ok() || line.starts_with(b"{'")
+    object(line).is_ok() || line.starts_with(b"{'") || line.starts_with(b"{u'")
 }
 
 impl JsonObjects {
@@ -107,9 +108,12 @@ impl JsonObjects {
 
     fn add(&self, text: &[u8], shard: &mut Shard) -> Result<(), String> {
         let object = object(text)?;
+        if self.is_each_apart(&object)? {
+            return self.add_each(&object, shard);
+        }
         let field = |at: usize| -> Result<Cow<'_, str>, String> {
             let key = &self.keys[at];
-            if let Some((_, value)) = self.constants.iter().find(|constant| constant.0 == *key) {
+            if let Some(value) = self.constant(key) {
                 return Ok(Cow::Borrowed(value));
             }
             match find(&object, key)? {
@@ -147,6 +151,11 @@ impl JsonObjects {
         };
         let lists = self.roles.lists || item.starts_with('[') && item.ends_with(']');
         if lists { shard.add_list(&row) } else { shard.add(&row) }
+    }
+
+    /// The value of a key that the whole file shares.
+    fn constant(&self, key: &str) -> Option<&str> {
+        self.constants.iter().find(|constant| constant.0 == key).map(|constant| constant.1.as_str())
     }
 }
 
@@ -327,8 +336,8 @@ fn of_list(text: &str, key: &str) -> Result<Option<String>, String> {
     let mut values = Vec::new();
     for one in all {
         let object: Object = serde_json::from_str(one.get()).map_err(|error| error.to_string())?;
-        // An object without the key has no item.
-        values.extend(find(&object, key)?.map(Cow::into_owned).filter(|value| value != "null"));
+        // An object without the key has no item, and counts as a row without one.
+        values.push(find(&object, key)?.map_or_else(|| "null".to_owned(), Cow::into_owned));
     }
     Ok(Some(format!("[{}]", values.join(","))))
 }
@@ -354,8 +363,13 @@ fn find<'a>(object: &Object<'a>, key: &str) -> Result<Option<Cow<'a, str>>, Stri
 
 fn object(line: &[u8]) -> Result<Object<'_>, String> {
     serde_json::from_slice(line).map_err(|error| {
-        let python = line.starts_with(b"{'");
-        let hint = if python { "; single quotes are Python, not JSON: write it as JSON" } else { "" };
+        let python = [&b"{'"[..], b"{u'", b"{u\""].iter().any(|start| line.starts_with(start));
+        let hint = if python {
+            "; single quotes are Python, not JSON: python3 -c \"import ast, json; \
+             [print(json.dumps(ast.literal_eval(line))) for line in open('FILE')]\" > FILE.jsonl"
+        } else {
+            ""
+        };
         format!("not a JSON object ({error}){hint}")
     })
 }

@@ -1,6 +1,6 @@
 //! Recognises a data set by its file names: which files hold interactions, which hold titles.
 
-use super::{foreign::base_name, parts, shard::Part, source::Source};
+use super::{foreign::base_name, names::MORE, parts, shard::Part, source::Source};
 use crate::{Error, Result};
 
 /// The format of a file of titles.
@@ -90,16 +90,20 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
     endings.iter().any(|ending| name.ends_with(ending))
 }
 
+/// The most tables of a folder of which the headers are compared.
+#[cfg(feature = "forms")]
+const MOST_TABLES: usize = 30;
 /// Endings of files that may hold interactions.
-const ENDINGS: [&str; 14] = [
+const ENDINGS: [&str; 18] = [
     ".csv", ".tsv", ".txt", ".dat", ".data", ".tab", ".json", ".jsonl", ".ndjson", ".inter", ".mtx", ".mat",
-    ".parquet", ".pq",
+    ".parquet", ".pq", ".train", ".test", ".base", ".rating",
 ];
 
 impl Layout {
     /// Examines the names of all files; among equal names the one in the fewest folders counts.
-    pub(super) fn of(source: &Source) -> Result<Self> {
-        let mut files: Vec<(String, &String)> = source.files.iter().map(|file| (plain(file), file)).collect();
+    pub(super) fn of(source: &mut Source) -> Result<Self> {
+        let names = source.files.clone();
+        let mut files: Vec<(String, &String)> = names.iter().map(|file| (plain(file), file)).collect();
         files.retain(|(name, file)| {
             !name.starts_with(['.', '_']) && !file.starts_with("__MACOSX") && !file.contains("/_")
         });
@@ -162,17 +166,22 @@ impl Layout {
     }
 
     /// A set with names of its own: one file, parts of one, or a training and a test file.
-    fn unknown(source: &Source, files: &[(String, &String)]) -> Result<Self> {
+    fn unknown(source: &mut Source, files: &[(String, &String)]) -> Result<Self> {
         let aside = |name: &str| {
             has_ending(name, &["readme.txt", "license.txt", "requirements.txt", ".items.csv"])
                 || TITLES.iter().any(|known| known.0 == name)
         };
-        let candidates = files.iter().filter(|file| has_ending(&file.0, &ENDINGS) && !aside(&file.0));
+        let candidates = files
+            .iter()
+            .filter(|file| (has_ending(&file.0, &ENDINGS) || parts::is_numbered(&file.0)) && !aside(&file.0));
         let mut candidates: Vec<String> = candidates.map(|file| file.1.clone()).collect();
         // Beside a file of RecBole's, others describe its users and items.
         let atomic = |file: &String| plain(file).ends_with(".inter");
         if candidates.iter().any(atomic) {
             candidates.retain(atomic);
+        }
+        if MORE && let Some(problem) = parts::folds(&candidates) {
+            return Err(Error::format(&source.name, problem));
         }
         let (chosen, ignored) = if let Some(split) = parts::split(&candidates) {
             let is_ignored = |file: &&String| !split.iter().any(|one| one.0 == **file);
@@ -181,6 +190,9 @@ impl Layout {
         } else if !candidates.is_empty() && parts::are_one_set(&candidates) {
             candidates.sort_by(|a, b| super::compare_ids(a, b));
             (candidates.into_iter().map(|file| (file, Part::Train)).collect(), Vec::new())
+        } else if let Some(one) = only_one_of_both(source, &candidates)? {
+            let ignored = candidates.into_iter().filter(|file| *file != one).collect();
+            (vec![(one, Part::Train)], ignored)
         } else {
             return Err(unclear(source, &candidates));
         };
@@ -188,6 +200,29 @@ impl Layout {
         let interactions = chosen.into_iter().map(|(file, part)| InteractionFile::new(file, part)).collect();
         Ok(Self { interactions, titles, lists: [None, None], ignored })
     }
+}
+
+/// Of tables that all name their columns, the one that names both users and items: the others describe them.
+#[cfg(feature = "forms")]
+fn only_one_of_both(source: &mut Source, files: &[String]) -> Result<Option<String>> {
+    if files.len() > MOST_TABLES {
+        return Ok(None);
+    }
+    let mut found = None;
+    for file in files {
+        match super::sniff::names_both(&mut super::lines::Text::new(source.open(file)?))? {
+            None => return Ok(None),
+            Some(true) if found.is_some() => return Ok(None),
+            Some(true) => found = Some(file.clone()),
+            Some(false) => {}
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(not(feature = "forms"))]
+fn only_one_of_both(_: &mut Source, _: &[String]) -> Result<Option<String>> {
+    Ok(None)
 }
 
 fn is_netflix(name: &str) -> bool {

@@ -72,7 +72,7 @@ pub(super) fn read_all(
 
 /// Whether the set has tables of ids, which are looked up when everything is read.
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) fn needs_whole(source: &Source) -> Result<bool> {
+pub(super) fn needs_whole(source: &mut Source) -> Result<bool> {
     #[cfg(feature = "forms")]
     if matrix::is_scipy(&source.files) {
         return Ok(false);

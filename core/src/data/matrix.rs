@@ -139,7 +139,7 @@ fn read_table(name: &str, bytes: &[u8], options: &LoadOptions, collector: &mut C
     let row = |at: usize| -> Vec<String> { (0..width).map(|column| array.text(at, column)).collect() };
     let head: Vec<Vec<String>> = (0..rows.min(LINES)).map(row).collect();
     let options = LoadOptions { header: super::Header::No, ..options.clone() };
-    let decision = roles::of_table(head, &options, name)?;
+    let decision = roles::of_table(head, &options, &[], name)?;
     collector.decided(name, Kind::Npy.name(), &decision)?;
     let roles = &decision.roles;
     let conditions: Vec<_> = roles.conditions.iter().zip(options.conditions.iter()).collect();

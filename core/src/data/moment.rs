@@ -30,8 +30,22 @@ const DAY: i64 = 86_400 * SECOND;
 /// The first day of the year 1, and of the year 10000.
 const FIRST: i64 = -719_162 * DAY;
 const LAST: i64 = 2_932_897 * DAY;
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+/// Years of dates that name a month alone.
+const YEARS: std::ops::RangeInclusive<i64> = 1900..=2100;
 
 impl Moment {
     /// Reads a number or a date; dates with numbers for day and month are read in `order`.
@@ -224,8 +238,11 @@ impl Parts {
         }
         for separator in ['-', '/', '.'] {
             let numbers: Vec<&str> = word.split(separator).collect();
-            if let [a, b, c] = numbers[..] {
-                return self.numbers([a, b, c], order, separator);
+            match numbers[..] {
+                [a, b, c] => return self.numbers([a, b, c], order, separator),
+                // With a dot, it is a number.
+                [a, b] if separator != '.' => return self.month_and_year(a, b),
+                _ => {}
             }
         }
         let lower = word.trim_end_matches('.').to_ascii_lowercase();
@@ -234,9 +251,7 @@ impl Parts {
             "utc" | "gmt" | "z" => {}
             "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun" | "monday" | "tuesday" | "wednesday"
             | "thursday" | "friday" | "saturday" | "sunday" => {}
-            _ if lower.bytes().all(|byte| byte.is_ascii_alphabetic()) && lower.len() >= 3 => {
-                self.month = Some(MONTHS.iter().position(|month| *month == &lower[..3])? as i64 + 1);
-            }
+            _ if lower.bytes().all(|byte| byte.is_ascii_alphabetic()) => self.month = Some(month_of(&lower)?),
             _ => {
                 let number: i64 = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse().ok()?;
                 match lower.len() {
@@ -255,11 +270,7 @@ impl Parts {
             (!text.is_empty() && text.len() <= 4 && text.bytes().all(|byte| byte.is_ascii_digit()))
                 .then(|| text.parse().ok())?
         };
-        let month = |text: &str| {
-            let lower = text.to_ascii_lowercase();
-            let named = MONTHS.iter().position(|month| lower.starts_with(month)).map(|at| at as i64 + 1);
-            number(text).or(named)
-        };
+        let month = |text: &str| number(text).or_else(|| month_of(&text.to_ascii_lowercase()));
         let (year, month, day) = if a.len() == 4 {
             (number(a)?, month(b)?, number(c)?)
         } else {
@@ -273,6 +284,18 @@ impl Parts {
             if day_first { (year, month(b)?, number(a)?) } else { (year, number(a)?, number(b)?) }
         };
         (self.year, self.month, self.day) = (Some(year), Some(month), Some(day));
+        Some(())
+    }
+
+    /// `2024-01`, `01/2024` or `Jan-2024`.
+    fn month_and_year(&mut self, a: &str, b: &str) -> Option<()> {
+        let (year, month) = if a.len() == 4 { (a, b) } else { (b, a) };
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = if digits(month) { month.parse().ok() } else { month_of(&month.to_ascii_lowercase()) };
+        if year.len() != 4 || !digits(year) || month.len() == 4 && digits(month) {
+            return None;
+        }
+        (self.year, self.month) = (Some(year.parse().ok()?), Some(number?));
         Some(())
     }
 
@@ -311,7 +334,9 @@ impl Parts {
     }
 
     fn moment(self) -> Option<Moment> {
-        let day = civil(self.year?, self.month?, self.day?)?;
+        // A month stands for its first day.
+        let is_month = self.day.is_none() && self.time.is_none() && YEARS.contains(&self.year?);
+        let day = civil(self.year?, self.month?, self.day.or(is_month.then_some(1))?)?;
         let mut time = self.time.unwrap_or(0);
         let noon = DAY / 2;
         match self.afternoon {
@@ -321,6 +346,12 @@ impl Parts {
         }
         Some(Moment(day.0 + time - self.zone))
     }
+}
+
+/// The number of a month by its name, or the first three letters or more of it.
+pub(super) fn month_of(lower: &str) -> Option<i64> {
+    let found = MONTHS.iter().position(|month| lower.len() >= 3 && month.starts_with(lower))?;
+    Some(found as i64 + 1)
 }
 
 /// `+02:00`, `+0200` or `+02` in microseconds.

@@ -2,20 +2,25 @@
 
 use std::collections::HashSet;
 
-use super::shard::Part;
+use super::{moment, shard::Part};
 
 /// Words for the parts of a split.
-const WORDS: [(&str, Part); 12] = [
+const WORDS: [(&str, Part); 17] = [
     ("train", Part::Train),
     ("training", Part::Train),
     ("trn", Part::Train),
+    ("trainset", Part::Train),
+    ("base", Part::Train),
     ("valid", Part::ValidationHeldOut),
     ("validation", Part::ValidationHeldOut),
     ("val", Part::ValidationHeldOut),
     ("dev", Part::ValidationHeldOut),
+    ("validset", Part::ValidationHeldOut),
+    ("valset", Part::ValidationHeldOut),
     ("test", Part::TestHeldOut),
     ("testing", Part::TestHeldOut),
     ("tst", Part::TestHeldOut),
+    ("testset", Part::TestHeldOut),
     ("heldout", Part::TestHeldOut),
     ("holdout", Part::TestHeldOut),
 ];
@@ -40,10 +45,40 @@ fn stem(file: &str) -> Vec<String> {
         let hexadecimal = word.bytes().all(|byte| byte.is_ascii_hexdigit());
         let digits = word.bytes().any(|byte| byte.is_ascii_digit());
         let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
-        let is_word = !(stem.is_empty() || digits && hexadecimal);
+        // `2019-Oct.csv` and `2019-Nov.csv`.
+        let is_month = moment::month_of(stem).is_some();
+        let is_word = !(stem.is_empty() || digits && hexadecimal || is_month);
         is_word.then(|| stem.to_owned())
     };
     words(&path.join("/")).iter().filter_map(plain).collect()
+}
+
+/// Whether a name without an ending is that of a part, as Hadoop and Hive write them: `part-00000`, `000000_0`.
+pub(super) fn is_numbered(name: &str) -> bool {
+    let numbers = |text: &str| {
+        text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'-'))
+    };
+    let number = name.strip_prefix("part-").map(|rest| rest.trim_start_matches(['r', 'm', '-']));
+    numbers(number.unwrap_or(name))
+}
+
+/// The problem with files that split one set several times, as for cross-validation.
+pub(super) fn folds(files: &[String]) -> Option<String> {
+    let numbered = |file: &String, part: Part| {
+        let words = words(file);
+        let fold = words.iter().any(|word| word.starts_with("fold"));
+        let number = |word: &str| word.ends_with(|c: char| c.is_ascii_digit());
+        // `train1`, and `u1.base`.
+        let attached = words.iter().any(|word| part_of(word).is_some() && number(word))
+            || words.last().is_some_and(|word| word == "base")
+            || words.iter().any(|word| word == "test") && words.len() == 2 && number(&words[0]);
+        (fold || attached) && words.iter().rev().find_map(|word| part_of(word)) == Some(part)
+    };
+    let of = |part: Part| files.iter().filter(|file| numbered(file, part)).count();
+    let tests = of(Part::TestHeldOut);
+    (tests >= 2 && of(Part::Train) == tests).then(|| {
+        format!("{tests} training and {tests} test files, as for cross-validation; put those of one split into a folder, or give the path of one file")
+    })
 }
 
 /// Whether files are numbered parts of one: their names differ in nothing but numbers.
@@ -81,6 +116,7 @@ mod tests {
             &["part-00000-1a2b-c000.snappy.parquet", "part-00001-9f2e-c000.snappy.parquet"],
             &["day=1/part-0.parquet", "day=2/part-0.parquet", "day=2/part-1.parquet"],
             &["2023.csv", "2024.csv"],
+            &["2019-Oct.csv", "2019-Nov.csv"],
             &["only.csv"],
         ] {
             assert!(are_one_set(&names(files)), "{files:?}");
@@ -105,8 +141,30 @@ mod tests {
             Some(vec![Train, Train, Test])
         );
         assert_eq!(parts(&["train.csv", "users.csv", "test.csv"]), Some(vec![Train, Test]));
+        assert_eq!(parts(&["u1.base", "u1.test"]), Some(vec![Train, Test]));
+        assert_eq!(parts(&["ml-1m.train.rating", "ml-1m.test.rating"]), Some(vec![Train, Test]));
         for files in [&["train.csv"][..], &["a_train.csv", "b_test.csv"], &["latest.csv", "training.csv"]] {
             assert_eq!(parts(files), None, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn parts_without_an_ending_and_folds_are_known() {
+        assert!(["part-00000", "part-r-00001", "000000_0"].iter().all(|name| is_numbered(name)));
+        assert!(["readme", "part-x", "12", "data"].iter().all(|name| !is_numbered(name)));
+        for files in [
+            &["u1.base", "u1.test", "u2.base", "u2.test"][..],
+            &["train1.csv", "train2.csv", "test1.csv", "test2.csv"],
+            &["fold_0/train.csv", "fold_0/test.csv", "fold_1/train.csv", "fold_1/test.csv"],
+        ] {
+            assert!(folds(&names(files)).is_some(), "{files:?}");
+        }
+        for files in [
+            &["train/part-0.csv", "train/part-1.csv", "test/part-0.csv", "test/part-1.csv"][..],
+            &["train.csv", "test.csv"],
+            &["u1.base", "u1.test"],
+        ] {
+            assert!(folds(&names(files)).is_none(), "{files:?}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Decides what the columns of a table are: as requested, by the names in a header, or by what the first rows
 //! hold.
 
+mod by_names;
+mod published;
 mod rows;
 
 use super::{
@@ -8,10 +10,7 @@ use super::{
     evidence::{Evidence, Kind},
     excerpt::shorten,
     header::{self, Verdict},
-    names::{
-        ITEMS, LABELS, LISTS, PERSONS, RATINGS, RECORDS, SESSIONS, TIMES, TITLES, find, find_ending,
-        find_where, is_id, plain,
-    },
+    names::{EVENTS, LABELS, MORE, TIMES, find_part, find_where, plain},
 };
 use crate::{Error, Result};
 
@@ -51,7 +50,7 @@ pub(super) struct Decision {
 #[cfg(feature = "forms")]
 pub(super) fn names_user(name: &str) -> bool {
     let name = plain(name);
-    [PERSONS, SESSIONS].iter().any(|list| list.contains(&name.as_str()))
+    [super::names::PERSONS, super::names::SESSIONS].iter().any(|list| list.contains(&name.as_str()))
 }
 
 /// The error for a lowest rating when the file has no ratings.
@@ -64,22 +63,26 @@ pub(super) fn no_ratings(name: &str) -> Error {
     )
 }
 
-/// A table whose first record may be a header.
+/// A table whose first record may be a header. `constants` are columns that all of its rows share, after the others.
 pub(super) fn of_table(
     mut records: Vec<Vec<String>>,
     options: &LoadOptions,
+    constants: &[(String, String)],
     place: &str,
 ) -> Result<Decision> {
     if records.is_empty() {
         return Err(Error::format(place, "no line that can be split into fields"));
     }
-    align(&mut records);
-    let by_name =
-        options.columns.iter().any(|columns| {
-            let all =
-                [Some(&columns.user), Some(&columns.item), columns.rating.as_ref(), columns.time.as_ref()];
-            all.into_iter().flatten().any(|column| matches!(column, Column::Name(_)))
-        }) || options.conditions.iter().any(|condition| matches!(condition.column, Column::Name(_)));
+    align(&mut records).map_err(|problem| Error::format(place, problem))?;
+    let asked = options.columns.iter().flat_map(|columns| {
+        [Some(&columns.user), Some(&columns.item), columns.rating.as_ref(), columns.time.as_ref()]
+    });
+    let asked = asked.flatten().chain(options.conditions.iter().map(|condition| &condition.column));
+    let is_of_header = |column: &Column| match column {
+        Column::Name(name) => !constants.iter().any(|(key, _)| key == name),
+        Column::Index(_) => false,
+    };
+    let by_name = asked.into_iter().any(is_of_header);
     let header = match options.header {
         Header::Yes => true,
         Header::No => false,
@@ -96,6 +99,10 @@ pub(super) fn of_table(
             }
         },
     };
+    for (at, record) in records.iter_mut().enumerate().filter(|_| !constants.is_empty()) {
+        let names = header && at == 0;
+        record.extend(constants.iter().map(|(key, value)| if names { key.clone() } else { value.clone() }));
+    }
     let (names, rows) = if header {
         let (first, rest) = records.split_at(1);
         // Numbers of columns are no names.
@@ -104,7 +111,7 @@ pub(super) fn of_table(
     } else {
         (Vec::new(), &records[..])
     };
-    let view = View { names: &names, rows, shown: &records, place };
+    let view = View { names: &names, rows, shown: &records, constants, place };
     Ok(Decision { header, ..view.decide(options)? })
 }
 
@@ -118,22 +125,36 @@ pub(super) fn of_names(
 ) -> Result<Decision> {
     let shown: Vec<Vec<String>> =
         std::iter::once(names).map(<[String]>::to_vec).chain(rows.iter().take(1).cloned()).collect();
-    View { names, rows, shown: &shown, place }.decide(options)
+    View { names, rows, shown: &shown, constants: &[], place }.decide(options)
 }
 
 /// Gives the first record as many fields as the rows below have: R leaves the name of the row names out, and
 /// a delimiter at the end of rows makes an empty field.
-fn align(records: &mut [Vec<String>]) {
-    let Some((first, rows)) = records.split_first_mut() else { return };
-    let longer = rows.iter().filter(|row| row.len() == first.len() + 1);
-    if rows.is_empty() || longer.clone().count() * 10 < rows.len() * 9 {
-        return;
+///
+/// # Errors
+/// The problem, if the rows have one field more for another reason.
+fn align(records: &mut [Vec<String>]) -> Result<(), String> {
+    let Some((first, rows)) = records.split_first_mut() else { return Ok(()) };
+    let longer: Vec<&Vec<String>> = rows.iter().filter(|row| row.len() == first.len() + 1).collect();
+    if rows.is_empty() || longer.len() * 10 < rows.len() * 9 {
+        return Ok(());
     }
-    if longer.clone().all(|row| row.last().is_some_and(String::is_empty)) {
+    if longer.iter().all(|row| row.last().is_some_and(String::is_empty)) {
         first.push(String::new());
-    } else {
-        first.insert(0, String::new());
+        return Ok(());
     }
+    // Every row has a name of its own.
+    let repeats = (1..longer.len()).any(|at| longer[..at].iter().any(|row| row[0] == longer[at][0]));
+    if repeats {
+        return Err(format!(
+            "the lines below have {} fields and this one {}, and the first field is no name of a row, since it repeats; is \
+             there a delimiter or an escaped quote (\\\") within a field?",
+            first.len() + 1,
+            first.len()
+        ));
+    }
+    first.insert(0, String::new());
+    Ok(())
 }
 
 /// The first two records with their columns numbered.
@@ -175,12 +196,19 @@ struct View<'a> {
     rows: &'a [Vec<String>],
     /// The first records, with the header, for messages.
     shown: &'a [Vec<String>],
+    /// The last columns where there are no names, which all rows share.
+    constants: &'a [(String, String)],
     place: &'a str,
 }
 
 impl View<'_> {
     fn width(&self) -> usize {
         self.shown.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The number of columns that rows have of their own.
+    fn own_width(&self) -> usize {
+        self.width() - self.constants.len()
     }
 
     fn evidence(&self, at: usize) -> Evidence<'_> {
@@ -222,8 +250,32 @@ impl View<'_> {
         for condition in options.conditions.iter() {
             decision.roles.conditions.push(self.at(&condition.column, "where")?);
         }
+        self.events(&mut decision);
         self.report(&mut decision);
         Ok(decision)
+    }
+
+    /// Speaks of a column that says what was done, unless conditions choose rows.
+    fn events(&self, decision: &mut Decision) {
+        let Roles { user, item, conditions, .. } = &decision.roles;
+        if !MORE || !conditions.is_empty() {
+            return;
+        }
+        let fits =
+            |at: usize| at != *user && at != *item && (2..=12).contains(&self.evidence(at).kinds().len());
+        let named = find_where(self.names, EVENTS, &fits);
+        let found =
+            named.or_else(|| (0..self.width()).find(|&at| fits(at) && self.evidence(at).is_actions()));
+        if let Some(at) = found {
+            let kinds = self.evidence(at).kinds();
+            decision.notes.push(format!(
+                "rows of every {} count ({}); some of them: `where = {}={}`",
+                self.name(at),
+                shorten(&kinds.join(", ")),
+                typed(self.names, at),
+                kinds[0]
+            ));
+        }
     }
 
     /// Records which columns are read as what, and which are not.
@@ -248,7 +300,10 @@ impl View<'_> {
     fn name(&self, at: usize) -> String {
         match self.names.get(at) {
             Some(name) if !name.is_empty() => name.clone(),
-            _ => at.to_string(),
+            _ => match at.checked_sub(self.own_width()).and_then(|at| self.constants.get(at)) {
+                Some((key, _)) => key.clone(),
+                None => at.to_string(),
+            },
         }
     }
 
@@ -267,7 +322,11 @@ impl View<'_> {
             )),
             Column::Name(name) => {
                 let exact = self.names.iter().position(|other| other == name);
-                let found = exact.or_else(|| self.names.iter().position(|other| plain(other) == plain(name)));
+                let found = exact
+                    .or_else(|| self.names.iter().position(|other| plain(other) == plain(name)))
+                    .or_else(|| {
+                        Some(self.own_width() + self.constants.iter().position(|one| one.0 == *name)?)
+                    });
                 found.ok_or_else(|| {
                     let problem = format!(
                         "there is no column {name:?} in {}; its first line is: {}",
@@ -305,99 +364,30 @@ impl View<'_> {
     /// The column of times, by its name or its values.
     fn time(&self, taken: &[Option<usize>]) -> Option<usize> {
         let free = |at: usize| !taken.contains(&Some(at));
-        let named = find_where(self.names, TIMES, |at| {
+        let named = find_where(self.names, TIMES, &|at| {
             free(at)
                 && matches!(
                     self.evidence(at).kind,
                     Kind::Time | Kind::Whole | Kind::RowNumber | Kind::Real | Kind::Empty
                 )
         });
-        named.or_else(|| (0..self.width()).find(|&at| free(at) && self.evidence(at).kind == Kind::Time))
-    }
-
-    /// By the names in the header.
-    fn by_names(&self, decision: &mut Decision) -> Result<(Option<usize>, Option<usize>)> {
-        let names = self.names;
-        let is_date = |at: usize| self.evidence(at).kind == Kind::Time && !self.evidence(at).is_numeric();
-        let person = find(names, PERSONS).or_else(|| {
-            find_ending(names, PERSONS, |at| !is_date(at) && !ITEMS.contains(&plain(&names[at]).as_str()))
-        });
-        let mut user = person.or_else(|| find(names, SESSIONS));
-        let list = find_where(names, LISTS, |at| self.evidence(at).may_be_lists() && Some(at) != user);
-        let free = |at: usize| Some(at) != user && !is_date(at);
-        let mut item = find_where(names, ITEMS, free).or_else(|| find_ending(names, ITEMS, free));
-        if list.is_some() && (item.is_none() || LISTS.contains(&plain(&names[item.unwrap_or(0)]).as_str())) {
-            item = list;
-            decision.roles.lists = true;
-        }
-        // The only other column that is called an id.
-        let other = |known: Option<usize>| {
-            let mut ids =
-                (0..names.len()).filter(|&at| Some(at) != known && is_id(&names[at]) && !is_date(at));
-            let first = ids.next();
-            first.filter(|_| ids.next().is_none())
+        // Objects in a list have a time each.
+        let is_list = taken.get(1).copied().flatten().is_some_and(|item| self.evidence(item).may_be_lists());
+        let listed = || {
+            let fits = |at: usize| free(at) && Evidence::of_first(self.rows, at).kind == Kind::Time;
+            find_part(self.names, TIMES, &fits)
         };
-        match (user, item) {
-            (Some(_), None) => {
-                let title = find_where(names, TITLES, |at| Some(at) != user && !is_date(at));
-                item = other(user).or(title);
-                if let Some(item) = item.filter(|_| item != title) {
-                    decision.notes.push(format!(
-                        "{} is taken for the item: it is the only other column that is called an id",
-                        names[item]
-                    ));
-                }
-            }
-            (None, Some(_)) => {
-                user = other(item);
-                if let Some(user) = user {
-                    decision.notes.push(format!(
-                        "{} is taken for the user: it is the only other column that is called an id",
-                        names[user]
-                    ));
-                }
-            }
-            _ => {}
-        }
-        let (Some(user), Some(item)) = (user, item) else {
-            let role = if user.is_none() { "user" } else { "item" };
-            let problem = format!(
-                "the header names no {role}: {}; {}; say which columns to read, for example {}",
-                shorten(&names.join(", ")),
-                numbered(self.shown),
-                self.proposal(user, item)
-            );
-            return Err(Error::format(self.place, problem));
-        };
-        if person.is_none() && SESSIONS.contains(&plain(&names[user]).as_str()) {
-            decision.notes.push(format!("no column names a person; each {} counts as a user", names[user]));
-        }
-        (decision.roles.user, decision.roles.item) = (user, item);
-        let rating = find_where(names, RATINGS, |at| at != user && at != item);
-        Ok((rating, self.time(&[Some(user), Some(item), rating])))
-    }
-
-    /// A value of `columns` with the columns that are most likely meant.
-    fn proposal(&self, user: Option<usize>, item: Option<usize>) -> String {
-        let likely = |taken: Option<usize>| {
-            let is_other = |at: usize| {
-                let name = self.names.get(at).map(|name| plain(name)).unwrap_or_default();
-                [SESSIONS, TIMES, RATINGS, RECORDS].iter().any(|list| list.contains(&name.as_str()))
-            };
-            let fits = |at: &usize| Some(*at) != taken && Some(*at) != item && !is_other(*at);
-            let ids = (0..self.width()).filter(fits);
-            ids.clone().find(|&at| self.evidence(at).may_be_ids()).or_else(|| ids.clone().next()).unwrap_or(0)
-        };
-        let user = user.unwrap_or_else(|| likely(item));
-        let item = item.unwrap_or_else(|| likely(Some(user)));
-        setting(&format!("user={},item={}", typed(self.names, user), typed(self.names, item)))
+        named
+            .or_else(|| (0..self.width()).find(|&at| free(at) && self.evidence(at).kind == Kind::Time))
+            .or_else(|| is_list.then(listed)?)
     }
 
     /// Decides which column gives the ratings, and speaks of columns that say yes and no.
     fn label(&self, decision: &mut Decision, rating: Option<usize>, options: &LoadOptions) -> Result<()> {
         let Roles { user, item, .. } = decision.roles;
-        let label =
-            find_where(self.names, LABELS, |at| at != user && at != item && self.evidence(at).is_yes_or_no());
+        let label = find_where(self.names, LABELS, &|at| {
+            at != user && at != item && self.evidence(at).is_yes_or_no()
+        });
         if options.min_rating.is_some() {
             // A requested column wins; a label counts where nothing else is a rating.
             let chosen = rating.or_else(|| label.filter(|_| options.columns.is_none()));

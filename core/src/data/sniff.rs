@@ -2,8 +2,6 @@
 
 mod market;
 
-#[cfg(feature = "forms")]
-use super::json::{self, JsonObjects};
 use super::{
     LoadOptions, encoding,
     evidence::{LINES, usual},
@@ -14,6 +12,11 @@ use super::{
     quoted::{Failure, Records},
     roles::{self, Decision},
     table::{Delimiter, Quotes, Table, rule_or_count},
+};
+#[cfg(feature = "forms")]
+use super::{
+    header,
+    json::{self, JsonObjects},
 };
 use crate::{Error, Result};
 
@@ -139,6 +142,32 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
     table(text, options, constants, delimiter?)
 }
 
+/// Whether the header of a table names both users and items; `None` for what is no table with a header.
+#[cfg(feature = "forms")]
+pub(super) fn names_both(text: &mut Text) -> Result<Option<bool>> {
+    let name = text.stream.name.clone();
+    let head = text.peek(HEAD)?;
+    let binary = [&b"PAR1"[..], b"PK"].iter().any(|magic| head.starts_with(magic)) || head.contains(&0);
+    if binary || encoding::convert(text, None).is_err() || skip_preamble(text)?.market.is_some() {
+        return Ok(None);
+    }
+    let ended = text.is_at_end();
+    let head = text.peek(0)?;
+    let lines = whole_lines(head, ended);
+    let Some(first) = lines.first().filter(|line| !matches!(line.first(), Some(b'{' | b'['))) else {
+        return Ok(None);
+    };
+    if first.is_empty() {
+        return Ok(None);
+    }
+    let Ok(delimiter) = delimiter(&name, &lines) else { return Ok(None) };
+    let Ok(records) = records(head, ended, delimiter, quotes(delimiter, head, ended)) else {
+        return Ok(None);
+    };
+    let is_header = matches!(header::verdict(&records), header::Verdict::Header);
+    Ok(is_header.then(|| super::names::names_both(&records[0])))
+}
+
 /// A table with a delimiter. The header is consumed.
 fn table(
     text: &mut Text,
@@ -151,20 +180,14 @@ fn table(
     let place = format!("{name}:{}", before + 1);
     let head = text.peek(0)?;
     let quotes = quotes(delimiter, head, ended);
-    let records = records(head, ended, delimiter, quotes)
+    let mut records = records(head, ended, delimiter, quotes)
         .map_err(|(line, problem)| Error::format(format!("{name}:{}", before + line), problem))?;
     let width = width(&records);
     let shown = records.first().map(|record| record.join(",")).unwrap_or_default();
-    let mut extended = records;
     if !constants.is_empty() {
-        for (at, record) in extended.iter_mut().enumerate() {
-            record.resize(width, String::new());
-            record.extend(
-                constants.iter().map(|(key, value)| if at == 0 { key.clone() } else { value.clone() }),
-            );
-        }
+        records.iter_mut().for_each(|record| record.resize(width, String::new()));
     }
-    let decision = roles::of_table(extended, options, &place)?;
+    let decision = roles::of_table(records, options, constants, &place)?;
     let mut form = format!("{}-separated", delimiter.name());
     if decision.header {
         form += &format!(", header {shown}");
@@ -257,8 +280,10 @@ fn delimiter(name: &str, lines: &[&[u8]]) -> Result<Delimiter> {
     let by_preference = [Delimiter::Byte(1), tab, Delimiter::DoubleColon].into_iter().chain(bytes);
     // Lines of rules and of nothing but delimiters say nothing.
     let says = |line: &&[u8]| line.iter().any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
-    let is_count =
-        |line: &&[u8]| line.starts_with(b"(") || memchr::memmem::find(line, b" rows in set").is_some();
+    let is_count = |line: &&[u8]| {
+        let ends = [&b" rows in set"[..], b" rows selected"];
+        line.starts_with(b"(") || ends.iter().any(|end| memchr::memmem::find(line, end).is_some())
+    };
     let rows: Vec<&[u8]> = lines.iter().copied().filter(says).filter(|line| !is_count(line)).collect();
     let fits = |delimiter: Delimiter| {
         let widths: Vec<usize> = rows.iter().map(|line| delimiter.quoted_fields(line).len()).collect();

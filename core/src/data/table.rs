@@ -377,11 +377,16 @@ pub(super) fn rule_or_count<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Optio
     if !fields.is_empty() && fields.iter().all(rule) {
         return Some(0);
     }
-    // (120 rows), (1 row), (120 rows affected), with its words in one field or in several; 120 rows in set (0.01 sec).
+    // (120 rows), (1 row), (120 rows affected), with its words in one field or in several; 120 rows in set (0.01 sec); 120 rows selected.
     let text = fields.join(&b' ');
     let inner = match text.strip_prefix(b"(").and_then(|text| text.strip_suffix(b")")) {
         Some(inner) => inner,
-        None if memchr::memmem::find(&text, b" in set").is_some() => &text,
+        None if [&b" in set"[..], b" selected"]
+            .iter()
+            .any(|end| memchr::memmem::find(&text, end).is_some()) =>
+        {
+            &text
+        }
         None => b"",
     };
     let mut words = inner.split(|&byte| byte == b' ');

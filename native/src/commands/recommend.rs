@@ -18,6 +18,7 @@ use crate::{
     Outcome,
     args::use_model::RecommendArgs,
     lists::{self, For, List, Target, Writer},
+    output::note,
     settings,
 };
 
@@ -80,8 +81,11 @@ impl Job<'_> {
         let items = self.recommender.context().items.len();
         let most = if self.only.is_some() { (MASKED / items.max(1)).max(1) } else { usize::MAX };
         let bar = whom.progress();
+        let (mut asked, mut empty) = (0, 0);
         let mut write = |people: &People| -> Result<()> {
+            asked += people.names.len();
             for (name, items) in people.names.iter().zip(self.lists(people)?) {
+                empty += usize::from(items.is_empty());
                 writer.list(&List { of: name.clone(), heading: name.clone(), items, hits: None })?;
             }
             bar.inc(people.names.len() as u64);
@@ -96,6 +100,9 @@ impl Job<'_> {
             }
         }
         bar.finish_and_clear();
+        if empty > 0 {
+            note(&format!("note: {empty} of {asked} users have no list: no item is left for them"));
+        }
         Ok(())
     }
 

@@ -65,6 +65,25 @@ pub fn samples() -> Vec<Sample> {
     let wide: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let psql = lines(&|user, item| format!(" u{user} | i{item}\n"));
     let gzipped = gzip(csv.as_bytes());
+    let events = lines(&|user, item| {
+        let event =
+            |item: usize| format!("{{\"aid\": {item}, \"ts\": 16593048{item:05}, \"type\": \"clicks\"}}");
+        format!("{{\"session\": {user}, \"events\": [{}, {}]}}\n", event(item), event(item + 1))
+    });
+    let behaviour =
+        lines(&|user, item| format!("{user},{},7,pv,2017-11-25 01:{:02}\n", item + 500, user + item));
+    let log = zip(&[
+        (
+            "events.csv",
+            format!("visitorid,event,itemid\n{}", lines(&|user, item| format!("u{user},view,i{item}\n")))
+                .as_bytes(),
+        ),
+        ("items.csv", b"itemid,colour\ni1,red\ni2,blue\ni3,red\n"),
+    ]);
+    let folds = zip(&[
+        ("u1.base", ratings.replace(',', "\t").as_bytes()),
+        ("u1.test", b"3\t99\t4\t978300760\n".as_slice()),
+    ]);
     let archive = tar("set/ratings.csv", csv.as_bytes());
     let mut samples: Vec<Sample> = [
         ("set.csv", csv.into_bytes()),
@@ -96,6 +115,10 @@ pub fn samples() -> Vec<Sample> {
         ("ml.zip", in_zip),
         ("ml-1m.zip", old),
         ("parts.zip", parts),
+        ("events.jsonl", events.into_bytes()),
+        ("UserBehavior.csv", behaviour.into_bytes()),
+        ("log.zip", log),
+        ("folds.zip", folds),
         ("set.parquet", std::fs::read(parquet).expect("it was written")),
     ]
     .into_iter()

@@ -2,39 +2,92 @@
 
 use super::{object, roles};
 
-/// Where the array of objects begins that is a value of the one object of a file, as services answer:
-/// `{"total": 2, "data": [{..}, {..}]}`.
+/// How deep in other objects the array of objects is looked for.
+const DEPTH: usize = 3;
+
+/// Where the array of objects begins that is a value of the one object of a file, or of an object in it, as services
+/// answer: `{"total": 2, "data": [{..}, {..}]}`.
 pub(in crate::data) fn wrapped(head: &[u8]) -> Option<usize> {
-    let blanks = |at: usize| at + head[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    let is = |at: usize, byte: u8| (head.get(at) == Some(&byte)).then_some(at + 1);
-    let string = |at: usize| {
+    match (Answer { head }).array(0, DEPTH)? {
+        Found::Array(at) => Some(at),
+        Found::Interaction | Found::Nothing(_) => None,
+    }
+}
+
+/// What is found in an object.
+enum Found {
+    /// The array begins here.
+    Array(usize),
+    /// It names a user, so it is an interaction, and its array the user's.
+    Interaction,
+    /// Neither; the object ends here.
+    Nothing(usize),
+}
+
+/// The beginning of a file.
+struct Answer<'a> {
+    head: &'a [u8],
+}
+
+impl Answer<'_> {
+    /// The place of the next byte that is not blank.
+    fn blanks(&self, at: usize) -> usize {
+        at + self.head[at.min(self.head.len())..].iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+    }
+
+    /// The place behind this byte.
+    fn is(&self, at: usize, byte: u8) -> Option<usize> {
+        (self.head.get(at) == Some(&byte)).then_some(at + 1)
+    }
+
+    /// The place behind a string.
+    fn string(&self, at: usize) -> Option<usize> {
         let mut escaped = false;
-        let end = head.get(is(at, b'"')?..)?.iter().position(|&byte| {
+        let end = self.head.get(self.is(at, b'"')?..)?.iter().position(|&byte| {
             let ends = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;
             ends
         })?;
         Some(at + end + 2)
-    };
-    let mut at = blanks(is(blanks(0), b'{')?);
-    loop {
-        let key = at;
-        at = string(at)?;
-        let name = head.get(key + 1..at - 1)?;
-        at = blanks(is(blanks(at), b':')?);
-        match head.get(at)? {
-            b'[' => return (head.get(blanks(at + 1)) == Some(&b'{')).then_some(at),
-            b'"' => at = string(at)?,
-            b'{' => return None,
-            _ => {
-                at += head[at..].iter().take_while(|byte| !matches!(byte, b',' | b'}' | b' ' | b'\n')).count()
+    }
+
+    /// Looks for an array of objects in the object that begins at `at`; `None` if the head ends before it is found, or is
+    /// no JSON.
+    fn array(&self, at: usize, depth: usize) -> Option<Found> {
+        let mut at = self.blanks(self.is(self.blanks(at), b'{')?);
+        if let Some(end) = self.is(at, b'}') {
+            return Some(Found::Nothing(end));
+        }
+        loop {
+            let key = at;
+            at = self.string(at)?;
+            let name = self.head.get(key + 1..at - 1)?;
+            at = self.blanks(self.is(self.blanks(at), b':')?);
+            if roles::names_user(&String::from_utf8_lossy(name)) && self.head.get(at) != Some(&b'[') {
+                return Some(Found::Interaction);
             }
+            match self.head.get(at)? {
+                b'[' => {
+                    let is_array = self.head.get(self.blanks(at + 1)) == Some(&b'{');
+                    return is_array.then_some(Found::Array(at));
+                }
+                b'"' => at = self.string(at)?,
+                b'{' if depth > 0 => match self.array(at, depth - 1)? {
+                    Found::Nothing(end) => at = end,
+                    found => return Some(found),
+                },
+                b'{' => return None,
+                _ => {
+                    let ends = |byte: &u8| matches!(byte, b',' | b'}' | b' ' | b'\n');
+                    at += self.head[at..].iter().take_while(|byte| !ends(byte)).count();
+                }
+            }
+            at = self.blanks(at);
+            if let Some(end) = self.is(at, b'}') {
+                return Some(Found::Nothing(end));
+            }
+            at = self.blanks(self.is(at, b',')?);
         }
-        // An object that names a user is an interaction, and its array the user's.
-        if roles::names_user(&String::from_utf8_lossy(name)) {
-            return None;
-        }
-        at = blanks(is(blanks(at), b',')?);
     }
 }
 
@@ -71,6 +124,10 @@ mod tests {
             "{\"data\":",
             "{ \"total\": 2, \"note\": \"a \\\"b\\\", [\",\n\"rows\" :\n ",
             "{\"ok\":true,\"n\":null,\"d\":",
+            "{\"info\":{\"slice\":\"0-9\",\"of\":{}},\"playlists\":",
+            "{\"result\":{\"total\":2,\"hits\":",
+            // A list of objects that is called as users are is no user.
+            "{\"users\":",
         ] {
             assert_eq!(
                 start(&format!("{before}[{{\"user\":1}}]}}")).as_deref(),
@@ -81,7 +138,9 @@ mod tests {
         for other in [
             "{\"user\":1,\"items\":[{\"id\":2}]}",
             "{\"a\":[1,2]}",
-            "{\"a\":{\"b\":[{}]}}",
+            "{\"a\":{\"b\":{\"c\":{\"d\":[{}]}}}}",
+            "{\"user\":{\"id\":1,\"tags\":[{}]},\"items\":[{}]}",
+            "{\"a\":{\"user\":1},\"items\":[{}]}",
             "[{}]",
             "{\"a",
             "",

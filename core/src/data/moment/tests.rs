@@ -41,6 +41,12 @@ fn every_form_is_the_same_moment() {
             Some("2024-01-02")
         );
     }
+    for text in ["2024-03", "2024/3", "03/2024", "3/2024", "March 2024", "Mar-2024", "sept. 2024"] {
+        let month = Moment::parse(text, DateOrder::MonthFirst).map(|month| month.to_string());
+        let expected = if text.starts_with('s') { "2024-09-01" } else { "2024-03-01" };
+        assert_eq!(month.as_deref(), Some(expected), "{text}");
+        assert!(is_time(text), "{text}");
+    }
     assert_eq!(Moment::parse("17", DateOrder::MonthFirst).map(|one| one.to_string()).as_deref(), Some("17"));
 }
 
@@ -52,6 +58,13 @@ fn what_is_no_time_is_refused() {
         "2024-13-01",
         "2023-02-29",
         "1-2",
+        "2024-13",
+        "0000-01",
+        "1234-05",
+        "2024-2025",
+        "12/34",
+        "Marathon 1976",
+        "Decoy 1984",
         "B000123456",
         "12:30",
         "1.2.3.4",
@@ -91,7 +104,7 @@ proptest! {
     ) {
         let clock = ((hour * 60 + minute) * 60 + second) * SECOND;
         let expected = Moment(civil(year, month, day).unwrap().0 + clock);
-        let name = MONTHS[month as usize - 1];
+        let name = &MONTHS[month as usize - 1][..3];
         let time = format!("{hour:02}:{minute:02}:{second:02}");
         let (half, twelfth) = (if hour < 12 { "AM" } else { "PM" }, (hour + 11) % 12 + 1);
         for text in [
@@ -104,6 +117,7 @@ proptest! {
             format!("{day} {name} {year} {time}"),
             format!("{day:02}-{name}-{year} {time}"),
             format!("{name} {day}, {year} {time}"),
+            format!("{} {day}, {year} {time}", MONTHS[month as usize - 1]),
         ] {
             prop_assert_eq!(Moment::parse(&text, DateOrder::MonthFirst), Some(expected), "{}", text);
         }

@@ -9,12 +9,19 @@ use crate::{
 impl View<'_> {
     /// By what the rows hold, where there is no header.
     pub(super) fn by_rows(&self, decision: &mut Decision) -> Result<(Option<usize>, Option<usize>)> {
-        let width = self.width();
+        let width = self.own_width();
         if width < 2 {
             return Err(Error::format(self.place, "one field only; a user and an item are expected"));
         }
         let evidence: Vec<Evidence> = (0..width).map(|at| self.evidence(at)).collect();
-        let (user, item) = if self.is_amazon_2018() { (1, 0) } else { self.positions(&evidence)? };
+        let (user, item) = match self.published() {
+            _ if self.is_amazon_2018() => (1, 0),
+            Some(set) => {
+                decision.notes.push(format!("the columns are those of {}", set.set));
+                (set.user, set.item)
+            }
+            None => self.positions(&evidence)?,
+        };
         (decision.roles.user, decision.roles.item) = (user, item);
         let rating = (0..width).find(|at| {
             *at != user
