@@ -355,7 +355,7 @@ fn archives_and_what_is_no_data() {
     let error = load_bytes("sales.csv", pointer, &LoadOptions::default()).unwrap_err().to_string();
     assert!(error.contains("git lfs pull"), "{error}");
     for (text, what) in [
-        ("<?xml version='1.0'?>\n<posts>\n<row Id='1' />\n</posts>\n", "read_xml('posts.xml')"),
+        ("<?xml version='1.0'?>\n<posts>\n<row Id='1' />\n</posts>\n", "pandas.read_xml"),
         ("INSERT INTO t VALUES (1, 2);\nINSERT INTO t VALUES (1, 3);\n", "statements of SQL"),
     ] {
         let error =

@@ -2,9 +2,38 @@
 
 use super::names::MORE;
 
-/// Names a file that is not read by its first bytes, and gives the line that makes a csv of it.
+/// Names a file that is not read by its first bytes, and says what makes a file of it that is.
 pub(super) fn name(head: &[u8], file: &str) -> Option<String> {
     let file = base_name(file);
+    let (what, way) = text(head).map(|(what, way)| (what, way.to_owned())).or_else(|| {
+        // Without its name, such a file is still known to be no text.
+        if MORE { of_program(head, file) } else { None }
+    })?;
+    Some(format!("it is {what}, which is not read{way}"))
+}
+
+/// Texts that are no tables, and could be taken for some.
+fn text(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let starts = |word: &[u8]| start.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    if starts(b"<!doctype") || starts(b"<html") {
+        Some((
+            "a web page, perhaps one that asks to log in instead of a download",
+            "; download the file itself",
+        ))
+    } else if starts(b"<?xml") {
+        Some(("an XML file", "; make a csv of it, with pandas.read_xml for one"))
+    } else if starts(b"version https://git-lfs") {
+        Some(("a pointer of Git LFS to the file", "; fetch the file itself: git lfs pull"))
+    } else if starts(b"%PDF") {
+        Some(("a PDF", "; export the table as csv"))
+    } else {
+        None
+    }
+}
+
+/// Files of other programs, with the line that makes a csv of them.
+fn of_program(head: &[u8], file: &str) -> Option<(&'static str, String)> {
     let stem = file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("data");
     let pandas = |read: &str| {
         format!(
@@ -12,8 +41,9 @@ pub(super) fn name(head: &[u8], file: &str) -> Option<String> {
         )
     };
     let starts = |magic: &[u8]| head.starts_with(magic);
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-    let (what, way) = if starts(b"\x89HDF\r\n\x1a\n") {
+    const SQL: [&[u8]; 5] =
+        [b"INSERT INTO ", b"CREATE TABLE ", b"-- MySQL dump", b"--\n-- PostgreSQL", b"PRAGMA foreign_keys"];
+    Some(if starts(b"\x89HDF\r\n\x1a\n") {
         ("an HDF5 file", pandas(&format!("read_hdf('{file}')")))
     } else if starts(b"MATLAB 7.3") {
         ("a MATLAB 7.3 file (HDF5)", "; in MATLAB: save with '-v7'".into())
@@ -39,32 +69,13 @@ pub(super) fn name(head: &[u8], file: &str) -> Option<String> {
         ("an old Excel workbook (xls)", pandas(&format!("read_excel('{file}')")))
     } else if starts(b"RDX2") || starts(b"RDX3") || starts(b"X\n\0") {
         ("a file of R", "; in R: write.csv(DATA, 'data.csv', row.names = FALSE)".into())
-    } else if starts(b"version https://git-lfs") {
-        ("a pointer of Git LFS to the file", "; fetch the file itself: git lfs pull".into())
-    } else if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"<?xml")) {
-        ("an XML file", pandas(&format!("read_xml('{file}')")))
-    } else if starts(b"%PDF") {
-        ("a PDF", "; export the table as csv".into())
-    } else if text.get(..9).is_some_and(|start| {
-        start.eq_ignore_ascii_case(b"<!doctype") || start[..5].eq_ignore_ascii_case(b"<html")
-    }) {
-        (
-            "a web page, perhaps one that asks to log in instead of a download",
-            "; download the file itself".into(),
-        )
-    } else if !MORE {
-        return None;
     } else if starts(b"\xff\xfe\0\0") || starts(b"\0\0\xfe\xff") {
         ("text in UTF-32", format!("; write it as UTF-8: iconv -f UTF-32 -t UTF-8 {file} > {stem}-utf8.csv"))
-    } else if ["INSERT INTO ", "CREATE TABLE ", "-- MySQL dump", "--\n-- PostgreSQL", "PRAGMA foreign_keys"]
-        .iter()
-        .any(|start| text.starts_with(start.as_bytes()))
-    {
+    } else if SQL.iter().any(|start| starts(start)) {
         ("statements of SQL", "; load them into the data base and export the table as csv".into())
     } else {
         return None;
-    };
-    Some(format!("it is {what}, which is not read{way}"))
+    })
 }
 
 /// Names a zip that is a document of an office program by the names in it.
