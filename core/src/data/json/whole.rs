@@ -2,13 +2,13 @@
 
 use super::{object, roles};
 
-/// How deep in other objects the array of objects is looked for.
+/// In how many objects, one within the other, the array of objects is looked for.
 const DEPTH: usize = 3;
 
 /// Where the array of objects begins that is a value of the one object of a file, or of an object in it, as services
 /// answer: `{"total": 2, "data": [{..}, {..}]}`.
 pub(in crate::data) fn wrapped(head: &[u8]) -> Option<usize> {
-    match (Answer { head }).array(0, DEPTH)? {
+    match (Answer { head }).array(0, DEPTH - 1)? {
         Found::Array(at) => Some(at),
         Found::Interaction | Found::Nothing(_) => None,
     }
