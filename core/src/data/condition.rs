@@ -151,7 +151,10 @@ impl fmt::Display for Condition {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = OPERATORS.iter().find(|known| known.1 == self.operator).map_or("", |known| known.0);
         let values: Vec<&str> = self.values.iter().map(|value| value.text.as_str()).collect();
-        write!(out, "{}{sign}{}", self.column, values.join(","))
+        let column = self.column.to_string();
+        // `!=` would be another operator than the `=` of a column whose name ends like that.
+        let blank = if column.ends_with('!') { " " } else { "" };
+        write!(out, "{column}{blank}{sign}{}", values.join(","))
     }
 }
 
@@ -192,6 +195,13 @@ mod tests {
                 prop_assert_eq!(&all.to_string().parse::<Conditions>().unwrap(), &all, "{}", all);
                 let _ = all.iter().filter(|one| one.holds(value.as_bytes())).count();
             }
+        }
+
+        #[test]
+        fn names_may_end_like_an_operator(name in "[a-c!]{1,4}", value in "[a-c=!]{1,4}") {
+            let text = format!("{name} ={value}");
+            let all = text.parse::<Conditions>().unwrap();
+            prop_assert_eq!(&all.to_string().parse::<Conditions>().unwrap(), &all, "{}", all);
         }
 
         #[test]
