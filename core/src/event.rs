@@ -26,6 +26,7 @@ pub enum Event {
         /// Steps already done if the run was resumed, else 0.
         steps_done: u64,
         /// What the linear path was fitted with when the run began, by name: `columns`, `regularisation`, `weight`.
+        #[cfg(feature = "baselines")]
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         linear: BTreeMap<String, f64>,
     },

@@ -63,6 +63,7 @@ pub trait Trainable: Send + Sync {
 
     /// What the part in closed form was fitted with in this run, by name: the linear path's columns, regularisation and
     /// weight.
+    #[cfg(feature = "baselines")]
     fn fitted(&self) -> BTreeMap<String, f64> {
         BTreeMap::new()
     }

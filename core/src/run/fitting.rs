@@ -75,6 +75,7 @@ impl Fitting {
             parameters: fit.parameters(),
             steps_per_epoch,
             steps_done: progress.step,
+            #[cfg(feature = "baselines")]
             linear: BTreeMap::new(),
         };
         Ok(Some(Self {

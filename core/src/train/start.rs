@@ -167,6 +167,7 @@ impl Trainer {
             parameters: trainer.model.parameters(),
             steps_per_epoch,
             steps_done: trainer.progress.step,
+            #[cfg(feature = "baselines")]
             linear: trainer.model.fitted(),
         });
         Ok(trainer)

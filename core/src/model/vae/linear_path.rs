@@ -41,6 +41,7 @@ pub(super) struct LinearPath {
     /// l.
     width: usize,
     /// What it was fitted with, by name; empty if it comes from a file.
+    #[cfg(feature = "baselines")]
     fitted: BTreeMap<String, f64>,
 }
 
@@ -61,6 +62,7 @@ impl LinearPath {
             outputs: engine.upload("items of the linear path", &outputs)?,
             items,
             width,
+            #[cfg(feature = "baselines")]
             fitted: BTreeMap::new(),
         })
     }
@@ -94,6 +96,7 @@ impl LinearPath {
     }
 
     /// The columns, regularisation and weight that it was fitted with; empty if it comes from a file.
+    #[cfg(feature = "baselines")]
     pub fn fitted(&self) -> &BTreeMap<String, f64> {
         &self.fitted
     }

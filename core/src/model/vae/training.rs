@@ -162,6 +162,7 @@ impl Trainable for MultVaeTraining {
         self.config.parameter_count(items) + linear
     }
 
+    #[cfg(feature = "baselines")]
     fn fitted(&self) -> BTreeMap<String, f64> {
         self.linear.as_ref().map(|linear| linear.fitted().clone()).unwrap_or_default()
     }
