@@ -165,9 +165,16 @@ pub trait Section: serde::Serialize {
     }
 }
 
+/// Whether a value is the default of its type.
+#[cfg(feature = "baselines")]
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// Declares a section: `field: type = default, "VALUE NAME", kind` with the help text as its documentation;
 /// then optionally `flag "name"`, `formerly "name" | "name"` and `page Control::new("Label", "default")`. A setting of what
-/// the page leaves out for its size has the attribute `#[cfg(feature = "baselines")]`.
+/// the page leaves out for its size has the attribute `#[cfg(feature = "baselines")]`, and the default of its type; it is
+/// written only if it has another value, so that the page opens every model that it can rank with.
 macro_rules! settings {
     ($(#[$meta:meta])* pub struct $name:ident in $section:literal {
         $(
@@ -185,7 +192,10 @@ macro_rules! settings {
             $(
                 $(#[doc = $doc])+
                 $(#[serde($($serde)+)])?
-                $(#[cfg($($cfg)+)])?
+                $(
+                    #[cfg($($cfg)+)]
+                    #[serde(skip_serializing_if = "crate::config::setting::is_default")]
+                )?
                 pub $field: $type,
             )*
         }

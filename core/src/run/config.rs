@@ -353,7 +353,7 @@ mod tests {
                 .flatten()
             {
                 let (section, key) = (setting.section, setting.key());
-                let optional = key == "mix";
+                let optional = matches!(key.as_str(), "mix" | "average");
                 assert_eq!(
                     json[section][&key].is_null(),
                     optional || !kind.uses(section, &key),
@@ -367,6 +367,26 @@ mod tests {
         let text = toml::to_string(&config).unwrap();
         assert!(text.contains("learning-rate = 0.003\n") && text.contains("beta = 0.1\n"), "{text}");
         assert!(text.find("learning-rate") < text.find("schedule"), "{text}");
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config);
+    }
+
+    /// The page knows nothing of these, and opens files of models without them.
+    #[test]
+    fn options_that_the_page_lacks_are_written_only_if_they_are_used() {
+        let keys = |config: &RunConfig| {
+            let json = serde_json::to_value(config).unwrap();
+            let [model, training] =
+                ["model", "training"].map(|section| json[section].as_object().unwrap().clone());
+            let lacking = ["autoencoder", "layers", "hidden-layer", "kl-weights", "prior", "average"];
+            lacking.into_iter().filter(|key| model.contains_key(*key) || training.contains_key(*key)).count()
+        };
+        let mut config = RunConfig::default();
+        assert_eq!(keys(&config), 0);
+        config.training.average = 0.5;
+        let ModelConfig::MultVae(network) = &mut config.model else { unreachable!("the default model") };
+        network.layers = "20".parse().unwrap();
+        assert_eq!(keys(&config), 2);
+        let text = toml::to_string(&config).unwrap();
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config);
     }
 

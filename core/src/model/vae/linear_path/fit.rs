@@ -40,6 +40,8 @@ impl LinearPath {
             0.0 => choice::weight(train, &table, &scale),
             given => given,
         };
+        // Its matrices are as large as the path.
+        drop(spectrum);
         table.iter_mut().for_each(|value| *value *= weight.sqrt());
         let mut path = Self::new(engine, &table, &scale)?;
         path.fitted = BTreeMap::from([

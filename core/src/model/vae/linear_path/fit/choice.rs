@@ -31,8 +31,9 @@ const SHARE: usize = 5;
 const RANKS: usize = 50;
 /// Scores that are computed at once.
 const SCORES: usize = 1 << 24;
-/// The mean score of a training item, predicted without it, beside logits of the network: between 4 and 8 the ranking
-/// hardly changes, and it was the best on sets from 5 to 80 items a user.
+/// The mean score of a training item, predicted without it, beside logits of the network. From 4 to 8 the ranking was best
+/// on small sets of 10 to 64 items a user; the network of a large set is better and wants less (BENCHMARKS.md, "Out of the
+/// box").
 const MEAN_SCORE: f64 = 4.0;
 /// The weight for data without any such score.
 const WEIGHT: f32 = 10.0;
