@@ -1,5 +1,13 @@
 //! Data sets that a reader drops, and what is wrong with some of them.
 
+use fastvae::{
+    data::{self, SyntheticOptions},
+    engine::Engine,
+    run::{
+        Memory, Run, RunConfig, Saves, Setup,
+        checkpoint::{self, Context},
+    },
+};
 use tests::browser::{Browser, By, Page, Site, View};
 
 use crate::common::{Files, LOAD, RUN, choose, ml_latest_small, press, site, zip};
@@ -81,6 +89,39 @@ fn files_that_cannot_be_used_say_why_and_the_page_goes_on() {
     }
     press(&page.all(), "play");
     page.all().until(RUN, "it trains on the set that was there", "return root.dataset.epoch === '1'");
+}
+
+/// A model with all default settings of the command line, after two epochs.
+fn model_of_the_command_line() -> Vec<u8> {
+    let options = SyntheticOptions { users: 200, items: 300, ..Default::default() };
+    let set = data::synthetic(&options).unwrap();
+    let mut config = RunConfig::default();
+    config.training.epochs = 2;
+    (config.proposal.negatives, config.split.validation_users) = (50, 40);
+    let split = data::split(&set, &config.split).unwrap();
+    let context = Context::new(config, &set);
+    let setup = Setup { engine: Engine::cpu(), context, split: &split, saves: Saves::default() };
+    pollster::block_on(async {
+        let mut run = Run::start(setup, || Ok(Memory::default())).await.unwrap();
+        while run.next().await.unwrap().is_some() {}
+        checkpoint::to_bytes(run.context(), run.storage().model.as_ref().unwrap()).unwrap()
+    })
+}
+
+#[test]
+#[ignore = "needs dist/ and Chromium; tests/run.sh builds the one and installs the other"]
+fn a_model_of_the_command_line_is_opened() {
+    let files = Files::new(&[("model.safetensors", model_of_the_command_line())]);
+    let page = Page::visit(Browser::SoftwareGpu, site(), "?lesson=recommend&engine=cpu");
+    page.wait("engine", LOAD, |engine| engine == "cpu");
+    drop_file(&page, &files, "model.safetensors");
+    let shown = page.all().until(
+        RUN,
+        "the model is there, or an error",
+        "const text = root.querySelector('[data-part=recommend-note]').textContent;
+         return text.includes('comes from a file') ? text : root.dataset.error || null",
+    );
+    assert_eq!(shown, "The model comes from a file.");
 }
 
 #[test]
