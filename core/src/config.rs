@@ -17,6 +17,7 @@ mod popularity_weight;
 mod proposal;
 mod proposal_kind;
 mod quantisation;
+mod steps;
 mod training;
 
 use serde::{Deserialize, Serialize};
@@ -42,8 +43,10 @@ pub use self::{
 pub use self::{
     layers::Layers,
     mult_vae::{Autoencoder, HiddenLayer, KlWeights, Prior},
+    proposal::AdaptiveLambda,
 };
 use crate::{Error, Result};
+pub(crate) use steps::Steps;
 
 /// All settings of training by steps of the gradient, with an objective and proposals: the sections of
 /// `RUN/config.toml` that a [`Trainer`](crate::train::Trainer) needs.
@@ -81,79 +84,28 @@ impl Config {
         Method::of(&self.objective, &self.proposal)
     }
 
+    /// The sections without the model.
+    pub(crate) fn steps(&self) -> Steps {
+        Steps {
+            objective: self.objective.clone(),
+            proposal: self.proposal.clone(),
+            optimizer: self.optimizer.clone(),
+            training: self.training.clone(),
+            #[cfg(feature = "baselines")]
+            pairs: None,
+        }
+    }
+
     /// Checks that the settings are compatible with each other and with a catalogue of `items` items.
     ///
     /// # Errors
     /// [`Error::Setting`] with the field, the problem, and valid values.
     pub fn validate(&self, items: usize) -> Result<()> {
-        let (model, proposal) = (&self.model, &self.proposal);
+        let model = &self.model;
         model.check_bounds()?;
-        self.objective.check_bounds()?;
-        proposal.check_bounds()?;
-        self.optimizer.check_bounds()?;
-        self.training.check_bounds()?;
         #[cfg(feature = "baselines")]
         model.check_options()?;
-        crate::metrics::cutoff(&self.training.metric)?;
-        let optimizer = &self.optimizer;
-        let decay = f64::from(optimizer.weight_decay) * f64::from(optimizer.learning_rate);
-        if decay >= 1.0 {
-            return Err(Error::setting(
-                "weight-decay",
-                format!(
-                    "{} at `learning-rate = {}` keeps 1 - {decay} of every weight a step, so nothing is learned; take \
-                     less than {}",
-                    optimizer.weight_decay,
-                    optimizer.learning_rate,
-                    1.0 / optimizer.learning_rate
-                ),
-            ));
-        }
-        if self.objective.kind == Objective::FullSoftmax {
-            return Ok(());
-        }
-        if proposal.negatives > items.max(16) {
-            return Err(Error::setting(
-                "negatives",
-                format!(
-                    "{} negatives for a catalogue of {items} items cost more than the full softmax; \
-                     take at most {items}, or take `objective.kind = full-softmax`",
-                    proposal.negatives
-                ),
-            ));
-        }
-        if proposal.group_size > proposal.negatives {
-            return Err(Error::setting(
-                "group-size",
-                format!(
-                    "{} users cannot share {} negatives; each must draw at least one",
-                    proposal.group_size, proposal.negatives
-                ),
-            ));
-        }
-        proposal.validate_mix()?;
-        if proposal.parts().any(ProposalKind::indexed) {
-            if proposal.codewords > items {
-                return Err(Error::setting(
-                    "codewords",
-                    format!("{} codewords for {items} items; take at most {items}", proposal.codewords),
-                ));
-            }
-            let (field, width) = match model.decoder {
-                Decoder::Dense => ("hidden", model.hidden),
-                Decoder::Direct => ("latent", model.latent),
-            };
-            if width < proposal.codebooks {
-                return Err(Error::setting(
-                    field,
-                    format!(
-                        "item vectors of {width} cannot be cut for {0} codebooks; take a width of at least {0}",
-                        proposal.codebooks
-                    ),
-                ));
-            }
-        }
-        Ok(())
+        self.steps().validate(items, model.width())
     }
 }
 
@@ -163,7 +115,7 @@ impl MultVaeConfig {
     /// # Errors
     /// [`Error::Setting`] with the option.
     #[cfg(feature = "baselines")]
-    fn check_options(&self) -> Result<()> {
+    pub(crate) fn check_options(&self) -> Result<()> {
         if self.hidden_layer == HiddenLayer::SwishNorm {
             if self.layers.widths().iter().any(|width| *width != self.hidden) {
                 return Err(Error::setting(
@@ -200,6 +152,14 @@ impl MultVaeConfig {
             return Err(Error::setting(field, problem));
         }
         Ok(())
+    }
+
+    /// The width of item vectors, and the setting that it is.
+    pub(crate) fn width(&self) -> (&'static str, usize) {
+        match self.decoder {
+            Decoder::Dense => ("hidden", self.hidden),
+            Decoder::Direct => ("latent", self.latent),
+        }
     }
 
     /// Checks that the size of every table of a network over `items` items, with `rows` rows per batch, fits

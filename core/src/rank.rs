@@ -1,5 +1,7 @@
 //! Exact ranking of all items for many users, in pieces that fit in memory.
 
+#[cfg(feature = "baselines")]
+use crate::model::{Alike, alike};
 use crate::{
     Error, Result,
     data::Csr,
@@ -82,12 +84,61 @@ pub async fn rank(
         let problem = format!("{} flags for the {items} items of the model; give one an item", allowed.len());
         return Err(Error::Data(problem));
     }
+    if let Some(excluded) = &options.excluded {
+        same_catalogue("excluded items", excluded, items)?;
+        if excluded.rows() != users {
+            return Err(Error::Data(format!(
+                "{} rows of excluded items for {users} histories; give one a history",
+                excluded.rows()
+            )));
+        }
+    }
+    #[cfg(feature = "baselines")]
+    if let Some(groups) = alike(model, histories) {
+        return rank_apart(engine, model, histories, &groups, k, options).await;
+    }
+    rank_alike(engine, model, histories, None, k, options).await
+}
+
+/// As [`rank`], for histories of training users and of others, each in batches of their own.
+#[cfg(feature = "baselines")]
+async fn rank_apart(
+    engine: &Engine,
+    model: &dyn Scorer,
+    histories: &Csr,
+    groups: &[Alike],
+    k: usize,
+    options: &RankOptions,
+) -> Result<Ranking> {
+    let (users, k) = (histories.rows(), k.min(model.items()));
+    let mut ranking = Ranking { ids: vec![u32::MAX; users * k], scores: vec![0.0; users * k], k };
+    for Alike { rows, known } in groups {
+        let excluded = options.excluded.as_ref().map(|excluded| excluded.select(rows)).transpose()?;
+        let options = RankOptions { excluded, ..options.clone() };
+        let of_group = histories.select(rows)?;
+        let part = rank_alike(engine, model, &of_group, known.as_deref(), k, &options).await?;
+        for (at, &row) in rows.iter().enumerate() {
+            let (from, to) = (at * k, row as usize * k);
+            ranking.ids[to..to + k].copy_from_slice(&part.ids[from..from + k]);
+            ranking.scores[to..to + k].copy_from_slice(&part.scores[from..from + k]);
+        }
+    }
+    Ok(ranking)
+}
+
+/// As [`rank`], for histories that a batch may hold together: of the training users of these rows, or of others.
+async fn rank_alike(
+    engine: &Engine,
+    model: &dyn Scorer,
+    histories: &Csr,
+    known_rows: Option<&[u32]>,
+    k: usize,
+    options: &RankOptions,
+) -> Result<Ranking> {
+    let (items, users) = (model.items(), histories.rows());
     let masked = match &options.excluded {
         None => None,
-        Some(excluded) => {
-            same_catalogue("excluded items", excluded, items)?;
-            Some(masked_rows(histories, excluded, options.mask_seen)?)
-        }
+        Some(excluded) => Some(masked_rows(histories, excluded, options.mask_seen)?),
     };
     let k = k.min(items);
     let piece = (SCORES / items.max(1)).clamp(1, USERS).min(users.max(1));
@@ -101,6 +152,10 @@ pub async fn rank(
     let scoring = model.scoring(engine, piece, entries)?;
     let offsets: Buffer<u32> = engine.zeros("rank offsets", piece + 1)?;
     let seen: Buffer<u32> = engine.zeros("rank items", entries.max(1))?;
+    let known = match known_rows {
+        Some(_) => Some(engine.zeros("known users", piece)?),
+        None => None,
+    };
     let mask = match &masked {
         None => None,
         Some(masked) => Some((
@@ -129,6 +184,9 @@ pub async fn rank(
         let (ids, values) = &best[waiting.len()];
         let count = piece.min(users - start);
         let end = upload_rows(engine, histories, start, count, &offsets, &seen)?;
+        if let (Some(known), Some(rows)) = (&known, known_rows) {
+            engine.write(known, 0, &rows[start..start + count])?;
+        }
         if let (Some(masked), Some((offsets, items))) = (&masked, &mask) {
             upload_rows(engine, masked, start, count, offsets, items)?;
         }
@@ -140,6 +198,7 @@ pub async fn rank(
             users: count,
             entries: end,
             longest: end,
+            known: known.clone(),
         };
         let mut recording = Recording::new();
         scoring.record_scores(&mut recording, &batch, &scores);
@@ -191,13 +250,6 @@ pub async fn rank(
 
 /// The items that are left out of each list: the excluded ones, and those of the history where it is masked.
 fn masked_rows(histories: &Csr, excluded: &Csr, mask_seen: bool) -> Result<Csr> {
-    if excluded.rows() != histories.rows() {
-        return Err(Error::Data(format!(
-            "{} rows of excluded items for {} histories; give one a history",
-            excluded.rows(),
-            histories.rows()
-        )));
-    }
     if !mask_seen {
         return Ok(excluded.clone());
     }

@@ -12,18 +12,21 @@ mod sampled_softmax;
 mod start;
 mod state;
 mod step;
+mod sweeps;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use web_time::Instant;
 
 pub use self::exchange::Exchange;
+#[cfg(feature = "baselines")]
+pub(crate) use self::sweeps::{Sweep, Sweeps};
 use self::{exchange::Exchanged, inputs::StepInputs, replay::flush_rows, step::StepPlan};
 #[cfg(feature = "baselines")]
 use crate::engine::Recording;
 use crate::{
     Error, Result,
-    config::Config,
+    config::Steps,
     data::{Csr, EvaluationSet},
     engine::{Buffer, Engine},
     evaluate::evaluate,
@@ -64,7 +67,7 @@ const LOSSES_EVERY: u32 = 50;
 /// ```
 pub struct Trainer {
     engine: Engine,
-    config: Config,
+    config: Steps,
     train: Csr,
     /// Non-empty rows of `train`, in the order of this epoch.
     order: Vec<u32>,

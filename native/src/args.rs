@@ -126,8 +126,11 @@ fn defaults() -> BTreeMap<String, String> {
         let text = serde_json::to_string(&RunConfig::of(kind)).unwrap_or_default();
         let sections: Value = serde_json::from_str(&text).unwrap_or_default();
         for setting in RunConfig::settings_of(kind) {
-            let value = &sections[setting.section][setting.key()];
-            let Some(flag) = setting.flag().filter(|_| !value.is_null()) else { continue };
+            let mut value = sections[setting.section][setting.key()].clone();
+            if let (Value::Null, Some(default)) = (&value, setting.unwritten) {
+                value = serde_json::from_str(&default()).unwrap_or_default();
+            }
+            let Some(flag) = setting.flag().filter(|_| !value.is_null() && value != "") else { continue };
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             of_kinds.entry(flag).or_default().push((name, value));
         }
@@ -207,6 +210,7 @@ mod tests {
         // Line breaks depend on the width of the terminal.
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains("[default: 0.2]"), "beta:\n{help}");
+        assert!(help.contains("[default: 500.0]"), "adaptive-lambda, which files leave out:\n{help}");
         assert!(help.contains("[default: midx-popularity]"), "loss:\n{help}");
     }
 }

@@ -97,18 +97,19 @@ pub fn fit(config: &mut RunConfig, asked: &Value, users: usize, items: usize) ->
     let is_asked = |section: &str, key: &str| !asked[section][key].is_null();
     let mut changes = Vec::new();
     let batch = (users / STEPS.1).max(1);
-    let is_network = config.model.kind() == ModelKind::MultVae;
-    if is_network && users < STEPS.0 * config.training.batch && !is_asked("training", "batch") {
+    let by_steps = config.model.kind().uses("objective", "kind");
+    if by_steps && users < STEPS.0 * config.training.batch && !is_asked("training", "batch") {
         config.training.batch = batch;
         changes.push(format!("batches have {batch} users, since there are only {users}"));
     }
     let sampled = config.objective.kind == Objective::SampledSoftmax;
-    if !sampled || config.model.kind() != ModelKind::MultVae {
+    if !sampled || !by_steps {
         return changes;
     }
     let proposal = &mut config.proposal;
     if proposal.negatives > items && !is_asked("proposal", "negatives") {
-        if !is_asked("objective", "kind") && !is_asked("proposal", "kind") {
+        let chosen = is_asked("objective", "kind") || is_asked("proposal", "kind");
+        if !chosen && config.model.kind().uses("objective", "partition") {
             config.set_method(Method::Full);
             changes.push(format!(
                 "{items} items are fewer than the negatives of a sampled softmax, so the full softmax is used"
@@ -181,7 +182,7 @@ fn check_use(kind: ModelKind, flags: &Value) -> Result<()> {
 /// The defaults of training that a kind of model has.
 fn defaults(kind: ModelKind) -> Result<Value> {
     let Value::Object(mut sections) = value(&RunConfig::of(kind))? else { return Ok(json!({})) };
-    sections.retain(|section, _| matches!(section.as_str(), "optimizer" | "training"));
+    sections.retain(|section, _| matches!(section.as_str(), "proposal" | "optimizer" | "training"));
     Ok(Value::Object(sections))
 }
 

@@ -18,7 +18,12 @@ fn every_model_is_trained_evaluated_and_recommends() {
     })
     .unwrap();
     for (name, kind) in ModelKind::NAMED.into_iter().filter(|(_, kind)| *kind != ModelKind::MultVae) {
-        let epochs = if kind.uses("training", "epochs") { " --epochs 6 --factors 16" } else { "" };
+        let has_negatives = kind.uses("proposal", "kind");
+        let epochs = match (kind.uses("training", "epochs"), has_negatives) {
+            (true, false) => " --epochs 6 --factors 16",
+            (true, true) => " --epochs 15 --factors 16 --negatives 100 --learning-rate 0.02",
+            (false, _) => "",
+        };
         let text = stdout(
             fastvae(&folder)
                 .args(format!("train --model {name} --out {name} --force{epochs}").split_whitespace()),
@@ -32,7 +37,8 @@ fn every_model_is_trained_evaluated_and_recommends() {
         let again: serde_json::Value = serde_json::from_str(&again).unwrap();
         assert_eq!(again["metrics"]["ndcg@50"].as_f64(), Some(metrics.test["ndcg@50"]), "{name}");
         let config = fs::read_to_string(folder.path().join(name).join("config.toml")).unwrap();
-        assert!(config.contains(&format!("kind = \"{name}\"")) && !config.contains("[proposal]"), "{config}");
+        assert!(config.contains(&format!("kind = \"{name}\"")), "{config}");
+        assert_eq!(config.contains("[proposal]"), has_negatives, "{config}");
         let line = format!("train --config {name}/config.toml --out again --force --quiet --json");
         let again = stdout(fastvae(&folder).args(line.split_whitespace()));
         let again: serde_json::Value = serde_json::from_str(&again).unwrap();
@@ -74,6 +80,10 @@ fn what_a_model_cannot_do_is_refused() {
         ("train --model ease --engine gpu", "--engine: a model of kind ease needs the CPU"),
         ("bench epoch --model ease", "--model: ease has no proposals and no gradient steps"),
         ("compare --model ease", "--model: ease has no proposals"),
+        ("fidelity --model mf", "--model: mf is not a network"),
+        ("train --model pris --loss full", "--loss: the model compares pairs of items"),
+        ("train --model mf --beta 0.1", "--beta: a model of kind mf has no such setting"),
+        ("train --model warp --partition exact-positives", "--partition: a model of kind warp has no such"),
         ("fidelity --model ease", "--model: ease has no proposals"),
     ] {
         let text = complaint(fastvae(&folder).args(line.split_whitespace()), 2);

@@ -284,7 +284,7 @@ fn factorisations_start_from_an_earlier_one() {
     let rows = fs::read_to_string(folder.path().join("set.csv")).unwrap();
     let more: String = (0..12).map(|user| format!("u{user},new\nv{user},i{user}\nv{user},new\n")).collect();
     fs::write(folder.path().join("later.csv"), rows + &more).unwrap();
-    for model in ["ials", "wrmf", "elsa", "bpr"] {
+    for model in ["ials", "wrmf", "elsa", "bpr", "mf", "dns"] {
         let line = |data: &str, out: &str, epochs: u32| {
             format!(
                 "train --data {data} --out {model}-{out} --model {model} --factors 8 --epochs {epochs} --quiet \

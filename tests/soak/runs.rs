@@ -29,6 +29,7 @@ const SETTINGS: &[Setting] = &[
             "softmax",
             "dns",
             "kernel",
+            "adaptive",
         ],
     ),
     ("row-updates", &["dense", "replay", "lazy"]),
@@ -59,8 +60,8 @@ const SETTINGS: &[Setting] = &[
 const SMALL: &str =
     "--engine cpu --quiet --hidden 12 --latent 6 --linear 8 --negatives 24 --codewords 4 --batch 100";
 
-/// Models with algorithms of their own, each with its flags.
-const OTHER_MODELS: [&str; 7] = [
+/// Models beside Mult-VAE, each with its flags.
+const OTHER_MODELS: [&str; 13] = [
     "popularity",
     "item-knn --neighbours 7",
     "ease --lambda 50",
@@ -68,6 +69,12 @@ const OTHER_MODELS: [&str; 7] = [
     "wrmf --factors 6 --epochs 3",
     "elsa --factors 6 --epochs 3",
     "bpr --factors 6 --epochs 3",
+    "mf --factors 6 --epochs 3 --negatives 24 --codewords 4",
+    "warp --factors 6 --epochs 3 --negatives 24",
+    "aobpr --factors 6 --epochs 3 --negatives 24",
+    "dns --factors 6 --epochs 3 --negatives 24",
+    "pris --factors 6 --epochs 3 --negatives 24 --codewords 4",
+    "self-adversarial --factors 6 --epochs 3 --negatives 24",
 ];
 
 /// A quarter of the time another model; otherwise about half of the settings, each with one of its values.

@@ -2,7 +2,7 @@
 //! against log q, means of importance weights, independence, and unusual catalogues, on both engines.
 
 use fastvae::{
-    config::{DnsCorrection, Mix, PopularityWeight, ProposalConfig, ProposalKind},
+    config::{AdaptiveLambda, DnsCorrection, Mix, PopularityWeight, ProposalConfig, ProposalKind},
     proposal::index::IndexState,
 };
 use tests::{
@@ -30,6 +30,10 @@ fn proposals() -> Vec<(&'static str, ProposalConfig)> {
     let named = ProposalKind::NAMED.into_iter();
     let variants = [
         ("dns of 9", ProposalConfig { dns_draws: 9, ..config(ProposalKind::Dns) }),
+        (
+            "adaptive, lambda 20",
+            ProposalConfig { adaptive_lambda: AdaptiveLambda(20.0), ..config(ProposalKind::Adaptive) },
+        ),
         ("kernel, alpha 2", ProposalConfig { kernel_alpha: 2.0, ..config(ProposalKind::Quadratic) }),
         ("midx-popularity with uniform", mixed(ProposalKind::MidxPopularity, ProposalKind::Uniform, 0.1)),
         ("popularity with softmax", mixed(ProposalKind::Popularity, ProposalKind::Softmax, 0.5)),
@@ -86,11 +90,42 @@ fn truth(
                 })
                 .collect()
         }
+        ProposalKind::Adaptive => by_ranks(f64::from(config.adaptive_lambda.0), case, user),
         ProposalKind::MidxUniform | ProposalKind::MidxPopularity => {
             let index = index.unwrap_or_else(|| panic!("{} has no index", kind.name()));
             by_index(index, items, &case.queries[user * case.width..][..case.width])
         }
     }
+}
+
+/// Adaptive oversampling: a factor by its share, and an item by its rank for the factor.
+fn by_ranks(lambda: f64, case: &Case, user: usize) -> Vec<f64> {
+    let (items, width) = (case.items(), case.width);
+    let query = &case.queries[user * width..][..width];
+    let mut q = vec![0.0; items];
+    let mut shares = 0.0;
+    for factor in 0..=width {
+        let weight = query.get(factor).map_or(1.0, |&value| f64::from(value));
+        let of = |item: usize| match &case.bias {
+            Some(bias) if factor == width => f64::from(bias[item]),
+            _ if factor == width => 0.0,
+            _ => f64::from(case.table[item * width + factor]),
+        };
+        let mean = (0..items).map(of).sum::<f64>() / items as f64;
+        let deviation = ((0..items).map(|item| (of(item) - mean).powi(2)).sum::<f64>() / items as f64).sqrt();
+        let mut order: Vec<usize> = (0..items).collect();
+        // Of equal ones, the first ranks first; from the other end where the query is negative.
+        order.sort_by(|&a, &b| of(b).total_cmp(&of(a)));
+        if weight < 0.0 {
+            order.reverse();
+        }
+        let total: f64 = (0..items).map(|rank| (-(rank as f64) / lambda).exp()).sum();
+        for (rank, item) in order.into_iter().enumerate() {
+            q[item] += weight.abs() * deviation * (-(rank as f64) / lambda).exp() / total;
+        }
+        shares += weight.abs() * deviation;
+    }
+    q.iter().map(|q| (q / shares).ln()).collect()
 }
 
 /// The mixture of the users of a group, and of the two proposals.

@@ -54,6 +54,22 @@ settings! {
         dns_correction: DnsCorrection = DnsCorrection::default(), "CORRECTION", Kind::Word(DnsCorrection::WORDS);
         /// Alpha of `kernel`, which draws an item with logit o in proportion to alpha o^2 + 1.
         kernel_alpha: f32 = 100.0, "ALPHA", Kind::Real(1e-6, 1e6);
+        /// Lambda of `adaptive`, which draws the item of rank r by a factor in proportion to exp(-r / lambda).
+        #[cfg(feature = "baselines")]
+        adaptive_lambda: AdaptiveLambda = AdaptiveLambda::default(), "LAMBDA", Kind::Real(1.0, 1e9);
+    }
+}
+
+/// The scale of the ranks of adaptive oversampling; 500 by default.
+#[cfg(feature = "baselines")]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct AdaptiveLambda(pub f32);
+
+#[cfg(feature = "baselines")]
+impl Default for AdaptiveLambda {
+    fn default() -> Self {
+        Self(500.0)
     }
 }
 

@@ -4,6 +4,12 @@ use super::setting::words;
 use crate::proposal::proposals;
 
 macro_rules! kinds {
+    ({ $($always:tt)+ } baselines { $($more:tt)+ }) => {
+        #[cfg(not(feature = "baselines"))]
+        kinds! { $($always)+ }
+        #[cfg(feature = "baselines")]
+        kinds! { $($always)+ $($more)+ }
+    };
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $new:expr;)+) => {
         words! {
             /// A distribution over items that negatives are drawn from.

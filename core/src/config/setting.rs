@@ -42,6 +42,9 @@ pub struct Setting {
     pub help: &'static str,
     /// The values that it accepts.
     pub kind: Kind,
+    /// Its default as JSON, if files leave the default out.
+    #[cfg(feature = "baselines")]
+    pub unwritten: Option<fn() -> String>,
 }
 
 /// The control that the page has for a setting. Its bounds and its help text are those of the setting.
@@ -216,6 +219,8 @@ macro_rules! settings {
                     value_name: $value_name,
                     help: concat!($($doc, "\n"),+),
                     kind: $kind,
+                    #[cfg(feature = "baselines")]
+                    unwritten: $crate::config::setting::unwritten!($type $(, $($cfg)+)?),
                 }),*];
         }
 
@@ -252,6 +257,17 @@ macro_rules! optional {
     };
     ($value:literal) => {
         Some($value)
+    };
+}
+
+/// `None` for a type alone, and its default as JSON with a condition of compilation.
+#[cfg(feature = "baselines")]
+macro_rules! unwritten {
+    ($type:ty) => {
+        None
+    };
+    ($type:ty, $($cfg:tt)+) => {
+        Some(|| serde_json::to_string(&<$type>::default()).unwrap_or_default())
     };
 }
 
@@ -294,4 +310,6 @@ macro_rules! words {
     };
 }
 
+#[cfg(feature = "baselines")]
+pub(crate) use unwritten;
 pub(crate) use {optional, settings, words};

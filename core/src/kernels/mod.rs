@@ -3,6 +3,8 @@
 
 mod activation_backward;
 mod adam;
+#[cfg(feature = "baselines")]
+mod adaptive;
 mod cells;
 mod column_sum;
 mod copy_values;
@@ -26,6 +28,8 @@ mod mixture;
 mod mixture_divergence;
 mod multiply_add;
 mod normal;
+#[cfg(feature = "baselines")]
+mod pairwise_loss;
 mod quadratic;
 mod rank_one;
 mod reparameterise;
@@ -53,6 +57,8 @@ mod weigh_divergence;
 pub use crate::config::{Activation, Partition};
 pub use activation_backward::ActivationBackward;
 pub use adam::{Adam, AdamStep, Parameter};
+#[cfg(feature = "baselines")]
+pub use adaptive::{AdaptiveDraw, AdaptiveLogQ, AdaptiveNormalise, Rankings};
 pub use cells::Cells;
 pub use column_sum::ColumnSum;
 pub use copy_values::CopyValues;
@@ -76,6 +82,8 @@ pub use mixture::{MixLogQ, MixNegatives};
 pub use mixture_divergence::{Mixture, MixtureDivergence, MixtureDivergenceBackward};
 pub use multiply_add::MultiplyAdd;
 pub use normal::Normal;
+#[cfg(feature = "baselines")]
+pub use pairwise_loss::{Comparison, Pairs, PairwiseLoss};
 pub use quadratic::{QuadraticDraw, QuadraticLogQ, QuadraticNormalise, QuadraticTree};
 pub use rank_one::RankOne;
 pub use reparameterise::{Reparameterise, ReparameteriseBackward};

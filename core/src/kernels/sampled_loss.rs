@@ -1,5 +1,7 @@
 //! The sampled softmax (paper, sections 3.2 and 6): loss, and gradients with respect to logits and queries.
 
+mod softmax;
+
 use fastvae_shaders::{sampled_coefficients, sampled_logits, sampled_query_gradient};
 
 use super::{
@@ -81,6 +83,49 @@ impl Kernel for SampledLoss {
     }
 
     unsafe fn cpu(&self) {
+        let partition = self.partition;
+        self.rows(
+            #[inline(always)]
+            |input, row, group, positive, logits| input.softmax(partition, row, group, positive, logits),
+        );
+    }
+
+    fn gpu(&self, calls: &mut gpu::Calls) {
+        let groups = self.groups;
+        self.dispatch(calls, |calls| {
+            calls.dispatch(
+                sampled_coefficients::Params {
+                    batch: groups.batch as u32,
+                    group_size: groups.size as u32,
+                    candidates: groups.candidates as u32,
+                    rows: groups.rows() as u32,
+                    entries: self.entries as u32,
+                    exact_positives: (self.partition == Partition::ExactPositives).into(),
+                    scale: self.scale,
+                },
+                sampled_coefficients::Bindings {
+                    batch_offsets: &self.batch_offsets,
+                    batch_items: &self.batch_items,
+                    negatives: &self.negatives,
+                    negative_log_q: &self.negative_log_q,
+                    positive_log_q: &self.positive_log_q,
+                    positive: &self.positive,
+                    negative: &self.negative,
+                    nll: &self.nll,
+                },
+                gpu::Work::Groups(groups.rows()),
+            );
+        });
+    }
+}
+
+impl SampledLoss {
+    /// The twin, for any loss of a row: `loss` gets the inputs, the row, its group, the logits of its entries and those of
+    /// its candidates, replaces all logits by the gradients of the loss times `scale`, and returns the loss.
+    pub(super) fn rows(
+        &self,
+        loss: impl Fn(&Input<'_>, usize, usize, &mut [f32], &mut [f32]) -> f32 + Send + Sync,
+    ) {
         let groups = self.groups;
         let bias = self.item_bias.as_ref().map(Buffer::read);
         let offsets = self.batch_offsets.read();
@@ -96,7 +141,6 @@ impl Kernel for SampledLoss {
             negatives: &self.negatives.read(),
             negative_log_q: &self.negative_log_q.read(),
             positive_log_q: &self.positive_log_q.read(),
-            partition: self.partition,
             scale: self.scale,
         };
         let (mut nll, mut positive) = (self.nll.write(), self.positive.write());
@@ -122,7 +166,10 @@ impl Kernel for SampledLoss {
                         // SAFETY: as above.
                         let (positive, nll) = unsafe { (positive.range(span.start, span.end), nll.row(row)) };
                         let gradient = &mut gradients[(row - rows.start) * self.width..][..self.width];
-                        nll[0] = input.row(row, group, positive, logits, gradient);
+                        input.dots(input.query(row), input.history(row), positive);
+                        nll[0] = loss(&input, row, group, positive, logits);
+                        gradient.fill(0.0);
+                        input.add_items(input.history(row), positive, gradient);
                     }
                     input.candidate_gradients(group, logits, gradients);
                 },
@@ -130,7 +177,9 @@ impl Kernel for SampledLoss {
         });
     }
 
-    fn gpu(&self, calls: &mut gpu::Calls) {
+    /// The dispatches, for any loss of a row: `coefficients` appends the one that computes the losses and replaces the
+    /// logits of entries and candidates by gradients.
+    pub(super) fn dispatch(&self, calls: &mut gpu::Calls, coefficients: impl FnOnce(&mut gpu::Calls)) {
         let groups = self.groups;
         let (rows, width, entries) = (groups.rows(), self.width as u32, self.entries as u32);
         // A workgroup of sampled_logits.wgsl has 128 items.
@@ -163,28 +212,7 @@ impl Kernel for SampledLoss {
             },
             gpu::Work::Groups(rows * parts),
         );
-        calls.dispatch(
-            sampled_coefficients::Params {
-                batch,
-                group_size,
-                candidates,
-                rows: rows as u32,
-                entries,
-                exact_positives: (self.partition == Partition::ExactPositives).into(),
-                scale: self.scale,
-            },
-            sampled_coefficients::Bindings {
-                batch_offsets: &self.batch_offsets,
-                batch_items: &self.batch_items,
-                negatives: &self.negatives,
-                negative_log_q: &self.negative_log_q,
-                positive_log_q: &self.positive_log_q,
-                positive: &self.positive,
-                negative: &self.negative,
-                nll: &self.nll,
-            },
-            gpu::Work::Groups(rows),
-        );
+        coefficients(calls);
         calls.dispatch(
             sampled_query_gradient::Params {
                 batch,
@@ -212,7 +240,8 @@ impl Kernel for SampledLoss {
     }
 }
 
-struct Input<'a> {
+/// The inputs of a twin.
+pub(super) struct Input<'a> {
     queries: &'a [f32],
     table: &'a [f32],
     bias: Option<&'a [f32]>,
@@ -225,8 +254,7 @@ struct Input<'a> {
     negatives: &'a [u32],
     negative_log_q: &'a [f32],
     positive_log_q: &'a [f32],
-    partition: Partition,
-    scale: f32,
+    pub scale: f32,
 }
 
 /// Candidate rows gathered at a time if a group shares them: 128 x 200 floats fit a second-level cache.
@@ -247,12 +275,12 @@ impl Input<'_> {
     }
 
     #[inline(always)]
-    fn candidates(&self, group: usize) -> &[u32] {
+    pub(super) fn candidates(&self, group: usize) -> &[u32] {
         &self.negatives[group * self.groups.candidates..][..self.groups.candidates]
     }
 
     #[inline(always)]
-    fn history(&self, row: usize) -> &[u32] {
+    pub(super) fn history(&self, row: usize) -> &[u32] {
         let user = row % self.groups.batch;
         &self.items[self.spans.of(user)]
     }
@@ -354,85 +382,9 @@ impl Input<'_> {
         }
     }
 
-    /// Replaces a row's candidate logits by their coefficients, writes the coefficients of its positives and
-    /// their contribution to the query gradient, and returns the loss.
+    /// log q of the candidates of a group.
     #[inline(always)]
-    fn row(
-        &self,
-        row: usize,
-        group: usize,
-        positive: &mut [f32],
-        logits: &mut [f32],
-        gradient: &mut [f32],
-    ) -> f32 {
-        let history = self.history(row);
-        self.dots(self.query(row), history, positive);
-        let log_q = &self.negative_log_q[group * self.groups.candidates..][..self.groups.candidates];
-        for (logit, log_q) in logits.iter_mut().zip(log_q) {
-            *logit -= log_q;
-        }
-        let loss = match self.partition {
-            Partition::Paper => self.paper(row, positive, logits),
-            Partition::ExactPositives => {
-                self.exact_positives(history, self.candidates(group), positive, logits)
-            }
-        };
-        gradient.fill(0.0);
-        self.add_items(history, positive, gradient);
-        loss
-    }
-
-    #[inline(always)]
-    fn paper(&self, row: usize, positive: &mut [f32], logits: &mut [f32]) -> f32 {
-        let log_sum = simd::log_sum_exp(logits);
-        let log_q = &self.positive_log_q[self.entries_of(row)];
-        let (mut loss, mut rest) = (0.0, 0.0);
-        for (logit, log_q) in positive.iter_mut().zip(log_q) {
-            // 1 - p, where p is the positive's probability among itself and the negatives, and -ln p, without
-            // overflow.
-            let gap = log_sum - (*logit - log_q);
-            let decay = simd::exp(-gap.abs());
-            let complement = if gap > 0.0 { 1.0 } else { decay } / (1.0 + decay);
-            loss += gap.max(0.0) + decay.ln_1p();
-            rest += complement;
-            *logit = -self.scale * complement;
-        }
-        let weight = self.scale * rest;
-        for logit in logits.iter_mut() {
-            *logit = weight * simd::exp(*logit - log_sum);
-        }
-        loss
-    }
-
-    #[inline(always)]
-    fn exact_positives(
-        &self,
-        history: &[u32],
-        candidates: &[u32],
-        positive: &mut [f32],
-        logits: &mut [f32],
-    ) -> f32 {
-        if history.is_empty() {
-            logits.fill(0.0);
-            return 0.0;
-        }
-        for (logit, item) in logits.iter_mut().zip(candidates) {
-            if history.binary_search(item).is_ok() {
-                *logit = f32::NEG_INFINITY;
-            }
-        }
-        let log_count = (candidates.len() as f32).ln();
-        let outside = simd::log_sum_exp(logits) - log_count;
-        let log_partition = simd::log_add_exp(simd::log_sum_exp(positive), outside);
-        let count = history.len() as f32;
-        let loss = count * log_partition - simd::sum(positive);
-        for logit in positive.iter_mut() {
-            *logit = self.scale * (count * simd::exp(*logit - log_partition) - 1.0);
-        }
-        let weight = self.scale * count;
-        for logit in logits.iter_mut() {
-            *logit = weight * simd::exp(*logit - log_count - log_partition);
-        }
-        loss
+    pub(super) fn log_q(&self, group: usize) -> &[f32] {
+        &self.negative_log_q[group * self.groups.candidates..][..self.groups.candidates]
     }
 }

@@ -3,12 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
+use super::fit::ModelSettings;
 use super::*;
-use super::{fit::ModelSettings, vae::MultVaeTraining};
 use crate::{
     Error, Result,
-    config::{Kind, MultVaeConfig, OptimizerConfig, Section, Setting, TrainingConfig, setting::words},
-    data::Csr,
+    config::{Kind, MultVaeConfig, Section, Setting, setting::words},
     engine::Engine,
     proposal::Catalogue,
     state::State,
@@ -81,6 +80,13 @@ macro_rules! models {
                 }
             }
 
+            /// Its settings, if a [`Trainer`](crate::train::Trainer) trains the model.
+            pub(crate) fn trainable(&self) -> Option<&dyn TrainableSettings> {
+                match self {
+                    $(Self::$kind(settings) => settings.trainable(),)+
+                }
+            }
+
             /// The operators that compute scores from histories; `None` for a model without such.
             ///
             /// # Errors
@@ -128,9 +134,9 @@ macro_rules! models {
             }
 
             /// Sets the defaults of training that differ from kind to kind.
-            pub(crate) fn set_defaults(self, optimizer: &mut OptimizerConfig, training: &mut TrainingConfig) {
+            pub(crate) fn set_defaults(self, defaults: Defaults<'_>) {
                 match self {
-                    $(Self::$kind => $settings::set_defaults(optimizer, training),)+
+                    $(Self::$kind => $settings::set_defaults(defaults),)+
                 }
             }
         }
@@ -175,6 +181,8 @@ impl ModelConfig {
         value_name: "MODEL",
         help: "The model. `mult-vae` is the network of FastVAE; the others are known systems to compare it with.",
         kind: Kind::Word(ModelKind::WORDS),
+        #[cfg(feature = "baselines")]
+        unwritten: None,
     };
 }
 
@@ -219,20 +227,6 @@ impl<'de> Deserialize<'de> for ModelConfig {
 }
 
 impl AnyModel {
-    /// A model for training by steps.
-    ///
-    /// # Errors
-    /// As [`AnyModel::from_state`].
-    pub(crate) fn training(
-        engine: &Engine,
-        config: &MultVaeConfig,
-        sizes: Sizes,
-        start: Start<'_>,
-        train: &Csr,
-    ) -> Result<Box<dyn Trainable>> {
-        Ok(Box::new(MultVaeTraining::new(engine, config, sizes, start, train)?))
-    }
-
     /// The part of the model that an objective trains: without a linear path.
     pub fn trained_part(&self) -> Self {
         match self {
@@ -270,6 +264,11 @@ impl Scorer for AnyModel {
 
     fn item_vectors(&self) -> Option<Catalogue> {
         self.scorer().item_vectors()
+    }
+
+    #[cfg(feature = "baselines")]
+    fn known_users(&self, histories: &crate::data::Csr) -> Option<Vec<Option<u32>>> {
+        self.scorer().known_users(histories)
     }
 
     fn relates_items(&self) -> bool {

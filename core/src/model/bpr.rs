@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     AnyModel, Scorer, Scoring,
-    fit::{Fit, FitInputs, ModelSettings},
+    fit::{Defaults, Fit, FitInputs, ModelSettings},
     host::{FoldIn, shuffled},
 };
 use crate::{
     Error, Result,
-    config::{Kind, OptimizerConfig, TrainingConfig, setting::settings},
+    config::{Kind, setting::settings},
     data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::Normal,
@@ -92,7 +92,7 @@ impl ModelSettings for BprConfig {
         }
     }
 
-    fn set_defaults(optimizer: &mut OptimizerConfig, training: &mut TrainingConfig) {
+    fn set_defaults(Defaults { optimizer, training, .. }: Defaults<'_>) {
         optimizer.learning_rate = 0.1;
         training.epochs = 60;
         training.evaluate_every = 5;

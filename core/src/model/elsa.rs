@@ -4,13 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     AnyModel, Batch, Scorer, Scoring,
-    fit::{Fit, FitInputs, ModelSettings},
+    fit::{Defaults, Fit, FitInputs, ModelSettings},
     host::shuffled,
     record_products,
 };
 use crate::{
     Error, Result,
-    config::{Kind, OptimizerConfig, TrainingConfig, setting::settings},
+    config::{Kind, setting::settings},
     data::Csr,
     engine::{Buffer, Engine, Recording, parallel},
     kernels::{Activation, Adam, EncodeRows, HostRows, MatMul, Normal, Parameter, View},
@@ -60,7 +60,7 @@ impl ModelSettings for ElsaConfig {
         }
     }
 
-    fn set_defaults(optimizer: &mut OptimizerConfig, training: &mut TrainingConfig) {
+    fn set_defaults(Defaults { optimizer, training, .. }: Defaults<'_>) {
         optimizer.learning_rate = 0.03;
         training.epochs = 10;
     }

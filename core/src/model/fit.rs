@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::AnyModel;
+use super::{AnyModel, TrainableSettings};
 use crate::{
     Result,
-    config::{OptimizerConfig, Section, TrainingConfig},
+    config::{OptimizerConfig, ProposalConfig, Section, TrainingConfig},
     data::Csr,
     engine::Engine,
     state::{FrozenTensor, State},
@@ -24,8 +24,13 @@ pub(crate) trait ModelSettings: Section + Default {
     fn uses(section: &str, key: &str) -> bool;
 
     /// Sets the defaults that suit this kind.
-    fn set_defaults(optimizer: &mut OptimizerConfig, training: &mut TrainingConfig) {
-        let _ = (optimizer, training);
+    fn set_defaults(defaults: Defaults<'_>) {
+        let _ = defaults;
+    }
+
+    /// Itself, if a [`Trainer`](crate::train::Trainer) trains the model.
+    fn trainable(&self) -> Option<&dyn TrainableSettings> {
+        None
     }
 
     /// Uploads the parameters of a state.
@@ -54,6 +59,16 @@ pub(crate) trait ModelSettings: Section + Default {
         let _ = inputs;
         Ok(None)
     }
+}
+
+/// The sections whose defaults differ from kind to kind.
+pub(crate) struct Defaults<'a> {
+    /// The source of negatives.
+    pub proposal: &'a mut ProposalConfig,
+    /// How parameters are updated.
+    pub optimizer: &'a mut OptimizerConfig,
+    /// The training loop.
+    pub training: &'a mut TrainingConfig,
 }
 
 /// The inputs of a fit.

@@ -29,6 +29,18 @@ macro_rules! table {
                 Elsa = "elsa", ElsaConfig, Elsa;
                 /// Bayesian personalised ranking with a table of users and one of items (Rendle et al., 2009).
                 Bpr = "bpr", BprConfig, Bpr;
+                /// Matrix factorisation with a table of users and one of items, by the softmax.
+                Mf = "mf", MfConfig, Mf;
+                /// The same tables by the weighted approximate-rank pairwise loss (Weston et al., 2011).
+                Warp = "warp", WarpConfig, Mf;
+                /// The same by BPR with adaptively oversampled negatives (Rendle and Freudenthaler, 2014).
+                Aobpr = "aobpr", AobprConfig, Mf;
+                /// The same by BPR with the hardest of a few negatives (Zhang et al., 2013).
+                Dns = "dns", DnsConfig, Mf;
+                /// The same by BPR with importance weights (Lian et al., 2020).
+                Pris = "pris", PrisConfig, Mf;
+                /// The same by a logistic loss with self-adversarial weights (Sun et al., 2019).
+                SelfAdversarial = "self-adversarial", SelfAdversarialConfig, Mf;
             }
         }
     };
@@ -47,6 +59,8 @@ mod host;
 mod ials;
 #[cfg(feature = "baselines")]
 mod item_knn;
+#[cfg(feature = "baselines")]
+mod mf;
 mod popularity;
 mod scorer;
 #[cfg(feature = "baselines")]
@@ -61,14 +75,18 @@ pub use bpr::{Bpr, BprConfig};
 pub use ease::{Ease, EaseConfig};
 #[cfg(feature = "baselines")]
 pub use elsa::{Elsa, ElsaConfig};
-pub(crate) use fit::{Fit, FitInputs};
+pub(crate) use fit::{Defaults, Fit, FitInputs};
 #[cfg(feature = "baselines")]
 pub use ials::{Ials, IalsConfig, WrmfConfig};
 #[cfg(feature = "baselines")]
 pub use item_knn::{ItemKnn, ItemKnnConfig};
+#[cfg(feature = "baselines")]
+pub use mf::{AobprConfig, DnsConfig, Mf, MfConfig, PrisConfig, SelfAdversarialConfig, WarpConfig};
 pub use popularity::{Popularity, PopularityConfig};
 pub(crate) use scorer::queries;
+#[cfg(feature = "baselines")]
+pub(crate) use scorer::{Alike, alike};
 pub use scorer::{Batch, Scorer, Scoring, record_products};
-pub(crate) use trainable::{Sizes, Start, TrainStep, Trainable};
+pub(crate) use trainable::{Sizes, Start, TableSize, TrainStep, Trainable, TrainableSettings};
 pub(crate) use vae::LINEAR_PATH;
 pub use vae::MultVae;

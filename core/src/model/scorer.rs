@@ -24,6 +24,9 @@ pub struct Batch {
     pub entries: usize,
     /// At least the entries of any user.
     pub longest: usize,
+    /// The row of each user in the training set, for models that have a vector for each of these: see
+    /// [`Scorer::known_users`]. `None`: these are other users.
+    pub known: Option<Buffer<u32>>,
 }
 
 impl Batch {
@@ -42,6 +45,7 @@ impl Batch {
             users: histories.rows(),
             entries: histories.nnz(),
             longest: histories.iter().map(<[u32]>::len).max().unwrap_or(0),
+            known: None,
         })
     }
 
@@ -58,6 +62,7 @@ impl Batch {
             users: 1,
             entries,
             longest: entries,
+            known: None,
         })
     }
 }
@@ -76,6 +81,14 @@ pub trait Scorer: Send + Sync {
     /// The item vectors and biases, if a score is the inner product of a query and an item vector plus a
     /// bias. Proposals, similar items and the comparison of proposals need them.
     fn item_vectors(&self) -> Option<Catalogue> {
+        None
+    }
+
+    /// For a model with a vector of each training user: the row in the training set of the user with each history, `None`
+    /// for histories of others. A batch has either only known users or none.
+    #[cfg(feature = "baselines")]
+    fn known_users(&self, histories: &Csr) -> Option<Vec<Option<u32>>> {
+        let _ = histories;
         None
     }
 
@@ -111,20 +124,70 @@ pub(crate) async fn queries(engine: &Engine, model: &impl Scorer, histories: &Cs
     let without = || Error::Data("the model has no item vectors".into());
     let width = model.item_vectors().ok_or_else(without)?.width;
     let users = histories.rows();
-    let mut values = Vec::with_capacity(users * width);
     watch::begin("queries", "users", users as u64);
+    #[cfg(feature = "baselines")]
+    if let Some(groups) = alike(model, histories) {
+        let mut values = vec![0.0; users * width];
+        for Alike { rows, known } in groups {
+            let found =
+                queries_alike(engine, model, &histories.select(&rows)?, known.as_deref(), width).await?;
+            for (&row, query) in rows.iter().zip(found.chunks_exact(width)) {
+                values[row as usize * width..][..width].copy_from_slice(query);
+            }
+        }
+        return Ok(values);
+    }
+    queries_alike(engine, model, histories, None, width).await
+}
+
+/// As [`queries`], for histories that a batch may hold together: of the training users of these rows, or of others.
+async fn queries_alike(
+    engine: &Engine,
+    model: &impl Scorer,
+    histories: &Csr,
+    known: Option<&[u32]>,
+    width: usize,
+) -> Result<Vec<f32>> {
+    let users = histories.rows();
+    let mut values = Vec::with_capacity(users * width);
     for start in (0..users).step_by(PIECE) {
         watch::check()?;
         let rows: Vec<u32> = (start as u32..(start + PIECE).min(users) as u32).collect();
-        let batch = Batch::new(engine, &histories.select(&rows)?)?;
+        let mut batch = Batch::new(engine, &histories.select(&rows)?)?;
+        if let Some(known) = known {
+            batch.known = Some(engine.upload("known users", &known[start..][..rows.len()])?);
+        }
         let scoring = model.scoring(engine, batch.users, batch.entries)?;
         let mut recording = Recording::new();
-        let queries = scoring.record_queries(&mut recording, &batch).ok_or_else(without)?;
+        let queries = scoring
+            .record_queries(&mut recording, &batch)
+            .ok_or_else(|| Error::Data("the model has no item vectors".into()))?;
         engine.run(&recording)?;
         values.extend(engine.read_range(&queries, 0..batch.users * width).await?);
         watch::advance(batch.users as u64);
     }
     Ok(values)
+}
+
+/// Histories that a batch may hold together.
+#[cfg(feature = "baselines")]
+pub(crate) struct Alike {
+    /// Their rows.
+    pub rows: Vec<u32>,
+    /// What [`Batch::known`] needs, for each of them.
+    pub known: Option<Vec<u32>>,
+}
+
+/// Histories of training users and of others, apart; `None` for a model without vectors of users.
+#[cfg(feature = "baselines")]
+pub(crate) fn alike(model: &dyn Scorer, histories: &Csr) -> Option<[Alike; 2]> {
+    let found = model.known_users(histories)?;
+    let rows = |known: bool| {
+        let of = |(row, found): (u32, &Option<u32>)| (found.is_some() == known).then_some(row);
+        (0..).zip(&found).filter_map(of).collect()
+    };
+    let known = Alike { rows: rows(true), known: Some(found.iter().flatten().copied().collect()) };
+    Some([known, Alike { rows: rows(false), known: None }])
 }
 
 /// Appends the scores of `users` queries: inner products with all item vectors, plus the item biases.

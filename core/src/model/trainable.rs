@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{AnyModel, Batch};
 use crate::{
     Result,
+    data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::Table,
     optimizer::{DenseGradient, RowGradient, Update},
@@ -98,6 +99,66 @@ pub trait Trainable: Send + Sync {
             width: items.width,
         }
     }
+}
+
+/// The settings of a model that a [`Trainer`](crate::train::Trainer) trains.
+pub(crate) trait TrainableSettings: Send + Sync {
+    /// The width of item vectors and queries, and the setting that it is.
+    fn width(&self) -> (&'static str, usize);
+
+    /// Query rows per user, L.
+    fn samples(&self) -> usize {
+        1
+    }
+
+    /// How positives are compared with negatives one by one, for models whose objective that is.
+    #[cfg(feature = "baselines")]
+    fn pairs(&self) -> Option<crate::kernels::Pairs> {
+        None
+    }
+
+    /// Checks that options are not combined with others that they leave without an effect.
+    ///
+    /// # Errors
+    /// [`crate::Error::Setting`] with the option.
+    fn check_options(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Checks that the size of every table fits the index types, for `items` items, `users` users and `rows` query rows
+    /// in a batch.
+    ///
+    /// # Errors
+    /// [`crate::Error::Setting`] with the product that is too large.
+    fn check_sizes(&self, items: usize, users: usize, rows: usize) -> Result<()>;
+
+    /// The tables that grow with the data.
+    fn tables(&self, items: usize, users: usize) -> Vec<TableSize>;
+
+    /// Creates the model with random parameters, or of a state.
+    ///
+    /// # Errors
+    /// [`crate::Error::Data`] if the state does not fit the settings; [`crate::Error::Device`] if the engine cannot
+    /// hold the model.
+    fn training(
+        &self,
+        engine: &Engine,
+        sizes: Sizes,
+        start: Start<'_>,
+        train: &Csr,
+    ) -> Result<Box<dyn Trainable>>;
+}
+
+/// The size of a table that grows with the data.
+pub(crate) struct TableSize {
+    /// What its rows are: items, users.
+    pub of: &'static str,
+    /// Rows.
+    pub rows: usize,
+    /// What its columns are, in front of the word "width".
+    pub what: &'static str,
+    /// Columns.
+    pub width: usize,
 }
 
 /// The sizes that a model needs for training.

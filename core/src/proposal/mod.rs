@@ -2,6 +2,8 @@
 //!
 //! A new proposal is a file here, and its module and its entry in the table of this file.
 
+#[cfg(feature = "baselines")]
+mod adaptive;
 pub mod alias;
 mod dns;
 mod exact_midx;
@@ -25,6 +27,8 @@ use crate::{
     rng::Rng,
     state::{State, StatePart},
 };
+#[cfg(feature = "baselines")]
+pub use adaptive::Adaptive;
 pub use dns::Dns;
 pub use exact_midx::ExactMidx;
 pub use index::{IndexReport, MidxIndex};
@@ -36,26 +40,32 @@ pub use softmax::Softmax;
 pub use uniform::Uniform;
 
 /// Every proposal: documentation, variant, name in files and on the command line, and what builds it. The settings
-/// declare [`ProposalKind`] from this table.
+/// declare [`ProposalKind`] from this table. Those of the second list are behind the feature `baselines`.
 macro_rules! proposals {
     ($declare:ident) => {
         $declare! {
-            /// Uniform over the items.
-            Uniform = "uniform", |of| Uniform::new(of.engine, of.items());
-            /// In proportion to popularity.
-            Popularity = "popularity", |of| Popularity::new(of.engine, &of.popular());
-            /// Each negative is the one with the largest logit of a few uniform draws (Zhang et al., 2013).
-            Dns = "dns", |of| Dns::new(of.engine, of.config, of.items(), of.queries);
-            /// In proportion to a quadratic kernel of the logit (Blanc and Rendle, 2018).
-            Quadratic = "kernel", |of| Quadratic::new(of.engine, of.config, of.items(), of.queries);
-            /// The softmax itself: exact, at the cost of the full softmax.
-            Softmax = "softmax", |of| Softmax::new(of.engine, of.items(), of.queries);
-            /// The softmax itself, drawn through the index (theorem 4.1): exact, at the cost of the full softmax.
-            Midx = "midx", |of| ExactMidx::new(of.engine, of.config, of.counts, of.queries);
-            /// Through the index, uniform inside a cell (theorem 5.1).
-            MidxUniform = "midx-uniform", |of| Midx::new(of.engine, of.config, of.counts, vec![1.0; of.items()], of.queries);
-            /// Through the index, by popularity inside a cell (theorem 5.2).
-            MidxPopularity = "midx-popularity", |of| Midx::new(of.engine, of.config, of.counts, of.popular(), of.queries);
+            {
+                /// Uniform over the items.
+                Uniform = "uniform", |of| Uniform::new(of.engine, of.items());
+                /// In proportion to popularity.
+                Popularity = "popularity", |of| Popularity::new(of.engine, &of.popular());
+                /// Each negative is the one with the largest logit of a few uniform draws (Zhang et al., 2013).
+                Dns = "dns", |of| Dns::new(of.engine, of.config, of.items(), of.queries);
+                /// In proportion to a quadratic kernel of the logit (Blanc and Rendle, 2018).
+                Quadratic = "kernel", |of| Quadratic::new(of.engine, of.config, of.items(), of.queries);
+                /// The softmax itself: exact, at the cost of the full softmax.
+                Softmax = "softmax", |of| Softmax::new(of.engine, of.items(), of.queries);
+                /// The softmax itself, drawn through the index (theorem 4.1): exact, at the cost of the full softmax.
+                Midx = "midx", |of| ExactMidx::new(of.engine, of.config, of.counts, of.queries);
+                /// Through the index, uniform inside a cell (theorem 5.1).
+                MidxUniform = "midx-uniform", |of| Midx::new(of.engine, of.config, of.counts, vec![1.0; of.items()], of.queries);
+                /// Through the index, by popularity inside a cell (theorem 5.2).
+                MidxPopularity = "midx-popularity", |of| Midx::new(of.engine, of.config, of.counts, of.popular(), of.queries);
+            }
+            baselines {
+                /// Items that rank high for a factor of the query (Rendle and Freudenthaler, 2014).
+                Adaptive = "adaptive", |of| Adaptive::new(of.engine, of.config, of.items(), of.queries);
+            }
         }
     };
 }
@@ -316,6 +326,12 @@ pub fn build(
 
 /// Declares `one`, which builds the proposals of the table.
 macro_rules! builders {
+    ({ $($always:tt)+ } baselines { $($more:tt)+ }) => {
+        #[cfg(not(feature = "baselines"))]
+        builders! { $($always)+ }
+        #[cfg(feature = "baselines")]
+        builders! { $($always)+ $($more)+ }
+    };
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $new:expr;)+) => {
         /// Builds a single proposal, without a mixture.
         fn one(kind: ProposalKind, inputs: &Inputs<'_>) -> Result<Box<dyn Proposal>> {

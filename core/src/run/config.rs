@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     config::{
-        Config, Kind, Method, ObjectiveConfig, OptimizerConfig, ProposalConfig, Section, Setting,
+        Config, Kind, Method, ObjectiveConfig, OptimizerConfig, ProposalConfig, Section, Setting, Steps,
         TrainingConfig, setting::settings,
     },
     data::{Columns, Conditions, Header, LoadOptions, MissingIds, Moment, SplitOptions, TimesRead},
-    model::{ModelConfig, ModelKind},
+    model::{Defaults, ModelConfig, ModelKind, TrainableSettings},
 };
 
 /// The content of `RUN/config.toml`. Together with the data it determines a run to the last bit.
@@ -190,7 +190,8 @@ impl RunConfig {
     /// The default settings for a kind of model.
     pub fn of(kind: ModelKind) -> Self {
         let mut config = Self { model: ModelConfig::new(kind), ..Self::default() };
-        kind.set_defaults(&mut config.optimizer, &mut config.training);
+        let Self { proposal, optimizer, training, .. } = &mut config;
+        kind.set_defaults(Defaults { proposal, optimizer, training });
         config
     }
 
@@ -246,25 +247,42 @@ impl RunConfig {
         }
     }
 
-    /// The settings that a [`Trainer`](crate::train::Trainer) needs.
+    /// The model's settings, if a [`Trainer`](crate::train::Trainer) trains it.
     ///
     /// # Errors
     /// [`Error::Setting`] if the model is one that a [`Run`](super::Run) fits without a trainer.
-    pub fn training(&self) -> Result<Config> {
-        let ModelConfig::MultVae(model) = &self.model else {
-            let problem = format!("{} has no proposals and no gradient steps", self.model.kind().name());
-            return Err(Error::setting(
-                "model.kind",
-                format!("{problem}; this needs `model.kind = mult-vae`"),
-            ));
-        };
-        Ok(Config {
-            model: model.clone(),
+    pub(crate) fn trainable(&self) -> Result<&dyn TrainableSettings> {
+        self.model.trainable().ok_or_else(|| self.no_network("has no proposals and no gradient steps"))
+    }
+
+    fn no_network(&self, problem: &str) -> Error {
+        let kind = self.model.kind().name();
+        Error::setting("model.kind", format!("{kind} {problem}; this needs `model.kind = mult-vae`"))
+    }
+
+    /// The settings of training by steps, without the model.
+    pub(crate) fn steps(&self) -> Steps {
+        Steps {
             objective: self.objective.clone(),
             proposal: self.proposal.clone(),
             optimizer: self.optimizer.clone(),
             training: self.training.clone(),
-        })
+            #[cfg(feature = "baselines")]
+            pairs: self.model.trainable().and_then(TrainableSettings::pairs),
+        }
+    }
+
+    /// The settings that a [`Trainer`](crate::train::Trainer) of a network needs.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the model is no network.
+    pub fn training(&self) -> Result<Config> {
+        self.trainable()?;
+        let ModelConfig::MultVae(model) = &self.model else {
+            return Err(self.no_network("is not a network"));
+        };
+        let Steps { objective, proposal, optimizer, training, .. } = self.steps();
+        Ok(Config { model: model.clone(), objective, proposal, optimizer, training })
     }
 
     /// Checks that the settings are compatible with each other and with a catalogue of `items` items.
@@ -272,10 +290,11 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Setting`] with the field, the problem, and valid values.
     pub fn validate(&self, items: usize) -> Result<()> {
-        if let ModelConfig::MultVae(_) = self.model {
-            return self.training()?.validate(items);
-        }
         self.model.check_bounds()?;
+        if let Some(model) = self.model.trainable() {
+            model.check_options()?;
+            return self.steps().validate(items, model.width());
+        }
         self.optimizer.check_bounds()?;
         self.training.check_bounds()?;
         crate::metrics::cutoff(&self.training.metric).map(drop)
@@ -353,7 +372,7 @@ mod tests {
                 .flatten()
             {
                 let (section, key) = (setting.section, setting.key());
-                let optional = matches!(key.as_str(), "mix" | "average");
+                let optional = matches!(key.as_str(), "mix" | "average" | "adaptive-lambda");
                 assert_eq!(
                     json[section][&key].is_null(),
                     optional || !kind.uses(section, &key),
@@ -375,10 +394,16 @@ mod tests {
     fn options_that_the_page_lacks_are_written_only_if_they_are_used() {
         let keys = |config: &RunConfig| {
             let json = serde_json::to_value(config).unwrap();
-            let [model, training] =
-                ["model", "training"].map(|section| json[section].as_object().unwrap().clone());
-            let lacking = ["autoencoder", "layers", "hidden-layer", "kl-weights", "prior", "average"];
-            lacking.into_iter().filter(|key| model.contains_key(*key) || training.contains_key(*key)).count()
+            let lacking = [
+                ("model", "autoencoder"),
+                ("model", "layers"),
+                ("model", "hidden-layer"),
+                ("model", "kl-weights"),
+                ("model", "prior"),
+                ("training", "average"),
+                ("proposal", "adaptive-lambda"),
+            ];
+            lacking.into_iter().filter(|(section, key)| json[section].get(key).is_some()).count()
         };
         let mut config = RunConfig::default();
         assert_eq!(keys(&config), 0);

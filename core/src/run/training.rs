@@ -32,11 +32,8 @@ impl Training {
         if let Some(fitting) = Fitting::new(&engine, config, split, state)? {
             return Ok(Self::Fit(Box::new(fitting)));
         }
-        let (config, validation) = (config.training()?, Some(&split.validation));
-        let trainer = match state {
-            None => Trainer::new(engine, &config, &split.train, validation).await?,
-            Some(state) => Trainer::resume(engine, &config, &split.train, validation, state).await?,
-        };
+        let (model, validation) = (config.trainable()?, Some(&split.validation));
+        let trainer = Trainer::of(engine, model, config.steps(), &split.train, validation, state)?;
         Ok(Self::Steps(Box::new(trainer)))
     }
 

@@ -16,12 +16,15 @@ const TABLES: [&str; 3] = ["encoder", "items", "item_bias"];
 /// Where ELSA holds its item vectors before they are normalised.
 const WEIGHTS: &str = "fit.weights";
 
-/// The vectors of users that factorisations have while they are fitted.
-const USERS: &str = "fit.users";
+/// The vectors of users: while a factorisation is fitted, and of a model that has a table of them.
+const USERS: [&str; 2] = ["fit.users", "users"];
+/// Which of the users of that table has which history.
+const USER_HISTORIES: &str = "user_histories";
 
-/// Whether a tensor is a parameter that is carried over; the linear path is that of the new data.
+/// Whether a tensor is a parameter that is carried over; the linear path and the users are those of the new data.
 fn carried(name: &str) -> bool {
-    !name.contains('.') && !model::LINEAR_PATH.contains(&name)
+    let of_data = USERS.contains(&name) || name == USER_HISTORIES || model::LINEAR_PATH.contains(&name);
+    !name.contains('.') && !of_data
 }
 
 /// How many items of a new run an earlier model has.
@@ -108,12 +111,19 @@ pub(super) async fn fold_in_users(
     config: &ModelConfig,
     train: &Csr,
 ) -> Result<()> {
-    if state.tensors.contains_key(USERS) {
-        let model = AnyModel::from_state(engine, config, train.columns(), state)?;
-        let vectors = model::queries(engine, &model, train).await?;
-        let shape = vec![train.rows(), vectors.len() / train.rows().max(1)];
-        state.tensors.insert(USERS.into(), Tensor { shape, data: TensorData::F32(vectors) });
+    let Some(name) = USERS.into_iter().find(|name| state.tensors.contains_key(*name)) else { return Ok(()) };
+    let mut items = state.clone();
+    if let Some(histories) = items.tensors.get_mut(USER_HISTORIES) {
+        // Their vectors are still random, so nobody is known.
+        *histories = Tensor { shape: vec![0, 2], data: TensorData::U32(Vec::new()) };
+        if let Some(Tensor { shape, data }) = items.tensors.get_mut(name) {
+            (shape[0], *data) = (0, TensorData::F32(Vec::new()));
+        }
     }
+    let model = AnyModel::from_state(engine, config, train.columns(), &items)?;
+    let vectors = model::queries(engine, &model, train).await?;
+    let shape = vec![train.rows(), vectors.len() / train.rows().max(1)];
+    state.tensors.insert(name.into(), Tensor { shape, data: TensorData::F32(vectors) });
     Ok(())
 }
 

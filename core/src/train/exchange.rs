@@ -7,6 +7,8 @@
 //! processes sum the same numbers in the same order, so their parameters stay the same bits. They differ from
 //! those of one process by the rounding of sums in another order.
 
+#![cfg_attr(not(feature = "ranks"), allow(dead_code, reason = "a run has no other processes then"))]
+
 use std::{ops::Range, sync::Arc};
 
 use super::inputs::{StepGradients, StepInputs};
@@ -103,6 +105,9 @@ pub struct Exchanged {
     rows: Vec<RowBuffers>,
     /// Queries of all processes, if a proposal observes them.
     queries: Option<Buffer<f32>>,
+    /// Without the feature there is no value of this type, and a compiler leaves out all that needs one.
+    #[cfg(not(feature = "ranks"))]
+    never: std::convert::Infallible,
 }
 
 /// The buffers of one [`RowGradient`].
@@ -142,6 +147,7 @@ impl Exchanged {
     ///
     /// # Errors
     /// If the engine cannot hold them.
+    #[cfg(feature = "ranks")]
     pub fn new(engine: &Engine, exchange: Arc<dyn Exchange>, gradients: &StepGradients) -> Result<Self> {
         let ranks = exchange.ranks();
         let rows = gradients.rows.iter().map(|gradient| RowBuffers::new(engine, gradient, ranks));

@@ -1,7 +1,7 @@
 //! What a step takes, and the gradients that it computes.
 
 use crate::{
-    config::Config,
+    config::Steps,
     model::{TrainStep, Trainable},
     optimizer::{DenseGradient, RowGradient},
     proposal::Proposal,
@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct StepInputs<'a> {
     /// The run's settings.
-    pub config: &'a Config,
+    pub config: &'a Steps,
     /// The trained model.
     pub model: &'a dyn Trainable,
     /// The source of negatives; `None` for the full softmax.

@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    config::{Config, Objective, RowUpdates},
+    config::{Objective, RowUpdates, Steps},
     engine::{Buffer, Engine, Recording},
     kernels::{ReplayRows, Table},
     model::Trainable,
@@ -12,7 +12,7 @@ use crate::{
 /// given it.
 pub(super) fn flush_rows(
     engine: &Engine,
-    config: &Config,
+    config: &Steps,
     model: &dyn Trainable,
     schedule: &Buffer<f32>,
     step: u64,
@@ -35,7 +35,7 @@ pub(super) fn flush_rows(
 /// The tables whose rows may lag behind the run's step. The full softmax applies Adam to all item rows and
 /// biases in every step without writing `last_step`, so they never lag: a replay would apply their momentum
 /// twice.
-fn replayed_tables<'a>(config: &Config, model: &'a dyn Trainable) -> Vec<&'a Table> {
+fn replayed_tables<'a>(config: &Steps, model: &'a dyn Trainable) -> Vec<&'a Table> {
     if config.optimizer.row_updates != RowUpdates::Replay {
         return Vec::new();
     }

@@ -1,15 +1,17 @@
-//! The sampled softmax of a step: draws negatives, and computes the loss and the gradients of item rows and
-//! queries.
+//! The losses with negatives of a step, the sampled softmax and pairs: draws negatives, and computes the loss and the
+//! gradients of item rows and queries.
 
 use super::inputs::StepInputs;
+#[cfg(feature = "baselines")]
+use crate::kernels::{Comparison, PairwiseLoss};
 use crate::{
     Result,
-    config::Config,
+    config::Steps,
     engine::{Buffer, Engine, Recording},
     kernels::{Groups, ItemLists, ItemsOf, RankOne, SampledLoss, Transpose},
     model::{Batch, Sizes, Trainable},
     optimizer::RowGradient,
-    proposal::{Draw, Proposal, Samples},
+    proposal::{Draw, Proposal, Samples, Wanted},
 };
 
 /// The buffers of the loss.
@@ -23,7 +25,7 @@ pub struct SampledSoftmax {
 }
 
 impl SampledSoftmax {
-    pub fn new(engine: &Engine, config: &Config, model: &dyn Trainable, sizes: Sizes) -> Result<Self> {
+    pub fn new(engine: &Engine, config: &Steps, model: &dyn Trainable, sizes: Sizes) -> Result<Self> {
         let (samples, Sizes { items, users, entries }) = (model.samples(), sizes);
         let groups = groups(config, samples, users);
         Ok(Self {
@@ -59,7 +61,18 @@ impl SampledSoftmax {
         }
         let positives =
             ItemsOf::Entries { items: batch.items.clone(), rows: batch.rows.clone(), entries: batch.entries };
-        proposal.record(recording, &draw, positives, samples);
+        match reads_log_q(config) {
+            [_, true] => proposal.record(recording, &draw, positives, samples),
+            [of_candidates, false] => {
+                proposal.prepare(recording, &draw);
+                proposal.draw(recording, &draw, &samples.negatives);
+                if of_candidates {
+                    let items = ItemsOf::Candidates(samples.negatives.clone());
+                    let log_q = samples.negative_log_q.clone();
+                    proposal.log_q(recording, &draw, &[Wanted { items, log_q }]);
+                }
+            }
+        }
         recording.push(Transpose {
             positives: batch.items.clone(),
             entries: batch.entries,
@@ -72,7 +85,7 @@ impl SampledSoftmax {
         if !proposal.reads_items() {
             replay_items(recording, inputs, Some(lists));
         }
-        recording.push(SampledLoss {
+        let loss = SampledLoss {
             queries: queries.clone(),
             table: table.parameter.value.clone(),
             item_bias: bias.map(|bias| bias.parameter.value.clone()),
@@ -91,11 +104,17 @@ impl SampledSoftmax {
             positive: positive.clone(),
             negative: negative.clone(),
             query_gradient: model.query_gradients().clone(),
-        });
+        };
+        #[cfg(feature = "baselines")]
+        if let Some(pairs) = config.pairs {
+            recording.push(PairwiseLoss { rows: loss, pairs, items: table.rows });
+            return;
+        }
+        recording.push(loss);
     }
 
     /// The gradients of the item rows and biases.
-    pub fn gradients(&self, config: &Config, model: &dyn Trainable, batch: &Batch) -> RowGradient {
+    pub fn gradients(&self, config: &Steps, model: &dyn Trainable, batch: &Batch) -> RowGradient {
         let gradient = RankOne {
             vectors: model.queries().clone(),
             rows: batch.rows.clone(),
@@ -111,7 +130,17 @@ impl SampledSoftmax {
     }
 }
 
-fn groups(config: &Config, samples: usize, users: usize) -> Groups {
+/// Whether the loss reads log q of candidates, and that of positives.
+fn reads_log_q(config: &Steps) -> [bool; 2] {
+    #[cfg(feature = "baselines")]
+    if let Some(pairs) = config.pairs {
+        return [pairs.comparison == Comparison::Importance, false];
+    }
+    let _ = config;
+    [true, true]
+}
+
+fn groups(config: &Steps, samples: usize, users: usize) -> Groups {
     Groups { batch: users, samples, size: config.proposal.group_size, candidates: config.proposal.negatives }
 }
 

@@ -1,21 +1,24 @@
 //! Starts, resumes and joins runs.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
+#[cfg(feature = "ranks")]
+use std::sync::Arc;
 
+#[cfg(feature = "ranks")]
+use super::{Exchange, exchange::Exchanged};
 use super::{
-    Exchange, Trainer,
-    exchange::Exchanged,
+    Trainer,
     limits::{capacity, most_entries},
     step::StepPlan,
 };
 use crate::{
     Error, Result,
-    config::{Config, Objective, RowUpdates},
+    config::{Config, Objective, RowUpdates, Steps},
     data::{Csr, EvaluationSet},
     engine::Engine,
     evaluate::fits,
     event::Event,
-    model::{AnyModel, Sizes, Start},
+    model::{Sizes, Start, TrainableSettings},
     optimizer::Optimizer,
     proposal,
     rng::Rng,
@@ -37,8 +40,7 @@ impl Trainer {
         train: &Csr,
         validation: Option<&EvaluationSet>,
     ) -> Result<Self> {
-        let start = Start::Random(Rng::new(config.training.seed));
-        Self::assemble(engine, config, train, validation, start, Progress::default())
+        Self::of(engine, &config.model, config.steps(), train, validation, None)
     }
 
     /// Continues a run from `state`: the steps that follow are the same as if it had never stopped.
@@ -52,8 +54,24 @@ impl Trainer {
         validation: Option<&EvaluationSet>,
         state: &State,
     ) -> Result<Self> {
-        let (start, progress) = (Start::State(state), state.progress.clone());
-        let mut trainer = Self::assemble(engine, config, train, validation, start, progress)?;
+        Self::of(engine, &config.model, config.steps(), train, validation, Some(state))
+    }
+
+    /// Starts the run of any model that steps train, or continues it from a state.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`] and [`Trainer::resume`].
+    pub(crate) fn of(
+        engine: Engine,
+        model: &dyn TrainableSettings,
+        config: Steps,
+        train: &Csr,
+        validation: Option<&EvaluationSet>,
+        state: Option<&State>,
+    ) -> Result<Self> {
+        let start = state.map_or_else(|| Start::Random(Rng::new(config.training.seed)), Start::State);
+        let mut trainer = Self::assemble(engine, model, config, train, validation, start)?;
+        let Some(state) = state else { return Ok(trainer) };
         if let Some(proposal) = &mut trainer.proposal {
             proposal.restore(&trainer.engine, state, &trainer.model.catalogue())?;
         }
@@ -70,6 +88,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Device`] if the engine cannot hold the exchanged gradients.
+    #[cfg(feature = "ranks")]
     pub fn join(mut self, exchange: Arc<dyn Exchange>) -> Result<Self> {
         let model = self.model.as_ref();
         self.plan.store_gradients(&self.engine, model)?;
@@ -81,19 +100,23 @@ impl Trainer {
 
     fn assemble(
         engine: Engine,
-        config: &Config,
+        settings: &dyn TrainableSettings,
+        config: Steps,
         train: &Csr,
         validation: Option<&EvaluationSet>,
         start: Start<'_>,
-        progress: Progress,
     ) -> Result<Self> {
-        config.validate(train.columns())?;
-        let rows = config.training.batch.min(train.rows().max(1)).checked_mul(config.model.latent_samples);
+        let progress = match start {
+            Start::Random(_) => Progress::default(),
+            Start::State(state) => state.progress.clone(),
+        };
+        config.validate(train.columns(), settings.width())?;
+        let rows = config.training.batch.min(train.rows().max(1)).checked_mul(settings.samples());
         let rows = rows.ok_or_else(|| {
             Error::setting("latent-samples", "times `batch` they are more than this machine can count")
         })?;
-        config.model.check_sizes(train.columns(), rows)?;
-        capacity(&engine, config, train.columns())?;
+        settings.check_sizes(train.columns(), train.rows(), rows)?;
+        capacity(&engine, settings, train)?;
         let users: Vec<u32> =
             (0..train.rows()).filter(|&u| !train.row(u).is_empty()).map(|u| u as u32).collect();
         if users.is_empty() {
@@ -128,7 +151,7 @@ impl Trainer {
         let schedule = engine.upload("schedule", &optimizer.schedule())?;
         let sizes =
             Sizes { items: train.columns(), users: batch, entries: most_entries(train, &users, batch) };
-        let model = AnyModel::training(&engine, &config.model, sizes, start, train)?;
+        let model = settings.training(&engine, sizes, start, train)?;
         let rows = batch * model.samples();
         let proposal = match config.objective.kind {
             Objective::FullSoftmax => None,
@@ -138,17 +161,17 @@ impl Trainer {
                 Some(proposal)
             }
         };
-        let plan = StepPlan::new(&engine, config, train, model.as_ref(), sizes, steps_per_epoch)?;
+        let plan = StepPlan::new(&engine, &config, train, model.as_ref(), sizes, steps_per_epoch)?;
         let mut trainer = Self {
             rng: Rng::new(config.training.seed),
-            config: config.clone(),
+            #[cfg(feature = "baselines")]
+            average: super::average::Average::new(&engine, config.training.average, model.as_ref())?,
+            config,
             train: train.clone(),
             order: users,
             validation: validation.cloned(),
             optimizer,
             schedule,
-            #[cfg(feature = "baselines")]
-            average: super::average::Average::new(&engine, config.training.average, model.as_ref())?,
             model,
             proposal,
             plan,

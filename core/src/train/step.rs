@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Result,
-    config::{Config, Objective},
+    config::{Objective, Steps},
     data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{GatherBatch, SumLoss},
@@ -41,7 +41,7 @@ enum Head {
 impl StepPlan {
     pub fn new(
         engine: &Engine,
-        config: &Config,
+        config: &Steps,
         train: &Csr,
         model: &dyn Trainable,
         sizes: Sizes,
@@ -71,6 +71,7 @@ impl StepPlan {
     ///
     /// # Errors
     /// If the engine cannot hold it.
+    #[cfg(feature = "ranks")]
     pub fn store_gradients(&mut self, engine: &Engine, model: &dyn Trainable) -> Result<()> {
         if let Head::Full(full) = &mut self.head {
             *full = FullSoftmax::new(engine, model, self.nll.len(), true)?;
@@ -111,6 +112,7 @@ impl StepPlan {
             users: users.len(),
             entries: end as usize,
             longest,
+            known: Some(self.users.clone()),
         })
     }
 
@@ -146,6 +148,8 @@ impl StepPlan {
         exchanged: Option<&Exchanged>,
     ) {
         let &StepInputs { config, model, ref step, .. } = inputs;
+        // There are none without the feature; said here for the compiler.
+        let exchanged = exchanged.filter(|_| cfg!(feature = "ranks"));
         recording.push(GatherBatch {
             users: self.users.clone(),
             history_offsets: self.history_offsets.clone(),
@@ -185,7 +189,7 @@ impl StepPlan {
     }
 
     /// The gradients of a step that stores them, in the same order for all processes.
-    pub fn gradients(&self, config: &Config, model: &dyn Trainable, batch: &Batch) -> StepGradients {
+    pub fn gradients(&self, config: &Steps, model: &dyn Trainable, batch: &Batch) -> StepGradients {
         let mut rows: Vec<_> = self.item_gradients(config, model, batch).into_iter().collect();
         rows.extend(model.row_gradients(batch));
         let mut dense = match &self.head {
@@ -196,7 +200,7 @@ impl StepPlan {
         StepGradients { rows, dense }
     }
 
-    fn item_gradients(&self, config: &Config, model: &dyn Trainable, batch: &Batch) -> Option<RowGradient> {
+    fn item_gradients(&self, config: &Steps, model: &dyn Trainable, batch: &Batch) -> Option<RowGradient> {
         match &self.head {
             Head::Full(_) => None,
             Head::Sampled(sampled) => Some(sampled.gradients(config, model, batch)),

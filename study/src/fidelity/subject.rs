@@ -68,6 +68,7 @@ impl<'a> Subject<'a> {
                 users: count,
                 entries: end,
                 longest: end,
+                known: None,
             };
             let mut recording = Recording::new();
             let of_users = scoring.record_queries(&mut recording, &batch).ok_or_else(no_vectors)?;

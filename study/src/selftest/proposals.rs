@@ -62,7 +62,11 @@ async fn one(engine: &Engine, name: &str, config: &ProposalConfig, groups: Group
     let mut state = index.with_moments(&[0.0; (WIDTH + 1) * WIDTH]);
     let snapshot = numbers(4, ITEMS * (WIDTH + 1));
     let shape = vec![snapshot.len()];
-    state.tensors.insert("proposal.rows".into(), Tensor { shape, data: TensorData::F32(snapshot) });
+    // What `kernel` and `adaptive` were built from.
+    for name in ["proposal.rows", "proposal.factors"] {
+        let tensor = Tensor { shape: shape.clone(), data: TensorData::F32(snapshot.clone()) };
+        state.tensors.insert(name.into(), tensor);
+    }
     proposal.restore(engine, &state, &catalogue)?;
 
     let histories = Histories::new(groups.batch, ITEMS);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fastvae::{
     config::{Method, Objective, ProposalKind, Setting},
     model::ModelKind,
+    run::RunConfig,
 };
 use serde_json::{Value, json};
 
@@ -54,7 +55,7 @@ pub struct Space {
 impl Space {
     /// The settings that are searched for a kind of model.
     pub fn of(&self, kind: ModelKind) -> impl Iterator<Item = &Dimension> {
-        let methods = move |name: &String| kind == ModelKind::MultVae && Method::parse(name).is_some();
+        let methods = move |name: &String| has_method(kind) && Method::parse(name).is_some();
         self.dimensions.iter().filter(move |dimension| {
             let setting = dimension.setting;
             let has = match setting.section {
@@ -69,7 +70,7 @@ impl Space {
     /// Whether a setting is active in a trial of `kind` whose values so far are these. A method and a kind are names for
     /// what a setting depends on, and proposals have no effect under the full softmax.
     pub fn is_active(&self, dimension: &Dimension, kind: ModelKind, values: &Values) -> bool {
-        if kind != ModelKind::MultVae {
+        if !has_method(kind) {
             return true;
         }
         let word = |section: &str| {
@@ -83,7 +84,9 @@ impl Space {
         let method = match objective {
             Objective::FullSoftmax => Method::Full,
             Objective::SampledSoftmax => Method::Sampled(
-                word("proposal").and_then(|word| ProposalKind::parse(&word)).unwrap_or_default(),
+                word("proposal")
+                    .and_then(|word| ProposalKind::parse(&word))
+                    .unwrap_or_else(|| RunConfig::of(kind).proposal.kind),
             ),
         };
         let meant = |name: &String| name == kind.name() || name == method.name();
@@ -124,6 +127,11 @@ impl Space {
     }
 }
 
+/// Whether models of this kind have negatives from a proposal, or the full softmax.
+fn has_method(kind: ModelKind) -> bool {
+    kind.uses("proposal", "kind")
+}
+
 /// Sets one setting.
 pub(super) fn set(settings: &mut Value, section: &str, key: &str, value: Value) {
     if !settings[section].is_object() {
@@ -134,8 +142,6 @@ pub(super) fn set(settings: &mut Value, section: &str, key: &str, value: Value) 
 
 #[cfg(test)]
 mod tests {
-    use fastvae::run::RunConfig;
-
     use super::*;
 
     #[test]

@@ -7,6 +7,7 @@ mod elsa;
 mod ials;
 mod linear;
 mod linear_path;
+mod mf;
 mod runs;
 
 use fastvae::{
@@ -30,7 +31,12 @@ fn set() -> Dataset {
 
 fn config_of(model: ModelConfig) -> RunConfig {
     let split = SplitOptions { validation_users: 30, ..Default::default() };
-    RunConfig { split, model: model.clone(), ..RunConfig::of(model.kind()) }
+    let mut config = RunConfig { split, model: model.clone(), ..RunConfig::of(model.kind()) };
+    if model.kind().uses("proposal", "kind") {
+        // The set has fewer items than the defaults have negatives.
+        (config.proposal.negatives, config.proposal.codewords) = (40, 4);
+    }
+    config
 }
 
 /// A finished run.
@@ -41,11 +47,15 @@ struct Trained {
 }
 
 fn train(config: RunConfig) -> Trained {
+    train_on(&Engine::cpu(), config)
+}
+
+fn train_on(engine: &Engine, config: RunConfig) -> Trained {
     let set = set();
     let split = data::split(&set, &config.split).unwrap();
     let context = Context::new(config, &set);
     let setup =
-        Setup { engine: Engine::cpu(), context: context.clone(), split: &split, saves: Saves::default() };
+        Setup { engine: engine.clone(), context: context.clone(), split: &split, saves: Saves::default() };
     let mut run = block_on(Run::start(setup, || Ok(Memory::default()))).unwrap();
     while block_on(run.next()).unwrap().is_some() {}
     let metrics = block_on(run.measure()).unwrap();
@@ -66,8 +76,12 @@ impl Trained {
 }
 
 fn scores(model: &AnyModel, histories: &Csr) -> Vec<Vec<f32>> {
+    scores_on(&Engine::cpu(), model, histories)
+}
+
+fn scores_on(engine: &Engine, model: &AnyModel, histories: &Csr) -> Vec<Vec<f32>> {
     let options = RankOptions { mask_seen: false, ..RankOptions::default() };
-    let ranking = block_on(rank(&Engine::cpu(), model, histories, ITEMS, &options)).unwrap();
+    let ranking = block_on(rank(engine, model, histories, ITEMS, &options)).unwrap();
     (0..histories.rows())
         .map(|user| {
             let mut scores = vec![f32::NAN; ITEMS];

@@ -16,12 +16,25 @@ use super::*;
 /// Stopped after any step and resumed, a fit ends in the same bits and the same metrics.
 #[test]
 fn a_fit_by_steps_goes_on_with_the_same_bits() {
-    for kind in [ModelKind::Ials, ModelKind::Wrmf, ModelKind::Elsa, ModelKind::Bpr] {
+    let kinds = [
+        ModelKind::Ials,
+        ModelKind::Wrmf,
+        ModelKind::Elsa,
+        ModelKind::Bpr,
+        ModelKind::Mf,
+        ModelKind::Warp,
+        ModelKind::Aobpr,
+        ModelKind::Dns,
+        ModelKind::Pris,
+        ModelKind::SelfAdversarial,
+    ];
+    for kind in kinds {
         let mut config = config_of(match kind {
             ModelKind::Ials => ModelConfig::Ials(IalsConfig { factors: 8, block: 3, ..Default::default() }),
             ModelKind::Wrmf => ModelConfig::Wrmf(WrmfConfig { factors: 8, ..Default::default() }),
             ModelKind::Bpr => ModelConfig::Bpr(BprConfig { factors: 8, ..Default::default() }),
-            _ => ModelConfig::Elsa(ElsaConfig { factors: 8 }),
+            ModelKind::Elsa => ModelConfig::Elsa(ElsaConfig { factors: 8 }),
+            other => ModelConfig::new(other),
         });
         (config.training.epochs, config.training.batch) = (3, 64);
         let whole = train(config.clone());

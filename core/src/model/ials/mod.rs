@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use self::row::{LeastSquares, Scratch, update};
 use super::{
     AnyModel, Scorer, Scoring,
-    fit::{Fit, FitInputs, ModelSettings},
+    fit::{Defaults, Fit, FitInputs, ModelSettings},
     host::{FoldIn, by_item},
 };
 use crate::{
@@ -126,7 +126,7 @@ impl ModelSettings for IalsConfig {
         uses(section, key)
     }
 
-    fn set_defaults(_: &mut crate::config::OptimizerConfig, training: &mut crate::config::TrainingConfig) {
+    fn set_defaults(Defaults { training, .. }: Defaults<'_>) {
         training.epochs = 16;
     }
 

@@ -1,9 +1,9 @@
 //! Weighted matrix factorisation as first published: every vector's norm has the same weight.
 
-use super::{Fit, FitInputs, Ials, IalsConfig, IalsFit, ModelSettings, uses};
+use super::{Defaults, Fit, FitInputs, Ials, IalsConfig, IalsFit, ModelSettings, uses};
 use crate::{
     Result,
-    config::{Kind, OptimizerConfig, TrainingConfig, setting::settings},
+    config::{Kind, setting::settings},
     engine::Engine,
     model::AnyModel,
     state::State,
@@ -44,8 +44,8 @@ impl ModelSettings for WrmfConfig {
         uses(section, key)
     }
 
-    fn set_defaults(optimizer: &mut OptimizerConfig, training: &mut TrainingConfig) {
-        IalsConfig::set_defaults(optimizer, training);
+    fn set_defaults(defaults: Defaults<'_>) {
+        IalsConfig::set_defaults(defaults);
     }
 
     fn load(&self, engine: &Engine, items: usize, state: &State) -> Result<Ials> {

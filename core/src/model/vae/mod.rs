@@ -12,14 +12,7 @@ mod parameters;
 mod stack;
 mod training;
 
-use backward::{Gradients, Pass};
-use forward::{Activations, Mode};
-pub(crate) use linear_path::TENSORS as LINEAR_PATH;
-use linear_path::{LinearPath, Sums};
-use parameters::{Layer, Parameters};
-pub(crate) use training::MultVaeTraining;
-
-use super::{Batch, Scorer, Scoring, fit::ModelSettings, record_products};
+use super::{Batch, Scorer, Scoring, TrainableSettings, fit::ModelSettings, record_products};
 use crate::{
     Result,
     config::{Decoder, MultVaeConfig},
@@ -28,6 +21,11 @@ use crate::{
     proposal::Catalogue,
     state::State,
 };
+use backward::{Gradients, Pass};
+use forward::{Activations, Mode};
+pub(crate) use linear_path::TENSORS as LINEAR_PATH;
+use linear_path::{LinearPath, Sums};
+use parameters::{Layer, Parameters};
 
 /// A trained network: parameters without an optimiser, ready to rank.
 #[derive(Clone)]
@@ -91,6 +89,10 @@ impl ModelSettings for MultVaeConfig {
 
     fn uses(_: &str, _: &str) -> bool {
         true
+    }
+
+    fn trainable(&self) -> Option<&dyn TrainableSettings> {
+        Some(self)
     }
 
     fn load(&self, engine: &Engine, items: usize, state: &State) -> Result<MultVae> {

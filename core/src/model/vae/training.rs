@@ -11,7 +11,7 @@ use crate::{
     data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{Groups, ItemLists, RankOne, Table, Transpose},
-    model::{AnyModel, Batch, Sizes, Start, TrainStep, Trainable},
+    model::{AnyModel, Batch, Sizes, Start, TableSize, TrainStep, Trainable, TrainableSettings},
     optimizer::{DenseGradient, RowGradient},
     state::FrozenTensor,
 };
@@ -72,6 +72,40 @@ impl MultVaeTraining {
             linear: self.linear.clone(),
             joined: None,
         })
+    }
+}
+
+impl TrainableSettings for MultVaeConfig {
+    fn width(&self) -> (&'static str, usize) {
+        Self::width(self)
+    }
+
+    fn samples(&self) -> usize {
+        self.latent_samples
+    }
+
+    #[cfg(feature = "baselines")]
+    fn check_options(&self) -> Result<()> {
+        Self::check_options(self)
+    }
+
+    fn check_sizes(&self, items: usize, _: usize, rows: usize) -> Result<()> {
+        Self::check_sizes(self, items, rows)
+    }
+
+    fn tables(&self, items: usize, _: usize) -> Vec<TableSize> {
+        let widths = [("hidden", self.hidden), ("item row", self.item_width()), ("linear", self.linear)];
+        widths.map(|(what, width)| TableSize { of: "items", rows: items, what, width }).into()
+    }
+
+    fn training(
+        &self,
+        engine: &Engine,
+        sizes: Sizes,
+        start: Start<'_>,
+        train: &Csr,
+    ) -> Result<Box<dyn Trainable>> {
+        Ok(Box::new(MultVaeTraining::new(engine, self, sizes, start, train)?))
     }
 }
 
