@@ -1,5 +1,6 @@
 //! A long campaign against runs and files:
-//! `cargo run --release -p tests --bin soak -- [--minutes N] [--seed N] [--corpus FOLDER] [--each N] [PART..]`.
+//! `cargo run --release -p tests --bin soak -- [--minutes N] [--seed N] [--corpus FOLDER] [--each N] [--only NAME,..]
+//! [PART..]`.
 //!
 //! Parts, all of them by default, in turn until the time is over:
 //! - `faults`: at every file system event of a run, the process is killed, a write is cut short, or the disk is full or
@@ -7,7 +8,8 @@
 //! - `signals`: signals at random moments of runs with random settings;
 //! - `settings`: every pair of settings, each configuration trained twice;
 //! - `mutations`: damaged inputs of every form; those with a new kind of outcome join the corpus, a folder that later
-//!   campaigns start from. `--each N` ends after N of every sample instead of after the time.
+//!   campaigns start from. `--each N` ends after N of every sample instead of after the time; `--only` chooses samples
+//!   by their names.
 //!
 //! An attacked run must be resumable and end with the same bits as an undisturbed one, and no half-written file may
 //! remain. A failure is printed with the seed and the settings that reproduce it, and ends the campaign.
@@ -38,6 +40,8 @@ pub struct Soak {
     pub corpus: PathBuf,
     /// How many mutations of each sample there are, if the time does not limit them.
     pub each: Option<u64>,
+    /// The names of the samples to mutate, with commas between them; empty for all.
+    pub only: String,
 }
 
 /// The result of a part.
@@ -64,7 +68,7 @@ const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 fn main() -> ExitCode {
     let (mut minutes, mut seed, mut wanted) = (2.0f64, 1u64, Vec::new());
     let mut corpus = PathBuf::from("target/soak-corpus");
-    let mut each = None;
+    let (mut each, mut only) = (None, String::new());
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|value| value.parse::<f64>().ok());
@@ -73,12 +77,13 @@ fn main() -> ExitCode {
             ("--minutes", _) => minutes = number().unwrap_or(minutes),
             ("--seed", _) => seed = number().map_or(seed, |number| number as u64),
             ("--each", _) => each = number().map(|number| number as u64),
+            ("--only", _) => only = args.next().unwrap_or_default(),
             ("--corpus", _) => corpus = args.next().map_or(corpus, PathBuf::from),
             // Mutations run in a process of their own, which they may end.
             ("mutate", _) => return mutations::work(args),
             _ => {
                 eprintln!(
-                    "usage: soak [--minutes N] [--seed N] [--corpus FOLDER] [--each N] [faults] [signals] [settings] [mutations]"
+                    "usage: soak [--minutes N] [--seed N] [--corpus FOLDER] [--each N] [--only NAME,..] [faults] [signals] [settings] [mutations]"
                 );
                 return ExitCode::from(2);
             }
@@ -88,7 +93,7 @@ fn main() -> ExitCode {
         wanted = PARTS.to_vec();
     }
     let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
-    let mut soak = Soak { random: Random(seed), pairs: None, corpus, each };
+    let mut soak = Soak { random: Random(seed), pairs: None, corpus, each, only };
     if each.is_some() {
         let Count { attacks, failures } = mutations::run(&mut soak, Instant::now() + A_WEEK);
         failures.iter().for_each(|failure| println!("FAILED mutations: {failure}"));
