@@ -49,6 +49,10 @@ impl Collector {
     pub(super) fn begin(&mut self, file: &str, part: Part) {
         self.report.files.push(file.to_owned());
         for shard in &mut self.shards {
+            // Where lines are users, they are the same ones in each part of a split.
+            if shard.part != part {
+                shard.lines = 0;
+            }
             shard.part = part;
             shard.item.clear();
             shard.begin_block();
@@ -340,6 +344,8 @@ fn build(name: &str, read: Read, core: u32, mut report: LoadReport) -> Result<Da
         }
         reduce(&kept, &mut interactions);
     }
+    #[cfg(feature = "forms")]
+    report.notes.extend(super::tidy::strangers(&users, &interactions));
     if let Some(user) = filter::giant(&interactions) {
         let (name, count) = (&users[user], interactions.row(user).len());
         report.notes.push(format!(

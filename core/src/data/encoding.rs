@@ -1,5 +1,8 @@
 //! Encodings of texts: everything is converted to UTF-8 with line feeds before it is parsed.
 
+#[cfg(feature = "forms")]
+mod utf_32;
+
 use std::io::{self, Read};
 
 use super::lines::Text;
@@ -20,6 +23,8 @@ pub(super) fn convert(text: &mut Text, label: Option<&str>) -> Result<Vec<&'stat
     } else {
         None
     };
+    #[cfg(feature = "forms")]
+    let utf_16 = utf_32::label(head).or(utf_16);
     if let Some(label) = label.or(utf_16) {
         done.push(decode(text, label)?);
     }
@@ -58,6 +63,21 @@ fn decode(text: &mut Text, label: &str) -> Result<&'static str> {
 
 #[cfg(feature = "forms")]
 fn decode(text: &mut Text, label: &str) -> Result<&'static str> {
+    // With a mark, which order it is is seen.
+    let marked = utf_32::label(text.peek(HEAD)?);
+    let utf_32 = match label.to_ascii_lowercase().replace('_', "-").as_str() {
+        "utf-32" | "utf32" => Some(marked.unwrap_or("utf-32le")),
+        "utf-32le" | "utf32le" => Some("utf-32le"),
+        "utf-32be" | "utf32be" => Some("utf-32be"),
+        _ => None,
+    };
+    if let Some(order) = utf_32 {
+        let name = text.stream.name.clone();
+        let is_big_endian = order == "utf-32be";
+        let (unit, ready) = (Vec::new(), Vec::new());
+        text.replace(|reader| Box::new(utf_32::Utf32 { reader, name, is_big_endian, unit, ready, at: 0 }));
+        return Ok("UTF-32");
+    }
     let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).ok_or_else(|| {
         let problem = format!(
             "{label:?} is no known encoding; examples are latin1, windows-1251, shift_jis, gbk, utf-16le"

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     moment,
-    names::{ACTIONS, MISSING, plain},
+    names::{ACTIONS, MISSING, MORE, plain},
 };
 
 /// The most rows or lines that are examined.
@@ -114,6 +114,11 @@ impl<'a> Evidence<'a> {
         tokens.clone().any(|token| token.ends_with("-0")) && tokens.all(ends)
     }
 
+    /// Whether no value has a letter or a digit.
+    fn is_punctuation(&self) -> bool {
+        MORE && self.values().all(|value| !value.contains(char::is_alphanumeric))
+    }
+
     /// Whether values may be ids: not times, not fractions, not sentences, not numbers of rows, not what was done.
     pub(super) fn may_be_ids(&self) -> bool {
         match self.kind {
@@ -124,6 +129,7 @@ impl<'a> Evidence<'a> {
                 (sentences * 2 < self.values.len() || self.may_be_lists())
                     && !self.is_actions()
                     && !self.is_labelled()
+                    && !self.is_punctuation()
             }
         }
     }

@@ -69,8 +69,6 @@ fn of_program(head: &[u8], file: &str) -> Option<(&'static str, String)> {
         ("an old Excel workbook (xls)", pandas(&format!("read_excel('{file}')")))
     } else if starts(b"RDX2") || starts(b"RDX3") || starts(b"X\n\0") {
         ("a file of R", "; in R: write.csv(DATA, 'data.csv', row.names = FALSE)".into())
-    } else if starts(b"\xff\xfe\0\0") || starts(b"\0\0\xfe\xff") {
-        ("text in UTF-32", format!("; write it as UTF-8: iconv -f UTF-32 -t UTF-8 {file} > {stem}-utf8.csv"))
     } else if SQL.iter().any(|start| starts(start)) {
         ("statements of SQL", "; load them into the data base and export the table as csv".into())
     } else {

@@ -9,9 +9,10 @@ use super::{
     evidence::usual,
     foreign::base_name,
     lines::{self, LineFormat, Text},
+    names::MORE,
     roles::no_ratings,
     shard::{Row, Shard},
-    table::Delimiter,
+    table::{Delimiter, rule_or_count},
 };
 use crate::{Error, Result};
 
@@ -110,12 +111,26 @@ impl fmt::Debug for dyn ListForm {
     }
 }
 
+/// Whether lines are sentences: half of them have words that end in a full stop, a comma or the like.
+fn is_prose(rows: &[Vec<&[u8]>]) -> bool {
+    let ends = |word: &&[u8]| {
+        let [.., letter, sign] = word else { return false };
+        letter.is_ascii_alphabetic() && matches!(sign, b'.' | b',' | b';' | b'!' | b'?' | b':')
+    };
+    let is_sentence = |row: &&Vec<&[u8]>| row.iter().skip(1).any(ends);
+    rows.iter().filter(is_sentence).count() * 2 > rows.len()
+}
+
 /// `user item item ...`; a user without items is allowed.
 struct Adjacency;
 
 impl LineFormat for Adjacency {
     fn line(&self, line: &[u8], shard: &mut Shard) -> Result<(), String> {
         let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        if MORE && line.starts_with(b"(") && rule_or_count(fields.clone()).is_some() {
+            shard.left_out.blank_lines += 1;
+            return Ok(());
+        }
         // `user: item item ..`.
         let user = fields.next().unwrap_or_default();
         let user = user.strip_suffix(b":").filter(|user| !user.is_empty()).unwrap_or(user);
@@ -146,6 +161,11 @@ impl ListForm for Adjacency {
 
     fn check(&self, head: &Head<'_>, options: &LoadOptions) -> Result<()> {
         let rows = head.rows();
+        if MORE && is_prose(&rows) {
+            let problem = "sentences, not lists of items; a user and an item are expected, between them a comma, a TAB, a \
+                           semicolon, a bar, :: or a blank";
+            return Err(Error::format(head.name, problem));
+        }
         let users: HashSet<&[u8]> = rows.iter().map(|row| row[0]).collect();
         if users.len() * 10 < rows.len() * 9 {
             let problem = "lines of several ids, of which the first repeats: baskets without a user, or users over several \

@@ -1,5 +1,10 @@
 //! Recognises a data set by its file names: which files hold interactions, which hold titles.
 
+#[cfg(feature = "forms")]
+mod tables;
+
+#[cfg(feature = "forms")]
+use self::tables::only_one_of_both;
 use super::{foreign::base_name, names::MORE, parts, shard::Part, source::Source};
 use crate::{Error, Result};
 
@@ -47,6 +52,9 @@ pub(super) struct Layout {
     pub(super) lists: [Option<String>; 2],
     /// Tables beside them that are not read.
     pub(super) ignored: Vec<String>,
+    /// What a reader should know of the parts.
+    #[cfg(feature = "forms")]
+    pub(super) note: Option<&'static str>,
 }
 
 /// Data sets that come in parts: the training file, then other files and their parts. The first entry whose
@@ -90,9 +98,6 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
     endings.iter().any(|ending| name.ends_with(ending))
 }
 
-/// The most tables of a folder of which the headers are compared.
-#[cfg(feature = "forms")]
-const MOST_TABLES: usize = 30;
 /// Endings of files that may hold interactions.
 const ENDINGS: [&str; 18] = [
     ".csv", ".tsv", ".txt", ".dat", ".data", ".tab", ".json", ".jsonl", ".ndjson", ".inter", ".mtx", ".mat",
@@ -159,7 +164,7 @@ impl Layout {
                 let all = [vec![(train, Part::Train)], parts].concat();
                 let interactions =
                     all.into_iter().map(|(file, part)| InteractionFile::new(file, part)).collect();
-                return Some(Self { interactions, titles, lists, ignored: Vec::new() });
+                return Some(Self { interactions, titles, lists, ..Self::default() });
             }
         }
         None
@@ -183,7 +188,14 @@ impl Layout {
         if MORE && let Some(problem) = parts::folds(&candidates) {
             return Err(Error::format(&source.name, problem));
         }
-        let (chosen, ignored) = if let Some(split) = parts::split(&candidates) {
+        #[cfg(feature = "forms")]
+        let mut note = None;
+        #[allow(unused_mut, reason = "the page lets nothing stand for a test part")]
+        let (chosen, ignored) = if let Some(mut split) = parts::split(&candidates) {
+            #[cfg(feature = "forms")]
+            {
+                note = parts::validation_as_test(&mut split);
+            }
             let is_ignored = |file: &&String| !split.iter().any(|one| one.0 == **file);
             let ignored = candidates.iter().filter(is_ignored).cloned().collect();
             (split, ignored)
@@ -198,26 +210,15 @@ impl Layout {
         };
         let titles = titles_for(&plain(&chosen[0].0), files);
         let interactions = chosen.into_iter().map(|(file, part)| InteractionFile::new(file, part)).collect();
-        Ok(Self { interactions, titles, lists: [None, None], ignored })
+        Ok(Self {
+            interactions,
+            titles,
+            ignored,
+            #[cfg(feature = "forms")]
+            note,
+            ..Self::default()
+        })
     }
-}
-
-/// Of tables that all name their columns, the one that names both users and items: the others describe them.
-#[cfg(feature = "forms")]
-fn only_one_of_both(source: &mut Source, files: &[String]) -> Result<Option<String>> {
-    if files.len() > MOST_TABLES {
-        return Ok(None);
-    }
-    let mut found = None;
-    for file in files {
-        match super::sniff::names_both(&mut super::lines::Text::new(source.open(file)?))? {
-            None => return Ok(None),
-            Some(true) if found.is_some() => return Ok(None),
-            Some(true) => found = Some(file.clone()),
-            Some(false) => {}
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(not(feature = "forms"))]

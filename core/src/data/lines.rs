@@ -3,6 +3,8 @@
 
 use std::io::{self, Read};
 
+#[cfg(feature = "forms")]
+use super::tidy::{self, Footers};
 use super::{parallel, shard::Shard, source::Stream};
 use crate::{Error, Result, watch};
 
@@ -43,11 +45,22 @@ pub(super) struct Text<'a> {
     pub(super) lines: u64,
     /// Line breaks read from the stream, to check that every one was consumed.
     breaks: u64,
+    /// Lines below the last row that were cut off; `None` if nothing is cut off.
+    #[cfg(feature = "forms")]
+    pub(super) footers: Option<Footers>,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn new(stream: Stream<'a>) -> Self {
-        Self { stream, ahead: Vec::new(), ended: false, lines: 0, breaks: 0 }
+        Self {
+            stream,
+            ahead: Vec::new(),
+            ended: false,
+            lines: 0,
+            breaks: 0,
+            #[cfg(feature = "forms")]
+            footers: None,
+        }
     }
 
     /// Reads ahead until `length` bytes or the end are available, and returns them.
@@ -67,12 +80,33 @@ impl<'a> Text<'a> {
         self.ended
     }
 
-    /// Replaces the source by one that is made of it. Nothing may have been consumed.
+    /// What has been read ahead.
+    #[cfg(feature = "forms")]
+    pub(super) fn ahead(&self) -> &[u8] {
+        &self.ahead
+    }
+
+    /// From now on cuts off what is below the last row of the text, and notes it.
+    #[cfg(feature = "forms")]
+    pub(super) fn cut_footers(&mut self) {
+        self.footers = Some(Footers::default());
+        self.cut_at_end();
+    }
+
+    #[cfg(feature = "forms")]
+    fn cut_at_end(&mut self) {
+        let Some(footers) = self.footers.as_ref().filter(|_| self.ended) else { return };
+        let end = tidy::end(&self.ahead, self.lines == 0, &mut footers.borrow_mut());
+        self.breaks -= memchr::memchr_iter(b'\n', &self.ahead[end..]).count() as u64;
+        self.ahead.truncate(end);
+    }
+
+    /// Replaces the rest of the source by one that is made of it and has the same lines.
     pub(super) fn replace(&mut self, make: impl FnOnce(Box<dyn Read + 'a>) -> Box<dyn Read + 'a>) {
         let ahead = io::Cursor::new(std::mem::take(&mut self.ahead));
         let reader = std::mem::replace(&mut self.stream.reader, Box::new(io::empty()));
         self.stream.reader = make(Box::new(ahead.chain(reader)));
-        (self.ended, self.breaks) = (false, 0);
+        (self.ended, self.breaks) = (false, self.lines);
     }
 
     fn fill(&mut self, length: usize) -> Result<()> {
@@ -82,6 +116,8 @@ impl<'a> Text<'a> {
             let read = self.stream.reader.by_ref().take(missing).read_to_end(&mut self.ahead);
             self.ended = (read.map_err(|error| self.stream.error(error))? as u64) < missing;
             self.breaks += memchr::memchr_iter(b'\n', &self.ahead[before..]).count() as u64;
+            #[cfg(feature = "forms")]
+            self.cut_at_end();
         }
         Ok(())
     }
@@ -121,7 +157,10 @@ impl<'a> Text<'a> {
 
     /// The rest of the text as a reader; errors of the source keep their kind.
     pub(super) fn rest(self, block: Vec<u8>) -> impl Read + 'a {
-        io::Cursor::new(block).chain(io::Cursor::new(self.ahead)).chain(self.stream.reader)
+        let rest = io::Cursor::new(block).chain(io::Cursor::new(self.ahead)).chain(self.stream.reader);
+        #[cfg(feature = "forms")]
+        let rest = tidy::Ending::of(rest, self.footers.filter(|_| !self.ended));
+        rest
     }
 
     /// An error for a line, counted from 1.

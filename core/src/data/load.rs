@@ -13,7 +13,7 @@ use super::{
     titles,
 };
 #[cfg(feature = "forms")]
-use super::{json, lines, matrix};
+use super::{excerpt::shorten, json, lines, matrix};
 use crate::{Error, Result, watch};
 
 /// Reads a data set from a folder, an archive, or a single file (packed or not); its format is recognised.
@@ -64,6 +64,8 @@ pub(super) fn read_all(
     for file in &layout.interactions {
         read(source, file, options, collector)?;
     }
+    #[cfg(feature = "forms")]
+    layout.note.into_iter().for_each(|note| collector.note(note.into()));
     if !layout.ignored.is_empty() {
         collector.note(format!("not read: {}", layout.ignored.join(", ")));
     }
@@ -130,14 +132,21 @@ fn read(
         collector.decided(&text.stream.name, &shown, &decision)?;
     }
     set_date_order(&mut text, &form, collector)?;
+    #[cfg(feature = "forms")]
+    let footers = text.footers.clone();
     let shards = &mut collector.shards;
-    match form {
+    let read = match form {
         Form::Table(table) => table.read(text, shards),
         Form::Lists(form) => form.read(&mut text, options, shards),
         #[cfg(feature = "forms")]
         Form::JsonLines(json) => lines::read(&mut text, &json, shards).map(drop),
         #[cfg(feature = "forms")]
         Form::JsonStream(json) => json::read_stream(text, &json, &mut shards[0]),
+        #[cfg(feature = "forms")]
+        Form::Baskets(form) => {
+            form.may_be(file.part, &text.stream.name)?;
+            lines::read(&mut text, &form, shards).map(drop)
+        }
         #[cfg(feature = "forms")]
         Form::Matrix(kind) => matrix::read(text, kind, options, collector),
         #[cfg(feature = "parquet")]
@@ -147,7 +156,12 @@ fn read(
             let problem = "Parquet is not read by this build; convert it to csv first: fastvae data convert";
             Err(Error::format(text.stream.name, problem))
         }
+    };
+    #[cfg(feature = "forms")]
+    for footer in footers.iter().flat_map(|footers| footers.take()) {
+        collector.note(format!("the line below the last row, {:?}, is left out", shorten(&footer)));
     }
+    read
 }
 
 /// Finds out whether dates such as 1/2/2024 begin with the day or with the month.

@@ -112,9 +112,10 @@ fn read_matlab(name: &str, bytes: &[u8], options: &LoadOptions, collector: &mut 
         many => {
             let names: Vec<String> = many.iter().map(|matrix| matrix.name.clone()).collect();
             let split = parts::split(&names).filter(|split| split.len() == names.len());
-            let split = split.ok_or_else(|| {
+            let mut split = split.ok_or_else(|| {
                 wrong(format!("several matrices, of which one is meant: {}; save it alone", names.join(", ")))
             })?;
+            parts::validation_as_test(&mut split).into_iter().for_each(|note| collector.note(note.into()));
             split.into_iter().map(|one| one.1).collect()
         }
     };

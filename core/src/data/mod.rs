@@ -20,6 +20,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "forms")]
+mod baskets;
 mod cells;
 mod collect;
 mod condition;
@@ -73,6 +75,8 @@ mod synthetic;
 mod table;
 #[cfg(feature = "forms")]
 mod tar;
+#[cfg(feature = "forms")]
+mod tidy;
 mod times;
 mod titles;
 mod unpack;

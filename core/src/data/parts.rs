@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{moment, shard::Part};
+use super::{moment, names::MORE, shard::Part};
 
 /// Words for the parts of a split.
 const WORDS: [(&str, Part); 17] = [
@@ -87,7 +87,7 @@ pub(super) fn are_one_set(files: &[String]) -> bool {
 }
 
 /// The files of a training and a test part, and perhaps of a validation part, if there are both; the names of
-/// all of them differ in nothing else but numbers.
+/// all of them differ in nothing else but numbers. A validation part alone stands for the test ([`validation_as_test`]).
 pub(super) fn split(files: &[String]) -> Option<Vec<(String, Part)>> {
     let mut found = Vec::new();
     let mut stems = HashSet::new();
@@ -98,7 +98,18 @@ pub(super) fn split(files: &[String]) -> Option<Vec<(String, Part)>> {
         found.push((file.clone(), part));
     }
     let has = |part: Part| found.iter().any(|one| one.1 == part);
-    (stems.len() == 1 && has(Part::Train) && has(Part::TestHeldOut)).then_some(found)
+    let held_out = has(Part::TestHeldOut) || MORE && has(Part::ValidationHeldOut);
+    (stems.len() == 1 && has(Part::Train) && held_out).then_some(found)
+}
+
+/// What to say of a split without a test part, whose validation part becomes the test.
+#[cfg(feature = "forms")]
+pub(super) fn validation_as_test(split: &mut [(String, Part)]) -> Option<&'static str> {
+    if split.iter().any(|one| one.1 == Part::TestHeldOut) {
+        return None;
+    }
+    split.iter_mut().filter(|one| one.1 == Part::ValidationHeldOut).for_each(|one| one.1 = Part::TestHeldOut);
+    Some("there is no test part; the validation part is the test of the given split")
 }
 
 #[cfg(test)]
@@ -142,6 +153,14 @@ mod tests {
         );
         assert_eq!(parts(&["train.csv", "users.csv", "test.csv"]), Some(vec![Train, Test]));
         assert_eq!(parts(&["u1.base", "u1.test"]), Some(vec![Train, Test]));
+        #[cfg(feature = "forms")]
+        {
+            let mut alone = split(&names(&["dev.csv", "train.csv"])).unwrap();
+            assert!(validation_as_test(&mut alone).is_some());
+            assert_eq!((alone[0].1, alone[1].1), (Test, Train));
+            let mut both = split(&names(&["dev.csv", "train.csv", "test.csv"])).unwrap();
+            assert_eq!((validation_as_test(&mut both), both[0].1), (None, Validation));
+        }
         assert_eq!(parts(&["ml-1m.train.rating", "ml-1m.test.rating"]), Some(vec![Train, Test]));
         for files in [&["train.csv"][..], &["a_train.csv", "b_test.csv"], &["latest.csv", "training.csv"]] {
             assert_eq!(parts(files), None, "{files:?}");

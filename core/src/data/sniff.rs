@@ -1,11 +1,12 @@
 //! Recognises the format of a file by its first lines.
 
+mod delimiter;
 mod market;
 
+use self::delimiter::{delimiter, quotes};
 use super::{
     LoadOptions, encoding,
     evidence::{LINES, usual},
-    excerpt::shorten,
     foreign,
     forms::{self, Head, ListForm},
     lines::{LONGEST_LINE, Text, too_long},
@@ -15,13 +16,15 @@ use super::{
 };
 #[cfg(feature = "forms")]
 use super::{
+    baskets::{self, Baskets},
     header,
     json::{self, JsonObjects},
+    tidy,
 };
 use crate::{Error, Result};
 
 /// The most bytes examined.
-const HEAD: usize = 64 << 10;
+pub(super) const HEAD: usize = 64 << 10;
 
 /// The format of a file of interactions.
 #[derive(Debug)]
@@ -41,6 +44,9 @@ pub(super) enum Form {
     /// A matrix of numpy or MATLAB.
     #[cfg(feature = "forms")]
     Matrix(super::matrix::Kind),
+    /// A basket of items by line.
+    #[cfg(feature = "forms")]
+    Baskets(Baskets),
 }
 
 /// A recognised file: its format, the name of the format for people, and the decision about its columns.
@@ -93,7 +99,6 @@ pub(super) fn sniff(
 }
 
 fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)]) -> Result<Sniffed> {
-    let name = text.stream.name.clone();
     let preamble = skip_preamble(text)?;
     if let Some(market) = preamble.market {
         return market::table(text, &market, options);
@@ -103,6 +108,28 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
     while length < LONGEST_LINE && !text.is_at_end() && !text.peek(length)?.contains(&b'\n') {
         length *= 2;
     }
+    #[cfg(not(feature = "forms"))]
+    return of_lines(text, preamble.separator, options, constants);
+    #[cfg(feature = "forms")]
+    {
+        let tidied = tidy::tidy(text)?;
+        let mut sniffed = of_lines(text, preamble.separator, options, constants)?;
+        sniffed.decision.notes.extend(tidied.notes);
+        if let Some(separator) = tidied.separator {
+            sniffed.shown = sniffed.shown.replace("control-A", separator.trim());
+        }
+        Ok(sniffed)
+    }
+}
+
+/// The format of a text that begins with its header or its first row.
+fn of_lines(
+    text: &mut Text,
+    separator: Option<u8>,
+    options: &LoadOptions,
+    constants: &[(String, String)],
+) -> Result<Sniffed> {
+    let name = text.stream.name.clone();
     let before = text.lines;
     let place = format!("{name}:{}", before + 1);
     let ended = text.is_at_end();
@@ -129,10 +156,17 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
         }
         return json(&lines, head, options, constants, &place);
     }
-    let delimiter = match preamble.separator {
+    let delimiter = match separator {
         Some(byte) => Ok(Delimiter::Byte(byte)),
         None => delimiter(&name, &lines),
     };
+    #[cfg(feature = "forms")]
+    if let Some(found) = baskets::recognise(&name, &lines, delimiter.as_ref().ok().copied(), options)? {
+        let (shown, note) = (found.shown(), found.note());
+        let mut sniffed = Sniffed::plain(Form::Baskets(found), &shown);
+        sniffed.decision.notes.push(note);
+        return Ok(sniffed);
+    }
     let blanks = options.columns.is_none() && matches!(delimiter, Ok(Delimiter::Blanks));
     if let Some(form) = forms::recognise(&Head { name: &name, lines: &lines, blanks }, options)? {
         let mut sniffed = Sniffed::plain(Form::Lists(form), form.shown());
@@ -142,9 +176,9 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
     table(text, options, constants, delimiter?)
 }
 
-/// Whether the header of a table names both users and items; `None` for what is no table with a header.
+/// The header of a table; `None` for what is no table with a header.
 #[cfg(feature = "forms")]
-pub(super) fn names_both(text: &mut Text) -> Result<Option<bool>> {
+pub(super) fn header_of(text: &mut Text) -> Result<Option<Vec<String>>> {
     let name = text.stream.name.clone();
     let head = text.peek(HEAD)?;
     let binary = [&b"PAR1"[..], b"PK"].iter().any(|magic| head.starts_with(magic)) || head.contains(&0);
@@ -161,11 +195,11 @@ pub(super) fn names_both(text: &mut Text) -> Result<Option<bool>> {
         return Ok(None);
     }
     let Ok(delimiter) = delimiter(&name, &lines) else { return Ok(None) };
-    let Ok(records) = records(head, ended, delimiter, quotes(delimiter, head, ended)) else {
+    let Ok(mut records) = records(head, ended, delimiter, quotes(delimiter, head, ended)) else {
         return Ok(None);
     };
     let is_header = matches!(header::verdict(&records), header::Verdict::Header);
-    Ok(is_header.then(|| super::names::names_both(&records[0])))
+    Ok(is_header.then(|| records.swap_remove(0)))
 }
 
 /// A table with a delimiter. The header is consumed.
@@ -265,77 +299,10 @@ fn without_blanks(mut line: &[u8]) -> &[u8] {
 }
 
 /// The first lines that are not blank; the last one is included only if the file ends there.
-fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
+pub(super) fn whole_lines(head: &[u8], ended: bool) -> Vec<&[u8]> {
     let whole = if ended { head.len() } else { memchr::memrchr(b'\n', head).unwrap_or(0) };
     let lines = head[..whole].split(|&byte| byte == b'\n').map(without_blanks);
     lines.filter(|line| !line.trim_ascii().is_empty()).take(LINES).collect()
-}
-
-/// The delimiter that gives all lines the same number of fields, or else one that is in the first line.
-fn delimiter(name: &str, lines: &[&[u8]]) -> Result<Delimiter> {
-    let first = lines[0];
-    let tab = Delimiter::Byte(b'\t');
-    // 1 is what Hive writes, and what nobody writes within an id.
-    let bytes = [b';', b',', b'|', b'^', b'~'].map(Delimiter::Byte);
-    let by_preference = [Delimiter::Byte(1), tab, Delimiter::DoubleColon].into_iter().chain(bytes);
-    // Lines of rules and of nothing but delimiters say nothing.
-    let says = |line: &&[u8]| line.iter().any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
-    let is_count = |line: &&[u8]| {
-        let ends = [&b" rows in set"[..], b" rows selected"];
-        line.starts_with(b"(") || ends.iter().any(|end| memchr::memmem::find(line, end).is_some())
-    };
-    let rows: Vec<&[u8]> = lines.iter().copied().filter(says).filter(|line| !is_count(line)).collect();
-    let fits = |delimiter: Delimiter| {
-        let widths: Vec<usize> = rows.iter().map(|line| delimiter.quoted_fields(line).len()).collect();
-        let (Some(&first), rest) = (widths.first(), &widths[1.min(widths.len())..]) else { return false };
-        let Some(usual) = usual(rest.iter().copied()).or(rest.is_empty().then_some(first)) else {
-            return false;
-        };
-        first >= 2
-            && (first == usual || first + 1 == usual)
-            && rest.iter().filter(|&&width| width == usual).count() * 10 >= rest.len() * 9
-    };
-    if let Some(found) = by_preference.into_iter().find(|&delimiter| fits(delimiter)) {
-        return Ok(found);
-    }
-    let occurs = |delimiter: Delimiter| match delimiter {
-        Delimiter::Byte(byte) => first.contains(&byte),
-        Delimiter::DoubleColon => first.windows(2).any(|pair| pair == b"::"),
-        Delimiter::Blanks => first.contains(&b' ') || first.iter().all(u8::is_ascii_digit),
-    };
-    let in_first = [
-        tab,
-        Delimiter::DoubleColon,
-        Delimiter::Byte(b','),
-        Delimiter::Byte(b';'),
-        Delimiter::Byte(b'|'),
-        Delimiter::Blanks,
-    ];
-    in_first.into_iter().find(|&delimiter| occurs(delimiter)).ok_or_else(|| {
-        let problem = format!(
-            "the first line, {:?}, is one column; a user and an item are expected, between them a comma, a TAB, a \
-             semicolon, a bar, :: or a blank",
-            shorten(&String::from_utf8_lossy(first))
-        );
-        Error::format(name, problem)
-    })
-}
-
-/// What quotes mean: commas and semicolons follow RFC 4180; elsewhere quotes stay within their line, unless
-/// only quoted line breaks give all rows the same number of fields.
-fn quotes(delimiter: Delimiter, head: &[u8], ended: bool) -> Quotes {
-    let Delimiter::Byte(byte) = delimiter else { return Quotes::Lines };
-    if matches!(byte, b',' | b';') {
-        return Quotes::Records;
-    }
-    let uniform = |rows: &[Vec<String>]| rows.iter().all(|row| row.len() == rows[0].len());
-    let rows = |quotes| records(head, ended, delimiter, quotes).unwrap_or_default();
-    let (by_line, by_record) = (rows(Quotes::Lines), rows(Quotes::Records));
-    if !uniform(&by_line) && by_record.len() > 1 && uniform(&by_record) {
-        Quotes::Records
-    } else {
-        Quotes::Lines
-    }
 }
 
 /// The fields of the first lines, or the line (counted from 1) with invalid quotes and the reason.

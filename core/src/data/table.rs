@@ -92,7 +92,7 @@ impl Delimiter {
     }
 
     /// The length of the delimiter that a text starts with; 0 if it starts with none.
-    fn length(self, text: &[u8]) -> usize {
+    pub(super) fn length(self, text: &[u8]) -> usize {
         match self {
             Self::Byte(byte) => usize::from(text.first() == Some(&byte)),
             Self::DoubleColon => {
@@ -109,6 +109,22 @@ impl Delimiter {
     /// Whether a text is at its end or starts with the delimiter.
     fn starts(self, text: &[u8]) -> bool {
         text.is_empty() || self.length(text) > 0
+    }
+
+    /// What stands between two fields.
+    #[cfg(feature = "forms")]
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Byte(b'\t') => "\t",
+            Self::Byte(b';') => ";",
+            Self::Byte(b'|') => "|",
+            Self::Byte(b'^') => "^",
+            Self::Byte(b'~') => "~",
+            Self::Byte(1) => "\u{1}",
+            Self::Byte(_) => ",",
+            Self::DoubleColon => "::",
+            Self::Blanks => " ",
+        }
     }
 
     /// Its name in messages.

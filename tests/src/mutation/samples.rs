@@ -84,6 +84,18 @@ pub fn samples() -> Vec<Sample> {
         ("u1.base", ratings.replace(',', "\t").as_bytes()),
         ("u1.test", b"3\t99\t4\t978300760\n".as_slice()),
     ]);
+    let titled = format!("Sales of a shop\n\n{csv}Total,60\nGenerated on Monday\n\u{1a}");
+    let separated = lines(&|user, item| format!("u{user}:::i{item}:::5\n"));
+    let single = lines(&|user, item| format!("'u{user}','it''s, {item}',5\n"));
+    let baskets = lines(&|user, item| {
+        let items: Vec<String> = (0..=user % 4).map(|more| format!("i{}", (item + more) % 13)).collect();
+        format!("{}\n", items.join(","))
+    });
+    let utf_32: Vec<u8> = csv.chars().flat_map(|letter| u32::from(letter).to_le_bytes()).collect();
+    let orders = zip(&[
+        ("orders.csv", b"order_id,user_id\n1,7\n2,8\n".as_slice()),
+        ("items.csv", b"order_id,product_id\n1,100\n2,101\n"),
+    ]);
     let archive = tar("set/ratings.csv", csv.as_bytes());
     let mut samples: Vec<Sample> = [
         ("set.csv", csv.into_bytes()),
@@ -119,6 +131,12 @@ pub fn samples() -> Vec<Sample> {
         ("UserBehavior.csv", behaviour.into_bytes()),
         ("log.zip", log),
         ("folds.zip", folds),
+        ("titled.csv", titled.into_bytes()),
+        ("separated.dat", separated.into_bytes()),
+        ("single.csv", format!("user,item,rating\n{single}").into_bytes()),
+        ("baskets.csv", baskets.into_bytes()),
+        ("utf-32.csv", utf_32),
+        ("orders.zip", orders),
         ("set.parquet", std::fs::read(parquet).expect("it was written")),
     ]
     .into_iter()

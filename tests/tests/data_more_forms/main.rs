@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod folders;
+mod tidied;
 
 use std::{
     fs,
@@ -225,10 +226,14 @@ fn lists_by_line_and_tables_under_the_same_name() {
     assert_eq!(shown(&read("train.txt", "1 10 5\n1 20 4\n2 10 1\n2 30 1\n")), "1: 10 20; 2: 10 30");
     assert_eq!(shown(&read("train.txt", "1 10 5\n2 20 4\n3 10 1\n")), "1: 5 10; 2: 4 20; 3: 1 10");
     assert_eq!(shown(&read("train.txt", "a: x y\nb: y\nc: x z\n")), SET);
-    // Baskets have no users.
+    // Baskets have no users: in order, each is one; in doubt, they are refused.
     let baskets = "10 20 30\n10 40\n20 30 40 50\n10 20 30 40 50\n";
+    let set = read("retail.dat", baskets);
+    assert_eq!(shown(&set), "1: 10 20 30; 2: 10 40; 3: 20 30 40 50; 4: 10 20 30 40 50");
+    assert!(set.report.notes[0].contains("number of the basket, from 1"), "{:?}", set.report);
     let error =
-        load_bytes("retail.dat", baskets.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();
+        load_bytes("retail.dat", baskets.replace("10 40", "10 60 40").as_bytes(), &LoadOptions::default());
+    let error = error.unwrap_err().to_string();
     assert!(error.contains("baskets without a user") && error.contains("awk"), "{error}");
 }
 
