@@ -345,7 +345,7 @@ fn build(name: &str, read: Read, core: u32, mut report: LoadReport) -> Result<Da
         reduce(&kept, &mut interactions);
     }
     #[cfg(feature = "forms")]
-    report.notes.extend(super::tidy::strangers(&users, &interactions));
+    report.notes.extend(super::tidy::strangers([&users, &items], &interactions));
     if let Some(user) = filter::giant(&interactions) {
         let (name, count) = (&users[user], interactions.row(user).len());
         report.notes.push(format!(

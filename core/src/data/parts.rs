@@ -87,7 +87,7 @@ pub(super) fn are_one_set(files: &[String]) -> bool {
 }
 
 /// The files of a training and a test part, and perhaps of a validation part, if there are both; the names of
-/// all of them differ in nothing else but numbers. A validation part alone stands for the test ([`validation_as_test`]).
+/// all of them differ in nothing else but numbers. A validation part alone stands for the test.
 pub(super) fn split(files: &[String]) -> Option<Vec<(String, Part)>> {
     let mut found = Vec::new();
     let mut stems = HashSet::new();

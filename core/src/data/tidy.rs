@@ -2,6 +2,7 @@
 //! the last row, delimiters of several characters, quotes other than `"`. Everything is turned into a plain table
 //! before its form is recognised, and said.
 
+mod brackets;
 mod footer;
 mod quotes;
 mod separator;
@@ -42,6 +43,11 @@ pub(super) fn tidy(text: &mut Text) -> Result<Tidied> {
         return Ok(done);
     }
     text.cut_footers();
+    if brackets::are_around(&lines(text)) {
+        done.notes.push("parentheses around rows are left out".into());
+        text.replace(|reader| Rewritten::of(reader, Box::new(brackets::replaced)));
+        text.peek(HEAD)?;
+    }
     if let Some(separator) = separator::find(&lines(text)) {
         done.notes.push(format!("{separator:?} separates the fields"));
         let bytes = separator.clone().into_bytes();
@@ -72,22 +78,28 @@ fn lines<'a>(text: &'a Text) -> Vec<&'a [u8]> {
 /// The fewest users among whom one stands out.
 const FEWEST_USERS: usize = 20;
 
-/// What to say of users who may be sums, or a remark at the end of a file.
-pub(super) fn strangers(users: &[String], interactions: &Csr) -> Option<String> {
-    let said = |user: usize, why: &str| {
-        let (name, count) = (&users[user], interactions.row(user).len());
-        format!(
-            "the user {name:?}, with {count} items, {why}; if it stands for nobody, leave its rows out with `where`"
-        )
+/// What to say of users and items that may be sums, or a remark at the end of a file.
+pub(super) fn strangers([users, items]: [&[String]; 2], interactions: &Csr) -> Option<String> {
+    let said = |role: &str, name: &String, rows: usize, why: &str| {
+        format!("the {role} {name:?}, in {rows} rows, {why}; if it is none, leave its rows out with `where`")
     };
     if let Some(user) = users.iter().position(|user| footer::is_total(user)) {
-        return Some(said(user, "may be a sum"));
+        return Some(said("user", &users[user], interactions.row(user).len(), "may be a sum"));
+    }
+    // Sums of rows are in the rows of nearly everybody.
+    let counts = || interactions.column_counts();
+    if let Some(item) = items.iter().position(|item| footer::is_total(item)) {
+        let rows = counts()[item] as usize;
+        if users.len() >= 2 && rows * 10 >= users.len() * 9 {
+            return Some(said("item", &items[item], rows, "may be a sum"));
+        }
     }
     // Numbers come first in the order of users.
     let is_number = |user: &String| user.bytes().all(|byte| byte.is_ascii_digit());
     match users {
         [.., before, last] if users.len() >= FEWEST_USERS && is_number(before) && !is_number(last) => {
-            Some(said(users.len() - 1, "is the only one that is no number"))
+            let rows = interactions.row(users.len() - 1).len();
+            Some(said("user", last, rows, "is the only one that is no number"))
         }
         _ => None,
     }

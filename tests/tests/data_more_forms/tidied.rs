@@ -33,6 +33,17 @@ fn delimiters_of_several_characters_are_no_part_of_ids() {
     let songs = "TR1<SEP>SO1<SEP>A band<SEP>A long title\nTR2<SEP>SO1<SEP>Another band<SEP>Title\nTR2<SEP>SO2<SEP>A band<SEP>It is one\n";
     let set = load_bytes("tracks.txt", songs.as_bytes(), &options("user=0,item=1")).unwrap();
     assert_eq!(shown(&set), "TR1: SO1; TR2: SO1 SO2");
+    // Control characters, blanks that do not break, signs beside TABs, tuples.
+    for text in [
+        csv().replace(',', "\u{1f}"),
+        csv().replace(',', "\u{a0}"),
+        csv().replace(',', ";\t"),
+        csv().replace(',', "\t|\t"),
+        rows(|u, i| format!("('{u}', '{i}'),"), "\n"),
+        rows(|u, i| format!("\"\"\"{u}\"\"\",\"\"\"{i}\"\"\""), "\n"),
+    ] {
+        assert_eq!(shown(&read("set.txt", &text)), SET, "{text}");
+    }
     // A file that mixes them is not guessed at.
     let mixed = "u1:::i1::5\nu2:::i2::4\nu3:::i3::3\n";
     assert!(refused("a.dat", mixed).contains("one column"), "{}", refused("a.dat", mixed));
@@ -131,8 +142,11 @@ fn users_who_may_be_sums_are_told() {
     notes(&set, "the user \"Total\"");
     let numbers: String = (0..30).map(|row| format!("{row},{}\n", row % 7)).collect();
     let set = read("set.csv", format!("user,item\n{numbers}fim,30\n"));
-    notes(&set, "the user \"fim\", with 1 items, is the only one that is no number");
-    // An item or a user of several rows may have such a name.
+    notes(&set, "the user \"fim\", in 1 rows, is the only one that is no number");
+    // The sum of each user.
+    let set = read("set.csv", "user,item\na,x\na,Total\nb,y\nb,Total\n");
+    notes(&set, "the item \"Total\", in 2 rows, may be a sum");
+    // An item may have such a name.
     let set = read("set.csv", "user,item\na,Total\nb,x\nc,Sum\n");
     assert_eq!((set.items.join(" "), set.report.notes.len()), ("Sum Total x".into(), 0));
 }

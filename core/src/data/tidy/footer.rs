@@ -3,7 +3,7 @@
 /// Words that stand alone at the beginning of such a line.
 #[rustfmt::skip]
 const TOTALS: &[&str] = &[
-    "total", "totals", "total rows", "total count", "total records", "total users", "total items", "total number of rows",
+    "all", "total", "totals", "total rows", "total count", "total records", "total users", "total items", "total number of rows",
     "grand total", "overall total", "sub total", "subtotal", "sum", "sums", "sum total", "overall", "average", "averages",
     "avg", "mean", "means", "median", "count", "counts", "row count", "record count", "rows", "rows returned", "rows affected",
     "rows selected", "records", "record", "results", "end", "eof", "end of file", "end of data", "end of report", "end of table",
@@ -121,7 +121,8 @@ fn words(text: &str) -> String {
 
 /// Whether an id is a word for a sum: such a user may be a row of sums in the middle of a table.
 pub(in super::super) fn is_total(id: &str) -> bool {
-    const SUMS: [&str; 12] = [
+    const SUMS: [&str; 13] = [
+        "all",
         "total",
         "totals",
         "grand total",

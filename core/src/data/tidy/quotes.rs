@@ -3,7 +3,9 @@
 use super::super::{evidence::usual, table::Delimiter};
 
 /// Opening and closing quotes in UTF-8, and those of Windows-1252.
-const PAIRS: [(&str, &[u8], &[u8]); 16] = [
+const PAIRS: [(&str, &[u8], &[u8]); 17] = [
+    // Quotes that were put into quotes again.
+    ("\"\"\"", b"\"\"\"", b"\"\"\""),
     ("'", b"'", b"'"),
     ("`", b"`", b"`"),
     ("`", b"`", b"'"),
@@ -33,13 +35,12 @@ pub(super) struct Quoted {
 
 /// The quotes that stand around the same number of fields in all lines; a header may have none.
 pub(super) fn find(lines: &[&[u8]]) -> Option<Quoted> {
+    let occurs = |text: &[u8]| lines.iter().any(|line| memchr::memmem::find(line, text).is_some());
+    let pairs: Vec<_> = PAIRS.into_iter().filter(|pair| occurs(pair.1) && occurs(pair.2)).collect();
     let bytes = [b',', b';', b'\t', b'|', 1].map(Delimiter::Byte);
     for delimiter in bytes.into_iter().chain([Delimiter::DoubleColon, Delimiter::Blanks]) {
-        for (shown, open, close) in PAIRS {
+        for &(shown, open, close) in &pairs {
             let quoted = Quoted { shown, open, close, delimiter };
-            if !lines.iter().any(|line| memchr::memmem::find(line, open).is_some()) {
-                continue;
-            }
             let counts: Vec<(usize, usize)> = lines.iter().map(|line| quoted.count(line)).collect();
             // A header may have quotes where its numbers have none.
             let rows = &counts[usize::from(counts.len() > 1)..];
@@ -182,6 +183,8 @@ mod tests {
         assert_eq!(plain(&["user,item", "u1,rock'n'roll", "u2,'tis", "u3,O'Neil"]), None);
         assert_eq!(plain(&["user,item", "u1,'a'", "u2,b", "u3,c"]), None);
         assert_eq!(plain(&["\"u1\",\"i1\"", "\"u2\",\"i2\""]), None);
+        let twice = ["\"\"\"u1\"\"\",\"\"\"i, 1\"\"\"", "\"\"\"u2\"\"\",\"\"\"i2\"\"\""];
+        assert_eq!(plain(&twice).unwrap(), ["u1,\"i, 1\"", "u2,i2"]);
     }
 
     proptest! {

@@ -40,7 +40,9 @@ pub(super) fn find(lines: &[&[u8]]) -> Option<String> {
         let inside = |text: &str| !text.starts_with(candidate) && !text.ends_with(candidate);
         usual.is_some() && same * 10 >= texts.len() * 9 && inside(first)
     };
-    arrow.or_else(|| candidates(first).into_iter().find(|one| is_better(one, plain, &texts) && fits(one)))
+    let beside_tabs = beside_tabs(&texts).filter(|_| plain == Some(Delimiter::Byte(b'\t')));
+    let in_line = || candidates(first).into_iter().find(|one| is_better(one, plain, &texts) && fits(one));
+    arrow.or(beside_tabs).or_else(in_line)
 }
 
 /// The delimiter of one character, or `::`, that gives all lines the same number of fields.
@@ -58,7 +60,10 @@ fn plain(lines: &[&[u8]]) -> Option<Delimiter> {
 /// Runs of signs in a line, and tags: what may separate its fields.
 fn candidates(line: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let is_sign = |c: char| !c.is_alphanumeric() && !c.is_whitespace() && !"\"'`\\()[]{}_“”„‘’«»".contains(c);
+    let is_sign = |c: char| {
+        let is_blank = c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{3000}');
+        !c.is_alphanumeric() && !is_blank && !"\"'`\\()[]{}_“”„‘’«»".contains(c)
+    };
     let mut push = |text: &str| {
         if !found.iter().any(|one| one == text) {
             found.push(text.to_owned());
@@ -91,7 +96,7 @@ fn is_better(candidate: &str, plain: Option<Delimiter>, texts: &[&str]) -> bool 
     let same_ends = first == last;
     let arrow = signs.all(|c| "-=<>~".contains(c));
     let tag = candidate.contains(char::is_alphabetic);
-    let rare = !several && !candidate.is_ascii();
+    let rare = !several && (!candidate.is_ascii() || candidate.contains(char::is_control));
     let one_sign = candidate.chars().all(|c| Some(c) == first);
     let likely = several && (same_ends || arrow) || tag || rare;
     match plain {
@@ -122,6 +127,17 @@ fn is_better(candidate: &str, plain: Option<Delimiter>, texts: &[&str]) -> bool 
         }
         None => likely,
     }
+}
+
+/// A sign beside every TAB: `u1;\ti1`.
+fn beside_tabs(texts: &[&str]) -> Option<String> {
+    // Longer ones first.
+    const PATTERNS: [&str; 9] = ["\t;\t", "\t,\t", "\t|\t", "\t:\t", ";\t", ",\t", "|\t", "\t;", "\t|"];
+    let around = |pattern: &&str| {
+        let tabs = pattern.matches('\t').count();
+        texts.iter().all(|text| text.matches('\t').count() == tabs * text.matches(*pattern).count())
+    };
+    PATTERNS.into_iter().find(around).map(str::to_owned)
 }
 
 /// A sign between blanks that is every second field of all lines: `u1 -> i1`, `u1 - i1`.
@@ -169,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn control_characters_and_signs_beside_tabs() {
+        for (line, separator) in [
+            ("u\u{a0}i\u{a0}5", "\u{a0}"),
+            ("u\u{1f}i\u{1f}5", "\u{1f}"),
+            ("u;\ti;\t5", ";\t"),
+            ("u\t|\ti\t|\t5", "\t|\t"),
+        ] {
+            assert_eq!(found(&[line, line]).as_deref(), Some(separator));
+        }
+    }
+
+    #[test]
     fn plain_delimiters_stay() {
         for lines in [
             &["u1,-5,3", "u2,-7,4"][..],
@@ -179,6 +207,7 @@ mod tests {
             &["u1,#a", "u2,#b"],
             &["1 2 -- 5", "2 3 -- 4"],
             &["a-b-c", "d-e-f"],
+            &["u1\tlist: a, b\t5", "u2\tx;\t4"],
             &["2024-01-02 10:00:00,u1,i1", "2024-01-03 10:00:00,u2,i2"],
             &["u1 i1 -1", "u2 i2 -1"],
             &["<li>a</li>", "<li>b</li>"],
