@@ -145,7 +145,7 @@ fn the_softmax_follows_its_gradient_on_both_engines() {
             let histories = Csr::from_rows(&rows, ITEMS as u32).unwrap();
             let mut folded = vec![vec![0.0; FACTORS + 1]; rows.len()];
             folded.iter_mut().for_each(|row| row[FACTORS] = 1.0);
-            let mut adam = Adam::new(&folded, 0.0);
+            let mut adam = Adam::new(&folded, 1.0);
             for step in 1..=25 {
                 let (gradient, _) = softmax(&histories, &product(&folded, &transposed(&found)));
                 let mut gradient = product(&gradient, &found);
@@ -153,6 +153,7 @@ fn the_softmax_follows_its_gradient_on_both_engines() {
                 let done = f64::from(step - 1) / 25.0;
                 let share = 0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
                 adam.apply(&mut folded, &gradient, step, f64::from(0.1f32) * share);
+                folded.iter_mut().for_each(|row| row[FACTORS] = 1.0);
             }
             let known = model.known_users(&histories).unwrap();
             assert_eq!(
