@@ -279,6 +279,21 @@ fn output_goes_through_links_and_pipes() {
 }
 
 #[test]
+fn the_ending_of_the_output_is_its_format() {
+    let folder = trained();
+    let written = |more: &str, file: &str| {
+        let line = format!("recommend run --user u1 -n 2 --engine cpu{more} --output {file}");
+        stdout(fastvae(&folder).args(line.split(' ')));
+        fs::read(folder.path().join(file)).unwrap()
+    };
+    assert!(written("", "lists.csv").starts_with(b"user,rank,item,title,score\n"));
+    assert!(written("", "lists.jsonl").starts_with(b"{"));
+    assert!(written("", "lists.parquet").starts_with(b"PAR1"));
+    assert!(written("", "lists.txt").starts_with(b"u1\n"));
+    assert!(written(" --format jsonl", "more.csv").starts_with(b"{"));
+}
+
+#[test]
 fn factorisations_start_from_an_earlier_one() {
     let folder = trained();
     let rows = fs::read_to_string(folder.path().join("set.csv")).unwrap();

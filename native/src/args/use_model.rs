@@ -1,6 +1,6 @@
 //! The commands that use a trained model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, ValueEnum};
 
@@ -52,9 +52,27 @@ pub enum Format {
     /// With a header: user (or like, the item that others are like),rank,item,title,score.
     Csv,
     /// One object a line.
+    #[value(alias = "jsonl")]
     Json,
     /// The same columns; needs --output.
     Parquet,
+}
+
+impl Format {
+    /// The format that the ending of a file stands for.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" | "jsonl" | "ndjson" => Some(Self::Json),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+
+    /// The format that is asked for, that of a file, or the one for people.
+    pub fn chosen(asked: Option<Self>, output: Option<&Path>) -> Self {
+        asked.or_else(|| output.and_then(Self::of_file)).unwrap_or(Self::Table)
+    }
 }
 
 /// Options of `fastvae recommend`.
@@ -110,9 +128,9 @@ pub struct RecommendArgs {
     /// End at an id or title that the model does not know, instead of leaving it out with a note.
     #[arg(long)]
     pub strict: bool,
-    /// How to print them.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// How to print them; if it is not given, as the ending of --output says, or else for people.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
     /// Write to this file instead of the terminal.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -160,9 +178,9 @@ pub struct SimilarArgs {
     /// How many.
     #[arg(short, long = "count", value_name = "N", default_value_t = 10)]
     pub n: usize,
-    /// How to print them.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// How to print them; if it is not given, as the ending of --output says, or else for people.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
     /// Write to this file instead of the terminal.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -267,11 +267,7 @@ fn write_lists(
     set: &EvaluationSet,
     at: &[usize],
 ) -> Result<()> {
-    let format = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("parquet") => Format::Parquet,
-        Some("json" | "jsonl") => Format::Json,
-        _ => Format::Csv,
-    };
+    let format = Format::of_file(path).unwrap_or(Format::Csv);
     let target = Target { format, output: Some(path), no_formulas: false };
     let users = &recommender.context().users;
     lists::write(For::User, recommender, &target, |writer| {

@@ -16,7 +16,7 @@ use pollster::block_on;
 use super::people::{self, Histories, People};
 use crate::{
     Outcome,
-    args::use_model::RecommendArgs,
+    args::use_model::{Format, RecommendArgs},
     lists::{self, For, List, Target, Writer},
     output::note,
     settings,
@@ -60,8 +60,11 @@ pub fn run(args: &RecommendArgs) -> Result<Outcome> {
         recommender: &recommender,
     };
     let mut whom = whom(args, &recommender)?;
-    let target =
-        Target { format: args.format, output: args.output.as_deref(), no_formulas: args.no_formulas };
+    let target = Target {
+        format: Format::chosen(args.format, args.output.as_deref()),
+        output: args.output.as_deref(),
+        no_formulas: args.no_formulas,
+    };
     lists::write(For::User, &recommender, &target, |writer| job.write_all(&mut whom, writer))?;
     Ok(Outcome::Done)
 }

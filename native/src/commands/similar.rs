@@ -5,7 +5,7 @@ use pollster::block_on;
 
 use crate::{
     Outcome,
-    args::use_model::SimilarArgs,
+    args::use_model::{Format, SimilarArgs},
     lists::{self, For, List, Target},
 };
 
@@ -19,8 +19,11 @@ pub fn run(args: &SimilarArgs) -> Result<Outcome> {
     let item = recommender.item(&args.item)?;
     let (of, heading) = (recommender.item_id(item).to_owned(), recommender.title(item).to_owned());
     let found = List { of, heading, items: block_on(recommender.similar(item, args.n))?, hits: None };
-    let target =
-        Target { format: args.format, output: args.output.as_deref(), no_formulas: args.no_formulas };
+    let target = Target {
+        format: Format::chosen(args.format, args.output.as_deref()),
+        output: args.output.as_deref(),
+        no_formulas: args.no_formulas,
+    };
     lists::write(For::Like, &recommender, &target, |writer| writer.list(&found))?;
     Ok(Outcome::Done)
 }

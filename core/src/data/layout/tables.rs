@@ -54,8 +54,8 @@ fn to_join(tables: &[(&String, Vec<String>)]) -> Option<String> {
         let list_of_names = items.iter().map(|file| file.as_str()).collect::<Vec<_>>().join(", ");
         Some(format!(
             "{orders} has the {person} of each {key}, and {list_of_names} its items; join them in that folder: python3 -c \
-             \"import pandas as p; o = p.read_csv('{orders}')[['{key}', '{person}']]; p.concat([p.read_csv(f) for f in \
-             [{list}]]).merge(o).to_csv('joined.csv', index=False)\" and give the path of joined.csv; or give the path of \
+             \"import pandas as p; r = lambda f: p.read_csv(f, dtype=str); o = r('{orders}')[['{key}', '{person}']]; p.concat(map(r, \
+             [{list}])).merge(o).to_csv('joined.csv', index=False)\" and give the path of joined.csv; or give the path of \
              {first} to take each {key} for a user"
         ))
     })
