@@ -82,6 +82,14 @@ pub enum Event {
         /// Time taken, in seconds, without validation.
         seconds: f64,
     },
+    /// The validation users are ranked better with another weight of the linear path, which it has from now on.
+    #[cfg(feature = "baselines")]
+    Weighed {
+        /// Epoch, counted from 1.
+        epoch: u32,
+        /// The weight.
+        linear: f64,
+    },
     /// The model was evaluated on the validation users.
     Evaluated {
         /// Epoch, counted from 1; 0 for a model in closed form.

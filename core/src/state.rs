@@ -102,6 +102,10 @@ pub struct Progress {
     pub best: Option<(u32, f64)>,
     /// Evaluations since the best epoch.
     pub evaluations_since_best: u32,
+    /// The weight of the linear path at the start of the run and now, if it follows the validation users.
+    #[cfg(feature = "baselines")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linear_weight: Option<[f64; 2]>,
     /// Whether the run is over.
     pub finished: bool,
 }

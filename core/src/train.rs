@@ -13,6 +13,7 @@ mod start;
 mod state;
 mod step;
 mod sweeps;
+mod validation;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,9 +30,7 @@ use crate::{
     config::Steps,
     data::{Csr, EvaluationSet},
     engine::{Buffer, Engine},
-    evaluate::evaluate,
     event::Event,
-    metrics,
     model::{AnyModel, TrainStep, Trainable},
     optimizer::{Optimizer, Update},
     proposal::{self, Proposal},
@@ -334,7 +333,7 @@ impl Trainer {
         // The validation metrics are computed before any state changes, so that after an interruption the
         // epoch can be ended again.
         let due = epoch.is_multiple_of(self.config.training.evaluate_every) || last;
-        let measured = if due { self.measure().await? } else { None };
+        let measured = if due { self.measure(epoch).await? } else { None };
         let steps = f64::from(self.steps_per_epoch());
         let progress = &mut self.progress;
         progress.epoch = epoch;
@@ -361,26 +360,4 @@ impl Trainer {
         }
         Ok(())
     }
-
-    /// Ranks the validation users, if there are any.
-    async fn measure(&self) -> Result<Option<Measured>> {
-        let Some(validation) = &self.validation else { return Ok(None) };
-        let start = Instant::now();
-        let at = metrics::cutoff(&self.config.training.metric)?;
-        let means = evaluate(&self.engine, &self.model(), validation, &[at]).await?.means()?;
-        Ok(Some(Measured { means, seconds: start.elapsed().as_secs_f64() }))
-    }
-
-    /// Records the validation metrics of an epoch.
-    fn note(&mut self, epoch: u32, Measured { means, seconds }: Measured) {
-        let value = means.get(&self.config.training.metric).copied().unwrap_or(f64::NAN);
-        let best = self.progress.evaluated(epoch, value);
-        self.events.push_back(Event::Evaluated { epoch, metrics: means, best, seconds });
-    }
-}
-
-/// Metrics averaged over the validation users, and the seconds spent on them.
-struct Measured {
-    means: BTreeMap<String, f64>,
-    seconds: f64,
 }

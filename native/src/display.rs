@@ -29,6 +29,8 @@ pub struct Display {
     /// Means of recent steps: reconstruction loss and KL divergence.
     losses: (Option<f32>, Option<f32>),
     validation: Option<f64>,
+    /// A new weight of the linear path.
+    weighed: Option<f64>,
     /// The line of a finished epoch, held until its validation result arrives.
     line: Option<String>,
 }
@@ -53,6 +55,7 @@ impl Display {
             spent: Vec::new(),
             losses: (None, None),
             validation: None,
+            weighed: None,
             line: None,
         }
     }
@@ -72,10 +75,7 @@ impl Display {
             Event::Started { users, items, interactions, parameters, steps_per_epoch, linear, .. } => {
                 self.users = *users;
                 if !linear.is_empty() {
-                    let value = |(name, value): (&String, &f64)| {
-                        let rounded = (value * 1000.0).round() / 1000.0;
-                        format!("{name} {rounded}")
-                    };
+                    let value = |(name, value): (&String, &f64)| format!("{name} {}", rounded(*value));
                     self.say(&format!(
                         "linear:   {}",
                         linear.iter().map(value).collect::<Vec<_>>().join(", ")
@@ -112,6 +112,7 @@ impl Display {
                     width = of.len(),
                 ));
             }
+            Event::Weighed { linear, .. } => self.weighed = Some(*linear),
             Event::Evaluated { epoch, metrics, best, seconds } => {
                 let value = metrics.get(&self.metric).copied();
                 self.validation = value;
@@ -122,6 +123,9 @@ impl Display {
                     // A closed form has one evaluation, which is the best by necessity.
                     let mark = if *best && *epoch > 0 { " *" } else { "" };
                     line.push_str(&format!("   {} {value:.4}{mark}", self.metric));
+                    if let Some(weight) = self.weighed.take() {
+                        line.push_str(&format!("   linear weight {}", rounded(weight)));
+                    }
                 }
                 self.flush();
             }
@@ -180,4 +184,9 @@ impl Display {
             bar.finish_and_clear();
         }
     }
+}
+
+/// To three digits after the point.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }

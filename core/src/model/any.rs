@@ -235,6 +235,15 @@ impl AnyModel {
         }
     }
 
+    /// The model with the scores of its linear path, if it has one, multiplied by a power of two. It shares the buffers.
+    #[cfg(feature = "baselines")]
+    pub(crate) fn with_linear_times(self, power_of_two: f32) -> Self {
+        match self {
+            Self::MultVae(model) => Self::MultVae(model.with_linear_times(power_of_two)),
+            other => other,
+        }
+    }
+
     /// The latent code of a history, for models that have one.
     ///
     /// # Errors

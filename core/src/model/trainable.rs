@@ -69,6 +69,18 @@ pub trait Trainable: Send + Sync {
         BTreeMap::new()
     }
 
+    /// The weight that the linear path was fitted with in this run, if the settings leave it open.
+    #[cfg(feature = "baselines")]
+    fn free_linear_weight(&self) -> Option<f64> {
+        None
+    }
+
+    /// Multiplies the scores of the linear path, if there is one, by a power of two.
+    #[cfg(feature = "baselines")]
+    fn multiply_linear(&mut self, power_of_two: f32) {
+        let _ = power_of_two;
+    }
+
     /// The parameters and their moments, for a [`State`].
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>>;
 

@@ -181,6 +181,10 @@ impl Trainer {
             events: VecDeque::new(),
             engine,
         };
+        #[cfg(feature = "baselines")]
+        if trainer.progress.step == 0 && trainer.validation.is_some() {
+            trainer.progress.linear_weight = trainer.model.free_linear_weight().map(|first| [first; 2]);
+        }
         trainer.shuffle();
         trainer.events.push_back(Event::Started {
             engine: trainer.engine.describe(),

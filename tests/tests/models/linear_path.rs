@@ -91,18 +91,79 @@ fn one_inner_product_has_both_parts() {
     assert_close(&scores(&model, histories), &want, 1e-4);
 }
 
+/// Enough users to know for sure which of two weights is better.
+const USERS: u32 = 1500;
+
+/// With 20 columns whose weight follows the validation users, beside a network that learns too fast to be good.
+fn following() -> RunConfig {
+    let mut config = config(20);
+    config.split = SplitOptions { validation_users: 1000, ..config.split };
+    (config.training.epochs, config.optimizer.learning_rate) = (6, 0.1);
+    let ModelConfig::MultVae(network) = &mut config.model else { unreachable!("the model of `config`") };
+    network.linear_weight = 0.0;
+    config
+}
+
+/// NDCG@50 of the validation users.
+fn validate(trained: &Trained, state: &State) -> f64 {
+    let config = &trained.context.config.model;
+    let model = AnyModel::from_state(&Engine::cpu(), config, ITEMS, state).unwrap();
+    let set = &trained.split.validation;
+    let metrics = block_on(fastvae::evaluate::evaluate(&Engine::cpu(), &model, set, &[50])).unwrap();
+    metrics.means().unwrap()["ndcg@50"]
+}
+
 /// The validation users are ranked with both parts while the network is trained, as after it.
 #[test]
 fn a_run_is_measured_with_it() {
     let mut config = config(20);
     config.split = SplitOptions { validation_users: 150, ..config.split };
-    let trained = train(config);
-    let metrics = trained.storage.metrics.as_ref().unwrap();
-    let best = metrics.epochs.iter().find(|epoch| Some(epoch.epoch) == metrics.best_epoch).unwrap();
-    let set = &trained.split.validation;
-    let again = block_on(fastvae::evaluate::evaluate(&Engine::cpu(), &trained.model(), set, &[50])).unwrap();
-    let again = again.means().unwrap()["ndcg@50"];
-    assert!((best.validation.as_ref().unwrap()["ndcg@50"] - again).abs() < 1e-6, "{again}");
+    for (users, config) in [(150, config), (USERS, following())] {
+        let trained = train_on(&Engine::cpu(), &set_of(users), config);
+        let metrics = trained.storage.metrics.as_ref().unwrap();
+        let best = metrics.epochs.iter().find(|epoch| Some(epoch.epoch) == metrics.best_epoch).unwrap();
+        let again = validate(&trained, trained.storage.model.as_ref().unwrap());
+        assert!((best.validation.as_ref().unwrap()["ndcg@50"] - again).abs() < 1e-6, "{again}");
+    }
+}
+
+/// The model that is saved has the best of the weights that were tried, and the saves say which.
+#[test]
+fn its_weight_follows_the_validation_users() {
+    let trained = train_on(&Engine::cpu(), &set_of(USERS), following());
+    let (mut first, mut weight, mut changes) = (0.0, 0.0, 0);
+    for event in &trained.storage.events {
+        match event {
+            Event::Started { linear, .. } => (first, weight) = (linear["weight"], linear["weight"]),
+            &Event::Weighed { linear, .. } => {
+                assert!(
+                    (linear / weight).log2().fract() == 0.0 && linear != weight,
+                    "{weight}, then {linear}"
+                );
+                (weight, changes) = (linear, changes + 1);
+            }
+            _ => {}
+        }
+    }
+    assert!(changes > 0, "no other weight is better on this set, so the test shows nothing");
+    assert_eq!(trained.storage.last.as_ref().unwrap().progress.linear_weight, Some([first, weight]));
+
+    let state = trained.storage.model.as_ref().unwrap();
+    let best = validate(&trained, state);
+    let tried: f32 = if state.progress.epoch.is_multiple_of(2) { 0.5 } else { 2.0 };
+    let mut other = state.clone();
+    let TensorData::F32(scale) = &mut other.tensors.get_mut("linear_scale").unwrap().data else {
+        unreachable!("it holds floats")
+    };
+    scale.iter_mut().for_each(|scale| *scale *= tried);
+    assert!(best >= validate(&trained, &other));
+
+    let mut given = following();
+    let ModelConfig::MultVae(network) = &mut given.model else { unreachable!("the model of `config`") };
+    network.linear_weight = 3.0;
+    let trained = train_on(&Engine::cpu(), &set_of(USERS), given);
+    assert!(!trained.storage.events.iter().any(|event| matches!(event, Event::Weighed { .. })));
+    assert_eq!(trained.storage.last.as_ref().unwrap().progress.linear_weight, None);
 }
 
 /// A damaged path is named, and nothing is ranked without it.
@@ -140,9 +201,13 @@ fn a_damaged_path_is_refused() {
 /// It is computed once: a stopped run goes on with the same bits.
 #[test]
 fn a_run_goes_on_with_the_same_path() {
-    let config = config(9);
-    let whole = train(config.clone());
-    let set = set();
+    for (users, config, events) in [(150, config(9), 4), (USERS, following(), 70)] {
+        goes_on(&set_of(users), &config, events);
+    }
+}
+
+fn goes_on(set: &Dataset, config: &RunConfig, events: usize) {
+    let whole = train_on(&Engine::cpu(), set, config.clone());
     let setup = || Setup {
         engine: Engine::cpu(),
         context: whole.context.clone(),
@@ -150,7 +215,7 @@ fn a_run_goes_on_with_the_same_path() {
         saves: Saves::default(),
     };
     let mut run = block_on(Run::start(setup(), || Ok(Memory::default()))).unwrap();
-    for _ in 0..4 {
+    for _ in 0..events {
         block_on(run.next()).unwrap();
     }
     while !run.can_stop() {
@@ -158,8 +223,8 @@ fn a_run_goes_on_with_the_same_path() {
     }
     let storage = block_on(run.stop()).unwrap();
     let save =
-        Checkpoint { context: Context::new(config.clone(), &set), state: storage.last.clone().unwrap() };
-    let saved = Saved::new(save, &config, "run".as_ref(), false).unwrap();
+        Checkpoint { context: Context::new(config.clone(), set), state: storage.last.clone().unwrap() };
+    let saved = Saved::new(save, config, "run".as_ref(), false).unwrap();
     let mut run = block_on(Run::resume(setup(), saved, storage)).unwrap();
     while block_on(run.next()).unwrap().is_some() {}
     let metrics = block_on(run.measure()).unwrap();

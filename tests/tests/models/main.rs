@@ -24,8 +24,12 @@ use pollster::block_on;
 const ITEMS: usize = 110;
 
 fn set() -> Dataset {
+    set_of(150)
+}
+
+fn set_of(users: u32) -> Dataset {
     let options =
-        SyntheticOptions { users: 150, items: ITEMS as u32, shortest: 5, longest: 30, ..Default::default() };
+        SyntheticOptions { users, items: ITEMS as u32, shortest: 5, longest: 30, ..Default::default() };
     data::synthetic(&options).unwrap()
 }
 
@@ -47,13 +51,12 @@ struct Trained {
 }
 
 fn train(config: RunConfig) -> Trained {
-    train_on(&Engine::cpu(), config)
+    train_on(&Engine::cpu(), &set(), config)
 }
 
-fn train_on(engine: &Engine, config: RunConfig) -> Trained {
-    let set = set();
-    let split = data::split(&set, &config.split).unwrap();
-    let context = Context::new(config, &set);
+fn train_on(engine: &Engine, set: &Dataset, config: RunConfig) -> Trained {
+    let split = data::split(set, &config.split).unwrap();
+    let context = Context::new(config, set);
     let setup =
         Setup { engine: engine.clone(), context: context.clone(), split: &split, saves: Saves::default() };
     let mut run = block_on(Run::start(setup, || Ok(Memory::default()))).unwrap();

@@ -82,7 +82,7 @@ fn config(rows: RowUpdates) -> RunConfig {
 fn the_softmax_follows_its_gradient_on_both_engines() {
     for engine in engines() {
         for rows in [RowUpdates::Dense, RowUpdates::Replay, RowUpdates::Lazy] {
-            let run = train_on(engine, config(rows));
+            let run = train_on(engine, &set(), config(rows));
             let setup = Setup {
                 engine: engine.clone(),
                 context: run.context.clone(),
@@ -191,7 +191,7 @@ fn a_resumed_run_ends_in_the_same_bits_on_both_engines() {
         ] {
             let mut config = config_of(ModelConfig::new(kind));
             (config.training.epochs, config.training.batch) = (2, 40);
-            let whole = train_on(engine, config.clone());
+            let whole = train_on(engine, &set(), config.clone());
             let setup = || Setup {
                 engine: engine.clone(),
                 context: whole.context.clone(),

@@ -9,7 +9,7 @@
 #[cfg(feature = "baselines")]
 mod fit;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Error, Result,
@@ -19,7 +19,7 @@ use crate::{
     kernels::{Activation, EncodeRows, MatMul, View},
     model::Batch,
     rng::Rng,
-    state::{FrozenTensor, State},
+    state::{FrozenTensor, State, Values},
 };
 
 /// The names of its tensors, which are functions of the data and the settings.
@@ -33,13 +33,16 @@ pub(super) struct LinearPath {
     /// A, M x l: what an item of a history adds to the query.
     table: Buffer<f32>,
     /// The diagonal of D, M.
-    scale: Buffer<f32>,
+    scale: Arc<[f32]>,
     /// D A, M x l: what the query is multiplied with.
     outputs: Buffer<f32>,
     /// M.
     items: usize,
     /// l.
     width: usize,
+    /// What its scores are multiplied with in training.
+    #[cfg(feature = "baselines")]
+    factor: f32,
     /// What it was fitted with, by name; empty if it comes from a file.
     #[cfg(feature = "baselines")]
     fitted: BTreeMap<String, f64>,
@@ -58,10 +61,12 @@ impl LinearPath {
         }
         Ok(Self {
             table: engine.upload("linear path", table)?,
-            scale: engine.upload("scale of the linear path", scale)?,
+            scale: scale.into(),
             outputs: engine.upload("items of the linear path", &outputs)?,
             items,
             width,
+            #[cfg(feature = "baselines")]
+            factor: 1.0,
             #[cfg(feature = "baselines")]
             fitted: BTreeMap::new(),
         })
@@ -101,10 +106,24 @@ impl LinearPath {
         &self.fitted
     }
 
+    /// The path with its scores multiplied by a power of two, so that nothing is rounded. It shares the buffers.
+    #[cfg(feature = "baselines")]
+    pub fn times(&self, power_of_two: f32) -> Self {
+        Self { factor: self.factor * power_of_two, ..self.clone() }
+    }
+
+    fn factor(&self) -> f32 {
+        #[cfg(feature = "baselines")]
+        return self.factor;
+        #[cfg(not(feature = "baselines"))]
+        1.0
+    }
+
     /// Its tensors, for a [`State`].
     pub fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {
         let table = FrozenTensor::on_engine(vec![self.items, self.width], &self.table);
-        let scale = FrozenTensor::on_engine(vec![self.items], &self.scale);
+        let scale: Vec<f32> = self.scale.iter().map(|scale| scale * self.factor()).collect();
+        let scale = FrozenTensor { shape: vec![self.items], values: Values::Floats(scale.into()) };
         [(TABLE.to_owned(), table), (SCALE.to_owned(), scale)].into()
     }
 }
@@ -134,8 +153,8 @@ pub(super) fn outputs(table: &[f32], scale: &[f32]) -> Vec<f32> {
 /// The buffers to compute `x A` for a batch.
 pub(super) struct Sums {
     path: LinearPath,
-    /// E.
-    ones: Buffer<f32>,
+    /// The factor of the scores, E times.
+    weights: Buffer<f32>,
     /// l.
     zeros: Buffer<f32>,
     /// B x l.
@@ -149,7 +168,7 @@ impl Sums {
     /// If the engine cannot hold them.
     pub fn new(engine: &Engine, path: &LinearPath, users: usize, entries: usize) -> Result<Self> {
         Ok(Self {
-            ones: engine.upload("ones", &vec![1.0; entries.max(1)])?,
+            weights: engine.upload("weights", &vec![path.factor(); entries.max(1)])?,
             zeros: engine.zeros("no bias", path.width)?,
             sums: engine.zeros("sums of the linear path", users * path.width)?,
             path: path.clone(),
@@ -161,7 +180,7 @@ impl Sums {
         recording.push(EncodeRows {
             batch_offsets: batch.offsets.clone(),
             items: batch.items.clone(),
-            weights: self.ones.clone(),
+            weights: self.weights.clone(),
             table: self.path.table.clone(),
             bias: self.zeros.clone(),
             batch: batch.users,

@@ -165,6 +165,13 @@ impl MultVae {
         Self { linear: None, joined: None, ..self.clone() }
     }
 
+    /// The model with the scores of its linear path multiplied by a power of two, to be ranked with. It shares the
+    /// buffers.
+    #[cfg(feature = "baselines")]
+    pub(super) fn with_linear_times(self, power_of_two: f32) -> Self {
+        Self { linear: self.linear.map(|path| path.times(power_of_two)), ..self }
+    }
+
     /// The item vectors of the network.
     fn catalogue(&self) -> Catalogue {
         Catalogue {

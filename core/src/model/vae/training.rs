@@ -201,6 +201,17 @@ impl Trainable for MultVaeTraining {
         self.linear.as_ref().map(|linear| linear.fitted().clone()).unwrap_or_default()
     }
 
+    #[cfg(feature = "baselines")]
+    fn free_linear_weight(&self) -> Option<f64> {
+        let fitted = self.linear.as_ref().filter(|_| self.config.linear_weight == 0.0)?.fitted();
+        fitted.get("weight").copied()
+    }
+
+    #[cfg(feature = "baselines")]
+    fn multiply_linear(&mut self, power_of_two: f32) {
+        self.linear = self.linear.as_ref().map(|path| path.times(power_of_two));
+    }
+
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {
         let mut tensors = self.parameters.frozen(&self.config);
         tensors.extend(self.linear.iter().flat_map(LinearPath::tensors));

@@ -168,7 +168,7 @@ impl Curves {
                         evaluated.push((*index, *epoch, ndcg));
                     }
                 }
-                Event::Indexed { .. } | Event::Losses { .. } | Event::Fitted { .. } | Event::Done { .. } => {}
+                _ => {}
             }
         }
         evaluated
