@@ -66,7 +66,9 @@ pub fn run(args: &TuneArgs) -> Result<Outcome> {
         return Err(Error::setting("validation-users", problem));
     }
     let results = Results::create(args.output.out.as_deref(), "tune", &dataset.name)?;
-    let subject = subject(&search, &engines, args.settings.given(), &fingerprint(&dataset));
+    let mut subject = subject(&search, &engines, args.settings.given(), &fingerprint(&dataset));
+    subject["split"] = serde_json::to_value(&configs[0].split)
+        .map_err(|error| Error::setting("split", error.to_string()))?;
     let journal = Journal::open(results.path(), "trials.jsonl", &subject)?;
     let mut work =
         Work { search, journal, engines, context: Context::new(configs[0].clone(), &dataset), split: &split };
@@ -106,7 +108,7 @@ fn epochs(config: &RunConfig) -> Option<u32> {
     config.model.kind().uses("training", "epochs").then_some(config.training.epochs)
 }
 
-/// What a log must be about so that this search goes on with it. The budget is free, except that of halving, whose
+/// What a log must be about, beside the split, so that this search goes on with it. The budget is free, except that of halving, whose
 /// rounds depend on it.
 fn subject(search: &Search<'_>, engines: &[Engine], flags: &Value, data: &str) -> Value {
     let without_path = |settings: &Value| {
