@@ -7,6 +7,9 @@ use super::{
 use crate::kernels::Pairs;
 use crate::{Error, Result};
 
+/// The page has a control for few settings, and leaves out the checks of the others for its size.
+const IS_PAGE: bool = cfg!(target_arch = "wasm32");
+
 /// The sections that a [`Trainer`](crate::train::Trainer) needs beside those of its model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Steps {
@@ -36,19 +39,8 @@ impl Steps {
         self.optimizer.check_bounds()?;
         self.training.check_bounds()?;
         crate::metrics::cutoff(&self.training.metric)?;
-        let optimizer = &self.optimizer;
-        let decay = f64::from(optimizer.weight_decay) * f64::from(optimizer.learning_rate);
-        if decay >= 1.0 {
-            return Err(Error::setting(
-                "weight-decay",
-                format!(
-                    "{} at `learning-rate = {}` keeps 1 - {decay} of every weight a step, so nothing is learned; take \
-                     less than {}",
-                    optimizer.weight_decay,
-                    optimizer.learning_rate,
-                    1.0 / optimizer.learning_rate
-                ),
-            ));
+        if !IS_PAGE {
+            self.check_decay()?;
         }
         if self.objective.kind == Objective::FullSoftmax {
             #[cfg(feature = "baselines")]
@@ -69,6 +61,37 @@ impl Steps {
                 ),
             ));
         }
+        if proposal.parts().any(ProposalKind::indexed) && proposal.codewords > items {
+            return Err(Error::setting(
+                "codewords",
+                format!("{} codewords for {items} items; take at most {items}", proposal.codewords),
+            ));
+        }
+        if IS_PAGE { Ok(()) } else { self.check_proposal(field, width) }
+    }
+
+    /// Checks that weight decay leaves something of every weight.
+    fn check_decay(&self) -> Result<()> {
+        let optimizer = &self.optimizer;
+        let decay = f64::from(optimizer.weight_decay) * f64::from(optimizer.learning_rate);
+        if decay >= 1.0 {
+            return Err(Error::setting(
+                "weight-decay",
+                format!(
+                    "{} at `learning-rate = {}` keeps 1 - {decay} of every weight a step, so nothing is learned; take \
+                     less than {}",
+                    optimizer.weight_decay,
+                    optimizer.learning_rate,
+                    1.0 / optimizer.learning_rate
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that negatives can be shared, mixed and drawn through an index of item vectors of this width.
+    fn check_proposal(&self, field: &'static str, width: usize) -> Result<()> {
+        let proposal = &self.proposal;
         if proposal.group_size > proposal.negatives {
             return Err(Error::setting(
                 "group-size",
@@ -79,22 +102,14 @@ impl Steps {
             ));
         }
         proposal.validate_mix()?;
-        if proposal.parts().any(ProposalKind::indexed) {
-            if proposal.codewords > items {
-                return Err(Error::setting(
-                    "codewords",
-                    format!("{} codewords for {items} items; take at most {items}", proposal.codewords),
-                ));
-            }
-            if width < proposal.codebooks {
-                return Err(Error::setting(
-                    field,
-                    format!(
-                        "item vectors of {width} cannot be cut for {0} codebooks; take a width of at least {0}",
-                        proposal.codebooks
-                    ),
-                ));
-            }
+        if proposal.parts().any(ProposalKind::indexed) && width < proposal.codebooks {
+            return Err(Error::setting(
+                field,
+                format!(
+                    "item vectors of {width} cannot be cut for {0} codebooks; take a width of at least {0}",
+                    proposal.codebooks
+                ),
+            ));
         }
         Ok(())
     }
