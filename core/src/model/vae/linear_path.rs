@@ -9,17 +9,17 @@
 #[cfg(feature = "baselines")]
 mod fit;
 
+#[cfg(feature = "baselines")]
 use std::{collections::BTreeMap, sync::Arc};
 
+#[cfg(feature = "baselines")]
+use crate::state::{FrozenTensor, Values};
 use crate::{
     Error, Result,
-    config::MultVaeConfig,
-    data::Csr,
     engine::{Buffer, Engine, Recording},
     kernels::{Activation, EncodeRows, MatMul, View},
     model::Batch,
-    rng::Rng,
-    state::{FrozenTensor, State, Values},
+    state::State,
 };
 
 /// The names of its tensors, which are functions of the data and the settings.
@@ -33,6 +33,7 @@ pub(super) struct LinearPath {
     /// A, M x l: what an item of a history adds to the query.
     table: Buffer<f32>,
     /// The diagonal of D, M.
+    #[cfg(feature = "baselines")]
     scale: Arc<[f32]>,
     /// D A, M x l: what the query is multiplied with.
     outputs: Buffer<f32>,
@@ -61,6 +62,7 @@ impl LinearPath {
         }
         Ok(Self {
             table: engine.upload("linear path", table)?,
+            #[cfg(feature = "baselines")]
             scale: scale.into(),
             outputs: engine.upload("items of the linear path", &outputs)?,
             items,
@@ -70,21 +72,6 @@ impl LinearPath {
             #[cfg(feature = "baselines")]
             fitted: BTreeMap::new(),
         })
-    }
-
-    /// Computes the path of a training set, N x M; `None` where the settings have none.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if memory is too small for it, or the library was built without what fits it.
-    pub fn of_data(engine: &Engine, config: &MultVaeConfig, train: &Csr, rng: Rng) -> Result<Option<Self>> {
-        #[cfg(feature = "baselines")]
-        return Self::fit(engine, config, train, rng);
-        #[cfg(not(feature = "baselines"))]
-        {
-            let _ = (engine, train, rng);
-            let problem = "this program cannot fit a linear path; take 0";
-            if config.linear == 0 { Ok(None) } else { Err(Error::setting("linear", problem)) }
-        }
     }
 
     /// Reads it from a state; `None` if the model has none.
@@ -120,9 +107,10 @@ impl LinearPath {
     }
 
     /// Its tensors, for a [`State`].
+    #[cfg(feature = "baselines")]
     pub fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {
         let table = FrozenTensor::on_engine(vec![self.items, self.width], &self.table);
-        let scale: Vec<f32> = self.scale.iter().map(|scale| scale * self.factor()).collect();
+        let scale: Vec<f32> = self.scale.iter().map(|scale| scale * self.factor).collect();
         let scale = FrozenTensor { shape: vec![self.items], values: Values::Floats(scale.into()) };
         [(TABLE.to_owned(), table), (SCALE.to_owned(), scale)].into()
     }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::{Activations, Gradients, Mode, MultVae, Parameters, Pass, Values};
 #[cfg(feature = "baselines")]
-use super::divergence::{Divergence, Latent};
-use super::{Activations, Gradients, LinearPath, Mode, MultVae, Parameters, Pass, Values};
+use super::{
+    LinearPath,
+    divergence::{Divergence, Latent},
+};
 use crate::{
     Result,
     config::MultVaeConfig,
@@ -23,6 +26,7 @@ pub struct MultVaeTraining {
     forward: Activations,
     gradients: Gradients,
     encoder_lists: ItemLists,
+    #[cfg(feature = "baselines")]
     linear: Option<LinearPath>,
     #[cfg(feature = "baselines")]
     divergence: Option<Divergence>,
@@ -32,6 +36,7 @@ impl MultVaeTraining {
     /// Creates a network with random parameters and a linear path of this training set, or both from a state.
     ///
     /// # Errors
+    /// [`crate::Error::Setting`] for a linear path if the library was built without what fits it;
     /// [`crate::Error::Data`] if the state does not fit the settings; [`crate::Error::Device`] if the engine
     /// cannot hold it.
     pub fn new(
@@ -41,6 +46,14 @@ impl MultVaeTraining {
         start: Start<'_>,
         train: &Csr,
     ) -> Result<Self> {
+        #[cfg(not(feature = "baselines"))]
+        {
+            let _ = train;
+            if config.linear > 0 {
+                let problem = "this program cannot fit a linear path; take 0";
+                return Err(crate::Error::setting("linear", problem));
+            }
+        }
         let Sizes { items, users, entries } = sizes;
         let samples = config.latent_samples;
         let parameters = match start {
@@ -51,8 +64,9 @@ impl MultVaeTraining {
             forward: Activations::new(engine, config, users, entries, samples)?,
             gradients: Gradients::new(engine, config, users, samples)?,
             encoder_lists: ItemLists::new(engine, entries, items)?,
+            #[cfg(feature = "baselines")]
             linear: match start {
-                Start::Random(rng) => LinearPath::of_data(engine, config, train, rng)?,
+                Start::Random(rng) => LinearPath::fit(engine, config, train, rng)?,
                 Start::State(state) => LinearPath::from_state(engine, items, state)?,
             },
             #[cfg(feature = "baselines")]
@@ -69,7 +83,10 @@ impl MultVaeTraining {
             config: self.config.clone(),
             items: self.parameters.items.rows,
             values,
+            #[cfg(feature = "baselines")]
             linear: self.linear.clone(),
+            #[cfg(not(feature = "baselines"))]
+            linear: None,
             joined: None,
         })
     }
@@ -192,7 +209,10 @@ impl Trainable for MultVaeTraining {
 
     fn parameters(&self) -> usize {
         let items = self.parameters.items.rows;
+        #[cfg(feature = "baselines")]
         let linear = self.linear.as_ref().map_or(0, |linear| items * (linear.width() + 1));
+        #[cfg(not(feature = "baselines"))]
+        let linear = 0;
         self.config.parameter_count(items) + linear
     }
 
@@ -213,10 +233,14 @@ impl Trainable for MultVaeTraining {
     }
 
     fn tensors(&self) -> BTreeMap<String, FrozenTensor<'static>> {
-        let mut tensors = self.parameters.frozen(&self.config);
-        tensors.extend(self.linear.iter().flat_map(LinearPath::tensors));
+        let tensors = self.parameters.frozen(&self.config);
         #[cfg(feature = "baselines")]
-        tensors.extend(self.divergence.iter().flat_map(Divergence::tensors));
+        let tensors = {
+            let mut tensors = tensors;
+            tensors.extend(self.linear.iter().flat_map(LinearPath::tensors));
+            tensors.extend(self.divergence.iter().flat_map(Divergence::tensors));
+            tensors
+        };
         tensors
     }
 
