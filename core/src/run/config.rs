@@ -391,6 +391,7 @@ mod tests {
 
     /// The page knows nothing of these, and opens files of models without them.
     #[test]
+    #[cfg(feature = "baselines")]
     fn options_that_the_page_lacks_are_written_only_if_they_are_used() {
         let keys = |config: &RunConfig| {
             let json = serde_json::to_value(config).unwrap();
