@@ -182,8 +182,10 @@ impl Trainer {
             engine,
         };
         #[cfg(feature = "baselines")]
-        if trainer.progress.step == 0 && trainer.validation.is_some() {
-            trainer.progress.linear_weight = trainer.model.free_linear_weight().map(|first| [first; 2]);
+        if trainer.validation.is_some()
+            && let Some(first) = trainer.model.free_linear_weight()
+        {
+            trainer.progress.linear_weight = Some([first; 2]);
         }
         trainer.shuffle();
         trainer.events.push_back(Event::Started {

@@ -201,7 +201,7 @@ fn a_damaged_path_is_refused() {
 /// It is computed once: a stopped run goes on with the same bits.
 #[test]
 fn a_run_goes_on_with_the_same_path() {
-    for (users, config, events) in [(150, config(9), 4), (USERS, following(), 70)] {
+    for (users, config, events) in [(150, config(9), 4), (USERS, following(), 1), (USERS, following(), 70)] {
         goes_on(&set_of(users), &config, events);
     }
 }

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::{
     Error, Result,
     data::Csr,
-    state::{FrozenTensor, State, TensorData},
+    state::{FrozenTensor, State, TensorData, Values},
 };
 
 /// The name of the tensor of hashes.
@@ -59,11 +59,7 @@ impl KnownUsers {
 
     /// What [`KnownUsers::of_state`] reads.
     pub fn tensor(&self) -> FrozenTensor<'static> {
-        let mut part = crate::state::StatePart::default();
-        part.insert(HASHES, TensorData::U32(self.hashes.clone()));
-        let mut tensor = part.tensors.remove(HASHES).unwrap_or_else(|| FrozenTensor::integers(vec![0], &[]));
-        tensor.shape = vec![self.len(), 2];
-        tensor
+        FrozenTensor { shape: vec![self.len(), 2], values: Values::Integers(self.hashes.clone().into()) }
     }
 
     /// Whether a saved tensor is about the same users.

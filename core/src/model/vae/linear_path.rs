@@ -1,10 +1,10 @@
 //! The linear path: scores `x A A' D` that are added to those of the network, in closed form.
 //!
 //! A regression of every item on all others (EASE: Steck, 2019) is strong where histories are few, and for the head of
-//! every list; l columns of its M x M weights have most of that, on MovieLens all of it (BENCHMARKS.md). The score of item i is the inner product of two
-//! vectors, `[query, x A]` and `[row_i, D_ii a_i]`, so that ranking, export and search by nearest neighbours need not
-//! know that there are two parts. The network is trained as if it were alone: trained on what the linear path leaves,
-//! it is worse, because the path has already seen the items that it would be corrected at.
+//! every list; l columns of its M x M weights have most of that, on MovieLens all of it (BENCHMARKS.md). The score of
+//! item i is the inner product of two vectors, `[query, x A]` and `[row_i, D_ii a_i]`, so that ranking, export and search
+//! by nearest neighbours need not know that there are two parts. The network is trained as if it were alone: trained on
+//! what the linear path leaves, it is worse, because the path has already seen the items that it would be corrected at.
 
 #[cfg(feature = "baselines")]
 mod fit;
@@ -22,7 +22,7 @@ use crate::{
     state::State,
 };
 
-/// The names of its tensors, which are functions of the data and the settings.
+/// The names of its tensors, which belong to one training set and its validation users.
 pub(crate) const TENSORS: [&str; 2] = [TABLE, SCALE];
 const TABLE: &str = "linear";
 const SCALE: &str = "linear_scale";
