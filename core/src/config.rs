@@ -42,7 +42,7 @@ pub use self::{
 #[cfg(feature = "baselines")]
 pub use self::{
     layers::Layers,
-    mult_vae::{Autoencoder, HiddenLayer, KlWeights, Prior},
+    mult_vae::{Autoencoder, HiddenLayer, ImplicitSlimEvery, ImplicitSlimLambda, KlWeights, Prior},
     proposal::AdaptiveLambda,
 };
 use crate::{Error, Result};
@@ -116,22 +116,34 @@ impl MultVaeConfig {
     /// [`Error::Setting`] with the option.
     #[cfg(feature = "baselines")]
     pub(crate) fn check_options(&self) -> Result<()> {
-        if self.hidden_layer == HiddenLayer::SwishNorm {
-            if self.layers.widths().iter().any(|width| *width != self.hidden) {
-                return Err(Error::setting(
-                    "layers",
-                    format!(
-                        "each layer of `hidden-layer = swish-norm` adds to the sum of those before it; give the width {} to all",
-                        self.hidden
-                    ),
-                ));
-            }
-            if self.activation != Activation::Tanh {
-                return Err(Error::setting(
-                    "activation",
-                    "a layer of `hidden-layer = swish-norm` has an activation of its own; leave it out",
-                ));
-            }
+        if self.has_blocks() && self.layers.widths().iter().any(|width| *width != self.hidden) {
+            return Err(Error::setting(
+                "layers",
+                format!(
+                    "each layer of `hidden-layer = swish-norm` adds to the sum of those before it; give the width {} to all",
+                    self.hidden
+                ),
+            ));
+        }
+        if self.hidden_layer != HiddenLayer::Plain && self.activation != Activation::Tanh {
+            return Err(Error::setting(
+                "activation",
+                format!(
+                    "a layer of `hidden-layer = {}` has an activation of its own; leave it out",
+                    self.hidden_layer.name()
+                ),
+            ));
+        }
+        let (rows, items) = (self.encoder_width(), self.width().1);
+        if self.tied_items && rows != items {
+            let (layer, direct) = match self.is_gated() {
+                true => ("gated hidden layer", format!("`decoder = direct` with `latent = {rows}`")),
+                false => ("hidden layer", format!("`latent = {rows}` or `decoder = dense`")),
+            };
+            let problem = format!(
+                "rows of {rows} numbers for the encoder's {layer} and of {items} for the decoder cannot be one table; take {direct}"
+            );
+            return Err(Error::setting("tied-items", problem));
         }
         if self.is_variational() {
             return Ok(());
@@ -170,9 +182,10 @@ impl MultVaeConfig {
     pub fn check_sizes(&self, items: usize, rows: usize) -> Result<()> {
         // The encoder outputs a mean and a variance, so twice the latent width. Kernels index tables by
         // 32-bit numbers.
-        let width = self.hidden.max(self.latent.saturating_mul(2));
+        let hidden = self.hidden.saturating_mul(self.product_width(1));
+        let width = hidden.max(self.latent.saturating_mul(2));
         for (field, what, factors) in [
-            ("hidden", "items x width", [items, self.hidden]),
+            ("hidden", "items x width", [items, hidden]),
             ("latent", "items x width", [items, self.latent]),
             ("latent", "hidden x 2 latent", [self.hidden, self.latent.saturating_mul(2)]),
             ("batch", "rows x width", [rows, width]),

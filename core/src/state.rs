@@ -106,17 +106,21 @@ pub struct Progress {
     #[cfg(feature = "baselines")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub linear_weight: Option<[f64; 2]>,
+    /// The last epoch, counted from 1, before which a step of ImplicitSLIM was made; 0 for none.
+    #[cfg(feature = "baselines")]
+    #[serde(default, skip_serializing_if = "crate::config::setting::is_default")]
+    pub moved_before: u32,
     /// Whether the run is over.
     pub finished: bool,
 }
 
 /// The saved state of a run.
 ///
-/// Tensors of Mult-VAE: `encoder`, `encoder_bias`, `to_latent`, `to_latent_bias`, `to_hidden`, `to_hidden_bias` (dense
-/// decoder), `items`, `item_bias` (if trained). Each has `.first` and `.second` for Adam's moments and, for
-/// the item tables, `.last_step`. The proposal adds its index as `index.*`, or the item rows that it was
-/// built from as `proposal.rows`. A mean of a parameter over epochs is
-/// `average.` and its name; the encoder of the epoch before, for the composite prior, is `previous.*`.
+/// Tensors of Mult-VAE: `encoder` (unless encoder and decoder share `items`), `encoder_bias`, `to_latent`,
+/// `to_latent_bias`, `to_hidden`, `to_hidden_bias` (dense decoder), `items`, `item_bias` (if trained). Each has `.first` and
+/// `.second` for Adam's moments and, for the item tables, `.last_step`. The proposal adds its index as `index.*`, or the
+/// item rows that it was built from as `proposal.rows`. A mean of a parameter over epochs is `average.` and its name; the
+/// encoder of the epoch before, for the composite prior, is `previous.*`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Tensors by name.

@@ -5,6 +5,8 @@ mod average;
 mod early_stopping;
 mod exchange;
 mod full_softmax;
+#[cfg(feature = "baselines")]
+mod implicit_slim;
 mod inputs;
 mod limits;
 mod replay;
@@ -13,6 +15,8 @@ mod start;
 mod state;
 mod step;
 mod sweeps;
+#[cfg(feature = "baselines")]
+mod tied;
 mod validation;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,8 +27,6 @@ pub use self::exchange::Exchange;
 #[cfg(feature = "baselines")]
 pub(crate) use self::sweeps::{Sweep, Sweeps};
 use self::{exchange::Exchanged, inputs::StepInputs, replay::flush_rows, step::StepPlan};
-#[cfg(feature = "baselines")]
-use crate::engine::Recording;
 use crate::{
     Error, Result,
     config::Steps,
@@ -38,6 +40,8 @@ use crate::{
     state::Progress,
     watch,
 };
+#[cfg(feature = "baselines")]
+use crate::{config::Objective, engine::Recording};
 
 /// Steps between reads of the losses from the device; they are also read at the end of an epoch.
 const LOSSES_EVERY: u32 = 50;
@@ -144,6 +148,8 @@ impl Trainer {
             }
             let start = Instant::now();
             if !self.progress.index_ready {
+                #[cfg(feature = "baselines")]
+                self.move_items().await?;
                 self.refresh_index().await?;
             } else {
                 self.step().await?;
@@ -247,6 +253,8 @@ impl Trainer {
                 rng: self.rng.for_part(part.clone(), users.len()),
                 users: users.len(),
                 beta: self.config.training.beta * annealed,
+                #[cfg(feature = "baselines")]
+                items_lag: self.config.objective.kind != Objective::FullSoftmax,
                 update: Update {
                     optimizer: &self.config.optimizer,
                     schedule: &self.schedule,

@@ -73,6 +73,8 @@ fn graphs_score_as_the_models_do() {
         ("decoder", format!("{VAE} --activation none --decoder-activation tanh"), true),
         ("layers", format!("{VAE} --layers 12,7 --autoencoder dae"), true),
         ("blocks", format!("{VAE} --layers 24,24 --hidden-layer swish-norm --average 0.5"), true),
+        ("gates", format!("{VAE} --layers 12 --hidden-layer gated"), true),
+        ("tied", format!("{VAE} --tied-items"), true),
         ("elsa", "--model elsa --factors 16 --epochs 3".into(), true),
         ("ease", "--model ease".into(), false),
         ("knn", "--model item-knn --neighbours 7".into(), false),

@@ -4,7 +4,10 @@
 
 use fastvae::{
     engine::Engine,
-    kernels::{Mixture, MixtureDivergence, MixtureDivergenceBackward, SwishNorm, SwishNormBackward},
+    kernels::{
+        Gate, GateBackward, Mixture, MixtureDivergence, MixtureDivergenceBackward, SwishNorm,
+        SwishNormBackward,
+    },
 };
 use tests::{
     assert_close,
@@ -235,6 +238,48 @@ fn divergence_from_the_composite_prior_and_its_gradient() {
                 }
             }
             assert_close(&name, &read(engine, &gradient), &want, 5e-5, 1e-4);
+        }
+    }
+}
+
+/// value * sigmoid(gate), and its derivatives by both.
+fn gated(value: f64, gate: f64) -> [f64; 3] {
+    let open = 1.0 / (1.0 + (-gate).exp());
+    [value * open, open, value * open * (1.0 - open)]
+}
+
+#[test]
+fn gates_and_their_gradients() {
+    for engine in engines() {
+        for (rows, width) in SHAPES {
+            let mut product = numbers(0, 2 * rows * width);
+            // Gates beyond where the exponential function of f32 overflows.
+            product[width] = -100.0;
+            product[2 * rows * width - 1] = 100.0;
+            let of_output = numbers(1, rows * width);
+            let (on_engine, output) = (upload(engine, &product), unwritten(engine, rows * width));
+            let product_gradient = unwritten(engine, 2 * rows * width);
+            run(engine, Gate { product: on_engine.clone(), rows, width, output: output.clone() });
+            run(
+                engine,
+                GateBackward {
+                    product: on_engine,
+                    output_gradient: upload(engine, &of_output),
+                    rows,
+                    width,
+                    product_gradient: product_gradient.clone(),
+                },
+            );
+            let (mut want, mut of_product) = (Vec::new(), Vec::new());
+            for (row, of_output) in wide(&product).chunks(2 * width).zip(wide(&of_output).chunks(width)) {
+                let cells: Vec<_> = (0..width).map(|d| gated(row[d], row[width + d])).collect();
+                want.extend(cells.iter().map(|[output, ..]| *output));
+                of_product.extend(cells.iter().zip(of_output).map(|([_, by_value, _], g)| by_value * g));
+                of_product.extend(cells.iter().zip(of_output).map(|([.., by_gate], g)| by_gate * g));
+            }
+            let name = format!("{rows} x {width}, {}", engine.describe());
+            assert_close(&name, &read(engine, &output), &want, 2e-6, 2e-6);
+            assert_close(&name, &read(engine, &product_gradient), &of_product, 2e-6, 2e-6);
         }
     }
 }

@@ -202,6 +202,13 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
         c.proposal.kind = ProposalKind::Quadratic;
         c.proposal.mix = Some(Mix { with: ProposalKind::Softmax, probability: 0.5 });
     });
+    add("full, tied", |c| {
+        Method::Full.apply(c);
+        c.model.tied_items = true;
+    });
+    add("midx-popularity, tied", |c| {
+        (c.proposal.kind, c.model.tied_items) = (ProposalKind::MidxPopularity, true);
+    });
     add("dns, dense rows", |c| {
         (c.proposal.kind, c.optimizer.row_updates) = (ProposalKind::Dns, RowUpdates::Dense);
     });

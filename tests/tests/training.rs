@@ -102,6 +102,7 @@ fn variants(base: &Config) -> Vec<(&'static str, Config)> {
             }),
         ),
         ("softmax", of(|c| c.proposal.kind = ProposalKind::Softmax)),
+        ("tied", of(|c| (c.model.tied_items, c.model.latent_samples) = (true, 2))),
     ]
 }
 
@@ -257,9 +258,11 @@ fn replayed_rows_end_where_dense_updates_end() {
     // Rounding swaps items whose values of a factor are nearly equal. All ranks alike, this does not change log q.
     config.proposal.adaptive_lambda = AdaptiveLambda(1e9);
     for engine in engines() {
-        for method in Method::all() {
-            let name = method.name();
+        let tied = [Method::Full, Method::Sampled(ProposalKind::Uniform)].map(|method| (method, true));
+        for (method, tied_items) in Method::all().map(|method| (method, false)).chain(tied) {
+            let name = if tied_items { format!("{}, tied", method.name()) } else { method.name().into() };
             method.apply(&mut config);
+            config.model.tied_items = tied_items;
             let ended = |rows: RowUpdates| {
                 let mut config = config.clone();
                 config.optimizer.row_updates = rows;
@@ -277,7 +280,7 @@ fn replayed_rows_end_where_dense_updates_end() {
                 tests::assert_close(&place(tensor), replayed, dense, 1e-6 * f64::from(scale), 0.0);
             }
             // Rows without the skipped steps end with other values, so the comparison can fail.
-            if method == Method::Sampled(ProposalKind::Uniform) {
+            if method == Method::Sampled(ProposalKind::Uniform) && !tied_items {
                 let (lazy, _) = ended(RowUpdates::Lazy);
                 let encoder =
                     |state: &State| floats(state).find(|(name, _)| *name == "encoder").unwrap().1.to_vec();

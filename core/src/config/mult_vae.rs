@@ -6,6 +6,8 @@ use super::{
     Kind,
     setting::{settings, words},
 };
+#[cfg(feature = "baselines")]
+use crate::model::ImplicitSlim;
 
 /// Only a library that can fit a linear path adds one unasked.
 const LINEAR: usize = if cfg!(feature = "baselines") { 2048 } else { 0 };
@@ -27,10 +29,15 @@ settings! {
         /// `400,200`; at most seven.
         #[cfg(feature = "baselines")]
         layers: Layers = Layers::default(), "H,...", Kind::Text;
-        /// What a hidden layer of the encoder computes: `plain`, the activation of a product, or `swish-norm`, a
-        /// normalised swish of a product plus the outputs of all layers before it (RecVAE).
+        /// What a hidden layer of the encoder computes: `plain`, the activation of a product; `swish-norm`, a
+        /// normalised swish of a product plus the outputs of all layers before it (RecVAE); or `gated`, a product times
+        /// the sigmoid of another product (Kim and Suh, 2019), which doubles the width of the encoder's rows.
         #[cfg(feature = "baselines")]
         hidden_layer: HiddenLayer = HiddenLayer::default(), "KIND", Kind::Word(HiddenLayer::WORDS);
+        /// Whether the encoder and the decoder share one table of item rows (tied weights), as wide as the encoder's first
+        /// hidden layer.
+        #[cfg(feature = "baselines")]
+        tied_items: bool = false, "BOOL", Kind::Switch;
         /// Activation after the encoder's plain hidden layers.
         activation: Activation = Activation::Tanh, "FUNCTION", Kind::Word(Activation::WORDS);
         /// Activation of the dense decoder's layer.
@@ -52,6 +59,16 @@ settings! {
         /// second copy of the encoder.
         #[cfg(feature = "baselines")]
         prior: Prior = Prior::default(), "PRIOR", Kind::Word(Prior::WORDS);
+        /// Share of the way by which item rows move to those that EASE's weights reconstruct (ImplicitSLIM), in encoder and
+        /// decoder, before the first epoch and after every `implicit-slim-every`: 1 replaces them, 0 leaves them.
+        #[cfg(feature = "baselines")]
+        implicit_slim: f32 = 0.0, "W", Kind::Real(0.0, 1.0);
+        /// Weight of the squared norm of EASE's weights for ImplicitSLIM, in units of the mean count of an item.
+        #[cfg(feature = "baselines")]
+        implicit_slim_lambda: ImplicitSlimLambda = ImplicitSlimLambda::default(), "LAMBDA", Kind::Real(1e-3, 1e6);
+        /// Epochs between two steps of ImplicitSLIM.
+        #[cfg(feature = "baselines")]
+        implicit_slim_every: ImplicitSlimEvery = ImplicitSlimEvery::default(), "EPOCHS", Kind::Integer(1, u32::MAX as u64);
         /// Columns of the linear path beside the network, at most: its scores, in closed form, are added to those of
         /// the network. It has 512 where these have 90 % of the data's variance. 0 leaves it out.
         linear: usize = LINEAR, "L", Kind::Integer(0, 1 << 16);
@@ -67,7 +84,43 @@ settings! {
     }
 }
 
+/// [`MultVaeConfig::implicit_slim_lambda`]; 1 by default.
+#[cfg(feature = "baselines")]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct ImplicitSlimLambda(pub f32);
+
+#[cfg(feature = "baselines")]
+impl Default for ImplicitSlimLambda {
+    fn default() -> Self {
+        Self(1.0)
+    }
+}
+
+/// [`MultVaeConfig::implicit_slim_every`]; 10 by default.
+#[cfg(feature = "baselines")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct ImplicitSlimEvery(pub u32);
+
+#[cfg(feature = "baselines")]
+impl Default for ImplicitSlimEvery {
+    fn default() -> Self {
+        Self(10)
+    }
+}
+
 impl MultVaeConfig {
+    /// The steps of ImplicitSLIM, if there are any.
+    #[cfg(feature = "baselines")]
+    pub(crate) fn implicit_slim(&self) -> Option<ImplicitSlim> {
+        (self.implicit_slim > 0.0).then_some(ImplicitSlim {
+            weight: self.implicit_slim,
+            lambda: self.implicit_slim_lambda.0,
+            every: self.implicit_slim_every.0,
+        })
+    }
+
     /// Whether the latent code of training is drawn from a distribution.
     pub fn is_variational(&self) -> bool {
         #[cfg(feature = "baselines")]
@@ -99,9 +152,40 @@ impl MultVaeConfig {
         false
     }
 
+    /// Whether hidden layers are gated.
+    pub fn is_gated(&self) -> bool {
+        #[cfg(feature = "baselines")]
+        return self.hidden_layer == HiddenLayer::Gated;
+        #[cfg(not(feature = "baselines"))]
+        false
+    }
+
+    /// Width of the products that a hidden layer of the width `width` is computed from: gates have columns of their own.
+    pub fn product_width(&self, width: usize) -> usize {
+        if self.is_gated() { 2 * width } else { width }
+    }
+
+    /// Width of the encoder's rows.
+    pub fn encoder_width(&self) -> usize {
+        self.product_width(self.hidden)
+    }
+
+    /// Whether encoder and decoder share the item rows.
+    pub fn is_tied(&self) -> bool {
+        #[cfg(feature = "baselines")]
+        return self.tied_items;
+        #[cfg(not(feature = "baselines"))]
+        false
+    }
+
+    /// The tensor that holds the encoder's rows.
+    pub(crate) fn encoder_table(&self) -> &'static str {
+        if self.is_tied() { "items" } else { "encoder" }
+    }
+
     /// What the kernels that add up a hidden layer apply.
     pub fn hidden_activation(&self) -> Activation {
-        if self.has_blocks() { Activation::None } else { self.activation }
+        if self.has_blocks() || self.is_gated() { Activation::None } else { self.activation }
     }
 
     /// Width of the encoder's output: mean and log variance, 2D, or the code, D.
@@ -129,6 +213,8 @@ words! {
         Plain = "plain",
         /// norm(swish(W h + b + s)), where s is the sum of the outputs of all layers before (RecVAE).
         SwishNorm = "swish-norm",
+        /// (W h + b) * sigmoid(V h + c), element by element (Kim and Suh, 2019).
+        Gated = "gated",
     }
 }
 

@@ -12,6 +12,13 @@ pub fn activate(activation: Activation, x: f32) -> f32 {
     }
 }
 
+/// `1 / (1 + exp(-x))`, without an overflow.
+#[cfg(feature = "baselines")]
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x.max(-80.0)).exp())
+}
+
 /// The activation's derivative, from its output.
 #[inline(always)]
 pub fn derivative(activation: Activation, y: f32) -> f32 {

@@ -5,6 +5,8 @@ mod activation_backward;
 mod adam;
 #[cfg(feature = "baselines")]
 mod adaptive;
+#[cfg(feature = "baselines")]
+mod add_row_gradients;
 mod cells;
 mod column_sum;
 mod copy_values;
@@ -13,6 +15,8 @@ mod draw;
 mod dropout;
 mod elementwise;
 mod encode_rows;
+#[cfg(feature = "baselines")]
+mod gate;
 mod gather_batch;
 mod groups;
 mod host_rows;
@@ -59,6 +63,8 @@ pub use activation_backward::ActivationBackward;
 pub use adam::{Adam, AdamStep, Parameter};
 #[cfg(feature = "baselines")]
 pub use adaptive::{AdaptiveDraw, AdaptiveLogQ, AdaptiveNormalise, Rankings};
+#[cfg(feature = "baselines")]
+pub use add_row_gradients::AddRowGradients;
 pub use cells::Cells;
 pub use column_sum::ColumnSum;
 pub use copy_values::CopyValues;
@@ -66,6 +72,8 @@ pub use dns::{DnsDraw, DnsLogQ, Scores};
 pub use draw::{AliasTable, DrawStatic, Lookup};
 pub use dropout::{DropoutDense, DropoutInput};
 pub use encode_rows::EncodeRows;
+#[cfg(feature = "baselines")]
+pub use gate::{Gate, GateBackward};
 pub use gather_batch::GatherBatch;
 pub use groups::Groups;
 pub use host_rows::{HostRows, RowFunction};

@@ -338,3 +338,56 @@ fn all_rows_of_a_normalised_layer_and_of_its_gradient_are_written() {
         assert!(read(&engine, &buffer).iter().all(|value| value.is_finite()), "{}", buffer.label());
     }
 }
+
+#[test]
+#[cfg(feature = "baselines")]
+fn all_rows_of_a_gated_layer_and_of_its_gradient_are_written() {
+    let engine = Engine::cpu();
+    let out = |len| engine.upload("out", &vec![f32::NAN; len]).expect("memory");
+    let product = floats(&engine, 2 * ITEMS * WIDTH);
+    let (output, product_gradient) = (out(ITEMS * WIDTH), out(2 * ITEMS * WIDTH));
+    let forward = Gate { product: product.clone(), rows: ITEMS, width: WIDTH, output: output.clone() };
+    run(&engine, forward).expect("runs");
+    let backward = GateBackward {
+        product,
+        output_gradient: floats(&engine, ITEMS * WIDTH),
+        rows: ITEMS,
+        width: WIDTH,
+        product_gradient: product_gradient.clone(),
+    };
+    run(&engine, backward).expect("runs");
+    for buffer in [output, product_gradient] {
+        assert!(read(&engine, &buffer).iter().all(|value| value.is_finite()));
+    }
+}
+
+#[test]
+#[cfg(feature = "baselines")]
+fn gradients_are_added_to_the_rows_of_their_lists_alone() {
+    let engine = Engine::cpu();
+    let (all, few) = (lists(&engine), lists(&engine));
+    let (update, _) = update(&engine, &all, Reach::Touched);
+    let gradient = RankOne {
+        positive: floats(&engine, ENTRIES.len()),
+        negative: None,
+        groups: Groups { samples: 1, candidates: 0, ..GROUPS },
+        ..update.tables[0].1.clone()
+    };
+    let output = engine.zeros("output", all.capacity() * WIDTH).expect("memory");
+    let add = || AddRowGradients {
+        lists: few.clone(),
+        gradient: gradient.clone(),
+        width: WIDTH,
+        places: Some(all.clone()),
+        output: output.clone(),
+    };
+    run(&engine, transpose(&engine, &all)).expect("runs");
+    run(&engine, Transpose { samples: 1, negatives: None, candidates: 0, ..transpose(&engine, &few) })
+        .expect("runs");
+    run(&engine, add()).expect("runs");
+    let touched = block_on(all.read(&engine)).expect("lists").touched;
+    for (item, sum) in touched.iter().zip(read(&engine, &output).chunks_exact(WIDTH)) {
+        assert_eq!(sum.iter().any(|value| *value != 0.0), ENTRIES.contains(item), "item {item}");
+    }
+    refused(run(&engine, AddRowGradients { places: Some(few.clone()), ..add() }), "emptied as places");
+}

@@ -3,16 +3,11 @@
 
 use fastvae_shaders::{swish_norm, swish_norm_backward};
 
+use super::elementwise::sigmoid;
 use crate::{
     Result,
     engine::{Buffer, Check, Kernel, gpu, parallel, parallel::Rows},
 };
-
-/// `1 / (1 + exp(-x))`, without an overflow.
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x.max(-80.0)).exp())
-}
 
 /// `x = product + skip`, `n = (swish(x) - mean) / sqrt(variance + .1)` in each row, `output = (1 + gain) n + shift`.
 pub struct SwishNorm {

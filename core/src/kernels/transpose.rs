@@ -93,6 +93,13 @@ impl ItemLists {
         })
     }
 
+    /// The same touched rows, with one entry each: the number of the list. `numbers` are 0, 1, 2, .., and `ones` as many.
+    #[cfg(feature = "baselines")]
+    pub(crate) fn with_one_entry_each(&self, numbers: &Buffer<u32>, ones: &Buffer<u32>) -> Self {
+        let (starts, lengths, entries) = (numbers.clone(), ones.clone(), numbers.clone());
+        Self { starts, lengths, entries, ..self.clone() }
+    }
+
     /// The most lists there can be.
     pub fn capacity(&self) -> usize {
         self.touched.len()

@@ -54,9 +54,13 @@ mod ease;
 #[cfg(feature = "baselines")]
 mod elsa;
 mod fit;
+#[cfg(feature = "baselines")]
+mod gram;
 mod host;
 #[cfg(feature = "baselines")]
 mod ials;
+#[cfg(feature = "baselines")]
+mod implicit_slim;
 #[cfg(feature = "baselines")]
 mod item_knn;
 #[cfg(feature = "baselines")]
@@ -78,6 +82,8 @@ pub use elsa::{Elsa, ElsaConfig};
 pub(crate) use fit::{Defaults, Fit, FitInputs};
 #[cfg(feature = "baselines")]
 pub use ials::{Ials, IalsConfig, WrmfConfig};
+#[cfg(feature = "baselines")]
+pub(crate) use implicit_slim::ImplicitSlim;
 #[cfg(feature = "baselines")]
 pub use item_knn::{ItemKnn, ItemKnnConfig};
 #[cfg(feature = "baselines")]

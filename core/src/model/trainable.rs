@@ -50,13 +50,27 @@ pub trait Trainable: Send + Sync {
     /// The gradients that [`Trainable::record_backward`] writes.
     fn dense_gradients(&self) -> Vec<DenseGradient>;
 
-    /// The gradients of [`Trainable::own_tables`] after [`Trainable::record_backward`].
+    /// The gradients of [`Trainable::own_tables`] after [`Trainable::record_backward`]; of a tied model, what it adds to
+    /// those of the item vectors of the batch.
     fn row_gradients(&self, batch: &Batch) -> Vec<RowGradient>;
+
+    /// Whether the model reads the item vectors of the histories as well, so that its gradient of these is added to that of
+    /// the objective.
+    #[cfg(feature = "baselines")]
+    fn is_tied(&self) -> bool {
+        false
+    }
 
     /// Appends what ends an epoch, when all rows are up to date. To do it again has no effect.
     #[cfg(feature = "baselines")]
     fn record_epoch_end(&self, recording: &mut Recording) {
         let _ = recording;
+    }
+
+    /// How the item rows that the trainer moves between epochs are moved, and their tables; `None` for none.
+    #[cfg(feature = "baselines")]
+    fn implicit_slim(&self) -> Option<(super::ImplicitSlim, Vec<Buffer<f32>>)> {
+        None
     }
 
     /// Number of parameters.
@@ -204,6 +218,19 @@ pub struct TrainStep<'a> {
     pub users: usize,
     /// Weight of the KL divergence.
     pub beta: f32,
+    /// Whether rows of the item tables may lag behind the step before: not those of the full softmax.
+    #[cfg(feature = "baselines")]
+    pub items_lag: bool,
     /// How parameters are updated.
     pub update: Update<'a>,
+}
+
+impl TrainStep<'_> {
+    /// Whether rows of the item tables may lag behind the step before.
+    pub(super) fn items_lag(&self) -> bool {
+        #[cfg(feature = "baselines")]
+        return self.items_lag;
+        #[cfg(not(feature = "baselines"))]
+        true
+    }
 }

@@ -114,6 +114,15 @@ impl<'a> Builder<'a> {
         self.operator_with("Concat", parts, vec![integer("axis", 1)])
     }
 
+    /// Some of the columns.
+    pub fn columns(&mut self, input: &str, columns: std::ops::Range<usize>) -> String {
+        let at = self.nodes.len();
+        let start = self.integers(&format!("from_column_{at}"), &[columns.start as i64]);
+        let end = self.integers(&format!("to_column_{at}"), &[columns.end as i64]);
+        let axis = self.integers(&format!("of_columns_{at}"), &[1]);
+        self.operator("Slice", &[input, &start, &end, &axis])
+    }
+
     /// Applies an activation function.
     pub fn activation(&mut self, function: Activation, input: String) -> String {
         match function {

@@ -401,6 +401,10 @@ mod tests {
                 ("model", "hidden-layer"),
                 ("model", "kl-weights"),
                 ("model", "prior"),
+                ("model", "tied-items"),
+                ("model", "implicit-slim"),
+                ("model", "implicit-slim-lambda"),
+                ("model", "implicit-slim-every"),
                 ("training", "average"),
                 ("proposal", "adaptive-lambda"),
             ];

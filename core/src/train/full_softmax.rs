@@ -11,6 +11,8 @@ use crate::{
     model::{Batch, Trainable},
     optimizer::DenseGradient,
 };
+#[cfg(feature = "baselines")]
+use crate::{kernels::AddRowGradients, optimizer::RowGradient};
 
 /// The buffers of the loss.
 pub struct FullSoftmax {
@@ -52,8 +54,24 @@ impl FullSoftmax {
         gradients
     }
 
+    /// Appends the kernels that add a model's gradients of item rows to those that are stored.
+    #[cfg(feature = "baselines")]
+    pub fn add(&self, recording: &mut Recording, model: Vec<RowGradient>) {
+        for RowGradient { lists, tables } in model {
+            for (table, gradient) in tables {
+                recording.push(AddRowGradients {
+                    lists: lists.clone(),
+                    gradient,
+                    width: table.width,
+                    places: None,
+                    output: self.rows_gradient.clone(),
+                });
+            }
+        }
+    }
+
     /// Appends the full softmax in two sweeps over blocks of items; the second updates each block's rows.
-    /// With a single block, the second sweep reuses its logits. If gradients are exchanged, it stores them
+    /// With a single block, the second sweep reuses its logits. If gradients are to be stored, it stores them
     /// instead.
     pub fn record(
         &self,

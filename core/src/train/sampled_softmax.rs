@@ -113,6 +113,12 @@ impl SampledSoftmax {
         recording.push(loss);
     }
 
+    /// The lists of the items that the loss touches.
+    #[cfg(feature = "baselines")]
+    pub fn lists(&self) -> &ItemLists {
+        &self.lists
+    }
+
     /// The gradients of the item rows and biases.
     pub fn gradients(&self, config: &Steps, model: &dyn Trainable, batch: &Batch) -> RowGradient {
         let gradient = RankOne {

@@ -110,6 +110,8 @@ impl Trainer {
             Start::Random(_) => Progress::default(),
             Start::State(state) => state.progress.clone(),
         };
+        #[cfg(feature = "baselines")]
+        settings.check_options()?;
         config.validate(train.columns(), settings.width())?;
         let rows = config.training.batch.min(train.rows().max(1)).checked_mul(settings.samples());
         let rows = rows.ok_or_else(|| {

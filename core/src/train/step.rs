@@ -1,5 +1,7 @@
 //! One step as a list of kernels; [`StepPlan::record`] shows the whole algorithm.
 
+#[cfg(feature = "baselines")]
+use super::tied::TiedRows;
 use super::{
     exchange::Exchanged,
     full_softmax::FullSoftmax,
@@ -28,6 +30,9 @@ pub struct StepPlan {
     nll: Buffer<f32>,
     losses: Buffer<f32>,
     head: Head,
+    /// For negatives, if the model reads item rows too.
+    #[cfg(feature = "baselines")]
+    tied: Option<TiedRows>,
     steps_per_epoch: u32,
 }
 
@@ -50,10 +55,17 @@ impl StepPlan {
         let Sizes { users: batch, entries, .. } = sizes;
         let rows = batch * model.samples();
         let head = match config.objective.kind {
-            Objective::FullSoftmax => Head::Full(FullSoftmax::new(engine, model, rows, false)?),
+            Objective::FullSoftmax => Head::Full(FullSoftmax::new(engine, model, rows, is_tied(model))?),
             Objective::SampledSoftmax => Head::Sampled(SampledSoftmax::new(engine, config, model, sizes)?),
         };
         Ok(Self {
+            #[cfg(feature = "baselines")]
+            tied: match &head {
+                Head::Sampled(sampled) if model.is_tied() => {
+                    Some(TiedRows::new(engine, sampled.lists().capacity(), model)?)
+                }
+                _ => None,
+            },
             history_offsets: engine.upload("history offsets", train.offsets())?,
             history_items: engine.upload("history items", train.items())?,
             users: engine.zeros("batch users", batch)?,
@@ -171,6 +183,11 @@ impl StepPlan {
             }
             (Head::Sampled(_), None) => {}
         }
+        #[cfg(feature = "baselines")]
+        if model.is_tied() {
+            self.record_tied(recording, batch, inputs, exchanged);
+            return;
+        }
         if let Some(exchanged) = exchanged {
             model.record_backward(recording, batch, step);
             exchanged.record_rows(recording, &self.gradients(config, model, batch).rows);
@@ -188,10 +205,40 @@ impl StepPlan {
         }
     }
 
+    /// What follows the loss if the model reads item rows too: their gradients are stored, summed and applied together.
+    #[cfg(feature = "baselines")]
+    fn record_tied(
+        &self,
+        recording: &mut Recording,
+        batch: &Batch,
+        inputs: &StepInputs<'_>,
+        exchanged: Option<&Exchanged>,
+    ) {
+        let &StepInputs { config, model, ref step, .. } = inputs;
+        model.record_backward(recording, batch, step);
+        let own = model.row_gradients(batch);
+        match (&self.head, &self.tied) {
+            (Head::Full(full), _) => full.add(recording, own),
+            (Head::Sampled(sampled), Some(tied)) => {
+                tied.record(recording, &sampled.gradients(config, model, batch), own);
+            }
+            (Head::Sampled(_), None) => {}
+        }
+        let StepGradients { rows, dense } = self.gradients(config, model, batch);
+        if let Some(exchanged) = exchanged {
+            exchanged.record_rows(recording, &rows);
+            return;
+        }
+        dense.into_iter().for_each(|gradient| step.update.dense(recording, gradient));
+        rows.into_iter().for_each(|gradient| step.update.rows(recording, gradient));
+    }
+
     /// The gradients of a step that stores them, in the same order for all processes.
     pub fn gradients(&self, config: &Steps, model: &dyn Trainable, batch: &Batch) -> StepGradients {
         let mut rows: Vec<_> = self.item_gradients(config, model, batch).into_iter().collect();
-        rows.extend(model.row_gradients(batch));
+        if !is_tied(model) {
+            rows.extend(model.row_gradients(batch));
+        }
         let mut dense = match &self.head {
             Head::Full(full) => full.gradients(model),
             Head::Sampled(_) => Vec::new(),
@@ -203,7 +250,25 @@ impl StepPlan {
     fn item_gradients(&self, config: &Steps, model: &dyn Trainable, batch: &Batch) -> Option<RowGradient> {
         match &self.head {
             Head::Full(_) => None,
-            Head::Sampled(sampled) => Some(sampled.gradients(config, model, batch)),
+            Head::Sampled(sampled) => {
+                let gradient = sampled.gradients(config, model, batch);
+                #[cfg(feature = "baselines")]
+                if let Some(tied) = &self.tied {
+                    return Some(tied.gradient(gradient));
+                }
+                Some(gradient)
+            }
         }
+    }
+}
+
+/// Whether the model reads item rows too.
+fn is_tied(model: &dyn Trainable) -> bool {
+    #[cfg(feature = "baselines")]
+    return model.is_tied();
+    #[cfg(not(feature = "baselines"))]
+    {
+        let _ = model;
+        false
     }
 }

@@ -23,7 +23,7 @@ pub struct Gradients {
     codes: Option<Buffer<f32>>,
     /// d loss / d posterior, B x 2D.
     pub posterior: Buffer<f32>,
-    /// d loss / d (sum of item rows), B x H: the result of backpropagation.
+    /// d loss / d (sum of item rows), B x H, or B x 2H with gates: the result of backpropagation.
     pub hidden: Buffer<f32>,
     #[cfg(feature = "baselines")]
     stack: StackGradients,
@@ -104,7 +104,7 @@ impl Gradients {
     pub fn new(engine: &Engine, config: &MultVaeConfig, users: usize, samples: usize) -> Result<Self> {
         let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
         let decoded = config.decoder == Decoder::Dense;
-        let first = engine.zeros("hidden gradients", users * hidden)?;
+        let first = engine.zeros("hidden gradients", users * config.encoder_width())?;
         Ok(Self {
             #[cfg(feature = "baselines")]
             stack: StackGradients::new(engine, config, users, &first)?,
@@ -112,7 +112,7 @@ impl Gradients {
             codes: if decoded { Some(engine.zeros("code gradients", rows * latent)?) } else { None },
             posterior: engine.zeros("posterior gradients", users * 2 * latent)?,
             hidden: first,
-            encoder_bias: engine.zeros("encoder bias gradient", hidden)?,
+            encoder_bias: engine.zeros("encoder bias gradient", config.encoder_width())?,
             to_latent: LayerGradient::new(engine, config.last_width(), config.encoded_width())?,
             to_hidden: if decoded { Some(LayerGradient::new(engine, latent, hidden)?) } else { None },
         })
@@ -166,7 +166,7 @@ impl Gradients {
         step: &TrainStep<'_>,
     ) {
         let Pass { config, parameters, forward } = *pass;
-        let (users, hidden) = (batch.users, config.hidden);
+        let (users, hidden) = (batch.users, config.encoder_width());
         let layer = LayerPass {
             layer: &parameters.to_latent,
             rows: users,

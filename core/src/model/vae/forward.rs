@@ -16,7 +16,7 @@ use crate::{
 pub struct Activations {
     /// Weight of each entry, E.
     pub weights: Buffer<f32>,
-    /// The encoder's first hidden layer, B x H.
+    /// The encoder's first hidden layer, B x H; with gates its product, B x 2H.
     pub hidden: Buffer<f32>,
     /// The encoder's other hidden layers.
     #[cfg(feature = "baselines")]
@@ -70,7 +70,7 @@ impl Activations {
     ) -> Result<Self> {
         let (rows, hidden, latent) = (users * samples, config.hidden, config.latent);
         let dense = config.item_width() == hidden && config.decoder == crate::config::Decoder::Dense;
-        let first = engine.zeros("hidden", users * hidden)?;
+        let first = engine.zeros("hidden", users * config.encoder_width())?;
         Ok(Self {
             #[cfg(feature = "baselines")]
             stack: Stack::new(engine, config, users, &first)?,
@@ -142,7 +142,7 @@ impl Activations {
         batch: &Batch,
         mode: &Mode,
     ) {
-        let hidden = config.hidden;
+        let hidden = config.encoder_width();
         let (on_input, on_bag) = match (mode, config.dropout_on) {
             (Mode::Train { .. }, DropoutOn::Input) => (config.dropout, 0.0),
             (Mode::Train { .. }, DropoutOn::Bag) => (0.0, config.dropout),

@@ -18,8 +18,9 @@ pub(super) fn graph<'a>(config: &MultVaeConfig, items: usize, state: &'a State) 
     let (hidden, latent, width) = (config.hidden, config.latent, config.item_width());
     let mut graph = Builder::new(items);
 
-    let encoder = graph.table("encoder", hidden, state.values("encoder", &[items, hidden])?);
-    let encoder_bias = graph.floats("encoder_bias", &[hidden], state.values("encoder_bias", &[hidden])?);
+    let encoded = config.encoder_width();
+    let encoder = graph.table("encoder", encoded, state.values(config.encoder_table(), &[items, encoded])?);
+    let encoder_bias = graph.floats("encoder_bias", &[encoded], state.values("encoder_bias", &[encoded])?);
     let sum = graph.sum_of_rows(&encoder);
     // Rows of zeros for no history, instead of a division by zero.
     let (count, one) = (graph.count(), graph.floats("one", &[], vec![1.0]));
@@ -32,9 +33,10 @@ pub(super) fn graph<'a>(config: &MultVaeConfig, items: usize, state: &'a State) 
     let mut bag = block(&mut graph, config, state, 0, bag, &mut sum)?;
     for (i, pair) in hidden_layers.windows(2).enumerate() {
         let [weight, bias] = super::stack::LAYERS[i];
-        let values = state.values(weight, pair)?;
-        let weight = graph.floats(weight, pair, values);
-        let bias = graph.floats(bias, &[pair[1]], state.values(bias, &[pair[1]])?);
+        let shape = [pair[0], config.product_width(pair[1])];
+        let values = state.values(weight, &shape)?;
+        let weight = graph.floats(weight, &shape, values);
+        let bias = graph.floats(bias, &shape[1..], state.values(bias, &shape[1..])?);
         let product = graph.dense(&bag, &weight, &bias);
         bag = block(&mut graph, config, state, i + 1, product, &mut sum)?;
     }
@@ -82,8 +84,8 @@ pub(super) fn graph<'a>(config: &MultVaeConfig, items: usize, state: &'a State) 
     Ok(graph)
 }
 
-/// What follows the product of hidden layer `i`: its activation, or RecVAE's block, with the sum of the outputs of the
-/// layers before.
+/// What follows the product of hidden layer `i`: its activation, its gate, or RecVAE's block, with the sum of the outputs
+/// of the layers before.
 fn block<'a>(
     graph: &mut Builder<'a>,
     config: &MultVaeConfig,
@@ -92,6 +94,12 @@ fn block<'a>(
     product: String,
     sum: &mut Option<String>,
 ) -> Result<String> {
+    if config.is_gated() {
+        let width = config.encoder_widths()[i];
+        let (value, gate) = (graph.columns(&product, 0..width), graph.columns(&product, width..2 * width));
+        let open = graph.operator("Sigmoid", &[&gate]);
+        return Ok(graph.operator("Mul", &[&value, &open]));
+    }
     if !config.has_blocks() {
         return Ok(graph.activation(config.activation, product));
     }

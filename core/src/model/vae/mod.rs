@@ -43,9 +43,9 @@ pub struct MultVae {
 /// The value buffers of a network.
 #[derive(Clone, Debug)]
 struct Values {
-    /// Encoder rows, M x H.
+    /// Encoder rows, M x H, or M x 2H with gates.
     encoder: Buffer<f32>,
-    /// H.
+    /// H, or 2H with gates.
     encoder_bias: Buffer<f32>,
     /// The encoder's other hidden layers.
     #[cfg(feature = "baselines")]
@@ -66,7 +66,7 @@ impl Values {
     /// The buffers of all tensors of a network; `of` returns them by the names of [`parameters::shapes`].
     fn of(config: &MultVaeConfig, of: impl Fn(&'static str) -> Buffer<f32>) -> Self {
         Self {
-            encoder: of("encoder"),
+            encoder: of(config.encoder_table()),
             encoder_bias: of("encoder_bias"),
             #[cfg(feature = "baselines")]
             stack: stack::StackValues::of(config, &of),
@@ -124,10 +124,13 @@ impl MultVae {
     /// Uploads the parameters of a state.
     ///
     /// # Errors
+    /// [`crate::Error::Setting`] for options that do not work together;
     /// [`crate::Error::Data`] if a tensor is missing or has the wrong shape; [`crate::Error::Device`] if the engine
     /// cannot hold them.
     pub fn from_state(engine: &Engine, config: &MultVaeConfig, items: usize, state: &State) -> Result<Self> {
         config.check_sizes(items, 1)?;
+        #[cfg(feature = "baselines")]
+        config.check_options()?;
         let mut buffers = Vec::new();
         for (name, shape) in parameters::shapes(config, items) {
             buffers.push((name, engine.upload(name, state.values(name, &shape)?)?));

@@ -31,9 +31,9 @@ pub struct Layer {
 
 /// All trained parameters.
 pub struct Parameters {
-    /// Encoder rows, M x H.
+    /// Encoder rows, M x H, or M x 2H with gates. They may be the item rows.
     pub encoder: Table,
-    /// H.
+    /// H, or 2H with gates.
     pub encoder_bias: Parameter,
     /// The encoder's other hidden layers.
     #[cfg(feature = "baselines")]
@@ -51,12 +51,14 @@ pub struct Parameters {
 /// Names and shapes of all trained tensors, in the order in which they are initialised.
 pub(super) fn shapes(config: &MultVaeConfig, items: usize) -> Vec<(&'static str, Vec<usize>)> {
     let (hidden, latent) = (config.hidden, config.latent);
-    let mut shapes = vec![
-        ("encoder", vec![items, hidden]),
-        ("encoder_bias", vec![hidden]),
-        ("to_latent", vec![config.last_width(), config.encoded_width()]),
-        ("to_latent_bias", vec![config.encoded_width()]),
-    ];
+    let encoder = config.encoder_width();
+    let mut shapes = Vec::new();
+    if !config.is_tied() {
+        shapes.push(("encoder", vec![items, encoder]));
+    }
+    shapes.push(("encoder_bias", vec![encoder]));
+    shapes.push(("to_latent", vec![config.last_width(), config.encoded_width()]));
+    shapes.push(("to_latent_bias", vec![config.encoded_width()]));
     if config.decoder == Decoder::Dense {
         shapes.push(("to_hidden", vec![latent, hidden]));
         shapes.push(("to_hidden_bias", vec![hidden]));
@@ -93,9 +95,14 @@ impl Parameters {
     /// Zeros everywhere.
     fn zeros(engine: &Engine, config: &MultVaeConfig, items: usize) -> Result<Self> {
         let (hidden, latent) = (config.hidden, config.latent);
+        let encoder = config.encoder_width();
+        let item_rows = table(engine, "items", items, config.item_width())?;
         Ok(Self {
-            encoder: table(engine, "encoder", items, hidden)?,
-            encoder_bias: parameter(engine, "encoder bias", hidden)?,
+            encoder: match config.is_tied() {
+                true => item_rows.clone(),
+                false => table(engine, "encoder", items, encoder)?,
+            },
+            encoder_bias: parameter(engine, "encoder bias", encoder)?,
             #[cfg(feature = "baselines")]
             stack: StackParameters::zeros(engine, config)?,
             to_latent: layer(engine, "to latent", config.last_width(), config.encoded_width())?,
@@ -103,7 +110,7 @@ impl Parameters {
                 Decoder::Dense => Some(layer(engine, "to hidden", latent, hidden)?),
                 Decoder::Direct => None,
             },
-            items: table(engine, "items", items, config.item_width())?,
+            items: item_rows,
             item_bias: if config.item_bias { Some(table(engine, "item bias", items, 1)?) } else { None },
         })
     }
@@ -193,9 +200,17 @@ impl Parameters {
         Ok(())
     }
 
+    /// Whether encoder and decoder share the item rows.
+    pub fn is_tied(&self) -> bool {
+        cfg!(feature = "baselines") && self.encoder.parameter.value.is(&self.items.parameter.value)
+    }
+
     /// The tables of which a step updates only the touched rows.
     pub fn tables(&self) -> Vec<(&'static str, &Table)> {
-        let mut tables = vec![("encoder", &self.encoder), ("items", &self.items)];
+        let mut tables = vec![("items", &self.items)];
+        if !self.is_tied() {
+            tables.push(("encoder", &self.encoder));
+        }
         tables.extend(self.item_bias.iter().map(|bias| ("item_bias", bias)));
         tables
     }
@@ -216,8 +231,9 @@ impl Parameters {
     #[cfg(feature = "baselines")]
     pub fn encoder_values(&self, config: &MultVaeConfig) -> BTreeMap<&'static str, Buffer<f32>> {
         let decodes = |name: &str| name.starts_with("to_hidden") || name.starts_with("item");
+        let encodes = |name: &&str| *name == config.encoder_table() || !decodes(name);
         let names = shapes(config, self.encoder.rows).into_iter().map(|(name, _)| name);
-        names.filter(|name| !decodes(name)).map(|name| (name, self.named(name).value.clone())).collect()
+        names.filter(encodes).map(|name| (name, self.named(name).value.clone())).collect()
     }
 
     /// The parameter of a tensor of [`shapes`].

@@ -1,4 +1,4 @@
-//! The hidden layers of the encoder: more than one, or RecVAE's blocks of swish and normalisation.
+//! The hidden layers of the encoder: more than one, RecVAE's blocks of swish and normalisation, or gated layers.
 
 use super::{
     Values,
@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     Result,
-    config::MultVaeConfig,
+    config::{HiddenLayer, MultVaeConfig},
     engine::{Buffer, Engine, Recording},
-    kernels::{MatMul, Parameter, SwishNorm, SwishNormBackward, View},
+    kernels::{Gate, GateBackward, MatMul, Parameter, SwishNorm, SwishNormBackward, View},
     optimizer::DenseGradient,
 };
 
@@ -41,7 +41,8 @@ pub(super) fn shapes(config: &MultVaeConfig) -> Vec<(&'static str, Vec<usize>)> 
     let widths = config.encoder_widths();
     let mut shapes = Vec::new();
     for (pair, [weight, bias]) in widths.windows(2).zip(LAYERS) {
-        shapes.extend([(weight, pair.to_vec()), (bias, vec![pair[1]])]);
+        let outputs = config.product_width(pair[1]);
+        shapes.extend([(weight, vec![pair[0], outputs]), (bias, vec![outputs])]);
     }
     for (&width, names) in widths.iter().zip(NORMS).filter(|_| config.has_blocks()) {
         shapes.extend(names.map(|name| (name, vec![width])));
@@ -61,7 +62,9 @@ impl StackParameters {
     /// Zeros everywhere.
     pub fn zeros(engine: &Engine, config: &MultVaeConfig) -> Result<Self> {
         let widths = config.encoder_widths();
-        let layer = |pair: &[usize]| super::parameters::layer(engine, "layer", pair[0], pair[1]);
+        let layer = |pair: &[usize]| {
+            super::parameters::layer(engine, "layer", pair[0], config.product_width(pair[1]))
+        };
         let norm =
             |&width: &usize| Ok([parameter(engine, "gain", width)?, parameter(engine, "shift", width)?]);
         Ok(Self {
@@ -106,7 +109,8 @@ impl StackValues {
 
 /// What the layers compute, for up to B users; each vector has the layers in order, B x width of the layer.
 pub(super) struct Stack {
-    /// The products. Plain layers apply the activation in the same kernel, so that these are their outputs.
+    /// The products; with gates B x 2 width. Plain layers apply the activation in the same kernel, so that these are their
+    /// outputs.
     products: Vec<Buffer<f32>>,
     outputs: Vec<Buffer<f32>>,
     blocks: Option<Blocks>,
@@ -121,7 +125,8 @@ struct Blocks {
 }
 
 impl Stack {
-    /// `None` for a single plain layer, whose kernels the caller has. `first` is the product of the first layer.
+    /// `None` for a single plain layer, whose kernels the caller has. `first` is the product of the first layer, which the
+    /// caller computes.
     pub fn new(
         engine: &Engine,
         config: &MultVaeConfig,
@@ -129,14 +134,19 @@ impl Stack {
         first: &Buffer<f32>,
     ) -> Result<Option<Self>> {
         let widths = config.encoder_widths();
-        if widths.len() == 1 && !config.has_blocks() {
+        if widths.len() == 1 && config.hidden_layer == HiddenLayer::Plain {
             return Ok(None);
         }
         let tables = |label| -> Result<Vec<Buffer<f32>>> {
             widths.iter().map(|width| engine.zeros(label, users * width)).collect()
         };
-        let mut products = tables("hidden layer")?;
-        products[0] = first.clone();
+        let later = widths[1..]
+            .iter()
+            .map(|&width| engine.zeros("products of layers", users * config.product_width(width)));
+        let products: Vec<_> = std::iter::once(Ok(first.clone())).chain(later).collect::<Result<_>>()?;
+        if config.is_gated() {
+            return Ok(Some(Self { products, outputs: tables("output of a layer")?, blocks: None }));
+        }
         if !config.has_blocks() {
             return Ok(Some(Self { outputs: products.clone(), products, blocks: None }));
         }
@@ -160,17 +170,22 @@ impl Stack {
         for (i, &width) in widths.iter().enumerate() {
             if i > 0 {
                 let ([weight, bias], before) = (&layers[i - 1], widths[i - 1]);
+                let outputs = config.product_width(width);
                 let mut product = MatMul::new(
                     users,
-                    width,
+                    outputs,
                     before,
                     View::rows(&self.outputs[i - 1], before),
-                    View::rows(weight, width),
-                    View::rows(&self.products[i], width),
+                    View::rows(weight, outputs),
+                    View::rows(&self.products[i], outputs),
                 );
                 product.bias = Some(bias.clone());
                 product.activation = config.hidden_activation();
                 recording.push(product);
+            }
+            if config.is_gated() {
+                let (product, output) = (self.products[i].clone(), self.outputs[i].clone());
+                recording.push(Gate { product, rows: users, width, output });
             }
             if let Some(blocks) = &self.blocks {
                 let [gain, shift] = &norms[i];
@@ -195,26 +210,33 @@ impl Stack {
 pub(super) struct StackGradients {
     layers: Vec<LayerGradient>,
     norms: Vec<[Buffer<f32>; 2]>,
-    /// Of the outputs, and then of the products, B x width.
+    /// Of the outputs, B x width. Without gates, those of the products take their place.
     outputs: Vec<Buffer<f32>>,
+    /// Of the products.
+    products: Vec<Buffer<f32>>,
     /// With blocks: the sum of the gradients of the products of later layers, and what users contribute to the
     /// gradients of gain and shift; B x H each.
     terms: Option<[Buffer<f32>; 3]>,
 }
 
 impl StackGradients {
-    /// `first` is the gradient of the first layer.
+    /// `first` is the gradient of the product of the first layer.
     pub fn new(engine: &Engine, config: &MultVaeConfig, users: usize, first: &Buffer<f32>) -> Result<Self> {
         let widths = config.encoder_widths();
-        let layer = |pair: &[usize]| LayerGradient::new(engine, pair[0], pair[1]);
+        let layer = |pair: &[usize]| LayerGradient::new(engine, pair[0], config.product_width(pair[1]));
         let zeros = |len: usize| engine.zeros("gradients of a layer", len);
-        let later = widths[1..].iter().map(|width| zeros(users * width));
+        let later = widths[1..].iter().map(|&width| zeros(users * config.product_width(width)));
+        let products: Vec<_> = std::iter::once(Ok(first.clone())).chain(later).collect::<Result<_>>()?;
         let norm = |&width: &usize| Ok([zeros(width)?, zeros(width)?]);
         let all = users * config.hidden;
         Ok(Self {
             layers: widths.windows(2).map(layer).collect::<Result<_>>()?,
             norms: widths.iter().filter(|_| config.has_blocks()).map(norm).collect::<Result<_>>()?,
-            outputs: std::iter::once(Ok(first.clone())).chain(later).collect::<Result<_>>()?,
+            outputs: match config.is_gated() {
+                true => widths.iter().map(|width| zeros(users * width)).collect::<Result<_>>()?,
+                false => products.clone(),
+            },
+            products,
             terms: if config.has_blocks() { Some([zeros(all)?, zeros(all)?, zeros(all)?]) } else { None },
         })
     }
@@ -253,6 +275,14 @@ impl StackGradients {
                 for (terms, sum) in [gain_terms, shift_terms].into_iter().zip(&self.norms[i]) {
                     bias_gradient(recording, terms, users, width, sum);
                 }
+            } else if config.is_gated() {
+                recording.push(GateBackward {
+                    product: forward.products[i].clone(),
+                    output_gradient: gradient.clone(),
+                    rows: users,
+                    width,
+                    product_gradient: self.products[i].clone(),
+                });
             } else {
                 let output = &forward.outputs[i];
                 activation_backward(recording, config.activation, output, gradient, users * width);
@@ -262,7 +292,7 @@ impl StackGradients {
                     layer: &parameters.layers[i - 1],
                     rows: users,
                     input: &forward.outputs[i - 1],
-                    output_gradient: gradient,
+                    output_gradient: &self.products[i],
                     input_gradient: &self.outputs[i - 1],
                 };
                 self.layers[i - 1].record(recording, &pass);

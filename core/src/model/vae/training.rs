@@ -8,6 +8,8 @@ use super::{
     LinearPath,
     divergence::{Divergence, Latent},
 };
+#[cfg(feature = "baselines")]
+use crate::model::ImplicitSlim;
 use crate::{
     Result,
     config::MultVaeConfig,
@@ -111,7 +113,8 @@ impl TrainableSettings for MultVaeConfig {
     }
 
     fn tables(&self, items: usize, _: usize) -> Vec<TableSize> {
-        let widths = [("hidden", self.hidden), ("item row", self.item_width()), ("linear", self.linear)];
+        let widths =
+            [("hidden", self.encoder_width()), ("item row", self.item_width()), ("linear", self.linear)];
         widths.map(|(what, width)| TableSize { of: "items", rows: items, what, width }).into()
     }
 
@@ -140,7 +143,7 @@ impl Trainable for MultVaeTraining {
     }
 
     fn own_tables(&self) -> Vec<&Table> {
-        vec![&self.parameters.encoder]
+        if self.parameters.is_tied() { Vec::new() } else { vec![&self.parameters.encoder] }
     }
 
     fn queries(&self) -> &Buffer<f32> {
@@ -166,7 +169,9 @@ impl Trainable for MultVaeTraining {
             items: parameters.encoder.rows,
             lists: self.encoder_lists.clone(),
         });
-        step.update.replay(recording, Some(&self.encoder_lists), &parameters.encoder);
+        if !parameters.is_tied() || step.items_lag() {
+            step.update.replay(recording, Some(&self.encoder_lists), &parameters.encoder);
+        }
         let mode = Mode::Train { rng: step.rng, step: step.step };
         forward.record(recording, config, &parameters.values(config), batch, &mode);
         #[cfg(feature = "baselines")]
@@ -205,6 +210,19 @@ impl Trainable for MultVaeTraining {
         };
         let tables = vec![(self.parameters.encoder.clone(), gradient)];
         vec![RowGradient { lists: self.encoder_lists.clone(), tables }]
+    }
+
+    #[cfg(feature = "baselines")]
+    fn is_tied(&self) -> bool {
+        self.parameters.is_tied()
+    }
+
+    /// The rows of the encoder and of the decoder.
+    #[cfg(feature = "baselines")]
+    fn implicit_slim(&self) -> Option<(ImplicitSlim, Vec<Buffer<f32>>)> {
+        let step = self.config.implicit_slim()?;
+        let tables = std::iter::once(&self.parameters.items).chain(self.own_tables());
+        Some((step, tables.map(|table| table.parameter.value.clone()).collect()))
     }
 
     fn parameters(&self) -> usize {

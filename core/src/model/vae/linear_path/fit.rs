@@ -13,9 +13,11 @@ mod spectrum;
 
 use std::collections::BTreeMap;
 
-use self::spectrum::{COLUMNS, Spectrum};
+use self::spectrum::Spectrum;
 use super::LinearPath;
-use crate::{Error, Result, config::MultVaeConfig, data::Csr, engine::Engine, memory, rng::Rng};
+use crate::{
+    Error, Result, config::MultVaeConfig, data::Csr, engine::Engine, memory, model::gram::COLUMNS, rng::Rng,
+};
 
 /// The most numbers in A; larger catalogues get fewer columns.
 const NUMBERS: usize = 1 << 26;

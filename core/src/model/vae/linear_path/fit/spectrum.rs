@@ -3,19 +3,19 @@
 use crate::{
     Error, Result,
     data::Csr,
-    engine::{Buffer, Engine, Recording, parallel},
+    engine::{Buffer, Engine, Recording},
     kernels::{MatMul, Normal, View},
-    model::{host::by_item, symmetric},
+    model::{
+        gram::{self, Gram},
+        host::by_item,
+        symmetric,
+    },
     rng::{Rng, Stream},
     simd, watch,
 };
 
 /// Multiplications by G before Q is taken.
 const ITERATIONS: usize = 3;
-/// Columns that are multiplied by X at a time: their sums, N x 64, are all that is stored for each user.
-pub(super) const COLUMNS: usize = 64;
-/// Rows whose products are summed in single precision.
-const ROWS: usize = 2048;
 /// Added to the diagonal of a matrix whose eigenvalues are at most about 1 before it is factorised, the first with which
 /// that is possible: directions that are rounding errors of single precision stay short.
 const SHIFTS: [f64; 4] = [1e-6, 1e-5, 1e-4, 1e-3];
@@ -124,57 +124,6 @@ fn lower_factor(matrix: &[f64], width: usize) -> Result<Vec<f64>> {
     SHIFTS.iter().find_map(factor).ok_or_else(singular)
 }
 
-/// Products with `G = W X'X W`, which is not stored.
-struct Gram<'a> {
-    /// X.
-    train: &'a Csr,
-    /// X transposed.
-    users_of: Csr,
-    /// The diagonal of W, M.
-    weights: &'a [f32],
-}
-
-impl Gram<'_> {
-    /// `output = G input`, both M x l.
-    fn multiply(&self, input: &Buffer<f32>, output: &Buffer<f32>, width: usize) -> Result<()> {
-        let (input, mut output) = (input.read(), output.write());
-        let mut sums = vec![0.0f32; self.train.rows() * COLUMNS.min(width)];
-        for start in (0..width).step_by(COLUMNS) {
-            watch::check()?;
-            let columns = COLUMNS.min(width - start);
-            let sums = &mut sums[..self.train.rows() * columns];
-            parallel::for_each_chunk(sums, columns, |user, sum| {
-                if watch::is_stopping() {
-                    return;
-                }
-                let row = |item: u32| &input[item as usize * width + start..][..columns];
-                let items = self.train.row(user).iter();
-                add(items.map(|&item| (self.weights[item as usize], row(item))), sum);
-            });
-            parallel::for_each_chunk(&mut output[..], width, |item, row| {
-                if watch::is_stopping() {
-                    return;
-                }
-                let users = self.users_of.row(item).iter();
-                let sum = |user: u32| &sums[user as usize * columns..][..columns];
-                add(users.map(|&user| (self.weights[item], sum(user))), &mut row[start..start + columns]);
-            });
-            watch::advance(columns as u64);
-        }
-        watch::check()
-    }
-}
-
-/// `output = the weighted sum of rows`.
-fn add<'r>(terms: impl Iterator<Item = (f32, &'r [f32])>, output: &mut [f32]) {
-    let terms: Vec<_> = terms.collect();
-    output.fill(0.0);
-    simd::dispatch(
-        #[inline(always)]
-        || simd::add_rows(&terms, output),
-    );
-}
-
 /// A basis of l columns, and what it is multiplied with.
 struct Subspace {
     engine: Engine,
@@ -216,27 +165,9 @@ impl Subspace {
         self.engine.run(&recording)
     }
 
-    /// `a' b` of two matrices M x l: products of blocks of rows in single precision, summed in double precision.
+    /// `a' b` of two matrices M x l.
     fn gram(&self, a: &Buffer<f32>, b: &Buffer<f32>) -> Result<Vec<f64>> {
-        let width = self.width;
-        let mut sum = vec![0.0f64; width * width];
-        for start in (0..self.items).step_by(ROWS) {
-            watch::check()?;
-            let rows = ROWS.min(self.items - start);
-            let (a, b) = (View::rows(a, width).skip_rows(start), View::rows(b, width).skip_rows(start));
-            let mut recording = Recording::new();
-            recording.push(MatMul::new(
-                width,
-                width,
-                rows,
-                a.transposed(),
-                b,
-                View::rows(&self.small, width),
-            ));
-            self.engine.run(&recording)?;
-            sum.iter_mut().zip(&self.small.read()[..]).for_each(|(sum, &value)| *sum += f64::from(value));
-        }
-        Ok(sum)
+        gram::inner_products(&self.engine, [a, b], self.width, &self.small)
     }
 
     /// `product = basis factor`, with a factor l x l.
