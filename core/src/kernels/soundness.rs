@@ -368,7 +368,7 @@ fn gradients_are_added_to_the_rows_of_their_lists_alone() {
     let (all, few) = (lists(&engine), lists(&engine));
     let (update, _) = update(&engine, &all, Reach::Touched);
     let gradient = RankOne {
-        positive: floats(&engine, ENTRIES.len()),
+        positive: engine.upload("coefficients", &[1.0; ENTRIES.len()]).expect("memory"),
         negative: None,
         groups: Groups { samples: 1, candidates: 0, ..GROUPS },
         ..update.tables[0].1.clone()
