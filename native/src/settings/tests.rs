@@ -196,7 +196,7 @@ fn a_setting_is_the_same_by_flag_file_and_default() {
             let sections =
                 defaults.as_object().unwrap().values().map(|section| section.as_object().unwrap().len());
             // Optional settings without a value are not serialised, and neither are defaults of what the page lacks.
-            assert_eq!(tried, sections.sum::<usize>() + 15);
+            assert_eq!(tried, sections.sum::<usize>() + 19);
             assert_eq!(controls, Field::all().count());
         }
     }
