@@ -5,17 +5,43 @@ use std::borrow::Cow;
 
 /// The items of a field, without empty ones.
 pub(super) fn items(field: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    let field = field.trim_ascii();
+    let field = without_word(field.trim_ascii());
     let inner = bracketed(field).unwrap_or(field);
     // The first of these separators that occurs outside of quotes separates the items.
     let separator = [b',', b';', b'|']
         .into_iter()
         .find(|&separator| pieces(inner, |byte| byte == separator).nth(1).is_some());
     let all: Vec<&[u8]> = match separator {
+        None if memchr::memmem::find(inner, ARROW).is_some() => between_arrows(inner),
         Some(separator) => pieces(inner, move |byte| byte == separator).collect(),
         None => pieces(inner, |byte| byte.is_ascii_whitespace()).collect(),
     };
     all.into_iter().map(|piece| unquoted(piece.trim_ascii())).filter(|item| !item.is_empty())
+}
+
+const ARROW: &[u8] = b"->";
+
+/// The pieces of `a -> b -> c`.
+fn between_arrows(mut text: &[u8]) -> Vec<&[u8]> {
+    let mut all = Vec::new();
+    while let Some(at) = memchr::memmem::find(text, ARROW) {
+        all.push(&text[..at]);
+        text = &text[at + ARROW.len()..];
+    }
+    all.push(text);
+    all
+}
+
+/// A list without the word that some languages print before it: `WrappedArray(a, b)`, `List(a, b)`.
+fn without_word(field: &[u8]) -> &[u8] {
+    let word = field.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let words =
+        [&b"WrappedArray"[..], b"ArraySeq", b"Array", b"array", b"List", b"Set", b"set", b"Vector", b"Seq"];
+    if field.get(word) == Some(&b'(') && field.ends_with(b")") && words.contains(&&field[..word]) {
+        &field[word..]
+    } else {
+        field
+    }
 }
 
 /// The content of brackets of one kind around a field.
@@ -85,6 +111,9 @@ mod tests {
             "['a', 'b', 'c']",
             "(a, b, c)",
             "[a  b\tc]",
+            "a -> b->c",
+            "WrappedArray(a, b, c)",
+            "List(a,b,c)",
             "a;b;c,",
         ] {
             let field = field.trim_end_matches(',');

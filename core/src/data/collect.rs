@@ -23,6 +23,10 @@ pub(super) struct Collector {
     pub(super) report: LoadReport,
     /// The names of the user and the item column, if there is a header: rows that hold them repeat it.
     header: Option<[String; 2]>,
+    /// The header of the first file, as a line.
+    pub(super) header_line: Option<String>,
+    /// What to say if nothing is left.
+    hint: Option<String>,
 }
 
 impl Collector {
@@ -32,6 +36,8 @@ impl Collector {
             options: options.clone(),
             report: LoadReport::default(),
             header: None,
+            header_line: None,
+            hint: None,
         }
     }
 
@@ -83,6 +89,7 @@ impl Collector {
             return Err(Error::format(file, problem));
         }
         decision.notes.iter().for_each(|note| self.note(note.clone()));
+        self.hint = self.hint.take().or_else(|| decision.hint.clone());
         if decision.header
             && let [(_, user), (_, item), ..] = &decision.columns[..]
         {
@@ -114,7 +121,7 @@ impl Collector {
             let header = self
                 .header
                 .as_ref()
-                .and_then(|[user, item]| Some((shard.users.find(user)?, shard.items.find(item)?)));
+                .and_then(|[user, item]| Some((marked(&shard.users, user)?, marked(&shard.items, item)?)));
             if users.is_empty() && items.is_empty() && header.is_none() {
                 continue;
             }
@@ -189,7 +196,7 @@ impl Collector {
     pub(super) fn finish(mut self, name: &str) -> Result<Dataset> {
         self.drop_missing();
         self.complete_report();
-        let Self { shards, options, mut report, .. } = self;
+        let Self { shards, options, mut report, hint, .. } = self;
         let times = (options.times == TimesRead::Each).then(|| InOrder::of(&shards));
         let timed = report.columns.iter().any(|(role, _)| role == "time") || report.span.is_some();
         let (mut users, mut items) = (Vec::new(), Vec::new());
@@ -224,10 +231,16 @@ impl Collector {
         let kept: usize = parts.iter().flatten().map(Csr::nnz).sum();
         report.duplicates = report.rows - report.below_min_rating - kept as u64;
         if kept == 0 {
-            return Err(Error::Data(nothing_left(name, &report, &options)));
+            let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+            return Err(Error::Data(nothing_left(name, &report, &options) + &hint));
         }
         build(name, Read { users, items, parts, times: moments }, options.core, report)
     }
+}
+
+/// The code of a name of a header, which may have a byte order mark where files were joined.
+fn marked(interner: &Interner, name: &str) -> Option<u32> {
+    interner.find(name).or_else(|| interner.find(&format!("\u{feff}{name}")))
 }
 
 /// Why nothing is left of a set.
@@ -345,7 +358,7 @@ fn build(name: &str, read: Read, core: u32, mut report: LoadReport) -> Result<Da
         reduce(&kept, &mut interactions);
     }
     #[cfg(feature = "forms")]
-    report.notes.extend(super::tidy::strangers([&users, &items], &interactions));
+    report.notes.extend(super::strangers::notes([&users, &items], &interactions));
     if let Some(user) = filter::giant(&interactions) {
         let (name, count) = (&users[user], interactions.row(user).len());
         report.notes.push(format!(

@@ -73,6 +73,12 @@ impl<'a> Evidence<'a> {
             && self.values.iter().all(|value| number(value).is_some())
     }
 
+    /// Whether the values are days or times that are no mere numbers, which ids may be as well.
+    pub(super) fn is_date(&self) -> bool {
+        self.kind == Kind::Time
+            && (!self.is_numeric() || MORE && self.values().all(|value| moment::is_day(value)))
+    }
+
     /// Whether each value holds a digit, as ids mostly do and names of columns mostly do not.
     pub(super) fn has_digits(&self) -> bool {
         !self.values.is_empty()
@@ -127,6 +133,7 @@ impl<'a> Evidence<'a> {
             Kind::Text => {
                 let sentences = self.values().filter(|value| value.split(' ').count() > 3).count();
                 (sentences * 2 < self.values.len() || self.may_be_lists())
+                    && !(MORE && self.values().all(moment::is_clock))
                     && !self.is_actions()
                     && !self.is_labelled()
                     && !self.is_punctuation()
@@ -151,6 +158,12 @@ impl<'a> Evidence<'a> {
         }
         let bracketed = |value: &&&str| value.starts_with('[') && value.ends_with(']');
         if self.values.iter().filter(bracketed).count() * 10 >= self.values.len() * 9 {
+            return true;
+        }
+        let named =
+            |value: &&&str| MORE && value.contains('(') && value.ends_with(')') && value.contains("Array");
+        let arrows = |value: &&&str| MORE && value.contains(" -> ");
+        if self.values.iter().all(|value| named(&value)) || self.values.iter().all(|value| arrows(&value)) {
             return true;
         }
         let mut tokens: HashMap<&str, usize> = HashMap::new();
@@ -223,15 +236,28 @@ pub(super) fn yes_or_no(text: &str) -> Option<bool> {
         "negative",
         "-",
     ];
-    let known = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
-    if known(&YES) { Some(true) } else { known(&NO).then_some(false) }
+    const YES_ELSEWHERE: [&str; 12] =
+        ["ja", "oui", "si", "sí", "sì", "sim", "tak", "da", "да", "evet", "是", "はい"];
+    const NO_ELSEWHERE: [&str; 10] =
+        ["nein", "non", "não", "nao", "nie", "ne", "нет", "hayır", "否", "いいえ"];
+    let is = |word: &&str| word.eq_ignore_ascii_case(text.trim());
+    let known = |words: &[&str], elsewhere: &[&str]| {
+        words.iter().any(|word| is(word)) || MORE && elsewhere.iter().any(|word| is(word))
+    };
+    if known(&YES, &YES_ELSEWHERE) {
+        Some(true)
+    } else {
+        (known(&NO, &NO_ELSEWHERE) || MORE && text.trim() == "-1").then_some(false)
+    }
 }
 
 fn kind(values: &[&str]) -> Kind {
     if values.is_empty() {
         return Kind::Empty;
     }
-    if values.iter().all(|value| moment::is_time(value)) {
+    // Ids have eight digits too, but their last four are months and days by chance only in few rows.
+    let are_days = || MORE && values.len() >= FEWEST_ROWS && values.iter().all(|value| moment::is_day(value));
+    if values.iter().all(|value| moment::is_time(value)) || are_days() {
         return Kind::Time;
     }
     let numbers: Option<Vec<f64>> = values.iter().map(|value| number(value)).collect();
@@ -242,8 +268,10 @@ fn kind(values: &[&str]) -> Kind {
     if !whole {
         return Kind::Real;
     }
-    let counts = |first: f64| numbers.iter().enumerate().all(|(at, &number)| number == first + at as f64);
-    if numbers.len() >= FEWEST_ROWS && (counts(0.0) || counts(1.0)) { Kind::RowNumber } else { Kind::Whole }
+    let counts = numbers.iter().enumerate().all(|(at, &number)| number == numbers[0] + at as f64);
+    // Numbers of rows may begin anywhere in a part of a table.
+    let fewest = if numbers[0] <= 1.0 { FEWEST_ROWS } else { 4 * FEWEST_ROWS };
+    if numbers.len() >= fewest && counts { Kind::RowNumber } else { Kind::Whole }
 }
 
 #[cfg(test)]
@@ -265,6 +293,9 @@ mod tests {
             (&["1700000000", "1700003600"], Kind::Time),
             (&["2024-01-02T03:04:05Z", "", "2024-01-02"], Kind::Time),
             (&["214536502", "214536500"], Kind::Whole),
+            (&["20231115", "20231120"], Kind::Whole),
+            (&["20231115", "20231120", "20240229", "20231231", "20240101"], Kind::Time),
+            (&["20231115", "20231120", "20240230", "20231231", "20240101"], Kind::Whole),
             (&["a", "2"], Kind::Text),
             (&["", "NULL"], Kind::Empty),
         ] {

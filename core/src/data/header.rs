@@ -3,7 +3,7 @@
 use super::{
     evidence::{Evidence, Kind, number},
     moment,
-    names::{MISSING, known, names_both},
+    names::{MISSING, MORE, known, names_both},
 };
 
 /// The fewest rows that show a difference between the first line and the others by more than chance.
@@ -24,7 +24,10 @@ pub(super) fn verdict(records: &[Vec<String>]) -> Verdict {
     let Some((first, rows)) = records.split_first() else { return Verdict::Row };
     let columns: Vec<Column> =
         first.iter().enumerate().map(|(at, cell)| Column { cell, below: Evidence::of(rows, at) }).collect();
-    if names_both(first) {
+    // `user:u1` names a user with its type in a header, and is an id where the rows below have the same.
+    if names_both(first)
+        && !(first.iter().any(|cell| cell.contains(':')) && rows.iter().any(|row| names_both(row)))
+    {
         return Verdict::Header;
     }
     if rows.is_empty() {
@@ -41,7 +44,7 @@ pub(super) fn verdict(records: &[Vec<String>]) -> Verdict {
     if recurs || !columns.iter().any(Column::is_word) {
         return Verdict::Row;
     }
-    let named = known(first);
+    let named = if first.iter().any(|cell| cell.contains(':')) { 0 } else { known(first) };
     let lacks_digits = columns.iter().filter(|column| column.lacks_digits()).count();
     if named >= 1 && lacks_digits >= 1 || named >= 2 {
         return Verdict::Header;
@@ -83,11 +86,21 @@ impl Column<'_> {
     }
 }
 
-/// Whether a record counts the columns: 0, 1, 2, .., perhaps after an empty field.
+/// Words before the numbers of columns that programs name without names: V1 of R, _c0 of Spark, Column1 of Excel.
+const COLUMN: [&str; 10] = ["", "v", "_c", "c", "x", "col", "column", "field", "f", "var"];
+
+/// Whether a record counts the columns: 0, 1, 2, .. or V1, V2, .., perhaps after an empty field.
 pub(super) fn counts_columns(record: &[String]) -> bool {
     let unnamed = usize::from(record.first().is_some_and(String::is_empty));
-    record.len() - unnamed >= 2
-        && record[unnamed..].iter().enumerate().all(|(at, cell)| *cell == at.to_string())
+    let counts = |word: &str, first: usize| {
+        record[unnamed..].iter().enumerate().all(|(at, cell)| {
+            let number = cell.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word));
+            let number = number.map(|_| cell[word.len()..].trim_start_matches(['_', ' ']));
+            number.is_some_and(|number| number == (first + at).to_string())
+        })
+    };
+    let words = if MORE { &COLUMN[..] } else { &COLUMN[..1] };
+    record.len() - unnamed >= 2 && words.iter().any(|word| counts(word, 0) || MORE && counts(word, 1))
 }
 
 /// The verdict on a first line 0, 1, 2, .., as programs write that count columns without names.
@@ -96,8 +109,17 @@ fn counting(first: &[String], columns: &[Column], rows: usize) -> Option<Verdict
         return None;
     }
     let unnamed = usize::from(first[0].is_empty());
+    // With a word before, the numbers are no values.
+    if first[unnamed].parse::<usize>().is_err() {
+        let word = first[unnamed].trim_end_matches(|c: char| c.is_ascii_digit());
+        let is_alike = |column: &Column| column.below.values().any(|value| value.starts_with(word));
+        return (!columns.iter().any(is_alike)).then_some(Verdict::Header);
+    }
+    let from_0 = first[unnamed] == "0";
     let differs = |column: &Column| match column.below.kind {
-        Kind::Text | Kind::Time | Kind::Real => true,
+        Kind::Text | Kind::Time => true,
+        // 1, 2, 3 may be the first of rows with ratings such as 3.5.
+        Kind::Real => from_0,
         Kind::Empty | Kind::Whole | Kind::RowNumber => false,
     };
     if unnamed == 1 || columns.iter().any(differs) {

@@ -1,6 +1,7 @@
 //! JSON objects with one interaction each: one a line, in an array, or one after the other.
 
 mod each;
+mod rows;
 mod whole;
 
 use std::{borrow::Cow, fmt, io::Read};
@@ -11,7 +12,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-pub(super) use self::whole::{columns, wrapped};
+pub(super) use self::{
+    rows::{Rows, shape},
+    whole::{columns, wrapped},
+};
 use super::{
     LoadOptions,
     condition::Condition,

@@ -36,9 +36,33 @@ impl InteractionFile {
     pub(super) fn new(name: String, part: Part) -> Self {
         let folders = name.rsplit_once('/').map_or("", |parts| parts.0).split('/');
         let keys = folders.filter_map(|folder| folder.split_once('='));
-        let keys = keys.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let keys = keys.map(|(key, value)| (decoded(key), decoded(value))).collect();
         Self { name, part, keys }
     }
+}
+
+/// A key or a value of a folder's name: `%3A` is a colon, and Hive has a word for a missing value.
+fn decoded(text: &str) -> String {
+    if text == "__HIVE_DEFAULT_PARTITION__" {
+        return String::new();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let code =
+            after.get(..2).and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        match code.filter(|_| *byte == b'%') {
+            Some(code) => {
+                out.push(code);
+                rest = &after[2..];
+            }
+            None => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
 /// The files to read.
@@ -196,6 +220,8 @@ impl Layout {
             {
                 note = parts::validation_as_test(&mut split);
             }
+            // The training part comes first: others may lack a header.
+            split.sort_by_key(|one| one.1 as usize);
             let is_ignored = |file: &&String| !split.iter().any(|one| one.0 == **file);
             let ignored = candidates.iter().filter(is_ignored).cloned().collect();
             (split, ignored)

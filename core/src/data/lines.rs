@@ -75,6 +75,20 @@ impl<'a> Text<'a> {
         self.lines += lines;
     }
 
+    /// Puts a line before the text.
+    #[cfg(feature = "forms")]
+    pub(super) fn prepend(&mut self, line: &str) {
+        let line = io::Cursor::new(line.as_bytes().to_vec());
+        self.replace(|reader| Box::new(line.chain(reader)));
+    }
+
+    /// Counts one line less: the header that was consumed is none of the file's.
+    #[cfg(feature = "forms")]
+    pub(super) fn uncount_header(&mut self) {
+        self.lines -= 1;
+        self.breaks -= 1;
+    }
+
     /// Whether all of the text has been read ahead.
     pub(super) fn is_at_end(&self) -> bool {
         self.ended

@@ -13,7 +13,7 @@ use super::{
     titles,
 };
 #[cfg(feature = "forms")]
-use super::{excerpt::shorten, json, lines, matrix};
+use super::{Header, excerpt::shorten, foreign, json, lines, matrix, sniff::HEAD};
 use crate::{Error, Result, watch};
 
 /// Reads a data set from a folder, an archive, or a single file (packed or not); its format is recognised.
@@ -118,8 +118,20 @@ fn read(
     options: &LoadOptions,
     collector: &mut Collector,
 ) -> Result<()> {
+    #[cfg(feature = "forms")]
+    let header = missing_header(source, file, options, collector)?;
     let mut text = Text::new(source.open(&file.name)?);
-    let Sniffed { form, shown, decision } = sniff(&mut text, options, &file.keys)?;
+    #[cfg(feature = "forms")]
+    if let Some(header) = &header {
+        text.prepend(header);
+    }
+    let found = sniff(&mut text, options, &file.keys);
+    #[cfg(feature = "forms")]
+    if header.is_some() && found.is_ok() {
+        text.uncount_header();
+    }
+    let Sniffed { form, shown, decision, header } = found?;
+    collector.header_line = collector.header_line.take().or(header);
     collector.begin(&file.name, file.part);
     // Parquet and matrices decide when they are read.
     let decides_later = match &form {
@@ -162,6 +174,40 @@ fn read(
         collector.note(format!("the line below the last row, {:?}, is left out", shorten(&footer)));
     }
     read
+}
+
+/// The header of the first part of a table that was cut into parts, if this part has none.
+#[cfg(feature = "forms")]
+fn missing_header(
+    source: &mut Source,
+    file: &InteractionFile,
+    options: &LoadOptions,
+    collector: &mut Collector,
+) -> Result<Option<String>> {
+    let Some(header) = collector.header_line.clone().filter(|_| options.header == Header::Auto) else {
+        return Ok(None);
+    };
+    let mut text = Text::new(source.open(&file.name)?);
+    let head = text.peek(HEAD)?;
+    if head.contains(&0) || foreign::name(head, &file.name).is_some() {
+        return Ok(None);
+    }
+    let lacks = match sniff(&mut text, options, &file.keys) {
+        Ok(sniffed) => matches!(sniffed.form, Form::Table(_)) && !sniffed.decision.header,
+        Err(error) => matches!(error, Error::Format { .. }),
+    };
+    drop(text);
+    if !lacks {
+        return Ok(None);
+    }
+    let mut text = Text::new(source.open(&file.name)?);
+    text.prepend(&header);
+    if !sniff(&mut text, options, &file.keys).is_ok_and(|sniffed| sniffed.decision.header) {
+        return Ok(None);
+    }
+    let first = collector.report.files[0].clone();
+    collector.note(format!("{} has no header; its columns are those of {first}", file.name));
+    Ok(Some(header))
 }
 
 /// Finds out whether dates such as 1/2/2024 begin with the day or with the month.

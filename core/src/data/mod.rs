@@ -71,6 +71,8 @@ mod sparse;
 mod spill;
 mod split;
 mod statistics;
+#[cfg(feature = "forms")]
+mod strangers;
 mod synthetic;
 mod table;
 #[cfg(feature = "forms")]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{moment, names::MORE, shard::Part};
 
 /// Words for the parts of a split.
-const WORDS: [(&str, Part); 17] = [
+const WORDS: [(&str, Part); 30] = [
     ("train", Part::Train),
     ("training", Part::Train),
     ("trn", Part::Train),
@@ -23,6 +23,19 @@ const WORDS: [(&str, Part); 17] = [
     ("testset", Part::TestHeldOut),
     ("heldout", Part::TestHeldOut),
     ("holdout", Part::TestHeldOut),
+    ("tr", Part::Train),
+    ("trainingset", Part::Train),
+    ("learn", Part::Train),
+    ("learning", Part::Train),
+    ("va", Part::ValidationHeldOut),
+    ("validationset", Part::ValidationHeldOut),
+    ("devset", Part::ValidationHeldOut),
+    ("eval", Part::ValidationHeldOut),
+    ("evaluation", Part::ValidationHeldOut),
+    ("te", Part::TestHeldOut),
+    ("ts", Part::TestHeldOut),
+    ("testingset", Part::TestHeldOut),
+    ("probe", Part::TestHeldOut),
 ];
 
 /// The words of a path, in lower case.
@@ -59,7 +72,14 @@ pub(super) fn is_numbered(name: &str) -> bool {
         text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'-'))
     };
     let number = name.strip_prefix("part-").map(|rest| rest.trim_start_matches(['r', 'm', '-']));
+    let ends = |ending: &str| ending.len() >= 2 && ending.bytes().all(|byte| byte.is_ascii_digit());
+    let of_split =
+        |text: &str| matches!(text.len(), 2 | 3) && text.bytes().all(|byte| byte.is_ascii_lowercase());
     numbers(number.unwrap_or(name))
+        // `log.csv.000`, `0.part` of Dask, and `xaa` of the program split.
+        || MORE && name.rsplit_once('.').is_some_and(|(_, ending)| ends(ending))
+        || MORE && name.strip_suffix(".part").is_some_and(|stem| stem.bytes().all(|byte| byte.is_ascii_digit()))
+        || MORE && name.strip_prefix('x').is_some_and(of_split)
 }
 
 /// The problem with files that split one set several times, as for cross-validation.
@@ -83,7 +103,29 @@ pub(super) fn folds(files: &[String]) -> Option<String> {
 
 /// Whether files are numbered parts of one: their names differ in nothing but numbers.
 pub(super) fn are_one_set(files: &[String]) -> bool {
-    files.iter().map(|file| stem(file)).collect::<HashSet<_>>().len() == 1
+    let stems: Vec<Vec<String>> = files.iter().map(|file| stem(file)).collect();
+    stems.iter().collect::<HashSet<_>>().len() == 1 || MORE && are_lettered(&stems)
+}
+
+/// Whether names differ in one word, which counts in letters: `log_a`, `log_b`; `xaa`, `xab`.
+fn are_lettered(stems: &[Vec<String>]) -> bool {
+    let first = &stems[0];
+    let differs = |at: &usize| stems.iter().any(|stem| stem.get(*at) != first.get(*at));
+    let places: Vec<usize> = (0..first.len()).filter(differs).collect();
+    let [at] = places[..] else { return false };
+    if stems.iter().any(|stem| stem.len() != first.len()) {
+        return false;
+    }
+    let mut letters: Vec<&[u8]> = stems.iter().map(|stem| stem[at].as_bytes()).collect();
+    letters.sort_unstable();
+    let number = |word: &[u8]| match *word {
+        [letter @ b'a'..=b'z'] => Some(i32::from(letter)),
+        [b'x', high @ b'a'..=b'z', low @ b'a'..=b'z'] => Some((i32::from(high)) * 26 + i32::from(low)),
+        _ => None,
+    };
+    let counts = |pair: &[&[u8]]| number(pair[0]).is_some_and(|one| number(pair[1]) == Some(one + 1));
+    let begins = if first.len() > 2 { letters[0] == b"a" } else { letters[0] == b"xaa" };
+    begins && letters.windows(2).all(counts)
 }
 
 /// The files of a training and a test part, and perhaps of a validation part, if there are both; the names of
@@ -128,11 +170,19 @@ mod tests {
             &["day=1/part-0.parquet", "day=2/part-0.parquet", "day=2/part-1.parquet"],
             &["2023.csv", "2024.csv"],
             &["2019-Oct.csv", "2019-Nov.csv"],
+            #[cfg(feature = "forms")]
+            &["log_a.csv", "log_b.csv", "log_c.csv"],
+            #[cfg(feature = "forms")]
+            &["xaa", "xab"],
+            &["log.csv.000", "log.csv.001"],
             &["only.csv"],
         ] {
             assert!(are_one_set(&names(files)), "{files:?}");
         }
         assert!(!are_one_set(&names(&["users.csv", "items.csv"])));
+        assert!(
+            !are_one_set(&names(&["log_a.csv", "log_c.csv"])) && !are_one_set(&names(&["u.csv", "i.csv"]))
+        );
         assert!(!are_one_set(&names(&["a.csv", "a.parquet"])));
     }
 
@@ -153,6 +203,9 @@ mod tests {
         );
         assert_eq!(parts(&["train.csv", "users.csv", "test.csv"]), Some(vec![Train, Test]));
         assert_eq!(parts(&["u1.base", "u1.test"]), Some(vec![Train, Test]));
+        assert_eq!(parts(&["x_tr.csv", "x_te.csv"]), Some(vec![Train, Test]));
+        assert_eq!(parts(&["train.csv", "eval.csv", "test.csv"]), Some(vec![Train, Validation, Test]));
+        assert_eq!(parts(&["trainingset.csv", "probe.csv"]), Some(vec![Train, Test]));
         #[cfg(feature = "forms")]
         {
             let mut alone = split(&names(&["dev.csv", "train.csv"])).unwrap();
@@ -170,7 +223,11 @@ mod tests {
     #[test]
     fn parts_without_an_ending_and_folds_are_known() {
         assert!(["part-00000", "part-r-00001", "000000_0"].iter().all(|name| is_numbered(name)));
-        assert!(["readme", "part-x", "12", "data"].iter().all(|name| !is_numbered(name)));
+        #[cfg(feature = "forms")]
+        assert!(["log.csv.000", "12.part", "xaa"].iter().all(|name| is_numbered(name)));
+        assert!(
+            ["readme", "part-x", "12", "data", "v1.2", "movie.part"].iter().all(|name| !is_numbered(name))
+        );
         for files in [
             &["u1.base", "u1.test", "u2.base", "u2.test"][..],
             &["train1.csv", "train2.csv", "test1.csv", "test2.csv"],

@@ -10,7 +10,7 @@ use super::{
     evidence::{Evidence, Kind},
     excerpt::shorten,
     header::{self, Verdict},
-    names::{EVENTS, LABELS, MORE, TIMES, find_part, find_where, plain},
+    names::{EVENTS, MORE, TIMES, find_label, find_part, find_where, plain},
 };
 use crate::{Error, Result};
 
@@ -44,6 +44,8 @@ pub(super) struct Decision {
     pub(super) unread: Vec<String>,
     /// What a reader should know about the decision.
     pub(super) notes: Vec<String>,
+    /// What a reader should know if nothing is left of the file.
+    pub(super) hint: Option<String>,
 }
 
 /// Whether a name is that of a column of users or sessions.
@@ -248,7 +250,16 @@ impl View<'_> {
             ));
         }
         for condition in options.conditions.iter() {
-            decision.roles.conditions.push(self.at(&condition.column, "where")?);
+            let at = self.at(&condition.column, "where")?;
+            decision.roles.conditions.push(at);
+            let evidence = self.evidence(at);
+            if MORE && !evidence.values().any(|value| condition.holds(value.as_bytes())) {
+                let values = shorten(&evidence.kinds().join(", "));
+                decision.hint = Some(format!(
+                    "{} holds {values} in the first rows, and none meets {condition}",
+                    self.name(at)
+                ));
+            }
         }
         self.events(&mut decision);
         self.report(&mut decision);
@@ -385,9 +396,8 @@ impl View<'_> {
     /// Decides which column gives the ratings, and speaks of columns that say yes and no.
     fn label(&self, decision: &mut Decision, rating: Option<usize>, options: &LoadOptions) -> Result<()> {
         let Roles { user, item, .. } = decision.roles;
-        let label = find_where(self.names, LABELS, &|at| {
-            at != user && at != item && self.evidence(at).is_yes_or_no()
-        });
+        let label =
+            find_label(self.names, &|at| at != user && at != item && self.evidence(at).is_yes_or_no());
         if options.min_rating.is_some() {
             // A requested column wins; a label counts where nothing else is a rating.
             let chosen = rating.or_else(|| label.filter(|_| options.columns.is_none()));

@@ -3,23 +3,28 @@
 mod delimiter;
 mod market;
 
+#[cfg(feature = "forms")]
+use std::io::BufReader;
+
 use self::delimiter::{delimiter, quotes};
+#[cfg(feature = "forms")]
+use super::{
+    Header,
+    baskets::{self, Baskets},
+    header,
+    json::{self, JsonObjects, Rows},
+    tidy,
+};
 use super::{
     LoadOptions, encoding,
     evidence::{LINES, usual},
     foreign,
     forms::{self, Head, ListForm},
     lines::{LONGEST_LINE, Text, too_long},
+    names::{MORE, names_both},
     quoted::{Failure, Records},
     roles::{self, Decision},
     table::{Delimiter, Quotes, Table, rule_or_count},
-};
-#[cfg(feature = "forms")]
-use super::{
-    baskets::{self, Baskets},
-    header,
-    json::{self, JsonObjects},
-    tidy,
 };
 use crate::{Error, Result};
 
@@ -55,11 +60,13 @@ pub(super) struct Sniffed {
     pub(super) form: Form,
     pub(super) shown: String,
     pub(super) decision: Decision,
+    /// The names of a header as a line, where other parts of the set may lack one.
+    pub(super) header: Option<String>,
 }
 
 impl Sniffed {
     fn plain(form: Form, shown: &str) -> Self {
-        Self { form, shown: shown.into(), decision: Decision::default() }
+        Self { form, shown: shown.into(), decision: Decision::default(), header: None }
     }
 }
 
@@ -112,9 +119,14 @@ fn of_text(text: &mut Text, options: &LoadOptions, constants: &[(String, String)
     return of_lines(text, preamble.separator, options, constants);
     #[cfg(feature = "forms")]
     {
-        let tidied = tidy::tidy(text)?;
+        let tidied = tidy::tidy(text, options.header)?;
         let mut sniffed = of_lines(text, preamble.separator, options, constants)?;
         sniffed.decision.notes.extend(tidied.notes);
+        if tidied.named {
+            // The line of names is none of the file's.
+            text.uncount_header();
+            sniffed.shown = sniffed.shown.replace("control-A-separated, header ", "fields with names ");
+        }
         if let Some(separator) = tidied.separator {
             sniffed.shown = sniffed.shown.replace("control-A", separator.trim());
         }
@@ -143,6 +155,16 @@ fn of_lines(
         });
     };
     if first.starts_with(b"{") || first.starts_with(b"[") {
+        #[cfg(feature = "forms")]
+        if let Some(shape) = json::shape(head, ended).filter(|_| lines.len() == 1 || !json::is_object(first))
+        {
+            let names = options.header != Header::No;
+            text.replace(|reader| Box::new(Rows::of(BufReader::with_capacity(HEAD, reader), shape, names)));
+            text.peek(HEAD)?;
+            let mut sniffed = of_lines(text, Some(b','), options, constants)?;
+            sniffed.shown = sniffed.shown.replace("comma-separated", "JSON arrays");
+            return Ok(sniffed);
+        }
         #[cfg(feature = "forms")]
         if let Some(start) = json::wrapped(head).filter(|_| lines.len() == 1 || !json::is_object(first)) {
             let line_breaks = memchr::memchr_iter(b'\n', &head[..start]).count() as u64;
@@ -218,11 +240,13 @@ fn table(
         .map_err(|(line, problem)| Error::format(format!("{name}:{}", before + line), problem))?;
     let width = width(&records);
     let shown = records.first().map(|record| record.join(",")).unwrap_or_default();
+    let header = records.first().filter(|_| MORE).and_then(|names| line(names, delimiter));
     if !constants.is_empty() {
         records.iter_mut().for_each(|record| record.resize(width, String::new()));
     }
     let decision = roles::of_table(records, options, constants, &place)?;
     let mut form = format!("{}-separated", delimiter.name());
+    let header = header.filter(|_| decision.header);
     if decision.header {
         form += &format!(", header {shown}");
         skip_record(text, delimiter, quotes)?;
@@ -238,7 +262,20 @@ fn table(
         constants: constants.iter().map(|(_, value)| value.clone()).collect(),
         stated_rows: None,
     };
-    Ok(Sniffed { form: Form::Table(table), shown: form, decision })
+    Ok(Sniffed { form: Form::Table(table), shown: form, decision, header })
+}
+
+/// Names as the line of a table, if they need no quotes.
+#[cfg(feature = "forms")]
+fn line(names: &[String], delimiter: Delimiter) -> Option<String> {
+    let plain =
+        |name: &String| !name.contains(['"', '\n', '\r']) && delimiter.fields(name.as_bytes()).len() == 1;
+    names.iter().all(plain).then(|| names.join(delimiter.text()) + "\n")
+}
+
+#[cfg(not(feature = "forms"))]
+fn line(_: &[String], _: Delimiter) -> Option<String> {
+    None
 }
 
 /// The number of fields of a row: that of most rows, since the first line may be a header with one name too few,
@@ -278,7 +315,7 @@ fn skip_preamble(text: &mut Text) -> Result<Preamble> {
             let unquoted = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
             if let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] = *unquoted {
                 preamble.separator = Some(separator);
-            } else if !(line.trim_ascii().is_empty() || line.starts_with(b"#") || line.starts_with(b"%")) {
+            } else if !(line.trim_ascii().is_empty() || is_comment(line)) {
                 break;
             }
             (length, lines) = (length + end + 1, lines + 1);
@@ -288,6 +325,21 @@ fn skip_preamble(text: &mut Text) -> Result<Preamble> {
         }
         text.skip(length, lines);
     }
+}
+
+/// Whether a line before the table is a comment. A header may begin with the sign of one: `#user,item`.
+fn is_comment(line: &[u8]) -> bool {
+    if MORE && line.starts_with(b"#") {
+        let text = String::from_utf8_lossy(line);
+        let is_header = |separator: char| {
+            let names: Vec<String> = text.split(separator).map(|name| name.trim().to_owned()).collect();
+            names_both(&names)
+        };
+        if ['\t', ',', ';', '|'].into_iter().any(is_header) {
+            return false;
+        }
+    }
+    line.starts_with(b"#") || line.starts_with(b"%") || MORE && line.starts_with(b"//")
 }
 
 /// A line without blanks at its ends and without what is left of its break; a TAB at an end is a delimiter.
@@ -381,11 +433,16 @@ fn json(
     }
     if json::is_object(first) {
         let (json, decision) = JsonObjects::of(lines, options, constants, place)?;
-        return Ok(Sniffed { form: Form::JsonLines(json), shown: "JSON lines".into(), decision });
+        return Ok(Sniffed {
+            form: Form::JsonLines(json),
+            shown: "JSON lines".into(),
+            decision,
+            header: None,
+        });
     }
     let objects = json::first_objects(head, LINES).map_err(|problem| Error::format(place, problem))?;
     let objects: Vec<&[u8]> = objects.iter().map(Vec::as_slice).collect();
     let shown = if first.starts_with(b"[") { "JSON array" } else { "JSON objects" };
     let (json, decision) = JsonObjects::of(&objects, options, constants, place)?;
-    Ok(Sniffed { form: Form::JsonStream(json), shown: shown.into(), decision })
+    Ok(Sniffed { form: Form::JsonStream(json), shown: shown.into(), decision, header: None })
 }

@@ -3,7 +3,10 @@
 //! before its form is recognised, and said.
 
 mod brackets;
+mod escapes;
 mod footer;
+mod kinds;
+mod named;
 mod quotes;
 mod separator;
 mod title;
@@ -15,13 +18,13 @@ use std::{
 };
 
 use super::{
-    Csr,
+    Header,
     lines::{LONGEST_LINE, Text, too_long},
     sniff::{HEAD, whole_lines},
     unpack::Refusal,
 };
-use crate::Result;
-pub(super) use footer::end;
+use crate::{Error, Result};
+pub(super) use footer::{end, is_total};
 
 /// The lines that were cut off at the end of a text, for the report.
 pub(super) type Footers = Rc<RefCell<Vec<String>>>;
@@ -31,21 +34,41 @@ pub(super) type Footers = Rc<RefCell<Vec<String>>>;
 pub(super) struct Tidied {
     /// The delimiter of several characters that was replaced by a control character.
     pub(super) separator: Option<String>,
+    /// Whether the text begins with a line of names that were beside the fields.
+    pub(super) named: bool,
     /// What a reader should know.
     pub(super) notes: Vec<String>,
 }
 
 /// Turns a text into a plain table. Nothing but blank lines and comments may have been consumed.
-pub(super) fn tidy(text: &mut Text) -> Result<Tidied> {
+pub(super) fn tidy(text: &mut Text, header: Header) -> Result<Tidied> {
     let mut done = Tidied::default();
     let starts_json = |text: &Text| matches!(lines(text).first(), Some([b'{' | b'[', ..]) | None);
     if starts_json(text) {
         return Ok(done);
     }
     text.cut_footers();
+    if let Some(problem) = kinds::problem(&lines(text)) {
+        return Err(Error::format(text.stream.name.clone(), problem));
+    }
+    if let Some(named) = named::find(&lines(text)).filter(|_| header != Header::No) {
+        done.notes.push(named.note());
+        done.named = true;
+        text.replace(|reader| {
+            let header = io::Cursor::new(named.header());
+            Box::new(header.chain(Rewritten::of(reader, Box::new(move |line| named.replaced(line)))))
+        });
+        text.peek(HEAD)?;
+        return Ok(done);
+    }
     if brackets::are_around(&lines(text)) {
         done.notes.push("parentheses around rows are left out".into());
         text.replace(|reader| Rewritten::of(reader, Box::new(brackets::replaced)));
+        text.peek(HEAD)?;
+    }
+    if escapes::are_in(text.ahead()) {
+        done.notes.push("quotes behind a backslash are read as quotes within a field".into());
+        text.replace(|reader| Rewritten::of(reader, Box::new(escapes::replaced)));
         text.peek(HEAD)?;
     }
     if let Some(separator) = separator::find(&lines(text)) {
@@ -73,36 +96,6 @@ fn lines<'a>(text: &'a Text) -> Vec<&'a [u8]> {
     let mut lines = whole_lines(text.ahead(), text.is_at_end());
     lines.retain(|line| !line.starts_with(b"#") && !line.starts_with(b"%"));
     lines
-}
-
-/// The fewest users among whom one stands out.
-const FEWEST_USERS: usize = 20;
-
-/// What to say of users and items that may be sums, or a remark at the end of a file.
-pub(super) fn strangers([users, items]: [&[String]; 2], interactions: &Csr) -> Option<String> {
-    let said = |role: &str, name: &String, rows: usize, why: &str| {
-        format!("the {role} {name:?}, in {rows} rows, {why}; if it is none, leave its rows out with `where`")
-    };
-    if let Some(user) = users.iter().position(|user| footer::is_total(user)) {
-        return Some(said("user", &users[user], interactions.row(user).len(), "may be a sum"));
-    }
-    // Sums of rows are in the rows of nearly everybody.
-    let counts = || interactions.column_counts();
-    if let Some(item) = items.iter().position(|item| footer::is_total(item)) {
-        let rows = counts()[item] as usize;
-        if users.len() >= 2 && rows * 10 >= users.len() * 9 {
-            return Some(said("item", &items[item], rows, "may be a sum"));
-        }
-    }
-    // Numbers come first in the order of users.
-    let is_number = |user: &String| user.bytes().all(|byte| byte.is_ascii_digit());
-    match users {
-        [.., before, last] if users.len() >= FEWEST_USERS && is_number(before) && !is_number(last) => {
-            let rows = interactions.row(users.len() - 1).len();
-            Some(said("user", last, rows, "is the only one that is no number"))
-        }
-        _ => None,
-    }
 }
 
 /// The new content of a line.
@@ -135,6 +128,9 @@ impl<R: Read> Read for Rewritten<R> {
             self.reader.by_ref().take(most).read_until(b'\n', &mut self.line)?;
             if self.line.len() as u64 == most {
                 return Err(Refusal::error(format!("a line {}", too_long())));
+            }
+            if self.line.is_empty() {
+                return Ok(0);
             }
             let breaks = self.line.iter().rev().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
             let (line, end) = self.line.split_at(self.line.len() - breaks);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod folders;
+mod kinds;
 mod tidied;
 
 use std::{
@@ -141,11 +142,9 @@ fn json_in_arrays_and_in_depth() {
     let set = load_bytes("set.jsonl", carts.as_bytes(), &options("user=user,items=items.id")).unwrap();
     assert_eq!(shown(&set), SET);
     assert_eq!(shown(&read("set.jsonl", carts.replace("\"n\"", "\"title\""))), SET);
-    for table in ["{\"user\": [1, 2], \"item\": [3, 4]}", "{\"a\": [1, 2], \"b\": [3]}"] {
-        let error =
-            load_bytes("set.json", table.as_bytes(), &LoadOptions::default()).unwrap_err().to_string();
-        assert!(error.contains("python3 -c"), "{error}");
-    }
+    let table = b"{\"user\": [1, 2], \"item\": [3, 4]}";
+    let error = load_bytes("set.json", table, &LoadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("python3 -c"), "{error}");
     let null = format!(
         "{}\n{{\"user\": null, \"item\": \"x\"}}\n",
         rows(|u, i| format!("{{\"user\": \"{u}\", \"item\": \"{i}\"}}"), "\n")

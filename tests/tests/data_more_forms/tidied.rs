@@ -131,8 +131,8 @@ fn lines_below_the_last_row_are_left_out_and_told() {
     for end in ["\x1a", "\x1a\x1a\r\n", "\r\n\x1a"] {
         assert_eq!(shown(&read("dos.csv", format!("{}{end}", table.trim_end()))), SET, "{end:?}");
     }
-    // A footer of another width is a row that cannot be read, unless its word is known.
-    assert!(refused("set.csv", format!("{table}Fin de la liste\n")).contains("set.csv:7"));
+    // One word that is not known may be a row that is cut short.
+    assert!(refused("set.csv", format!("{table}Fin\n")).contains("set.csv:7"));
 }
 
 #[test]

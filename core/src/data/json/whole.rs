@@ -51,6 +51,27 @@ impl Answer<'_> {
         Some(at + end + 2)
     }
 
+    /// The place behind an object.
+    fn value(&self, at: usize) -> Option<usize> {
+        let mut depth = 0;
+        let mut at = at;
+        loop {
+            match self.head.get(at)? {
+                b'"' => {
+                    at = self.string(at)?;
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth -= 1,
+                _ => {}
+            }
+            at += 1;
+            if depth == 0 {
+                return Some(at);
+            }
+        }
+    }
+
     /// Looks for an array of objects in the object that begins at `at`; `None` if the head ends before it is found, or is
     /// no JSON.
     fn array(&self, at: usize, depth: usize) -> Option<Found> {
@@ -63,6 +84,8 @@ impl Answer<'_> {
             at = self.string(at)?;
             let name = self.head.get(key + 1..at - 1)?;
             at = self.blanks(self.is(self.blanks(at), b':')?);
+            // The form `table` of pandas describes its columns first.
+            let describes = name == b"schema";
             if roles::names_user(&String::from_utf8_lossy(name)) && self.head.get(at) != Some(&b'[') {
                 return Some(Found::Interaction);
             }
@@ -72,6 +95,7 @@ impl Answer<'_> {
                     return is_array.then_some(Found::Array(at));
                 }
                 b'"' => at = self.string(at)?,
+                b'{' if describes => at = self.value(at)?,
                 b'{' if depth > 0 => match self.array(at, depth - 1)? {
                     Found::Nothing(end) => at = end,
                     found => return Some(found),
@@ -99,6 +123,12 @@ pub(in crate::data) fn columns(text: &[u8]) -> Option<String> {
         |start: &str| object.0.len() >= 2 && object.0.iter().all(|(_, value)| value.get().starts_with(start));
     let is_table = lists("[") || lists("{\"0\":");
     let is_column = |name: &str| roles::names_user(name);
+    let has = |key: &str| object.0.iter().any(|field| field.0 == key);
+    if has("columns") && has("data") {
+        let problem = "a table as pandas writes it with orient='split'; write an object for each row: python3 -c \"import pandas as p; \
+                       p.read_json('FILE', orient='split').to_json('rows.json', orient='records')\"";
+        return Some(problem.into());
+    }
     if !is_table {
         return None;
     }
@@ -126,6 +156,7 @@ mod tests {
             "{\"ok\":true,\"n\":null,\"d\":",
             "{\"info\":{\"slice\":\"0-9\",\"of\":{}},\"playlists\":",
             "{\"result\":{\"total\":2,\"hits\":",
+            "{\"schema\":{\"fields\":[{\"name\":\"}\"}]},\"data\":",
             // A list of objects that is called as users are is no user.
             "{\"users\":",
         ] {
@@ -154,6 +185,7 @@ mod tests {
     fn tables_in_other_orders_are_named() {
         assert!(columns(b"{\"user\":[1,2],\"item\":[3,4]}").unwrap().contains("orient"));
         assert!(columns(b"{\"u1\":[1,2],\"u2\":[3]}").unwrap().contains("for each user"));
+        assert!(columns(b"{\"columns\":[\"a\"],\"data\":[[1]]}").unwrap().contains("split"));
         assert!(columns(b"{\"user\":{\"0\":1},\"item\":{\"0\":3}}").unwrap().contains("orient"));
         for other in [
             "{\"user\":1,\"items\":[3]}",

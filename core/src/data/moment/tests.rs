@@ -41,6 +41,25 @@ fn every_form_is_the_same_moment() {
             Some("2024-01-02")
         );
     }
+    let of = |text: &str| Moment::parse(text, DateOrder::MonthFirst).map(|one| one.to_string());
+    if MORE {
+        for text in [
+            "2024年1月2日",
+            "2024년 1월 2일",
+            "2024-01-02_00:00:00",
+            "02/Jan/2024:00:00:00 +0000",
+            "2024-W01-2",
+        ] {
+            assert_eq!(of(text).as_deref(), Some("2024-01-02"), "{text}");
+            assert!(is_time(text), "{text}");
+        }
+        assert_eq!(of("02-01-2024 03.04.05"), of("02-01-2024 03:04:05"));
+        assert_eq!(of("2020-W53-7").as_deref(), Some("2021-01-03"));
+    }
+    assert!(is_time("31.12.2024") && is_time("2024.12.31") && !is_time("10.2.19") && !is_time("2024-W54-1"));
+    assert!(["7:46", "07:46:51", "12:30:00.5", "9:15 PM"].iter().all(|text| is_clock(text)));
+    assert!(["7.46", "u1:2", "99:10", "a:b", "�", "7:4�"].iter().all(|text| !is_clock(text)));
+    assert!(is_day("20240229") && !is_day("20230229") && !is_day("12345678"));
     for text in ["2024-03", "2024/3", "03/2024", "3/2024", "March 2024", "Mar-2024", "sept. 2024"] {
         let month = Moment::parse(text, DateOrder::MonthFirst).map(|month| month.to_string());
         let expected = if text.starts_with('s') { "2024-09-01" } else { "2024-03-01" };

@@ -203,12 +203,14 @@ impl Column {
     }
 }
 
-/// A signed number in big-endian bytes, at most 16 of them.
+/// A signed number in big-endian bytes, of which those before the last 16 only carry the sign.
 fn big_endian(bytes: &[u8]) -> Option<i128> {
-    if bytes.is_empty() || bytes.len() > 16 {
+    let sign = if bytes.first()? & 0x80 == 0 { 0 } else { -1 };
+    let (before, bytes) = bytes.split_at(bytes.len().saturating_sub(16));
+    let extends = (bytes.first()? & 0x80 == 0) == (sign == 0);
+    if !before.is_empty() && !(extends && before.iter().all(|&byte| i128::from(byte as i8) == sign)) {
         return None;
     }
-    let sign = if bytes[0] & 0x80 == 0 { 0 } else { -1 };
     Some(bytes.iter().fold(sign, |value, &byte| value << 8 | i128::from(byte)))
 }
 
@@ -265,6 +267,9 @@ mod tests {
             (big_endian(&[0xff, 0xfe]), big_endian(&[1, 0]), big_endian(&[])),
             (Some(-2), Some(256), None)
         );
+        let wide = |first: u8| [[first; 8].as_slice(), &[first; 15], &[7]].concat();
+        assert_eq!((big_endian(&wide(0)), big_endian(&wide(0xff))), (Some(7), Some(-249)));
+        assert_eq!(big_endian(&[[1; 8].as_slice(), &[0; 16]].concat()), None);
         assert_eq!([half(0x3c00), half(0xc500), half(1)], [1.0, -5.0, 2f32.powi(-24)]);
         let mut text = Vec::new();
         uuid(&mut text, &(0..16).collect::<Vec<u8>>()).unwrap();

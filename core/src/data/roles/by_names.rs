@@ -6,7 +6,6 @@ use super::{Decision, View, numbered, setting, typed};
 use crate::{
     Error, Result,
     data::{
-        evidence::Kind,
         excerpt::shorten,
         names::{
             ATTRIBUTES, ITEMS, LABELS, LISTS, MORE, PERSONS, RATINGS, RECORDS, SESSIONS, TIMES, TITLES, find,
@@ -22,13 +21,14 @@ impl View<'_> {
     /// By the names in the header.
     pub(super) fn by_names(&self, decision: &mut Decision) -> Result<(Option<usize>, Option<usize>)> {
         let names = self.names;
-        let is_date = |at: usize| self.evidence(at).kind == Kind::Time && !self.evidence(at).is_numeric();
+        let is_date = |at: usize| self.evidence(at).is_date();
         let person = find(names, PERSONS)
             .or_else(|| {
                 let fits = |at: usize| !is_date(at) && !ITEMS.contains(&plain(&names[at]).as_str());
                 find_ending(names, PERSONS, &fits)
             })
             .or_else(|| find_part(names, PERSONS, &|at| !is_date(at)));
+        let person = self.repeating_person(person, decision).or(person);
         let session = find(names, SESSIONS).or_else(|| find_part(names, SESSIONS, &|at| !is_date(at)));
         let mut user = person.or(session);
         let list = find_where(names, LISTS, &|at| self.evidence(at).may_be_lists() && Some(at) != user);
@@ -36,6 +36,10 @@ impl View<'_> {
         let mut item = find_where(names, ITEMS, &free)
             .or_else(|| find_ending(names, ITEMS, &free))
             .or_else(|| find_part(names, ITEMS, &free));
+        // `sid` and `pid` are a session and a product where both are named.
+        if MORE && item.is_some_and(|at| plain(&names[at]) == "sid") {
+            item = find(names, &["pid"]).or(item);
+        }
         if list.is_some() && (item.is_none() || LISTS.contains(&plain(&names[item.unwrap_or(0)]).as_str())) {
             item = list;
             decision.roles.lists = true;
@@ -95,6 +99,23 @@ impl View<'_> {
         Ok((rating, self.time(&[Some(user), Some(item), rating])))
     }
 
+    /// The column of persons that repeat, where the one of a better name has another value in each row, as the number of
+    /// a review.
+    fn repeating_person(&self, person: Option<usize>, decision: &mut Decision) -> Option<usize> {
+        let person = person.filter(|_| MORE)?;
+        let differs = |at: usize| {
+            let evidence = self.evidence(at);
+            evidence.len() >= 2 * FEWEST_ROWS && evidence.kinds().len() == evidence.len()
+        };
+        let repeats = |at: usize| at != person && self.evidence(at).may_be_ids() && !differs(at);
+        let other = differs(person).then(|| find_where(self.names, PERSONS, &repeats))??;
+        decision.notes.push(format!(
+            "{} is taken for the user, since {} has another value in each row",
+            self.names[other], self.names[person]
+        ));
+        Some(other)
+    }
+
     /// What to say where most rows name no person, and all a session.
     fn missing_persons(&self, user: usize, item: usize, session: usize) -> Option<String> {
         let names = self.names;
@@ -148,14 +169,15 @@ impl View<'_> {
                     .iter()
                     .any(|list| list.contains(&name(at).as_str()))
             };
-            let fits = |at: &usize| Some(*at) != taken && Some(*at) != item && !is_other(*at);
-            let ids = (0..self.width()).filter(fits);
+            let is_free = |at: &usize| Some(*at) != taken && Some(*at) != item;
+            let ids = (0..self.width()).filter(|at| is_free(at) && !is_other(*at));
             let is_class = |at: usize| self.evidence(at).is_yes_or_no() || self.evidence(at).may_be_ratings();
             let named = ids.clone().find(|&at| self.names.get(at).is_some_and(|name| is_id(name)));
             named
                 .or_else(|| ids.clone().find(|&at| self.evidence(at).may_be_ids() && !is_class(at)))
                 .or_else(|| ids.clone().find(|&at| self.evidence(at).may_be_ids()))
                 .or_else(|| ids.clone().next())
+                .or_else(|| (0..self.width()).find(is_free))
                 .unwrap_or(0)
         };
         let user = user.unwrap_or_else(|| likely(item));

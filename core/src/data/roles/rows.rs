@@ -45,8 +45,7 @@ impl View<'_> {
             Err(Error::format(self.place, problem))
         };
         // Numbers may be ids though they would be plausible as times.
-        let dates: Vec<bool> =
-            evidence.iter().map(|column| column.kind == Kind::Time && !column.is_numeric()).collect();
+        let dates: Vec<bool> = evidence.iter().map(Evidence::is_date).collect();
         match width {
             2 if dates.contains(&true) => return refused("one of them is a time"),
             2 => return Ok((0, 1)),

@@ -85,5 +85,5 @@ pub(super) fn table(text: &mut Text, market: &Market, options: &LoadOptions) -> 
         constants: Vec::new(),
         stated_rows: Some(entries),
     };
-    Ok(Sniffed { form: Form::Table(table), shown: "MatrixMarket".into(), decision })
+    Ok(Sniffed { form: Form::Table(table), shown: "MatrixMarket".into(), decision, header: None })
 }

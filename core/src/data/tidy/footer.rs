@@ -37,6 +37,17 @@ const REMARKS: &[&str] = &[
     "end of",
     "number of",
     "total number",
+    "confidential",
+    "strictly confidential",
+    "time taken",
+    "completion time",
+    "query ok",
+    "fetched",
+    "powered by",
+    "page",
+    "all rights reserved",
+    "for internal use",
+    "do not distribute",
 ];
 
 /// Words that begin a remark if a colon follows.
@@ -56,7 +67,10 @@ pub(in super::super) fn end(text: &[u8], is_whole: bool, cut: &mut Vec<String>) 
         let kept = text[..end].trim_ascii_end();
         let start = memchr::memrchr(b'\n', kept).map_or(0, |at| at + 1);
         let line = &kept[start..];
-        if start == 0 && is_whole || !is_footer(line, &text[..start]) {
+        let ends = text.len() > kept.len();
+        if start == 0 && is_whole
+            || !(is_footer(line, &text[..start]) || ends && is_prose(line, &text[..start]))
+        {
             break;
         }
         cut.push(String::from_utf8_lossy(line.trim_ascii()).into_owned());
@@ -96,6 +110,42 @@ fn is_footer(line: &[u8], before: &[u8]) -> bool {
         || next == Some(b':') && LABELS.contains(&words.as_str());
     // What occurs in rows is an id.
     says && !before.split(|&byte| byte == b'\n').any(|line| first_field(line).0 == field.as_bytes())
+}
+
+/// The fewest rows that show by more than chance what separates their fields.
+const FEWEST_ROWS: usize = 3;
+
+/// Whether a line is a remark of several words without the delimiter that all rows before it have equally often.
+fn is_prose(line: &[u8], before: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let framed = matches!(
+        (line.first(), line.last()),
+        (Some(b'[' | b'-' | b'*' | b'='), Some(b']' | b'-' | b'*' | b'='))
+    );
+    let is_rule = !line.iter().any(u8::is_ascii_alphanumeric);
+    if !line.contains(&b' ')
+        || line.len() > LONGEST
+        || is_rule
+        || line.contains(&b'"')
+        || line.starts_with(b"(")
+    {
+        return false;
+    }
+    let rows = before.rsplit(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|row| !row.is_empty());
+    let rows: Vec<&[u8]> = rows.take(2 * FEWEST_ROWS).collect();
+    let often = |row: &[u8], delimiter: u8| memchr::memchr_iter(delimiter, row).count();
+    let separates = |&delimiter: &u8| {
+        let first = often(rows[0], delimiter);
+        first > 0 && rows.iter().all(|row| often(row, delimiter) == first)
+    };
+    let lacks = |delimiter: u8| {
+        often(line, delimiter) == 0 || framed && often(line, delimiter) != often(rows[0], delimiter)
+    };
+    rows.len() >= FEWEST_ROWS
+        && match [b'\t', b';', b'|', b',', 1].iter().find(|delimiter| separates(delimiter)) {
+            Some(&delimiter) => lacks(delimiter),
+            None => framed,
+        }
 }
 
 /// The first field of a line that is not empty, without quotes, and the byte after it. Any usual delimiter ends it.
@@ -146,6 +196,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn remarks_of_several_words_end_a_table() {
+        let rows = "u1,i1\nu2,i2\nu3,i 3\n";
+        let after = |line: &str| {
+            let text = format!("{rows}{line}");
+            let mut cut = Vec::new();
+            (end(text.as_bytes(), true, &mut cut) == rows.len()) == (cut.len() == 1) && cut.len() == 1
+        };
+        for line in [
+            "Nur für den Dienstgebrauch\n",
+            "-- end --\n",
+            "[3 rows x 2 columns]\n",
+            "Time taken: 2 s, 3 rows",
+        ] {
+            assert!(after(line), "{line}");
+        }
+        // A row may be cut short, and one word may be an id.
+        for line in ["The Great\nu4,i4\n", "The Great", "word\n", "u4,an item\n", "---- ----\n"] {
+            assert!(!after(line), "{line}");
+        }
+    }
 
     fn cut(text: &str) -> (String, Vec<String>) {
         let mut lines = Vec::new();

@@ -38,7 +38,11 @@ pub(super) fn find(lines: &[&[u8]]) -> Option<Quoted> {
     let occurs = |text: &[u8]| lines.iter().any(|line| memchr::memmem::find(line, text).is_some());
     let pairs: Vec<_> = PAIRS.into_iter().filter(|pair| occurs(pair.1) && occurs(pair.2)).collect();
     let bytes = [b',', b';', b'\t', b'|', 1].map(Delimiter::Byte);
-    for delimiter in bytes.into_iter().chain([Delimiter::DoubleColon, Delimiter::Blanks]) {
+    for delimiter in bytes.iter().copied().chain([Delimiter::DoubleColon, Delimiter::Blanks]) {
+        // A list of quoted items may be a field between other delimiters.
+        if delimiter == Delimiter::Blanks && bytes.iter().any(|&other| is_uniform(lines, other)) {
+            continue;
+        }
         for &(shown, open, close) in &pairs {
             let quoted = Quoted { shown, open, close, delimiter };
             let counts: Vec<(usize, usize)> = lines.iter().map(|line| quoted.count(line)).collect();
@@ -55,6 +59,13 @@ pub(super) fn find(lines: &[&[u8]]) -> Option<Quoted> {
         }
     }
     None
+}
+
+/// Whether a delimiter gives all lines the same number of fields.
+fn is_uniform(lines: &[&[u8]], delimiter: Delimiter) -> bool {
+    let mut widths = lines.iter().map(|line| delimiter.fields(line).len());
+    let first = widths.next();
+    first >= Some(2) && widths.all(|width| Some(width) == first)
 }
 
 impl Quoted {

@@ -49,7 +49,9 @@ fn above(lines: &[&[u8]], delimiter: Delimiter) -> Option<usize> {
     let is_title = |line: &[u8]| line.trim_ascii().contains(&b' ');
     let has_rule = records.get(count + 1).is_some_and(|record| !is_row(&record) && filled(record) > 0);
     let padded = records[..count].iter().all(|record| record.len() == width);
-    let titled = has_rule || padded || lines[..count].iter().any(|line| is_title(line));
+    // The beeline of Hive begins with it.
+    let is_ok = count == 1 && lines[0] == b"OK";
+    let titled = is_ok || has_rule || padded || lines[..count].iter().any(|line| is_title(line));
     let is_table = table.len() >= 2 && uniform && titled;
     (is_table && matches!(header::verdict(&table), Verdict::Header)).then_some(count)
 }
