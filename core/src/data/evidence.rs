@@ -75,8 +75,7 @@ impl<'a> Evidence<'a> {
 
     /// Whether the values are days or times that are no mere numbers, which ids may be as well.
     pub(super) fn is_date(&self) -> bool {
-        self.kind == Kind::Time
-            && (!self.is_numeric() || MORE && self.values().all(|value| moment::is_day(value)))
+        self.kind == Kind::Time && (!self.is_numeric() || MORE && self.values().all(moment::is_day))
     }
 
     /// Whether each value holds a digit, as ids mostly do and names of columns mostly do not.
@@ -120,6 +119,11 @@ impl<'a> Evidence<'a> {
         tokens.clone().any(|token| token.ends_with("-0")) && tokens.all(ends)
     }
 
+    /// Whether the values are times of a day.
+    fn is_clocks(&self) -> bool {
+        MORE && self.values().all(moment::is_clock)
+    }
+
     /// Whether no value has a letter or a digit.
     fn is_punctuation(&self) -> bool {
         MORE && self.values().all(|value| !value.contains(char::is_alphanumeric))
@@ -133,7 +137,7 @@ impl<'a> Evidence<'a> {
             Kind::Text => {
                 let sentences = self.values().filter(|value| value.split(' ').count() > 3).count();
                 (sentences * 2 < self.values.len() || self.may_be_lists())
-                    && !(MORE && self.values().all(moment::is_clock))
+                    && !self.is_clocks()
                     && !self.is_actions()
                     && !self.is_labelled()
                     && !self.is_punctuation()
@@ -241,9 +245,8 @@ pub(super) fn yes_or_no(text: &str) -> Option<bool> {
     const NO_ELSEWHERE: [&str; 10] =
         ["nein", "non", "não", "nao", "nie", "ne", "нет", "hayır", "否", "いいえ"];
     let is = |word: &&str| word.eq_ignore_ascii_case(text.trim());
-    let known = |words: &[&str], elsewhere: &[&str]| {
-        words.iter().any(|word| is(word)) || MORE && elsewhere.iter().any(|word| is(word))
-    };
+    let known =
+        |words: &[&str], elsewhere: &[&str]| words.iter().any(&is) || MORE && elsewhere.iter().any(&is);
     if known(&YES, &YES_ELSEWHERE) {
         Some(true)
     } else {

@@ -1,9 +1,12 @@
 //! Times of interactions: numbers and dates in the forms that data sets use.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+mod forms;
+
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::forms::{is_clock, is_day};
 use super::names::MORE;
 use crate::{Error, Result};
 
@@ -83,25 +86,6 @@ pub(super) fn is_time(text: &str) -> bool {
         return digits != 8 && of_number(text).is_some_and(|moment| plausible.contains(&moment.0));
     }
     date(text, DateOrder::MonthFirst).or_else(|| date(text, DateOrder::DayFirst)).is_some()
-}
-
-/// Whether a value is a day between 1950 and 2050 as a number of eight digits, 20240131.
-pub(super) fn is_day(text: &str) -> bool {
-    let number = text.trim().parse::<i64>().ok().filter(|day| (19_500_101..20_500_000).contains(day));
-    number.is_some_and(|day| civil(day / 10_000, day / 100 % 100, day % 100).is_some())
-}
-
-/// Whether a value is a time of day: `12:30`, `12:30:59.5`, `09:15 PM`.
-pub(super) fn is_clock(text: &str) -> bool {
-    if !text.is_ascii() || !text.contains(':') {
-        return false;
-    }
-    let mut parts = Parts::default();
-    let words = text.split_ascii_whitespace().try_for_each(|word| {
-        let is_half = ["am", "pm"].iter().any(|half| half.eq_ignore_ascii_case(word));
-        if is_half { Some(()) } else { parts.clock(word) }
-    });
-    words.is_some() && parts.time.is_some()
 }
 
 /// A time without what is around it: blanks, and what .NET writes around times in JSON.
@@ -208,32 +192,9 @@ fn calendar(days: i64) -> (i64, i64, i64) {
     (year + era * 400, month, day)
 }
 
-/// A date in a form that [`date`] reads: `2024年1月2日`, `2024-01-02_03:04`, and `02/Jan/2024:03:04` of web servers.
-fn usual(text: &str) -> Cow<'_, str> {
-    if !MORE {
-        return Cow::Borrowed(text);
-    }
-    if !text.is_ascii() {
-        let replaced = text.chars().map(|c| match c {
-            '年' | '月' | '년' | '월' => '-',
-            '日' | '일' => ' ',
-            other => other,
-        });
-        let replaced: String = replaced.collect();
-        return Cow::Owned(replaced.replace("- ", "-"));
-    }
-    let bytes = text.as_bytes();
-    let separator = match bytes {
-        [_, _, _, _, b'-', _, _, b'-', _, _, b'_', ..] => 10,
-        [_, _, b'/', _, _, _, b'/', _, _, _, _, b':', ..] => 11,
-        _ => return Cow::Borrowed(text),
-    };
-    Cow::Owned(format!("{} {}", &text[..separator], &text[separator + 1..]))
-}
-
 /// A date with an optional time of day and zone.
 fn date(text: &str, order: DateOrder) -> Option<Moment> {
-    let text: &str = &usual(text);
+    let text: &str = &forms::usual(text);
     if !text.is_ascii()
         || text.len() < 6
         || text.len() > 64
@@ -341,18 +302,6 @@ impl Parts {
             }
             if day_first { (year, month(b)?, number(a)?) } else { (year, number(a)?, number(b)?) }
         };
-        (self.year, self.month, self.day) = (Some(year), Some(month), Some(day));
-        Some(())
-    }
-
-    /// `2024-W05-3`: the day of a week of ISO 8601, whose first has January 4.
-    fn week(&mut self, year: i64, week: i64, day: i64) -> Option<()> {
-        if !(1..=53).contains(&week) || !(1..=7).contains(&day) {
-            return None;
-        }
-        let fourth = civil(year, 1, 4)?.0 / DAY;
-        let monday = fourth - (fourth + 3).rem_euclid(7);
-        let (year, month, day) = calendar(monday + (week - 1) * 7 + day - 1);
         (self.year, self.month, self.day) = (Some(year), Some(month), Some(day));
         Some(())
     }

@@ -141,8 +141,9 @@ fn columns_of_times_and_numbers_of_rows_are_no_ids() {
 #[test]
 fn words_for_nothing_are_left_out_or_told() {
     let with = |word: &str| {
-        let row =
-            |u, i, at: usize| if at % 3 == 0 { format!("{word},i{}", at % 12) } else { format!("u{u},i{i}") };
+        let row = |u, i, at: usize| {
+            if at.is_multiple_of(3) { format!("{word},i{}", at % 12) } else { format!("u{u},i{i}") }
+        };
         read("shop.csv", table("customer,product", row))
     };
     for word in ["(not set)", "(blank)", "k.A.", "N/D", "#REF!", "[]"] {

@@ -208,7 +208,8 @@ fn big_endian(bytes: &[u8]) -> Option<i128> {
     let sign = if bytes.first()? & 0x80 == 0 { 0 } else { -1 };
     let (before, bytes) = bytes.split_at(bytes.len().saturating_sub(16));
     let extends = (bytes.first()? & 0x80 == 0) == (sign == 0);
-    if !before.is_empty() && !(extends && before.iter().all(|&byte| i128::from(byte as i8) == sign)) {
+    let is_sign = |&byte: &u8| i128::from(byte as i8) == sign;
+    if !before.is_empty() && (!extends || !before.iter().all(is_sign)) {
         return None;
     }
     Some(bytes.iter().fold(sign, |value, &byte| value << 8 | i128::from(byte)))
