@@ -85,23 +85,29 @@ fn odd_number(items: &[String]) -> Option<usize> {
 
 /// A user with more items than most have, whose id is a word or a number for those who are not known.
 fn nobody(users: &[String], interactions: &Csr) -> Option<usize> {
-    let mut counts: Vec<usize> = (0..users.len()).map(|user| interactions.row(user).len()).collect();
-    let many = counts.clone();
+    if users.len() <= FEWEST / 2 {
+        return None;
+    }
+    let count = |user: usize| interactions.row(user).len();
+    let mut counts: Vec<usize> = (0..users.len()).map(count).collect();
     let middle = counts.len() / 2;
-    let median = *counts.select_nth_unstable(middle).1;
+    let median = (*counts.select_nth_unstable(middle).1).max(1);
     // In a set numbered from 0, the first user is one like others.
-    let from_0 = users.iter().any(|user| user == "1") && users.iter().any(|user| user == "2");
-    users
-        .iter()
-        .position(|user| {
-            let word: String =
-                user.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-            NOBODY.contains(&word.as_str()) || NUMBERS.contains(&user.as_str()) && !(user == "0" && from_0)
-        })
-        .filter(|&user| {
-            let times = if NUMBERS.contains(&users[user].as_str()) { MANY_OF_A_NUMBER } else { MANY };
-            users.len() > FEWEST / 2 && many[user] >= times * median.max(1)
-        })
+    let from_0 = || users.iter().any(|user| user == "1") && users.iter().any(|user| user == "2");
+    let is_number = |user: &String| NUMBERS.contains(&user.as_str()) && !(user == "0" && from_0());
+    let is_word = |user: &String| {
+        let word: String =
+            user.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        NOBODY.contains(&word.as_str())
+    };
+    users.iter().enumerate().position(|(at, user)| {
+        // Most ids have digits, which none of the words has.
+        if user.bytes().any(|byte| byte.is_ascii_digit()) {
+            count(at) >= MANY_OF_A_NUMBER * median && is_number(user)
+        } else {
+            count(at) >= MANY * median && is_word(user)
+        }
+    })
 }
 
 /// What to say where no user has two items, or no item two users.
