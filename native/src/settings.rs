@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     args::{
         EngineArgs,
-        flags::{FilterArgs, Flags, ProposalArgs, SettingArgs},
+        flags::{FilterArgs, Flags, ProposalArgs},
     },
     flags::with_flags,
     output::note,
@@ -144,7 +144,11 @@ pub fn network_alone(config: &mut RunConfig, asked: &Value) {
 ///
 /// # Errors
 /// [`Error::Setting`] for a flag that would change the run.
-pub fn resumed(before: &RunConfig, flags: &SettingArgs) -> Result<RunConfig> {
+pub fn resumed<G>(before: &RunConfig, flags: &Flags<G>) -> Result<RunConfig> {
+    if flags.is_automatic() {
+        let problem = "a run goes on with the loss that it began with; leave it out";
+        return Err(Error::setting("loss", problem));
+    }
     let mut given = value(before)?;
     merge(&mut given, flags.given().clone());
     check_use(kind_of(&given), flags.given())?;

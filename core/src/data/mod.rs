@@ -59,6 +59,7 @@ mod parallel;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod parts;
+mod popular;
 mod quoted;
 mod random;
 mod roles;

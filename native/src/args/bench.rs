@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     EngineArgs,
+    fidelity::OutputArgs,
     flags::{DataArgs, ProposalArgs, SettingArgs},
 };
 
@@ -14,6 +15,8 @@ pub enum BenchArgs {
     Step(StepArgs),
     /// Seconds of an epoch by loss, side by side and taking turns.
     Epoch(EpochArgs),
+    /// Seconds to a quality by loss as the catalogue grows: where the full softmax wins and where a sampled one does.
+    Quality(QualityArgs),
     /// What samplers cost as the catalogue grows: set-up, draws, memory, and the exponents of the growth.
     Samplers(SamplersArgs),
     /// A GPU: self-tests, bandwidth and rate, every kernel of a step, epochs by size of the catalogue; in minutes.
@@ -53,6 +56,32 @@ pub struct EpochArgs {
     pub steps: Option<u32>,
     #[command(flatten)]
     pub common: CommonArgs,
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Options of `fastvae bench quality`.
+#[derive(Args)]
+pub struct QualityArgs {
+    /// The losses, as `fastvae compare` takes samplers; the first one sets the quality.
+    #[arg(
+        long,
+        value_name = "SAMPLER,..",
+        value_delimiter = ',',
+        default_value = "full,midx-popularity,midx-popularity:group-size=8,uniform"
+    )]
+    pub samplers: Vec<String>,
+    /// Sizes of the catalogue: so many of the most popular items, and all if the set has fewer.
+    #[arg(long, value_name = "M,..", value_delimiter = ',', default_value = "500,1000,2000,5000,10000,20000,50000",
+        value_parser = clap::value_parser!(u32).range(2..))]
+    pub items: Vec<u32>,
+    /// The share of the best value of the first loss that counts as reached.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.99, value_parser = super::finite::<f64>)]
+    pub share: f64,
+    #[command(flatten)]
+    pub output: OutputArgs,
     #[command(flatten)]
     pub settings: SettingArgs,
     #[command(flatten)]

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 #[derive(Clone)]
 pub struct Flags<G> {
     given: Value,
+    automatic: bool,
     group: PhantomData<G>,
 }
 
@@ -25,11 +26,17 @@ pub trait Group {
 
     /// Whether `--loss` sets both the objective and the proposal.
     const METHOD: bool = false;
+
+    /// Whether `--loss` may be [`AUTO`].
+    const AUTOMATIC: bool = false;
 }
 
 /// All settings of a run.
 #[derive(Clone)]
 pub struct All;
+/// The same for a run that may choose its loss itself.
+#[derive(Clone)]
+pub struct Training;
 /// The data set and its filters.
 #[derive(Clone)]
 pub struct Data;
@@ -45,6 +52,8 @@ pub struct Proposal;
 
 /// Flags for every setting of a run.
 pub type SettingArgs = Flags<All>;
+/// The same for a run that may choose its loss itself.
+pub type TrainingArgs = Flags<Training>;
 /// Flags for a data set and its filters.
 pub type DataArgs = Flags<Data>;
 /// Flags for the filters of a data set whose path comes from another argument.
@@ -60,6 +69,15 @@ impl Group for All {
     }
 
     const METHOD: bool = true;
+}
+
+impl Group for Training {
+    fn settings() -> Vec<&'static Setting> {
+        All::settings()
+    }
+
+    const METHOD: bool = true;
+    const AUTOMATIC: bool = true;
 }
 
 impl Group for Data {
@@ -88,7 +106,7 @@ impl Group for Proposal {
 
 impl<G> Default for Flags<G> {
     fn default() -> Self {
-        Self { given: Value::Object(Map::new()), group: PhantomData }
+        Self { given: Value::Object(Map::new()), automatic: false, group: PhantomData }
     }
 }
 
@@ -102,6 +120,11 @@ impl<G> Flags<G> {
     /// The given settings, by section and key.
     pub fn given(&self) -> &Value {
         &self.given
+    }
+
+    /// Whether the loss is to be chosen by measurement.
+    pub fn is_automatic(&self) -> bool {
+        self.automatic
     }
 
     /// Whether no flag was given.
@@ -149,19 +172,28 @@ fn models(setting: &Setting) -> Vec<ModelKind> {
 }
 
 const METHOD: &str = "loss";
+/// The value of `--loss` by which the fastest loss is chosen.
+const AUTO: &str = "auto";
 /// The flag that may be given several times; all of its conditions must be met.
 const WHERE: &str = "where";
 
-fn method_flag(setting: &Setting) -> Arg {
+fn method_flag(setting: &Setting, automatic: bool) -> Arg {
+    let what = "The softmax over all items, or a sampled one by where its negatives come from; `midx-*` draw from the \
+                inverted multi-index";
+    let (names, auto) = if automatic {
+        (
+            Method::names().chain([AUTO]).collect(),
+            "; `auto` measures some steps and takes the fastest way to a quality",
+        )
+    } else {
+        (Method::names().collect::<Vec<_>>(), "")
+    };
     Arg::new(METHOD)
         .long(METHOD)
         .value_name("LOSS")
-        .value_parser(super::methods())
+        .value_parser(names)
         .help_heading(heading(setting))
-        .help(
-            "The softmax over all items, or a sampled one by where its negatives come from; `midx-*` draw from the \
-             inverted multi-index",
-        )
+        .help(format!("{what}{auto}"))
 }
 
 fn flag(setting: &'static Setting, name: String) -> Arg {
@@ -223,7 +255,7 @@ impl<G: Group> Args for Flags<G> {
         let mut added = BTreeSet::new();
         for setting in G::settings() {
             if G::METHOD && setting.section == "objective" && setting.field == "kind" {
-                command = command.arg(method_flag(setting));
+                command = command.arg(method_flag(setting, G::AUTOMATIC));
             }
             // Models may share the name of a setting, and then have one flag for it.
             if let Some(name) = setting.flag().filter(|name| added.insert(name.clone())) {
@@ -252,9 +284,9 @@ impl<G: Group> FromArgMatches for Flags<G> {
                 self.put(setting.section, &setting.key(), value);
             }
         }
-        if G::METHOD
-            && let Some(method) = matches.get_one::<String>(METHOD).and_then(|name| Method::parse(name))
-        {
+        let loss = if G::METHOD { matches.get_one::<String>(METHOD) } else { None };
+        self.automatic = loss.is_some_and(|name| name == AUTO);
+        if let Some(method) = loss.and_then(|name| Method::parse(name)) {
             *self = std::mem::take(self).with_method(method);
         }
         Ok(())

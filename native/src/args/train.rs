@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{EngineArgs, flags::SettingArgs};
+use super::{EngineArgs, flags::TrainingArgs};
 
 /// Options of `fastvae train`.
 #[derive(Args, Clone, Debug, Default)]
@@ -12,7 +12,7 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub run: RunArgs,
     #[command(flatten)]
-    pub settings: SettingArgs,
+    pub settings: TrainingArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
 }

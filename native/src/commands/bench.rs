@@ -2,6 +2,7 @@
 
 mod epoch;
 mod gpu;
+mod quality;
 mod samplers;
 mod step;
 
@@ -34,6 +35,7 @@ use crate::{
 /// Errors of data, engine and training.
 pub fn run(args: &BenchArgs) -> Result<Outcome> {
     match args {
+        BenchArgs::Quality(args) => return quality::run(args),
         BenchArgs::Step(args) => step::run(args),
         BenchArgs::Epoch(args) => epoch::run(args),
         BenchArgs::Samplers(args) => samplers::run(args),
@@ -148,7 +150,7 @@ fn eval(args: &EvalArgs) -> Result<()> {
 }
 
 /// Trains for `steps` steps; returns the seconds in total, and those of index builds.
-fn advance(trainer: &mut Trainer, steps: u32) -> Result<(f64, f64)> {
+pub(super) fn advance(trainer: &mut Trainer, steps: u32) -> Result<(f64, f64)> {
     use fastvae::event::Event;
     let start = Instant::now();
     let (mut done, mut index) = (0, 0.0);

@@ -1,5 +1,7 @@
 //! `fastvae train`: makes a run from flags, trains it, and shows its progress.
 
+mod fastest;
+
 use std::path::Path;
 
 use fastvae::{
@@ -79,13 +81,13 @@ fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
     for change in settings::fit(&mut context.config, &asked, users, items) {
         note(&format!("note:     {change}"));
     }
+    let engine = engine(args, &context)?;
+    if args.settings.is_automatic() {
+        let choice = fastest::choose(&engine, &mut context.config, &asked, &split.train)?;
+        note(&format!("loss:     {choice}"));
+    }
     context.config.validate(context.items.len())?;
-    let setup = Setup {
-        engine: engine(args, &context)?,
-        context: context.clone(),
-        split: &split,
-        saves: saves(args),
-    };
+    let setup = Setup { engine, context: context.clone(), split: &split, saves: saves(args) };
     let folder = || Folder::create(args.run.out.as_deref(), args.run.force, &context.data, &context.config);
     let (Some(earlier), Some(path)) = (earlier, warm_start) else {
         return Ok((block_on(Run::start(setup, folder))?, report));

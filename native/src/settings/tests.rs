@@ -8,6 +8,7 @@ use fastvae::{
 use web::settings::Field;
 
 use super::*;
+use crate::args::flags::SettingArgs;
 
 fn network(config: &RunConfig) -> MultVaeConfig {
     let ModelConfig::MultVae(network) = &config.model else { panic!("another model: {:?}", config.model) };

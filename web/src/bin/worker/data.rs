@@ -2,7 +2,7 @@
 
 use fastvae::{
     Error,
-    data::{self, Csr, Dataset, LoadOptions, Split, SplitOptions, SyntheticOptions},
+    data::{self, Dataset, LoadOptions, Split, SplitOptions, SyntheticOptions},
     run::checkpoint::Checkpoint,
 };
 use js_sys::{Array, Uint8Array};
@@ -69,7 +69,9 @@ impl Data {
     fn of(set: Dataset, seed: u32, items: Option<u32>) -> Result<Self, Failure> {
         let all_items = set.items.len();
         let set = match items {
-            Some(items) if (items as usize) < all_items => most_popular(set, items as usize)?,
+            Some(items) if (items as usize) < all_items => set
+                .most_popular(items as usize)
+                .map_err(|error| Failure::new("data", error.to_string(), "Keep more items."))?,
             _ => set,
         };
         let options = SplitOptions { seed: seed.into(), ..SplitOptions::default() };
@@ -180,44 +182,4 @@ pub fn bytes(name: &str, file: &JsValue) -> Result<Vec<u8>, Failure> {
         scope::post(&Report::Reading { done: bytes.len() as f64, total });
     }
     Ok(bytes)
-}
-
-/// The set without its less popular items, and without users who then have fewer than two.
-fn most_popular(set: Dataset, keep: usize) -> Result<Dataset, Failure> {
-    let counts = set.interactions.column_counts();
-    let mut order: Vec<u32> = (0..counts.len() as u32).collect();
-    order.sort_by_key(|&item| (std::cmp::Reverse(counts[item as usize]), item));
-    order.truncate(keep);
-    order.sort_unstable();
-    let mut place = vec![u32::MAX; counts.len()];
-    for (new, &old) in order.iter().enumerate() {
-        place[old as usize] = new as u32;
-    }
-    let (mut users, mut rows) = (Vec::new(), Vec::new());
-    for (user, row) in set.users.iter().zip(set.interactions.iter()) {
-        let row: Vec<u32> =
-            row.iter().map(|&item| place[item as usize]).filter(|&item| item != u32::MAX).collect();
-        if row.len() >= 2 {
-            users.push(user.clone());
-            rows.push(row);
-        }
-    }
-    if rows.is_empty() {
-        return Err(Failure::new(
-            "data",
-            format!("no user has two of the {keep} most popular items, so nothing is left to learn from"),
-            "Keep more items.",
-        ));
-    }
-    let of = |values: &Vec<String>| order.iter().map(|&item| values[item as usize].clone()).collect();
-    Ok(Dataset {
-        interactions: Csr::from_rows(&rows, order.len() as u32)?,
-        users,
-        items: of(&set.items),
-        titles: set.titles.as_ref().map(of),
-        genres: set.genres.as_ref().map(|all| order.iter().map(|&item| all[item as usize].clone()).collect()),
-        given: None,
-        times: None,
-        ..set
-    })
 }
