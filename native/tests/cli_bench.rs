@@ -1,4 +1,4 @@
-//! `fastvae bench samplers` and the files that it writes.
+//! `fastvae bench samplers` and `fastvae bench quality`, and the files that they write.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
@@ -63,4 +63,50 @@ fn samplers_show_how_costs_grow() {
     assert!(text.contains("at least 1"), "{text}");
     let text = complaint(fastvae(&folder).args(SMALL).args(["--samplers", "fastest"]), 2);
     assert!(text.contains("midx-uniform"), "{text}");
+}
+
+#[test]
+fn the_way_to_a_quality_is_measured_by_size_and_goes_on_where_it_was_stopped() {
+    let folder = tempdir().unwrap();
+    let bench = |line: &str| {
+        let mut command = fastvae(&folder);
+        let settings =
+            "bench quality --engine cpu --hidden 16 --latent 8 --negatives 20 --codewords 4 --epochs 3";
+        command.args(settings.split_whitespace()).args(line.split_whitespace());
+        command
+    };
+    let line = "--items 100,300,9000 --samplers full,uniform --target 0.9 --out out";
+    let text = stdout(&mut bench(line));
+    assert!(text.contains("90 % of the best ndcg@50") && text.contains("report: out"), "{text}");
+    let read = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).unwrap();
+    let csv = read("quality.csv");
+    // The built-in set has 800 items.
+    let places: Vec<&str> =
+        csv.lines().skip(1).map(|row| &row[..row.match_indices(',').nth(1).unwrap().0]).collect();
+    let expected = ["100,full", "100,uniform", "300,full", "300,uniform", "800,full", "800,uniform"];
+    assert_eq!(places, expected, "{csv}");
+    let first: Vec<&str> = csv.lines().nth(1).unwrap().split(',').collect();
+    assert_eq!(first[7..], ["1.0000", "1.0000"], "{csv}");
+    assert!(
+        read("report.html").contains("Full or sampled") && read("seconds-to-quality.svg").starts_with("<svg")
+    );
+
+    // Of an interrupted work, the sizes that were finished stay.
+    let log = folder.path().join("out/sizes.jsonl");
+    let lines: Vec<String> = read("sizes.jsonl").lines().map(str::to_owned).collect();
+    fs::write(&log, lines[..3].join("\n") + "\n").unwrap();
+    stdout(&mut bench(line));
+    let again: Vec<String> = read("sizes.jsonl").lines().map(str::to_owned).collect();
+    assert_eq!((again.len(), &again[..3]), (4, &lines[..3]));
+
+    for (line, words) in [
+        ("--target 1.5", "--target: is above 0 and at most 1"),
+        ("--items 1", "--items"),
+        ("--samplers hinge", "unknown sampler `hinge`"),
+        ("--validation-users 0 --out other", "--validation-users: "),
+        ("--out out --items 100 --seed 9", "is of other work"),
+    ] {
+        let text = complaint(&mut bench(line), 2);
+        assert!(text.contains(words), "{line} lacks {words:?}:\n{text}");
+    }
 }

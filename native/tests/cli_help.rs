@@ -20,7 +20,7 @@ fn every_command_has_help_that_says_what_it_is_for() {
         ("data get", vec!["ml-latest-small", "--to"]),
         ("engines", vec!["--json"]),
         ("selftest", vec!["--engine <ENGINE>", "--adapter <GPU>", "--json"]),
-        ("bench", vec!["step", "epoch", "samplers", "load", "eval"]),
+        ("bench", vec!["step", "epoch", "quality", "samplers", "load", "eval"]),
         ("bench samplers", vec!["--samplers", "--items", "--out", "--codebooks", "--quantisation"]),
         ("bench epoch", vec!["--losses", "--repeats"]),
     ] {

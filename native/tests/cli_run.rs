@@ -324,3 +324,32 @@ fn presets_can_be_used() {
     }
     assert!(used >= 2, "{used}");
 }
+
+#[test]
+fn the_fastest_loss_is_measured_and_the_run_names_it() {
+    let folder = tempdir().unwrap();
+    let line = "train --loss auto --engine cpu --out run";
+    let output =
+        fastvae(&folder).args(line.split_whitespace()).args(TINY.split_whitespace()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let (_, loss) = said.split_once("loss:     ").unwrap();
+    let loss = loss.lines().next().unwrap();
+    for candidate in ["full: ", "midx-popularity: ", "midx-popularity, shared by 8 users: "] {
+        assert!(said.contains(candidate), "{said}");
+    }
+    let config = fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    let config: toml::Table = toml::from_str(&config).unwrap();
+    let kind = if loss == "full" { "full-softmax" } else { "sampled-softmax" };
+    assert_eq!(config["objective"]["kind"].as_str(), Some(kind), "{said}");
+    let shared = loss.ends_with("shared by 8 users");
+    assert_eq!(config["proposal"]["group-size"].as_integer() == Some(8), shared, "{said}");
+
+    let text = complaint(fastvae(&folder).args("train --resume run --loss auto".split_whitespace()), 2);
+    assert!(text.contains("--loss: a run goes on with the loss that it began with"), "{text}");
+    // What was asked for stays, and a loss that does not fit is left out.
+    let line = "train --loss auto --group-size 4 --negatives 9000 --engine cpu --out other --epochs 1";
+    let output = fastvae(&folder).args(line.split_whitespace()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("loss:     full\n") && said.contains("shared by 4 users: "), "{said}");
+}

@@ -79,7 +79,7 @@ pub struct QualityArgs {
     pub items: Vec<u32>,
     /// The share of the best value of the first loss that counts as reached.
     #[arg(long, value_name = "SHARE", default_value_t = 0.99, value_parser = super::finite::<f64>)]
-    pub share: f64,
+    pub target: f64,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]

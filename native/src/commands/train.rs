@@ -69,6 +69,9 @@ pub fn run(args: &TrainArgs) -> Result<Outcome> {
 
 fn start(args: &TrainArgs) -> Result<(Run<Folder>, LoadReport)> {
     let mut config = settings::new_run(args.run.config.as_deref(), &args.settings)?;
+    if args.settings.is_automatic() {
+        fastest::check(&config)?;
+    }
     settings::find_again(&mut config)?;
     Folder::check(args.run.out.as_deref(), args.run.force)?;
     let warm_start = args.run.warm_start.as_deref();

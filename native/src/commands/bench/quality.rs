@@ -1,4 +1,4 @@
-//! `fastvae bench quality`: seconds to a quality by loss as the catalogue grows.
+//! `fastvae bench quality`: seconds to a quality on the validation users by loss as the catalogue grows.
 
 use fastvae::{
     Error, Result,
@@ -32,8 +32,8 @@ use crate::{
 /// Errors of data, engine and training; [`Error::Setting`] for invalid samplers.
 pub fn run(args: &QualityArgs) -> Result<Outcome> {
     interrupt::listen();
-    if !(args.share > 0.0 && args.share <= 1.0) {
-        return Err(Error::setting("share", "is above 0 and at most 1"));
+    if !(args.target > 0.0 && args.target <= 1.0) {
+        return Err(Error::setting("target", "is above 0 and at most 1"));
     }
     let mut config = settings::new_run(None, &args.settings)?;
     settings::network_alone(&mut config, &settings::asked(None, &args.settings)?);
@@ -83,7 +83,7 @@ pub fn run(args: &QualityArgs) -> Result<Outcome> {
         data: dataset.name.clone(),
         engine: engine.describe(),
         metric: config.training.metric.clone(),
-        share: args.share,
+        share: args.target,
         negatives: config.proposal.negatives,
         sizes: sizes.iter().filter_map(of_size).collect(),
     };
@@ -113,6 +113,10 @@ fn measure(
 ) -> Result<Size> {
     let part = dataset.clone().most_popular(items)?;
     let split = data::split(&part, &config.split)?;
+    if split.validation.users.is_empty() {
+        let problem = "this split has no validation users, on whom the quality is measured";
+        return Err(Error::setting("validation-users", problem));
+    }
     let training = config.training()?;
     let metric = &training.training.metric;
     let mut tell = |loss: &str, point: &Point| {
@@ -125,7 +129,8 @@ fn measure(
             duration(point.seconds)
         ));
     };
-    let comparison = block_on(compare(engine, &training, samplers, &split.train, &split.test, &mut tell))?;
+    let comparison =
+        block_on(compare(engine, &training, samplers, &split.train, &split.validation, &mut tell))?;
     Ok(Size { items, users: part.users.len(), lines: comparison.lines })
 }
 

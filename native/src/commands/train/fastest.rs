@@ -49,18 +49,25 @@ const STEPS: u32 = 4;
 const TURNS: u32 = 5;
 const SECONDS: f64 = 1.0;
 
+/// Whether a kind of model has losses to choose from.
+///
+/// # Errors
+/// [`Error::Setting`] if it has not.
+pub fn check(config: &RunConfig) -> Result<()> {
+    let kind = config.model.kind();
+    if kind.uses("objective", "partition") {
+        return Ok(());
+    }
+    let problem = format!("a model of kind {} has no losses to choose from; leave `auto` out", kind.name());
+    Err(Error::setting("loss", problem))
+}
+
 /// Sets the loss of a run to the fastest and returns which it is and why, for the terminal. Settings that were `asked`
 /// for stay.
 ///
 /// # Errors
-/// [`Error::Setting`] if the kind of model has no such choice, or if no loss fits the settings; [`Error::Device`] if the
-/// device is lost.
+/// [`Error::Setting`] if no loss fits the settings; [`Error::Device`] if the device is lost.
 pub fn choose(engine: &Engine, config: &mut RunConfig, asked: &Value, train: &Csr) -> Result<String> {
-    if !config.model.kind().uses("objective", "partition") {
-        let problem =
-            format!("a model of kind {} has one loss; leave `auto` out", config.model.kind().name());
-        return Err(Error::setting("loss", problem));
-    }
     let full = Candidate { method: Method::Full, group_size: 1, epochs: 1.0 };
     let mut candidates = vec![full];
     let method = Method::Sampled(ProposalKind::MidxPopularity);
