@@ -170,6 +170,7 @@ check_lints() {
     cargo clippy --locked -p fastvae-core -- -D warnings
     # Without threads, as the page has it.
     cargo clippy --locked --target $WASM --no-default-features -p fastvae-core -p fastvae-study -p web -- -D warnings
+    cargo clippy --locked --target $WASM -p web --features systems -- -D warnings
 }
 
 # naga has validated the shaders in the build script; Tint, the compiler inside Chromium, knows rules that naga
@@ -259,6 +260,7 @@ build_page() {
     within_budget embed 6 embed.js
     within_budget page 250 page.js page_bg.wasm
     within_budget worker 600 worker.js worker_bg.wasm
+    within_budget systems 700 systems.js systems_bg.wasm
     local name
     for name in embed.html start.js frame.js frame.css offline.js offline-worker.js examples/course.html examples/portal.html; do
         [ -f "dist/$name" ] || fail "dist/$name is missing"

@@ -1,7 +1,10 @@
 //! Variational autoencoders for collaborative filtering, trained with a sampled softmax whose
 //! negatives come from an inverted multi-index over the item vectors (FastVAE, WWW 2022).
 
-#![cfg_attr(not(feature = "baselines"), allow(dead_code, reason = "parts that only baselines use"))]
+#![cfg_attr(
+    any(not(feature = "baselines"), target_arch = "wasm32"),
+    allow(dead_code, reason = "parts that only baselines use, or only native programs")
+)]
 
 pub mod config;
 pub mod data;

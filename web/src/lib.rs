@@ -1,4 +1,4 @@
-//! What the page and its worker share: parameters, the messages between them, and the small catalogue that the
+//! What the page and its workers share: parameters, the messages between them, and the small catalogue that the
 //! first lessons look at.
 //!
 //! # The page's state
@@ -40,6 +40,7 @@ pub mod settings;
 pub mod text;
 pub mod theory;
 pub mod toy;
+pub mod worker;
 
 pub use message::{
     Closeness, Command, DataView, Failure, FidelityQuestion, Question, RecommendQuestion, Report,

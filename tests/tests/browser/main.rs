@@ -16,3 +16,4 @@ mod look;
 mod page;
 mod safety;
 mod slides;
+mod systems;

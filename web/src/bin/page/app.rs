@@ -6,6 +6,7 @@ mod parameters;
 mod play;
 mod steps;
 mod surface;
+mod systems;
 mod worker;
 
 use std::{
@@ -77,6 +78,7 @@ pub struct App {
     state: State,
     link: Option<Link>,
     held: data::Held,
+    systems: Option<systems::Systems>,
     /// Whether the worker takes commands.
     ready: bool,
     /// Whether there is to be no worker for now.
@@ -154,6 +156,7 @@ impl App {
                 state: State::Loading,
                 link: None,
                 held: data::Held::default(),
+                systems: None,
                 ready: false,
                 parked: false,
                 pending: Vec::new(),
@@ -213,11 +216,13 @@ impl App {
     /// Lets a lesson do something, and does what it asks for.
     fn with_lesson(&mut self, index: usize, act: impl FnOnce(&mut dyn Lesson, &mut Context<'_>)) {
         let (mut commands, mut events, mut failure) = (Vec::new(), Vec::new(), None);
+        let mut to_systems = Vec::new();
         let mut context = Context {
             page: &self.page,
             parameters: &mut self.parameters,
             playing: &mut self.playing,
             commands: &mut commands,
+            to_systems: &mut to_systems,
             events: &mut events,
             failure: &mut failure,
         };
@@ -225,6 +230,9 @@ impl App {
         self.outbox.append(&mut events);
         for command in commands {
             self.send(command);
+        }
+        for command in to_systems {
+            self.send_to_systems(command);
         }
         if let Some(failure) = failure {
             self.fail(&failure);

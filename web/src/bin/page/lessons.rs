@@ -8,6 +8,7 @@ mod race;
 mod recommend;
 mod scale;
 mod softmax;
+mod systems;
 mod teacher;
 
 use web::{Command, Failure, Parameters, Report};
@@ -31,6 +32,8 @@ pub struct Context<'a> {
     pub playing: &'a mut bool,
     /// Sent to the worker afterwards.
     pub commands: &'a mut Vec<Command>,
+    /// Sent to the worker of other systems afterwards.
+    pub to_systems: &'a mut Vec<Command>,
     /// Told to the host afterwards: name and detail, as JSON.
     pub events: &'a mut Vec<(&'static str, serde_json::Value)>,
     /// Something that went wrong and can be put right.
@@ -41,6 +44,11 @@ impl Context<'_> {
     /// Asks the worker.
     pub fn ask(&mut self, command: Command) {
         self.commands.push(command);
+    }
+
+    /// Asks the worker of other systems, which is loaded for the first question.
+    pub fn ask_systems(&mut self, command: Command) {
+        self.to_systems.push(command);
     }
 
     /// Tells the host.
@@ -83,6 +91,9 @@ pub trait Lesson {
 
     /// The worker says something. Everyone hears everything.
     fn report(&mut self, _context: &mut Context<'_>, _report: &Report) {}
+
+    /// The worker of other systems is gone, and all that it held.
+    fn systems_gone(&mut self) {}
 
     /// Whether it goes on by steps at all.
     fn steps(&self) -> bool {

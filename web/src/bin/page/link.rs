@@ -1,4 +1,4 @@
-//! The worker, and the line to it.
+//! A worker, and the line to it.
 
 use js_sys::{Array, Reflect};
 use wasm_bindgen::prelude::*;
@@ -14,9 +14,9 @@ pub struct Link {
 }
 
 impl Link {
-    /// Starts the worker that was published beside this script and hands its reports to `receive`.
-    pub fn start(receive: impl Fn(Report) + Clone + 'static) -> Result<Self, JsValue> {
-        let worker = spawn(&share::beside("worker_loader.js"))?;
+    /// Starts the worker `loader` that was published beside this script and hands its reports to `receive`.
+    pub fn start(loader: &str, receive: impl Fn(Report) + Clone + 'static) -> Result<Self, JsValue> {
+        let worker = spawn(&share::beside(loader))?;
         let hear = receive.clone();
         let on_message = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
             let data = event.dyn_ref::<MessageEvent>().map_or(JsValue::UNDEFINED, MessageEvent::data);

@@ -2,14 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-mod data;
 mod draw;
 mod engine;
 mod epochs;
 mod fidelity;
-mod queue;
 mod runs;
-mod scope;
 mod time;
 
 use std::collections::BTreeMap;
@@ -17,9 +14,12 @@ use std::collections::BTreeMap;
 use fastvae::engine::Engine;
 use fastvae_study::selftest;
 use wasm_bindgen::prelude::*;
-use web::{Command, EngineChoice, Failure, Report};
+use web::{
+    Command, EngineChoice, Failure, Report,
+    worker::{Data, Queue, data, scope},
+};
 
-use self::{data::Data, draw::Proposals, engine::Chosen, queue::Queue, runs::Group};
+use self::{draw::Proposals, engine::Chosen, runs::Group};
 
 fn main() -> Result<(), JsValue> {
     scope::report_panics();

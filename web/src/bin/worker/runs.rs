@@ -13,10 +13,10 @@ use fastvae::{
     },
 };
 use serde_json::json;
-use web::{RecommendQuestion, Report, RunSettings, settings::Settings};
+use web::{RecommendQuestion, Report, RunSettings, settings::Settings, worker::Data};
 use web_time::Instant;
 
-use crate::{data::Data, epochs::Epochs};
+use crate::epochs::Epochs;
 
 /// Bytes of models kept for looking back, of all runs of a group together.
 const KEPT_BYTES: usize = 192 << 20;

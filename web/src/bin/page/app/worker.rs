@@ -45,7 +45,7 @@ impl App {
         self.page.fill("badge-reason", waiting_for(choice));
         let this = self.this.clone();
         let receive = move |report: Report| with(&this, move |app| app.receive(&report));
-        let link = Link::start(receive).map_err(|error| {
+        let link = Link::start("worker_loader.js", receive).map_err(|error| {
             Failure::new(
                 "worker",
                 format!("the engine cannot be started: {}", describe(&error)),
@@ -81,6 +81,7 @@ impl App {
     /// Gives the worker up, and with it what it holds; the surface stays as it is.
     pub fn park(&mut self) {
         self.pause();
+        self.drop_systems();
         self.link = None;
         self.ready = false;
         self.parked = true;
@@ -155,6 +156,7 @@ impl App {
             }
             Report::Data(view) => {
                 if self.data_came(view) {
+                    self.drop_systems();
                     self.unset_progress();
                 } else {
                     report = &Report::Reread;

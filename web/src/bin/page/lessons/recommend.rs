@@ -8,7 +8,7 @@ use web::{
     text::{digits, escape, percent},
 };
 
-use super::{Context, Lesson, Pace, data::Data, fidelity};
+use super::{Context, Lesson, Pace, data::Data, fidelity, systems::Systems};
 use crate::{
     dom::{Act, Kind},
     failure,
@@ -40,6 +40,7 @@ pub struct Recommend {
     liked: Vec<u32>,
     items: Vec<(u32, f32)>,
     code: Vec<f32>,
+    systems: Systems,
 }
 
 impl Recommend {
@@ -61,6 +62,7 @@ impl Recommend {
             liked: Vec::new(),
             items: Vec::new(),
             code: Vec::new(),
+            systems: Systems::default(),
         }
     }
 
@@ -178,6 +180,8 @@ impl Lesson for Recommend {
         } else {
             ""
         };
+        // A slide has no place for more lists.
+        let systems = if parameters.compact.is_none() { Systems::html() } else { "" };
         format!(
             "{text}<div class=\"figure\">{}<p class=\"note\" data-part=\"recommend-note\" role=\"status\"></p>\
              <div class=\"halves\"><div><h3><label for=\"fv-search\">Find films you like</label></h3>\
@@ -187,7 +191,7 @@ impl Lesson for Recommend {
              <div data-part=\"recommend-code\"></div><h3>You might like</h3>\
              <ol class=\"places\" data-part=\"recommend-list\" aria-live=\"polite\"></ol></div></div>\
              <div class=\"controls\"><button type=\"button\" data-act=\"model\">Model as safetensors</button>\
-             <span class=\"note\">for <code>fastvae recommend</code>, and to drop in here again</span></div></div>",
+             <span class=\"note\">for <code>fastvae recommend</code>, and to drop in here again</span></div>{systems}</div>",
             Data::html("recommend", parameters)
         )
     }
@@ -232,6 +236,7 @@ impl Lesson for Recommend {
             "recommend-list",
             if list.is_empty() { format!("<li class=\"note\">{empty}</li>") } else { list },
         );
+        self.systems.draw(context, &self.data, &self.items);
     }
 
     fn act(&mut self, context: &mut Context<'_>, act: &Act) {
@@ -245,6 +250,11 @@ impl Lesson for Recommend {
             }
             ("like", Kind::Click, Some(item)) if !self.liked.contains(&item) => self.liked.push(item),
             ("unlike", Kind::Click, Some(item)) => self.liked.retain(|&known| known != item),
+            ("systems", Kind::Click, _) => {
+                self.systems.toggle();
+                self.systems.ask(context, &self.liked);
+                return self.draw(context);
+            }
             ("model", Kind::Click, _) => {
                 if self.started {
                     context.ask(Command::Export { group: GROUP.into(), run: 0 });
@@ -262,6 +272,7 @@ impl Lesson for Recommend {
             *context.playing = true;
         }
         self.ask(context);
+        self.systems.ask(context, &self.liked);
         self.draw(context);
     }
 
@@ -279,6 +290,7 @@ impl Lesson for Recommend {
             data: std::mem::take(&mut self.data),
             liked: std::mem::take(&mut self.liked),
             search: std::mem::take(&mut self.search),
+            systems: std::mem::take(&mut self.systems),
             ..Self::new(context.parameters)
         };
         self.draw(context);
@@ -297,6 +309,8 @@ impl Lesson for Recommend {
             if !first {
                 self.liked.clear();
             }
+            self.systems.forget();
+            self.systems.ask(context, &self.liked);
             self.reset(context);
             self.again = if first { again } else { 0 };
             // A run that is being set up learns from this set already.
@@ -304,6 +318,9 @@ impl Lesson for Recommend {
                 (self.waiting, self.until) = (true, until);
             }
             self.draw(context);
+        }
+        if self.systems.report(report) {
+            return self.systems.draw(context, &self.data, &self.items);
         }
         match report {
             Report::Reading { .. } | Report::Reread | Report::Missing => self.data.draw(context, "recommend"),
@@ -320,6 +337,7 @@ impl Lesson for Recommend {
                 let again = self.again.max(self.epochs);
                 self.reset(context);
                 self.again = again;
+                self.systems.ask(context, &self.liked);
             }
             Report::Started { group, .. } if group == GROUP => {
                 (self.started, self.finished, self.epochs) = (true, false, 0);
@@ -374,6 +392,10 @@ impl Lesson for Recommend {
         }
     }
 
+    fn systems_gone(&mut self) {
+        self.systems.forget();
+    }
+
     fn busy(&self) -> bool {
         self.waiting
     }
@@ -391,6 +413,9 @@ impl Lesson for Recommend {
         if self.epochs > 0 {
             state.push(("trained", self.epochs.to_string()));
         }
+        if self.systems.is_open() {
+            state.push(("systems", "1".into()));
+        }
         if !self.search.is_empty() {
             state.push(("search", self.search.clone()));
         }
@@ -403,6 +428,7 @@ impl Lesson for Recommend {
             "liked" => self.liked = value.split(',').filter_map(|item| item.parse().ok()).take(50).collect(),
             "trained" => self.again = fidelity::trained(value),
             "search" => self.search = value.into(),
+            "systems" => self.systems.toggle(),
             "own" => self.data.missing = Some(value.into()),
             _ => {}
         }

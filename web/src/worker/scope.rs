@@ -1,12 +1,12 @@
-//! The worker's side of the browser: messages, files and panics.
+//! A worker's side of the browser: messages, files and panics.
 
 use js_sys::{Array, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web::{Failure, Report};
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, ReadableStreamDefaultReader, Response};
 
-use crate::queue::Queue;
+use super::Queue;
+use crate::{Failure, Report};
 
 const BUG: &str = "Reload the page, and please report this.";
 
@@ -40,6 +40,9 @@ pub fn post_with(report: &Report, bytes: &[u8]) {
 }
 
 /// Puts the page's messages into the queue: a command as text, or text and the file it speaks of.
+///
+/// # Errors
+/// If this is no worker.
 pub fn listen(commands: Queue) -> Result<(), JsValue> {
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
         let data = event.data();
@@ -65,6 +68,9 @@ pub fn listen(commands: Queue) -> Result<(), JsValue> {
 const SILENCE: i32 = 30_000;
 
 /// Fetches a file of at most `most` bytes, with reports on the way.
+///
+/// # Errors
+/// What the browser says.
 pub async fn fetch(address: &str, most: f64) -> Result<Vec<u8>, JsValue> {
     post(&Report::Reading { done: 0.0, total: 0.0 });
     let response: Response = in_time(&scope()?.fetch_with_str(address)).await?.dyn_into()?;
@@ -81,7 +87,7 @@ pub async fn fetch(address: &str, most: f64) -> Result<Vec<u8>, JsValue> {
             // Nobody waits for the answer.
             let _ = reader.cancel();
             return Err(
-                format!("it has more than the {} that fit into a page", web::text::bytes(most)).into()
+                format!("it has more than the {} that fit into a page", crate::text::bytes(most)).into()
             );
         }
         let piece = in_time(&reader.read()).await?;

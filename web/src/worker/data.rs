@@ -7,10 +7,10 @@ use fastvae::{
 };
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web::{DataView, Failure, Report, Source};
 use web_sys::{File, FileReaderSync};
 
-use crate::scope;
+use super::scope;
+use crate::{DataView, Failure, Report, Source};
 
 /// The largest file that is read: it has to fit into the four gigabytes of a worker together with what is made of it.
 const LARGEST: f64 = (1u64 << 30) as f64;
@@ -22,7 +22,9 @@ const ANOTHER: &str = "The set that was there stays. MovieLens zips, csv files w
 
 /// A set, and how it is divided.
 pub struct Data {
+    /// The interactions, titles and genres.
     pub set: Dataset,
+    /// Training, validation and test part.
     pub split: Split,
     /// Items before a subset was taken.
     all_items: usize,
@@ -34,6 +36,9 @@ pub struct Data {
 
 impl Data {
     /// The built-in set.
+    ///
+    /// # Errors
+    /// If too few items are left.
     pub fn built_in(seed: u32, items: Option<u32>) -> Result<Self, Failure> {
         let set = data::synthetic(&SyntheticOptions { seed: seed.into(), ..Default::default() })?;
         Ok(Self { built_in: Some((seed, items)), ..Self::of(set, seed, items)? })
@@ -45,7 +50,10 @@ impl Data {
         (present != seed).then(|| Self::built_in(seed, items))
     }
 
-    /// The set that is asked for.
+    /// The set that is asked for; its files are in the array `beside`.
+    ///
+    /// # Errors
+    /// With code `data` if it cannot be fetched or read.
     pub async fn read(source: &Source, beside: &JsValue) -> Result<Self, Failure> {
         let Some(name) = &source.name else { return Self::built_in(source.seed, source.items) };
         let files = if source.fetch { vec![fetched(name).await?] } else { files(name, beside)? };
@@ -80,6 +88,9 @@ impl Data {
     }
 
     /// The set that a checkpoint was made from.
+    ///
+    /// # Errors
+    /// If its settings do not split it.
     pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Self, Failure> {
         let context = &checkpoint.context;
         let set = Dataset {
@@ -145,6 +156,9 @@ fn files(name: &str, beside: &JsValue) -> Result<Vec<(String, Vec<u8>)>, Failure
 }
 
 /// The content of a file, read piece by piece with reports on the way.
+///
+/// # Errors
+/// With code `data` or `memory` if it cannot be read or is too large.
 pub fn bytes(name: &str, file: &JsValue) -> Result<Vec<u8>, Failure> {
     let refused = |error: JsValue| {
         Failure::new("data", format!("{name} cannot be read: {}", scope::describe(&error)), ANOTHER)
@@ -155,7 +169,7 @@ pub fn bytes(name: &str, file: &JsValue) -> Result<Vec<u8>, Failure> {
     if total > LARGEST {
         return Err(Failure::new(
             "data",
-            format!("{name} has {}, more than the 1 GiB that fits into a page", web::text::bytes(total)),
+            format!("{name} has {}, more than the 1 GiB that fits into a page", crate::text::bytes(total)),
             "Take a smaller set (ml-latest-small is a good start), or the command line, which reads files of any size.",
         ));
     }
@@ -167,7 +181,7 @@ pub fn bytes(name: &str, file: &JsValue) -> Result<Vec<u8>, Failure> {
     if bytes.try_reserve_exact(total as usize).is_err() {
         return Err(Failure::new(
             "memory",
-            format!("this browser has no room for the {} of {name}", web::text::bytes(total)),
+            format!("this browser has no room for the {} of {name}", crate::text::bytes(total)),
             "Close other pages, or take a smaller set.",
         ));
     }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use wasm_bindgen::JsValue;
-use web::Command;
+
+use crate::Command;
 
 /// A queue that one task waits on; a command may have a file beside it.
 #[derive(Clone, Default)]
@@ -22,6 +23,7 @@ struct Inner {
 }
 
 impl Queue {
+    /// Adds a command.
     pub fn push(&self, command: Command, beside: JsValue) {
         let mut inner = self.0.borrow_mut();
         inner.commands.push_back((command, beside));
