@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Csr, Dataset};
+use super::Dataset;
 use crate::{Error, Result};
 
 impl Dataset {
@@ -21,19 +21,19 @@ impl Dataset {
         for (new, &old) in (0..).zip(&order) {
             columns[old as usize] = new;
         }
-        let all: Vec<u32> = (0..self.interactions.rows() as u32).collect();
-        let interactions: Csr = self.interactions.restrict(&all, &columns, order.len() as u32);
-        let users: Vec<u32> =
-            all.into_iter().filter(|&user| interactions.row(user as usize).len() >= 2).collect();
+        let popular = |user: &u32| {
+            let row = self.interactions.row(*user as usize).iter();
+            row.filter(|&&item| columns[item as usize] != u32::MAX).take(2).count() == 2
+        };
+        let users: Vec<u32> = (0..self.users.len() as u32).filter(popular).collect();
         if users.is_empty() {
             return Err(Error::Data(format!(
-                "no user has two of the {items} most popular items, so nothing is left to learn from"
+                "no user has two of the {items} most popular items, so nothing is left to learn from; keep more items"
             )));
         }
-        let columns: Vec<u32> = (0..order.len() as u32).collect();
         let of = |values: &Vec<String>| order.iter().map(|&item| values[item as usize].clone()).collect();
         Ok(Self {
-            interactions: interactions.restrict(&users, &columns, order.len() as u32),
+            interactions: self.interactions.restrict(&users, &columns, order.len() as u32),
             users: users.iter().map(|&user| self.users[user as usize].clone()).collect(),
             items: of(&self.items),
             titles: self.titles.as_ref().map(of),

@@ -77,9 +77,7 @@ impl Data {
     fn of(set: Dataset, seed: u32, items: Option<u32>) -> Result<Self, Failure> {
         let all_items = set.items.len();
         let set = match items {
-            Some(items) if (items as usize) < all_items => set
-                .most_popular(items as usize)
-                .map_err(|error| Failure::new("data", error.to_string(), "Keep more items."))?,
+            Some(items) if (items as usize) < all_items => set.most_popular(items as usize)?,
             _ => set,
         };
         let options = SplitOptions { seed: seed.into(), ..SplitOptions::default() };

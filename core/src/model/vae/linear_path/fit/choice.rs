@@ -23,9 +23,10 @@ const ENOUGH: f64 = 0.9;
 /// The regularisations that are tried, from the middle in the direction in which they get better.
 const LADDER: [f32; 7] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0];
 const MIDDLE: usize = 2;
-/// The regularisation beside a network, in units of the best one of the path alone: what a stronger one adds, smoother
-/// scores, the network has already (BENCHMARKS.md, "Out of the box").
-const BESIDE_A_NETWORK: f32 = 0.3;
+/// Interactions an item up to which a path beside a network is regularised as it would be alone.
+const FEW: f64 = 10.0;
+/// The least regularisation beside a network, in units of the best one of the path alone.
+const LEAST: f64 = 0.3;
 /// The most users by whose held-out items the regularisation is chosen, and who the mean score is taken of.
 const USERS: usize = 2000;
 /// The share of a user's items that is held out.
@@ -76,7 +77,15 @@ pub(super) fn choose(config: &MultVaeConfig, train: &Csr, most: usize, rng: Rng)
             break;
         }
     }
-    Ok(Choice { columns, regularisation: LADDER[best.0] * BESIDE_A_NETWORK })
+    Ok(Choice { columns, regularisation: LADDER[best.0] * beside_a_network(train) })
+}
+
+/// The regularisation of a path beside a network, in units of the best one of the path alone: it falls with the
+/// interactions an item, from which the network learns the smooth part of the scores, which a stronger one keeps
+/// (BENCHMARKS.md, "Out of the box").
+fn beside_a_network(train: &Csr) -> f32 {
+    let interactions = train.nnz() as f64 / train.columns().max(1) as f64;
+    (FEW / interactions.max(1.0)).clamp(LEAST, 1.0) as f32
 }
 
 /// The weight with which the scores of a path, A (M x l) and the diagonal of D (M), have the size of logits.
@@ -197,7 +206,7 @@ mod tests {
         let choice = choose(&config, &train, 60, rng).expect("a choice");
         let trial = Trial::new(&train, rng).expect("items of the catalogue");
         let spectrum = Spectrum::new(&trial.known, config.linear_popularity, 60, rng).expect("memory");
-        let is_chosen = |value: &f32| value * BESIDE_A_NETWORK == choice.regularisation;
+        let is_chosen = |value: &f32| value * beside_a_network(&train) == choice.regularisation;
         let at = LADDER.iter().position(is_chosen).expect("a value of the ladder");
         let best = trial.ndcg(&spectrum, LADDER[at]).expect("finite");
         for near in [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter(|&at| at < LADDER.len()) {
@@ -239,7 +248,7 @@ mod tests {
     fn a_set_without_anything_to_hold_out_has_its_defaults() {
         let train = Csr::from_rows(&[vec![0], vec![1], vec![1]], 2).expect("items of the catalogue");
         let choice = choose(&MultVaeConfig::default(), &train, 2, Rng::new(0)).expect("a choice");
-        assert_eq!(choice.regularisation, LADDER[MIDDLE] * BESIDE_A_NETWORK);
+        assert_eq!(choice.regularisation, LADDER[MIDDLE]);
         assert_eq!(weight(&train, &[1.0, 1.0], &[1.0, 1.0]), WEIGHT);
     }
 }
