@@ -6,8 +6,13 @@
 
 /// Runs `body` compiled for the best instruction set of this machine. Only inlined code is compiled anew, so
 /// mark the closure and all that it calls `#[inline(always)]`; otherwise the loops stay SSE2.
+///
+/// WebAssembly has nothing to choose: the whole module is compiled for one set.
 #[inline(always)]
 pub fn dispatch<R>(body: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "wasm32")]
+    return body();
+    #[cfg(not(target_arch = "wasm32"))]
     pulp::Arch::new().dispatch(body)
 }
 

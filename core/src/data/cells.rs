@@ -3,16 +3,19 @@
 
 use std::borrow::Cow;
 
+use super::names::MORE;
+
 /// The items of a field, without empty ones.
 pub(super) fn items(field: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    let field = without_word(field.trim_ascii());
+    let field = field.trim_ascii();
+    let field = if MORE { without_word(field) } else { field };
     let inner = bracketed(field).unwrap_or(field);
     // The first of these separators that occurs outside of quotes separates the items.
     let separator = [b',', b';', b'|']
         .into_iter()
         .find(|&separator| pieces(inner, |byte| byte == separator).nth(1).is_some());
     let all: Vec<&[u8]> = match separator {
-        None if memchr::memmem::find(inner, ARROW).is_some() => between_arrows(inner),
+        None if MORE && memchr::memmem::find(inner, ARROW).is_some() => between_arrows(inner),
         Some(separator) => pieces(inner, move |byte| byte == separator).collect(),
         None => pieces(inner, |byte| byte.is_ascii_whitespace()).collect(),
     };

@@ -4,7 +4,7 @@ use super::{
     Counts, Csr, Dataset, EvaluationSet, GivenSplit, LoadOptions, LoadReport, Moment, Times, TimesRead,
     filter,
     intern::{Interner, merge},
-    names::MISSING,
+    names::{MISSING, MORE},
     parallel,
     roles::Decision,
     shard::{PARTS, Part, Shard},
@@ -231,7 +231,7 @@ impl Collector {
         let kept: usize = parts.iter().flatten().map(Csr::nnz).sum();
         report.duplicates = report.rows - report.below_min_rating - kept as u64;
         if kept == 0 {
-            let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+            let hint = hint.filter(|_| MORE).map_or_else(String::new, |hint| format!("; {hint}"));
             return Err(Error::Data(nothing_left(name, &report, &options) + &hint));
         }
         build(name, Read { users, items, parts, times: moments }, options.core, report)
@@ -240,7 +240,8 @@ impl Collector {
 
 /// The code of a name of a header, which may have a byte order mark where files were joined.
 fn marked(interner: &Interner, name: &str) -> Option<u32> {
-    interner.find(name).or_else(|| interner.find(&format!("\u{feff}{name}")))
+    let found = interner.find(name);
+    if MORE { found.or_else(|| interner.find(&format!("\u{feff}{name}"))) } else { found }
 }
 
 /// Why nothing is left of a set.

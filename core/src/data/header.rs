@@ -110,7 +110,7 @@ fn counting(first: &[String], columns: &[Column], rows: usize) -> Option<Verdict
     }
     let unnamed = usize::from(first[0].is_empty());
     // With a word before, the numbers are no values.
-    if first[unnamed].parse::<usize>().is_err() {
+    if MORE && first[unnamed].parse::<usize>().is_err() {
         let word = first[unnamed].trim_end_matches(|c: char| c.is_ascii_digit());
         let is_alike = |column: &Column| column.below.values().any(|value| value.starts_with(word));
         return (!columns.iter().any(is_alike)).then_some(Verdict::Header);

@@ -43,6 +43,9 @@ impl InteractionFile {
 
 /// A key or a value of a folder's name: `%3A` is a colon, and Hive has a word for a missing value.
 fn decoded(text: &str) -> String {
+    if !MORE {
+        return text.to_owned();
+    }
     if text == "__HIVE_DEFAULT_PARTITION__" {
         return String::new();
     }

@@ -177,11 +177,15 @@ const LABEL_WORDS: &[&str] = &[
 
 /// The first column whose name says that it holds what became of a row, and that `fits`.
 pub(super) fn find_label(names: &[String], fits: &dyn Fn(usize) -> bool) -> Option<usize> {
+    let exact = find_where(names, LABELS, fits);
+    if !MORE {
+        return exact;
+    }
     let by_word = |at: &usize| {
         let spaced = spaced(&names[*at]);
         spaced.split(' ').any(|word| LABEL_WORDS.contains(&word)) && fits(*at)
     };
-    find_where(names, LABELS, fits).or_else(|| (0..names.len()).find(by_word).filter(|_| MORE))
+    exact.or_else(|| (0..names.len()).find(by_word))
 }
 
 /// The words of a name in lower case, with blanks between: `isClicked`, `is_clicked`.
