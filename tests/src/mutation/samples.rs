@@ -97,6 +97,20 @@ pub fn samples() -> Vec<Sample> {
         ("items.csv", b"order_id,product_id\n1,100\n2,101\n"),
     ]);
     let archive = tar("set/ratings.csv", csv.as_bytes());
+    let arrays = lines(&|user, item| format!("[\"u{user}\", {item}, 4.5],\n"));
+    let arrays = format!("[{}]", arrays.trim_end_matches(",\n"));
+    let arrays_by_line = lines(&|user, item| format!("[{user}, \"i{item}\"]\n"));
+    let by_user = |value: &dyn Fn(usize) -> String| {
+        let users: Vec<String> = (0..9).map(|user| format!("\"u{user}\": {}", value(user))).collect();
+        format!("{{{}}}", users.join(", "))
+    };
+    let lists_of_users = by_user(&|user| format!("[\"i{user}\", \"i{}\"]", user + 1));
+    let ratings_of_users = by_user(&|user| format!("{{\"i{user}\": 4.5, \"i{}\": 3}}", user + 1));
+    let fields = lines(&|user, item| format!("user=u{user},item=i{item},rating=4\n"));
+    let escaped = lines(&|user, item| format!("u{user},\"i \\\"{item}\\\"\",5\n"));
+    let commented =
+        format!("// a remark\n#user,item,day\n{}", lines(&|u, i| format!("u{u},i{i},20240131\n")));
+    let first_with_header = zip(&[("part-0.csv", csv.as_bytes()), ("part-1.csv", table.as_bytes())]);
     let mut samples: Vec<Sample> = [
         ("set.csv", csv.into_bytes()),
         ("quoted.csv", format!("user;item;note\n{quoted}").replace(',', ";").into_bytes()),
@@ -137,6 +151,14 @@ pub fn samples() -> Vec<Sample> {
         ("baskets.csv", baskets.into_bytes()),
         ("utf-32.csv", utf_32),
         ("orders.zip", orders),
+        ("arrays.json", arrays.into_bytes()),
+        ("arrays.jsonl", arrays_by_line.into_bytes()),
+        ("lists.json", lists_of_users.into_bytes()),
+        ("ratings.json", ratings_of_users.into_bytes()),
+        ("fields.txt", fields.into_bytes()),
+        ("escaped.csv", format!("user,item,rating\n{escaped}").into_bytes()),
+        ("commented.csv", commented.into_bytes()),
+        ("first.zip", first_with_header),
         ("set.parquet", std::fs::read(parquet).expect("it was written")),
     ]
     .into_iter()
