@@ -44,6 +44,10 @@ impl Candidate {
     }
 }
 
+/// Epochs of MIDX_Pop to the quality of the full softmax, in those of the full softmax, with negatives of each user's own and
+/// with shared ones: the most of those measured.
+const MIDX: f64 = 1.2;
+const SHARED: f64 = 1.9;
 /// Steps that are measured at once, the most times, and the seconds after which no more are begun.
 const STEPS: u32 = 4;
 const TURNS: u32 = 5;
@@ -72,10 +76,10 @@ pub fn choose(engine: &Engine, config: &mut RunConfig, asked: &Value, train: &Cs
     let mut candidates = vec![full];
     let method = Method::Sampled(ProposalKind::MidxPopularity);
     if asked["proposal"]["group-size"].is_null() {
-        candidates.push(Candidate { method, group_size: 1, epochs: 1.4 });
-        candidates.push(Candidate { method, group_size: 8, epochs: 1.6 });
+        candidates.push(Candidate { method, group_size: 1, epochs: MIDX });
+        candidates.push(Candidate { method, group_size: 8, epochs: SHARED });
     } else {
-        candidates.push(Candidate { method, group_size: config.proposal.group_size, epochs: 1.6 });
+        candidates.push(Candidate { method, group_size: config.proposal.group_size, epochs: SHARED });
     }
     let mut measured = Vec::new();
     let mut left_out = Vec::new();
