@@ -1,5 +1,7 @@
 //! `fastvae bench quality`: seconds to a quality on the validation users by loss as the catalogue grows.
 
+use std::time::Instant;
+
 use fastvae::{
     Error, Result,
     data::{self, Dataset},
@@ -59,6 +61,7 @@ pub fn run(args: &QualityArgs) -> Result<Outcome> {
     let is_finished =
         |journal: &Journal<Size>, items: usize| journal.entries().iter().any(|size| size.items == items);
     let before = sizes.iter().filter(|&&items| is_finished(&journal, items)).count();
+    let (start, mut done) = (Instant::now(), 0);
     let mut pieces = Pieces::new(args.output.quiet, Some(sizes.len() as u64), before as u64);
     for &items in &sizes {
         if is_finished(&journal, items) {
@@ -74,8 +77,11 @@ pub fn run(args: &QualityArgs) -> Result<Outcome> {
             }
             Err(error) => return Err(error),
         }
-        // A size costs about as much as its items; the last one is the dearest.
-        pieces.finished(&format!("{} items", grouped(items as u64)), None);
+        done += items;
+        // As if an epoch took a time in proportion to the items.
+        let left: usize = sizes.iter().filter(|&&items| !is_finished(&journal, items)).sum();
+        let seconds = start.elapsed().as_secs_f64() * left as f64 / done as f64;
+        pieces.finished(&format!("{} items", grouped(items as u64)), Some(seconds));
     }
     pieces.end();
     let of_size = |&items: &usize| journal.entries().iter().find(|size| size.items == items).cloned();

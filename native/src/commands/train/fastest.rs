@@ -59,6 +59,7 @@ const SECONDS: f64 = 1.0;
 /// [`Error::Setting`] if it has not.
 pub fn check(config: &RunConfig) -> Result<()> {
     let kind = config.model.kind();
+    // Models that minimise a softmax have its denominator; pairwise losses and fits have none.
     if kind.uses("objective", "partition") {
         return Ok(());
     }

@@ -217,6 +217,14 @@ mod tests {
     }
 
     #[test]
+    fn a_path_beside_a_network_is_regularised_less_where_items_have_many_interactions() {
+        for (users, share) in [(4, 1.0), (10, 1.0), (20, 0.5), (400, 0.3)] {
+            let train = Csr::from_rows(&vec![vec![0, 1]; users], 2).expect("items of the catalogue");
+            assert_eq!(beside_a_network(&train), share, "{users} interactions an item");
+        }
+    }
+
+    #[test]
     fn what_is_given_is_not_chosen() {
         let config = MultVaeConfig { linear_regularisation: 7.0, ..MultVaeConfig::default() };
         let choice = choose(&config, &groups(40), 60, Rng::new(2)).expect("a choice");
