@@ -198,7 +198,7 @@ impl Crossover {
 
     fn table(&self) -> String {
         let mut table = String::from(
-            "<table><thead><tr><th>items</th><th>loss</th><th>target</th><th>best</th><th>seconds an epoch</th>\
+            "<table><thead><tr><th>items, loss</th><th>best</th><th>an epoch, s</th>\
              <th>epochs</th><th>seconds</th><th>× epochs</th><th>× seconds</th></tr></thead><tbody>\n",
         );
         for one in self.reached() {
@@ -207,12 +207,11 @@ impl Crossover {
             };
             let _ = writeln!(
                 table,
-                "<tr><th>{}</th><td><span style=\"color:{}\">■</span> {}</td><td>{:.4}</td><td>{:.4}</td><td>{:.3}</td>\
+                "<tr><th>{} <span style=\"color:{}\">■</span> {}</th><td>{:.4}</td><td>{:.2}</td>\
                  <td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                 grouped(one.items as u64),
                 chart::colour_of(&one.loss),
                 Escaped(&one.loss),
-                one.target,
                 one.best,
                 one.epoch_seconds,
                 one.epoch.map_or("–".into(), |epoch| epoch.to_string()),
