@@ -10,7 +10,7 @@ use fastvae::{
     engine::Engine,
     evaluate::evaluate,
     event::Event,
-    model::{AnyModel, ModelKind},
+    model::{AnyModel, ModelConfig, ModelKind},
     rank::{RankOptions, rank},
     run::{Memory, Run, RunConfig, Saves, Setup, checkpoint, checkpoint::Context},
 };
@@ -78,12 +78,12 @@ impl Worker {
     async fn fit(&mut self, kind: ModelKind) -> Result<(), Failure> {
         let data = self.data.as_ref().ok_or_else(without_data)?;
         let start = Instant::now();
-        let mut values =
-            serde_json::to_value(RunConfig::of(kind)).map_err(|error| unknown(&error.to_string()))?;
-        if let Some(factors) = values["model"].get_mut("factors") {
-            *factors = FACTORS.into();
+        let mut config = RunConfig::of(kind);
+        match &mut config.model {
+            ModelConfig::Bpr(settings) => settings.factors = FACTORS,
+            ModelConfig::Ials(settings) => settings.factors = FACTORS,
+            _ => {}
         }
-        let config = serde_json::from_value(values).map_err(|error| unknown(&error.to_string()))?;
         let setup = Setup {
             engine: Engine::cpu(),
             context: Context::new(config, &data.set),
